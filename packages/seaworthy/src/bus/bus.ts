@@ -1,0 +1,45 @@
+import type { Runtime } from '../core/runtime.ts';
+import type { Envelope } from './envelope.ts';
+
+/** Handles one event. Resolving acknowledges it; rejecting makes it come again, before any later event of its key. */
+export type Handle = (envelope: Envelope, delivery: { readonly signal: AbortSignal }) => Promise<void>;
+
+export interface SubscribeOptions {
+  readonly topic: string;
+  /** Members of one group share the events; each group gets them all. A new group begins at the earliest event kept. */
+  readonly group: string;
+  readonly handle: Handle;
+  /** How many events may be in hand at once, over all keys. Default 64. */
+  readonly concurrency?: number;
+}
+
+/**
+ * PORT. Carries events from services to services.
+ *
+ * Guarantees of every driver, shown by the conformance suite:
+ * - `publish` resolves only once the events are durable, and keeps the order of the array within a key.
+ *   When it rejects, any prefix of them may have been published: publish the same ones again.
+ * - Every group gets every event at least once: also after a crash, a lost connection, a rebalance.
+ * - Order per key within a group, across all its members: an event is handed over only after every earlier one of
+ *   its key was acknowledged. Redelivered events may come again, but never out of order among those not yet acknowledged.
+ * - A key whose handler fails or hangs does not hold up other keys (until `concurrency` is used up).
+ * - When a member dies its events go to another within seconds; a member that only stalled may finish an event that
+ *   another repeats meanwhile: effects once is the inbox's task.
+ */
+export interface Bus {
+  publish(topic: string, envelopes: readonly Envelope[]): Promise<void>;
+  /** Resolves once the group is registered: what is published from then on reaches it. */
+  subscribe(options: SubscribeOptions): Promise<Subscription>;
+  /** Closes subscriptions, then connections. */
+  close(): Promise<void>;
+}
+
+export interface Subscription {
+  /** Hands out nothing new, waits for what is in hand; what `signal` cuts short is aborted and comes again to another member. */
+  close(signal?: AbortSignal): Promise<void>;
+}
+
+/** Connects a fleet, or one process of it, to a bus. */
+export interface BusDriver {
+  open(runtime: Runtime): Promise<Bus>;
+}

@@ -1,0 +1,40 @@
+import type { Clock } from './clock.ts';
+import { type Duration, milliseconds } from './duration.ts';
+import { SeaworthyError } from './errors.ts';
+
+/** The time for the whole of a piece of work is over. */
+export class DeadlineExceeded extends SeaworthyError {
+  readonly code = 'SW_DEADLINE_EXCEEDED';
+  readonly kind = 'deadline';
+}
+
+/** A moment by which the whole of a piece of work must be done, over all its attempts and nested calls. */
+export class Deadline {
+  readonly #clock: Clock;
+  /** On the clock's monotonic scale. */
+  readonly at: number;
+
+  constructor(clock: Clock, at: number) {
+    this.#clock = clock;
+    this.at = at;
+  }
+
+  static after(clock: Clock, duration: Duration): Deadline {
+    return new Deadline(clock, clock.monotonic() + milliseconds(duration, 'deadline'));
+  }
+
+  /** Milliseconds left, 0 when it has passed. */
+  remaining(): number {
+    return Math.max(0, this.at - this.#clock.monotonic());
+  }
+
+  /** The earlier of the two: a deadline only shrinks on its way down. */
+  within(other: Deadline | undefined): Deadline {
+    return other && other.at < this.at ? other : this;
+  }
+
+  /** Throws `DeadlineExceeded` when it has passed: work that cannot finish is not begun. */
+  check(what: string): void {
+    if (this.remaining() <= 0) throw new DeadlineExceeded(`${what} was not begun: its deadline has passed`);
+  }
+}

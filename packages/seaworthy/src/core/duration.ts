@@ -1,0 +1,23 @@
+import { SeaworthyError } from './errors.ts';
+
+/** A length of time with its unit: `'250ms'`, `'2s'`, `'1.5m'`, `'24h'`, `'7d'`. */
+export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
+
+const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const shape = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+
+/** A duration that has no unit, is negative, or is not a duration at all. */
+export class DurationInvalid extends SeaworthyError {
+  readonly code = 'SW_DURATION_INVALID';
+  readonly kind = 'invalid';
+}
+
+/**
+ * Milliseconds of a duration. `where` names the option in the message.
+ * Throws `DurationInvalid` when it has no unit or is not positive or zero.
+ */
+export function milliseconds(duration: Duration, where = 'duration'): number {
+  const match = typeof duration === 'string' ? shape.exec(duration) : null;
+  if (!match) throw new DurationInvalid(`${where} is ${JSON.stringify(duration)}: write a number and a unit (ms, s, m, h or d), such as '2s'`);
+  return Number(match[1]) * units[match[2] as keyof typeof units];
+}

@@ -1,0 +1,36 @@
+import { randomFillSync } from 'node:crypto';
+import type { Clock } from './clock.ts';
+import { systemClock } from './clock.ts';
+import type { Random } from './random.ts';
+
+/** Where identities come from: events, calls, saga instances. */
+export interface Ids {
+  /** A UUID of version 7 (RFC 9562): unique, and in order of time to the millisecond. */
+  next(): string;
+}
+
+const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function uuid7(ms: number, fill: (bytes: Uint8Array) => void): string {
+  const bytes = new Uint8Array(16);
+  fill(bytes);
+  for (let i = 5, rest = ms; i >= 0; i--, rest = Math.floor(rest / 256)) bytes[i] = rest % 256;
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+  let text = '';
+  for (let i = 0; i < 16; i++) text += (i === 4 || i === 6 || i === 8 || i === 10 ? '-' : '') + hex[bytes[i] as number];
+  return text;
+}
+
+/** Identities from the machine's clock and its cryptographic randomness. */
+export const systemIds: Ids = { next: () => uuid7(systemClock.now(), randomFillSync) };
+
+/** Identities that a given clock and randomness determine, for runs that must repeat. */
+export function seededIds(clock: Clock, random: Random): Ids {
+  return {
+    next: () =>
+      uuid7(clock.now(), (bytes) => {
+        for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(random.next() * 256);
+      }),
+  };
+}

@@ -1,0 +1,11 @@
+export { type Scope, scope } from './abort.ts';
+export { type Clock, systemClock, type Timer } from './clock.ts';
+export { type CrashPoint, crashPoints } from './crash.ts';
+export { Deadline, DeadlineExceeded } from './deadline.ts';
+export { type Duration, DurationInvalid, milliseconds } from './duration.ts';
+export { type Kind, SeaworthyError } from './errors.ts';
+export { type Ids, seededIds, systemIds } from './ids.ts';
+export { type Attributes, guarded, type Level, type Observe, type Span, silent } from './observe.ts';
+export { type Random, systemRandom } from './random.ts';
+export { type Runtime, runtime } from './runtime.ts';
+export { sleep } from './sleep.ts';

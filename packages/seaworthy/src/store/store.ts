@@ -1,0 +1,63 @@
+import type { Runtime } from '../core/runtime.ts';
+
+/** What a column may hold, in and out. Integers beyond 2^53 come back as bigint. */
+export type Value = string | number | bigint | boolean | null | Uint8Array;
+export type Row = Readonly<Record<string, Value>>;
+
+/** SQL with `?` placeholders; the driver translates. Booleans are stored as 0 and 1 where the engine has none. */
+export interface Read {
+  /** Every row of the answer. Outside a transaction it sees only what is committed and durable. */
+  all(sql: string, ...values: readonly (Value | undefined)[]): Promise<readonly Row[]>;
+}
+
+/** The toolkit's own transaction; adapters (kysely, drizzle, ...) bring another type in its place. */
+export interface Tx extends Read {
+  /** Runs one statement that changes rows. */
+  run(sql: string, ...values: readonly (Value | undefined)[]): Promise<{ readonly changes: number }>;
+  /** When `work` throws, what it did is undone and the error goes on; the transaction itself lives. */
+  savepoint<V>(work: () => Promise<V>): Promise<V>;
+}
+
+/** One step of a schema's history. Never edited once released: its statements' fingerprint is kept and compared. */
+export interface Migration {
+  /** Unique in the store, for example `outbox/1`. */
+  readonly name: string;
+  readonly statements: readonly string[];
+}
+
+export interface TransactionOptions {
+  /** Gives up waiting for the turn, or rolls back, when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * PORT. The database of one service.
+ *
+ * Guarantees of every driver, shown by the conformance suite:
+ * - Serializable: committed transactions have the same effect as some order of them one by one.
+ * - `work` may run more than once: after a conflict everything it did is rolled back and it runs again, with a
+ *   fresh `tx`. So it changes nothing outside `tx`; what it collects must begin empty on every run.
+ * - `transaction` resolves only once the commit is durable, and rejects with what `work` threw, with nothing of it
+ *   left. When the commit itself fails it rejects with `CommitFailed`, and nothing of it is left.
+ * - A `tx` is usable only until its `work` settles; later use throws `TransactionOver`.
+ * - An aborted `signal` rejects with its reason; the transaction is rolled back, or was never begun.
+ * - One transaction's failure never harms another's, even where the driver commits several together.
+ */
+export interface Store<T = Tx, R = Read> {
+  readonly dialect: 'sqlite' | 'postgres';
+  readonly read: R;
+  transaction<V>(work: (tx: T) => Promise<V>, options?: TransactionOptions): Promise<V>;
+  /** The toolkit's own view of the same transaction, for the rows that it keeps beside the user's. */
+  own(tx: T): Tx;
+  /** The toolkit's own view of `read`. */
+  readonly ownRead: Read;
+  /** Applies what has not been applied yet, in order, once, also when several processes start together. */
+  migrate(migrations: readonly Migration[]): Promise<void>;
+  /** Lets running transactions finish, then closes. Later calls reject with `StoreClosed`. */
+  close(): Promise<void>;
+}
+
+/** Opens the database of each service. */
+export interface StoreDriver<T = Tx, R = Read> {
+  open(service: string, runtime: Runtime): Promise<Store<T, R>>;
+}

@@ -1,0 +1,87 @@
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+
+/** A clock that stands still until it is told to move: timers run in order, and nobody really waits. */
+export interface VirtualClock extends Clock {
+  /** Moves on by `ms`, running each due timer at its own moment and letting promises settle in between. */
+  advance(ms: number): Promise<void>;
+  /** Moves from timer to timer until `work` settles; rejects when it waits and no timer is left. */
+  run<T>(work: Promise<T>): Promise<T>;
+  /** How many timers wait. */
+  readonly waiting: number;
+}
+
+interface Waiting {
+  readonly at: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+/** Lets everything that is already resolved run, so that what it schedules is seen. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Makes a virtual clock that begins at `start` (epoch milliseconds, default the first of January 2026). */
+export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
+  let elapsed = 0;
+  let order = 0;
+  const timers = new Set<Waiting>();
+  const next = (): Waiting | undefined => {
+    let first: Waiting | undefined;
+    for (const timer of timers) if (!first || timer.at < first.at || (timer.at === first.at && timer.order < first.order)) first = timer;
+    return first;
+  };
+  const fire = (timer: Waiting): void => {
+    timers.delete(timer);
+    elapsed = Math.max(elapsed, timer.at);
+    timer.run();
+  };
+  return {
+    now: () => start + elapsed,
+    monotonic: () => elapsed,
+    after(ms, run) {
+      const timer: Waiting = { at: elapsed + Math.max(0, ms), order: order++, run };
+      timers.add(timer);
+      return { cancel: () => void timers.delete(timer) };
+    },
+    async advance(ms) {
+      const until = elapsed + ms;
+      await settle();
+      for (let timer = next(); timer && timer.at <= until; timer = next()) {
+        fire(timer);
+        await settle();
+      }
+      elapsed = until;
+    },
+    async run<T>(work: Promise<T>): Promise<T> {
+      let settled = false;
+      const done = (): void => {
+        settled = true;
+      };
+      work.then(done, done);
+      for (let idle = 0; idle < 50; ) {
+        await settle();
+        if (settled) return work;
+        const timer = next();
+        if (timer) fire(timer);
+        idle = timer ? 0 : idle + 1;
+      }
+      throw new Error('the work waits for something that is no timer of this clock');
+    },
+    get waiting() {
+      return timers.size;
+    },
+  };
+}
+
+/** Randomness that its seed determines (mulberry32, Tommy Ettinger's public-domain generator). */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  return {
+    next() {
+      state = (state + 0x6d2b79f5) >>> 0;
+      let t = Math.imul(state ^ (state >>> 15), state | 1);
+      t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+      return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { seededRandom, type VirtualClock, virtualClock } from './clock.ts';
