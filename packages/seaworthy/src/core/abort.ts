@@ -42,3 +42,13 @@ export function scope({ clock, parents = [], timeout }: ScopeOptions): Scope {
   }
   return { signal: controller.signal, abort, end };
 }
+
+/** What `work` comes to, or a rejection with the signal's reason if that comes first. The work itself goes on. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -5,6 +5,8 @@
 export const crashPoints = [
   'store/commit/before',
   'store/commit/after',
+  'external/do/before',
+  'external/do/after',
 ] as const;
 
 export type CrashPoint = (typeof crashPoints)[number];

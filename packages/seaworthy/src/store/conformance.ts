@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import type { Runtime } from '../core/runtime.ts';
+import { MigrationEdited, StatementFailed, StoreClosed, TransactionOver } from './errors.ts';
+import type { Store, StoreDriver, Tx } from './store.ts';
+import { worker, workerMigrations } from './worker.ts';
+
+/** One promise of the port, and how to see it kept. */
+export interface Case {
+  readonly name: string;
+  readonly run: () => Promise<void>;
+}
+
+const accounts = { name: 'bank/1', statements: ['create table account (name text primary key, balance integer not null check (balance >= 0))'] };
+
+const balance = async (read: Pick<Tx, 'all'>, name: string): Promise<number> =>
+  Number((await read.all('select balance from account where name = ?', name))[0]?.['balance']);
+const open = (tx: Tx, name: string, amount: number): Promise<unknown> => tx.run('insert into account values (?, ?)', name, amount);
+const add = (tx: Tx, name: string, amount: number): Promise<unknown> =>
+  tx.run('update account set balance = balance + ? where name = ?', amount, name);
+
+/** The suite of the store port: every driver runs all of it. `fresh` gives an empty database at each call. */
+export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonly Case[] {
+  const named = (name: string, body: (store: Store) => Promise<void>): Case => ({
+    name,
+    async run() {
+      const store = await fresh().open('bank', runtime);
+      try {
+        await store.migrate([accounts]);
+        await body(store);
+      } finally {
+        await store.close();
+      }
+    },
+  });
+
+  return [
+    named('a transaction commits all of its statements and gives what its work returned', async (store) => {
+      const result = await store.transaction(async (tx) => {
+        await open(tx, 'a', 1);
+        await open(tx, 'b', 2);
+        return (await balance(tx, 'a')) + (await balance(tx, 'b'));
+      });
+      assert.equal(result, 3);
+      assert.equal(await balance(store.read, 'b'), 2);
+    }),
+    named('what its work throws rejects it and leaves nothing', async (store) => {
+      const boom = new Error('boom');
+      const work = store.transaction(async (tx) => {
+        await open(tx, 'a', 1);
+        throw boom;
+      });
+      await assert.rejects(work, boom);
+      assert.deepEqual(await store.read.all('select * from account'), []);
+    }),
+    named('a savepoint undoes only what was done inside it', async (store) => {
+      await store.transaction(async (tx) => {
+        await open(tx, 'kept', 1);
+        const inner = tx.savepoint(async () => {
+          await open(tx, 'lost', 1);
+          await tx.savepoint(() => open(tx, 'lost too', 1));
+          throw new Error('inside');
+        });
+        await assert.rejects(inner, /inside/);
+        await tx.savepoint(() => open(tx, 'kept too', 1));
+      });
+      assert.deepEqual((await store.read.all('select name from account order by name')).map((row) => row['name']), ['kept', 'kept too']);
+    }),
+    named('one failing transaction among many harms none of the others', async (store) => {
+      await store.transaction((tx) => open(tx, 'a', 0));
+      const many = Array.from({ length: 30 }, (_, index) =>
+        store.transaction(async (tx) => {
+          await add(tx, 'a', 1);
+          if (index % 3 === 0) throw new Error('mine');
+          if (index % 3 === 1) await tx.run('insert into account values (?, ?)', `negative ${index}`, -1);
+        }),
+      );
+      const settled = await Promise.allSettled(many);
+      assert.equal(settled.filter(({ status }) => status === 'fulfilled').length, 10);
+      assert.equal(await balance(store.read, 'a'), 10);
+    }),
+    named('no update is lost among transactions that read, then write', async (store) => {
+      await store.transaction((tx) => open(tx, 'a', 0));
+      const increments = Array.from({ length: 25 }, () =>
+        store.transaction(async (tx) => {
+          const now = await balance(tx, 'a');
+          await tx.run('update account set balance = ? where name = ?', now + 1, 'a');
+        }),
+      );
+      await Promise.all(increments);
+      assert.equal(await balance(store.read, 'a'), 25);
+    }),
+    named('serializable: two who each check the sum before they take do not both take (write skew)', async (store) => {
+      await store.transaction(async (tx) => {
+        await open(tx, 'a', 1);
+        await open(tx, 'b', 1);
+      });
+      const take = (name: string): Promise<unknown> =>
+        store.transaction(async (tx) => {
+          if ((await balance(tx, 'a')) + (await balance(tx, 'b')) >= 2) await add(tx, name, -1);
+        });
+      await Promise.all([take('a'), take('b'), take('a'), take('b')]);
+      assert.equal((await balance(store.read, 'a')) + (await balance(store.read, 'b')), 1);
+    }),
+    named('read sees only what is committed', async (store) => {
+      await store.transaction(async (tx) => {
+        await open(tx, 'a', 1);
+        assert.deepEqual(await store.read.all('select * from account'), []);
+      });
+      assert.equal(await balance(store.read, 'a'), 1);
+    }),
+    named('a tx that outlives its work is refused', async (store) => {
+      let kept: Tx | undefined;
+      await store.transaction(async (tx) => {
+        kept = tx;
+      });
+      await assert.rejects(open(kept as Tx, 'late', 1), TransactionOver);
+    }),
+    named('an abort while the work runs rolls it back', async (store) => {
+      const controller = new AbortController();
+      const reason = new Error('left');
+      const work = store.transaction(
+        async (tx) => {
+          await open(tx, 'a', 1);
+          controller.abort(reason);
+          await new Promise(() => {});
+        },
+        { signal: controller.signal },
+      );
+      await assert.rejects(work, reason);
+      assert.deepEqual(await store.read.all('select * from account'), []);
+      await store.transaction((tx) => open(tx, 'a', 2));
+    }),
+    named('an abort before its turn means that it never begins', async (store) => {
+      let begun = false;
+      const work = store.transaction(
+        async () => {
+          begun = true;
+        },
+        { signal: AbortSignal.abort(new Error('left')) },
+      );
+      await assert.rejects(work, /left/);
+      assert.equal(begun, false);
+    }),
+    named('a wrong statement is named, its values are not', async (store) => {
+      const work = store.transaction((tx) => tx.run('insert into acount values (?)', 'secret'));
+      await assert.rejects(work, (error: unknown) => error instanceof StatementFailed && /insert into acount/.test(error.message) && !/secret/.test(error.message));
+    }),
+    named('values keep their kinds', async (store) => {
+      await store.migrate([{ name: 'kinds/1', statements: ['create table kinds (a text, b bigint, c blob, d integer, e double precision, f text)'] }]);
+      const [row] = await store.transaction(async (tx) => {
+        await tx.run('insert into kinds values (?, ?, ?, ?, ?, ?)', 'a', 2n ** 60n, new Uint8Array([1, 2]), true, 1.5, undefined);
+        return tx.all('select * from kinds');
+      });
+      assert.deepEqual({ ...row, c: [...(row?.['c'] as Uint8Array)] }, { a: 'a', b: 2n ** 60n, c: [1, 2], d: 1, e: 1.5, f: null });
+    }),
+    named('a migration is applied once; an edited one is refused by name', async (store) => {
+      await store.migrate([accounts, { name: 'bank/2', statements: ['alter table account add column note text'] }]);
+      await Promise.all([store.migrate([accounts]), store.migrate([accounts])]);
+      const edited = store.migrate([{ name: 'bank/2', statements: ['alter table account add column memo text'] }]);
+      await assert.rejects(edited, (error: unknown) => error instanceof MigrationEdited && /bank\/2/.test(error.message));
+    }),
+    named('after close everything is refused; what ran before it is finished', async (store) => {
+      const last = store.transaction((tx) => open(tx, 'a', 1));
+      await store.close();
+      await last;
+      await assert.rejects(store.transaction(async () => {}), StoreClosed);
+      await assert.rejects(store.read.all('select 1'), StoreClosed);
+    }),
+    named('a lease has one living owner; the dead one and the closed one make room', async (store) => {
+      await store.migrate(workerMigrations);
+      let now = 1_000_000;
+      const timers: (() => void)[] = [];
+      const frozen: Runtime = {
+        ...runtime,
+        clock: { ...runtime.clock, now: () => now, after: (_ms, run) => ({ cancel: () => void timers.push(run) }) },
+      };
+      const first = await worker(store, frozen);
+      const second = await worker(store, frozen);
+      const leads = (who: typeof first): Promise<boolean> => store.transaction((tx) => who.leads(tx, 'relay'));
+      assert.deepEqual([await leads(first), await leads(second), await leads(first)], [true, false, true]);
+      now += 3001; // nobody's heart has beaten since
+      const third = await worker(store, frozen);
+      assert.deepEqual([await leads(third), await leads(first)], [true, false]);
+      await third.close();
+      assert.equal(await leads(second), true);
+    }),
+  ];
+}

@@ -1,0 +1,37 @@
+import { SeaworthyError } from '../core/errors.ts';
+
+/** A statement that the database refused; the message has the statement, never its values. */
+export class StatementFailed extends SeaworthyError {
+  readonly code = 'SW_STORE_STATEMENT_FAILED';
+  readonly kind = 'internal';
+}
+
+/** The commit itself failed: nothing of the transaction is left. */
+export class CommitFailed extends SeaworthyError {
+  readonly code = 'SW_STORE_COMMIT_FAILED';
+  readonly kind = 'unavailable';
+}
+
+/** A `tx` was used after the work that it was for had settled. */
+export class TransactionOver extends SeaworthyError {
+  readonly code = 'SW_STORE_TRANSACTION_OVER';
+  readonly kind = 'internal';
+}
+
+/** The store has been closed. */
+export class StoreClosed extends SeaworthyError {
+  readonly code = 'SW_STORE_CLOSED';
+  readonly kind = 'unavailable';
+}
+
+/** The database cannot be opened: no such folder, no permission, not a database. */
+export class StoreUnusable extends SeaworthyError {
+  readonly code = 'SW_STORE_UNUSABLE';
+  readonly kind = 'unavailable';
+}
+
+/** A migration that has been applied was edited since. */
+export class MigrationEdited extends SeaworthyError {
+  readonly code = 'SW_STORE_MIGRATION_EDITED';
+  readonly kind = 'invalid';
+}

@@ -1,0 +1,2 @@
+export { CommitFailed, MigrationEdited, StatementFailed, StoreClosed, StoreUnusable, TransactionOver } from './errors.ts';
+export type { Migration, Read, Row, Store, StoreDriver, TransactionOptions, Tx, Value } from './store.ts';
