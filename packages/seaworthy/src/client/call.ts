@@ -4,25 +4,46 @@ import type { At, Operation } from '../contract/contract.ts';
 export class Failure<Name extends string = string, Data = unknown> extends Error {
   override readonly name: Name;
   readonly data: Data;
-  constructor(name: Name, data: Data) { super(name); this.name = name; this.data = data; }
+
+  constructor(name: Name, data: Data) {
+    super(name);
+    this.name = name;
+    this.data = data;
+  }
 }
 export type Failures<E> = { [K in keyof E & string]: Failure<K, E[K]> }[keyof E & string];
 export type Fail<E> = <K extends keyof E & string>(name: K, ...data: unknown extends E[K] ? [] : [data: E[K]]) => Failure<K, E[K]>;
 export type Outcome<Output, E> = { readonly ok: true; readonly value: Output } | { readonly ok: false; readonly error: Failures<E> };
+
 /** Await it for the value (errors are thrown), or take `.outcome()` for the declared errors as values. */
-export interface Reply<Output, E> extends Promise<Output> { outcome(): Promise<Outcome<Output, E>> }
+export interface Reply<Output, E> extends Promise<Output> {
+  outcome(): Promise<Outcome<Output, E>>;
+}
 
 export type Callable<S extends string, Sent, Output, E> = Operation<'command' | 'query', Sent, unknown, unknown, Output, E> & At<S>;
-export type Call<S extends string = string> = <Sent, Output, E>(operation: Callable<S, Sent, Output, E>, input: NoInfer<Sent>) => Reply<Output, E>;
+export type Call<S extends string = string> = <Sent, Output, E>(
+  operation: Callable<S, Sent, Output, E>,
+  input: NoInfer<Sent>,
+) => Reply<Output, E>;
 
+/** A promise of a value as a reply, of which `declared` errors may be taken as values. */
 export function reply<Output, E>(promise: Promise<Output>, declared: readonly string[]): Reply<Output, E> {
-  const outcome = (): Promise<Outcome<Output, E>> => promise.then((value) => ({ ok: true, value }) as const, (error: unknown) => {
-    if (error instanceof Failure && declared.includes(error.name)) return { ok: false, error: error as Failures<E> } as const;
-    throw error;
-  });
+  const outcome = (): Promise<Outcome<Output, E>> =>
+    promise.then(
+      (value) => ({ ok: true, value }) as const,
+      (error: unknown) => {
+        if (error instanceof Failure && declared.includes(error.name)) return { ok: false, error: error as Failures<E> } as const;
+        throw error;
+      },
+    );
   return Object.assign(promise, { outcome });
 }
+
 /** For `catch`: is this the declared error `name` of that operation? */
-export function failed<E, K extends keyof E & string>(error: unknown, _operation: Callable<string, unknown, unknown, E>, name: K): error is Failure<K, E[K]> {
+export function failed<E, K extends keyof E & string>(
+  error: unknown,
+  _operation: Callable<string, unknown, unknown, E>,
+  name: K,
+): error is Failure<K, E[K]> {
   return error instanceof Failure && error.name === name;
 }

@@ -1,4 +1,6 @@
-import type { Operation, At } from '../contract/contract.ts';
+import type { Answer } from '../contract/answer.ts';
+import type { At, Operation } from '../contract/contract.ts';
+
 import type { Deadline } from '../core/deadline.ts';
 
 /** One attempt of a call, before a transport puts it on its wire. */
@@ -15,24 +17,6 @@ export interface Attempt {
   /** From 1. */
   readonly attempt: number;
   readonly signal: AbortSignal;
-}
-
-/** What came back: the output as JSON, a declared error, or a problem that the contract does not declare (RFC 9457). */
-export type Answer =
-  | { readonly kind: 'output'; readonly output: unknown }
-  | { readonly kind: 'declared'; readonly name: string; readonly data: unknown }
-  | { readonly kind: 'problem'; readonly problem: Problem };
-
-/** RFC 9457, with our stable code. */
-export interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail?: string;
-  readonly code?: string;
-  /** What is wrong where: `{ path: 'items.0.quantity', message: '...' }`. */
-  readonly issues?: readonly { readonly path: string; readonly message: string }[];
-  readonly retryAfterMs?: number;
 }
 
 /**

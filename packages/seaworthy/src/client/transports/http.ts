@@ -1,0 +1,48 @@
+import { Pool } from 'undici';
+import { writeHeaders } from '../../contract/headers.ts';
+import { requestOf } from '../../contract/request.ts';
+import { answerOf } from '../../contract/response.ts';
+import { type Duration, milliseconds } from '../../core/duration.ts';
+import { Unreachable } from '../errors.ts';
+import type { Transport } from '../transport.ts';
+
+export interface HttpOptions {
+  /** Kept-alive connections. Default 20. */
+  readonly connections?: number;
+  /** To connect. Default 2 s. */
+  readonly connect?: Duration;
+  /** Bytes of an answer. Default 8 MiB. */
+  readonly answerLimit?: number;
+}
+
+const header = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value.join(', ') : value);
+
+/** Calls a service over HTTP/1.1 at `url`. */
+export function http(url: string, { connections = 20, connect = '2s', answerLimit = 8 * 1024 * 1024 }: HttpOptions = {}): Transport {
+  const pool = new Pool(url, { connections, connect: { timeout: milliseconds(connect, 'connect') }, maxResponseSize: answerLimit });
+  return {
+    async send({ operation, input, key, deadline, undoes, attempt, signal }) {
+      const { method, path, body } = requestOf(operation, input);
+      const what = `${method} ${url}${path.split('?', 1)[0]}`;
+      const headers = writeHeaders({ key, deadlineMs: deadline?.remaining(), undoes, attempt });
+      if (body !== undefined) headers['content-type'] = 'application/json';
+      let status: number;
+      let text: string;
+      let answered: Readonly<Record<string, string | string[] | undefined>>;
+      try {
+        const response = await pool.request({ method: method as 'GET', path, headers, body: body ?? null, signal });
+        status = response.statusCode;
+        answered = response.headers;
+        text = await response.body.text();
+      } catch (cause) {
+        if (signal.aborted) throw signal.reason;
+        throw new Unreachable(`${what} got no answer (${(cause as Error).message}): is the service there?`, { cause });
+      }
+      const contentType = header(answered['content-type']);
+      const answer = answerOf(operation, { status, contentType, retryAfter: header(answered['retry-after']), body: text });
+      if (answer) return answer;
+      throw new Unreachable(`${what} was answered ${status} with ${contentType ?? 'no content type'}, which no service of ours says: is the address right?`);
+    },
+    close: () => pool.destroy(),
+  };
+}

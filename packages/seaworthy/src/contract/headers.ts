@@ -1,0 +1,59 @@
+import { SeaworthyError } from '../core/errors.ts';
+
+/** A header that breaks its rule; the message names both. */
+export class HeaderInvalid extends SeaworthyError {
+  readonly code = 'SW_HEADER_INVALID';
+  readonly kind = 'invalid';
+}
+
+/** What a call carries beside its input. */
+export interface CallHeaders {
+  /** `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
+  readonly key: string | undefined;
+  /** `Seaworthy-Deadline-Ms`: what is left of the caller's deadline. */
+  readonly deadlineMs: number | undefined;
+  /** `Seaworthy-Undoes`: the key of the saga step that this call undoes. */
+  readonly undoes: string | undefined;
+  /** `Seaworthy-Attempt`: 1 for the first try. */
+  readonly attempt: number;
+}
+
+type Incoming = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+function one(headers: Incoming, name: string): string | undefined {
+  const value = headers[name];
+  if (value === undefined || typeof value === 'string') return value;
+  throw new HeaderInvalid(`${name}: was sent ${value.length} times, send it once`);
+}
+
+function text(headers: Incoming, name: string): string | undefined {
+  const value = one(headers, name);
+  if (value === undefined || /^[\x21-\x7e]{1,255}$/.test(value)) return value;
+  throw new HeaderInvalid(`${name}: takes 1 to 255 visible ASCII characters without spaces`);
+}
+
+function whole(headers: Incoming, name: string, largest: number): number | undefined {
+  const value = one(headers, name);
+  if (value === undefined) return undefined;
+  if (/^\d{1,12}$/.test(value) && Number(value) <= largest) return Number(value);
+  throw new HeaderInvalid(`${name}: takes a whole number from 0 to ${largest}`);
+}
+
+/** Reads what a call carries. Throws `HeaderInvalid`. */
+export function readHeaders(headers: Incoming): CallHeaders {
+  return {
+    key: text(headers, 'idempotency-key'),
+    deadlineMs: whole(headers, 'seaworthy-deadline-ms', 86_400_000),
+    undoes: text(headers, 'seaworthy-undoes'),
+    attempt: whole(headers, 'seaworthy-attempt', 1_000_000) ?? 1,
+  };
+}
+
+export function writeHeaders({ key, deadlineMs, undoes, attempt }: CallHeaders): Record<string, string> {
+  return {
+    ...(key !== undefined && { 'idempotency-key': key }),
+    ...(deadlineMs !== undefined && { 'seaworthy-deadline-ms': String(Math.floor(deadlineMs)) }),
+    ...(undoes !== undefined && { 'seaworthy-undoes': undoes }),
+    ...(attempt > 1 && { 'seaworthy-attempt': String(attempt) }),
+  };
+}

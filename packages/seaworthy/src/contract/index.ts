@@ -1,0 +1,16 @@
+export {
+  type At,
+  type Contract,
+  command,
+  contract,
+  type Errors,
+  type Event,
+  event,
+  type Members,
+  type Named,
+  type Operation,
+  query,
+} from './contract.ts';
+export type { Problem } from './problem.ts';
+export type { Finding, Issue, Schema } from './schema.ts';
+export { ContractInvalid } from './verify.ts';

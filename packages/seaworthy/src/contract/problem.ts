@@ -1,0 +1,57 @@
+import { type Kind, SeaworthyError } from '../core/errors.ts';
+import type { Finding } from './schema.ts';
+
+/** RFC 9457, with our stable code. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail?: string;
+  readonly code?: string;
+  /** What is wrong where: `{ path: 'items.0.quantity', message: '...' }`. */
+  readonly issues?: readonly Finding[];
+  readonly retryAfterMs?: number;
+  /** Of an aggregate: how each part fared. */
+  readonly parts?: Readonly<Record<string, string>>;
+}
+
+/** The one table of what an error is to a caller, for every transport (HTTP as google.rpc's code.proto maps it). */
+export const statusOf: Readonly<Record<Kind, readonly [status: number, title: string]>> = {
+  invalid: [400, 'Bad Request'],
+  not_found: [404, 'Not Found'],
+  conflict: [409, 'Conflict'],
+  mismatch: [422, 'Unprocessable Content'],
+  exhausted: [429, 'Too Many Requests'],
+  cancelled: [499, 'Client Closed Request'],
+  internal: [500, 'Internal Server Error'],
+  unavailable: [503, 'Service Unavailable'],
+  deadline: [504, 'Gateway Timeout'],
+};
+
+/** What a caller may do about a status that some other server gave. */
+export function kindOf(status: number): Kind {
+  for (const [kind, [known]] of Object.entries(statusOf)) if (known === status) return kind as Kind;
+  if (status === 408) return 'deadline';
+  return status >= 500 ? (status === 502 ? 'unavailable' : 'internal') : 'invalid';
+}
+
+interface Telling {
+  readonly issues?: readonly Finding[];
+  readonly parts?: Readonly<Record<string, string>>;
+}
+
+/** An error as a problem document. What went wrong inside is for the log, not for the caller. */
+export function problemOf(error: SeaworthyError): Problem {
+  const [status, title] = statusOf[error.kind];
+  const { issues, parts } = error as Telling;
+  return {
+    type: 'about:blank',
+    title,
+    status,
+    detail: error.kind === 'internal' ? 'the service failed; its log has the cause' : error.message,
+    code: error.code,
+    ...(issues && { issues }),
+    ...(parts && { parts }),
+    ...(error.retryAfterMs !== undefined && { retryAfterMs: Math.ceil(error.retryAfterMs) }),
+  };
+}

@@ -1,0 +1,113 @@
+import { milliseconds } from '../core/duration.ts';
+import { SeaworthyError } from '../core/errors.ts';
+import type { Event, Http, Members, Operation } from './contract.ts';
+import { type JsonSchema, jsonSchema, type Schema } from './schema.ts';
+
+/** A contract that cannot be kept over the wire; the message lists every place and rule. */
+export class ContractInvalid extends SeaworthyError {
+  readonly code = 'SW_CONTRACT_INVALID';
+  readonly kind = 'invalid';
+}
+
+type Say = (place: string, rule: string) => void;
+
+const scalars = new Set(['string', 'number', 'integer', 'boolean']);
+
+const alternatives = (schema: JsonSchema): readonly JsonSchema[] => schema.anyOf ?? schema.oneOf ?? [schema];
+
+/** Every alternative is a string, a number or a boolean: it fits into a path or a query string. */
+export function isScalar(schema: JsonSchema): boolean {
+  return alternatives(schema).every((one) => {
+    if (one.enum) return one.enum.every((value) => typeof value !== 'object');
+    if ('const' in one) return typeof one.const !== 'object';
+    return one.type !== undefined && [one.type].flat().every((type) => scalars.has(type as string));
+  });
+}
+
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+const bodiless = new Set(['GET', 'DELETE']);
+
+/** The parts of `'GET /orders/{orderId}'`. */
+export function httpParts(http: Http): { readonly method: string; readonly path: string; readonly params: readonly string[]; readonly bodiless: boolean } {
+  const space = http.indexOf(' ');
+  const method = http.slice(0, space);
+  const path = http.slice(space + 1);
+  return { method, path, params: [...path.matchAll(/\{([^}]+)\}/g)].map((match) => match[1] as string), bodiless: bodiless.has(method) };
+}
+
+function schemaOf(schema: Schema, side: 'input' | 'output', place: string, say: Say): JsonSchema | undefined {
+  if (typeof schema?.['~standard']?.jsonSchema?.[side] !== 'function') {
+    say(place, 'is no Standard Schema that gives JSON Schema: use one that does, such as Zod 4.2 or newer');
+    return undefined;
+  }
+  try {
+    return jsonSchema(schema, side);
+  } catch (error) {
+    say(place, `cannot be put on the wire as JSON (${(error as Error).message}): use what JSON has, such as a string for a date`);
+    return undefined;
+  }
+}
+
+function verifyOperation(name: string, operation: Operation, say: Say): void {
+  if (!/^(GET|POST|PUT|PATCH|DELETE) \/(?:[\w.~-]+|\{\w+\})?(?:\/(?:[\w.~-]+|\{\w+\}))*$/.test(operation.http)) {
+    say(`${name}.http`, `is ${JSON.stringify(operation.http)}: write one of ${methods.join(', ')}, a space and a path such as /orders/{orderId}`);
+    return;
+  }
+  const input = schemaOf(operation.input, 'input', `${name}.input`, say);
+  if (operation.output) schemaOf(operation.output, 'output', `${name}.output`, say);
+  const { params, bodiless: inQuery, method } = httpParts(operation.http);
+  if (input && input.type !== 'object') say(`${name}.input`, 'is no object: the input of an operation has named fields');
+  const fields = input?.properties ?? {};
+  for (const param of params) {
+    const field = fields[param];
+    if (!field) say(`${name}.http`, `names {${param}}, which the input lacks`);
+    else if (!isScalar(field)) say(`${name}.input.${param}`, 'is in the path, and can only be a string, a number or a boolean');
+  }
+  if (inQuery) {
+    for (const [field, schema] of Object.entries(fields)) {
+      if (params.includes(field) || isScalar(schema) || (schema.items && isScalar(schema.items))) continue;
+      say(`${name}.input.${field}`, `would travel in the query string of a ${method}, and can only be a string, a number, a boolean or an array of these`);
+    }
+  }
+  if (operation.kind === 'command' && method === 'GET') say(`${name}.http`, 'is a GET, which must not change anything: use POST, PUT, PATCH or DELETE for a command');
+  for (const [error, { status, data }] of Object.entries(operation.errors as Readonly<Record<string, { status: number; data?: Schema }>>)) {
+    if (!Number.isInteger(status) || status < 400 || status > 599) say(`${name}.errors.${error}`, `has the status ${status}: choose one from 400 to 599`);
+    if (data) schemaOf(data, 'output', `${name}.errors.${error}.data`, say);
+  }
+  if (!Number.isInteger(operation.status) || operation.status < 200 || operation.status > 299) say(`${name}.status`, `is ${operation.status}: choose one from 200 to 299`);
+}
+
+function verifyEvent(name: string, event: Event, say: Say): void {
+  const data = schemaOf(event.data, 'output', `${name}.data`, say);
+  schemaOf(event.data, 'input', `${name}.data`, say);
+  if (data && data.properties?.[event.key]?.type !== 'string') say(`${name}.key`, `is ${JSON.stringify(event.key)}, which is no field of type string in its data`);
+  if (event.notAfter !== undefined) {
+    try {
+      milliseconds(event.notAfter);
+    } catch (error) {
+      say(`${name}.notAfter`, (error as Error).message);
+    }
+  }
+}
+
+/** Throws `ContractInvalid` with everything that is wrong. */
+export function verify(service: string, members: Members): void {
+  const wrong: string[] = [];
+  const say: Say = (place, rule) => void wrong.push(`${service}.${place} ${rule}`);
+  if (!/^[a-z][a-z0-9-]*$/.test(service)) wrong.push(`the name ${JSON.stringify(service)} of a contract is not lower case letters, digits and hyphens`);
+  const shapes = new Map<string, string>();
+  for (const [name, member] of Object.entries(members)) {
+    if (!/^[a-z][A-Za-z0-9]*$/.test(name)) say(name, 'is no camelCase name');
+    if (member.kind === 'event') {
+      verifyEvent(name, member as Event, say);
+      continue;
+    }
+    const { http } = member as Operation;
+    verifyOperation(name, member as Operation, say);
+    const shape = http.replaceAll(/\{[^}]+\}/g, '{}');
+    const other = shapes.get(shape);
+    if (other) say(`${name}.http`, `matches the same requests as ${other}: change one of them`);
+    shapes.set(shape, name);
+  }
+  if (wrong.length > 0) throw new ContractInvalid(wrong.join('; '));
+}
