@@ -1,0 +1,1 @@
+export { labelled, type Telemetry, type TelemetryOptions, telemetry } from './telemetry.ts';

@@ -1,0 +1,95 @@
+import type { Attributes } from '../core/observe.ts';
+
+/** Seconds; from a call in the same process to a job that takes a minute. */
+const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
+
+/** Series a metric may have; what comes beyond goes into one series labelled `overflow="true"`. */
+const largest = 500;
+
+interface Histogram {
+  readonly counts: Float64Array;
+  sum: number;
+  count: number;
+}
+
+interface Metric<V> {
+  readonly kind: 'counter' | 'gauge' | 'histogram';
+  readonly series: Map<string, V>;
+}
+
+/** Counters, gauges and histograms of one process, and their text for Prometheus. */
+export interface Metrics {
+  add(name: string, attributes: Attributes, by: number): void;
+  observe(name: string, attributes: Attributes, seconds: number): void;
+  gauge(name: string, attributes: Attributes, read: () => number): () => void;
+  /** Prometheus text, exposition format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+  exposition(): string;
+}
+
+const escape = (value: string): string => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+
+/** Labels in the order of their names, so that the same ones are the same series. */
+export function labels(attributes: Attributes): string {
+  const names = Object.keys(attributes);
+  if (names.length > 1) names.sort();
+  return names.map((name) => `${name.replaceAll(/\W/g, '_')}="${escape(String(attributes[name]))}"`).join(',');
+}
+
+const braces = (text: string): string => (text === '' ? '' : `{${text}}`);
+const number = (value: number): string => (Number.isNaN(value) ? 'NaN' : value === Number.POSITIVE_INFINITY ? '+Inf' : value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value));
+
+export function metrics(): Metrics {
+  const all = new Map<string, Metric<unknown>>();
+
+  function seriesOf<V>(name: string, kind: Metric<V>['kind'], attributes: Attributes, make: () => V): { readonly series: Map<string, V>; readonly key: string } {
+    let metric = all.get(name) as Metric<V> | undefined;
+    if (!metric) {
+      metric = { kind, series: new Map() };
+      all.set(name, metric as Metric<unknown>);
+    }
+    let key = labels(attributes);
+    if (!metric.series.has(key)) {
+      if (metric.series.size >= largest) key = 'overflow="true"';
+      if (!metric.series.has(key)) metric.series.set(key, make());
+    }
+    return { series: metric.series, key };
+  }
+
+  function histogram(name: string, series: ReadonlyMap<string, Histogram>, lines: string[]): void {
+    for (const [key, { counts, sum, count }] of series) {
+      const prefix = key === '' ? '' : `${key},`;
+      bounds.forEach((bound, index) => void lines.push(`${name}_bucket{${prefix}le="${bound}"} ${counts[index]}`));
+      lines.push(`${name}_bucket{${prefix}le="+Inf"} ${count}`, `${name}_sum${braces(key)} ${number(sum)}`, `${name}_count${braces(key)} ${count}`);
+    }
+  }
+
+  return {
+    add(name, attributes, by) {
+      const { series, key } = seriesOf<number>(name, 'counter', attributes, () => 0);
+      series.set(key, (series.get(key) as number) + by);
+    },
+    observe(name, attributes, seconds) {
+      const { series, key } = seriesOf<Histogram>(name, 'histogram', attributes, () => ({ counts: new Float64Array(bounds.length), sum: 0, count: 0 }));
+      const one = series.get(key) as Histogram;
+      one.sum += seconds;
+      one.count++;
+      for (let index = bounds.length - 1; index >= 0 && seconds <= (bounds[index] as number); index--) one.counts[index] = (one.counts[index] as number) + 1;
+    },
+    gauge(name, attributes, read) {
+      const { series, key } = seriesOf<() => number>(name, 'gauge', attributes, () => read);
+      series.set(key, read);
+      return () => {
+        if (series.get(key) === read) series.delete(key);
+      };
+    },
+    exposition() {
+      const lines: string[] = [];
+      for (const [name, { kind, series }] of [...all].sort(([a], [b]) => (a < b ? -1 : 1))) {
+        lines.push(`# TYPE ${name} ${kind}`);
+        if (kind === 'histogram') histogram(name, series as Map<string, Histogram>, lines);
+        else for (const [key, value] of series) lines.push(`${name}${braces(key)} ${number(typeof value === 'function' ? value() : (value as number))}`);
+      }
+      return `${lines.join('\n')}\n`;
+    },
+  };
+}
