@@ -1,3 +1,5 @@
+import { SeaworthyError } from '../core/errors.ts';
+
 /** An event on its way: a CloudEvents 1.0 event in structured JSON form (https://github.com/cloudevents/spec, v1.0.2). */
 export interface Envelope {
   readonly specversion: '1.0';
@@ -13,8 +15,68 @@ export interface Envelope {
   readonly time: string;
   readonly datacontenttype: 'application/json';
   readonly data: unknown;
-  /** W3C trace context, CloudEvents' distributed tracing extension. */
-  readonly traceparent?: string;
   /** RFC 3339: after this moment it goes to the dead letters unhandled. Ours. */
   readonly notafter?: string;
+}
+
+/** An event from elsewhere that is no CloudEvents 1.0 event of ours; the message names the attribute and its rule. */
+export class EnvelopeInvalid extends SeaworthyError {
+  readonly code = 'SW_ENVELOPE_INVALID';
+  readonly kind = 'invalid';
+}
+
+export interface EnvelopeParts {
+  readonly id: string;
+  readonly service: string;
+  readonly event: string;
+  readonly key: string;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  readonly data: unknown;
+  readonly notAfterMs?: number | undefined;
+}
+
+export const typeOf = (service: string, event: string): string => `${service}.${event}`;
+
+export function envelope({ id, service, event, key, now, data, notAfterMs }: EnvelopeParts): Envelope {
+  return {
+    specversion: '1.0',
+    id,
+    source: `/${service}`,
+    type: typeOf(service, event),
+    partitionkey: key,
+    time: new Date(now).toISOString(),
+    datacontenttype: 'application/json',
+    data,
+    ...(notAfterMs !== undefined && { notafter: new Date(now + notAfterMs).toISOString() }),
+  };
+}
+
+const isTime = (value: unknown): boolean => typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value));
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+
+const rules: readonly [name: string, holds: (value: unknown) => boolean, rule: string][] = [
+  ['specversion', (value) => value === '1.0', 'must be "1.0"'],
+  ['id', isText, 'must be a text that is not empty'],
+  ['source', isText, 'must be a text that is not empty'],
+  ['type', isText, 'must be a text that is not empty'],
+  ['partitionkey', isText, 'must be a text that is not empty'],
+  ['time', isTime, 'must be a time as RFC 3339 writes it'],
+  ['datacontenttype', (value) => value === 'application/json', 'must be "application/json"'],
+  ['notafter', (value) => value === undefined || isTime(value), 'must be a time as RFC 3339 writes it'],
+];
+
+/** Reads an event from text. Throws `EnvelopeInvalid`. */
+export function parseEnvelope(text: string): Envelope {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new EnvelopeInvalid(`the event is no JSON: ${(cause as Error).message}`, { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new EnvelopeInvalid('the event must be a JSON object');
+  const fields = value as Readonly<Record<string, unknown>>;
+  const wrong = rules.filter(([name, holds]) => !holds(fields[name])).map(([name, , rule]) => `${name} ${rule}`);
+  if (wrong.length > 0) throw new EnvelopeInvalid(`the event is no CloudEvents 1.0 event: ${wrong.join('; ')}`);
+  return value as Envelope;
 }

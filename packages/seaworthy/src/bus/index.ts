@@ -1,0 +1,2 @@
+export type { Bus, BusDriver, Handle, SubscribeOptions, Subscription } from './bus.ts';
+export { type Envelope, EnvelopeInvalid, parseEnvelope } from './envelope.ts';
