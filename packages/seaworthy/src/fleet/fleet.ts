@@ -1,11 +1,36 @@
+import { SeaworthyError } from '../core/errors.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Service } from '../service/service.ts';
 
+/** The services of a fleet do not fit together. */
+export class FleetInvalid extends SeaworthyError {
+  readonly code = 'SW_FLEET_INVALID';
+  readonly kind = 'invalid';
+}
+
 /** Everything used must be in the fleet; otherwise a sentence says what is not. */
-type Whole<Name extends string, Used extends string> = [Exclude<Used, Name>] extends [never] ? unknown : { readonly services: `the fleet lacks ${Exclude<Used, Name>}` };
-export interface Fleet<Name extends string> { readonly services: readonly Service<Name>[]; readonly gateway: Gateway | undefined }
+type Whole<Name extends string, Used extends string> = [Exclude<Used, Name>] extends [never]
+  ? unknown
+  : { readonly services: `the fleet lacks ${Exclude<Used, Name>}` };
+
+/** The services of one system and the gateway before them, defined. */
+export interface Fleet<Name extends string = string> {
+  readonly services: readonly Service<Name>[];
+  readonly gateway: Gateway | undefined;
+}
+
+/**
+ * Puts a system together. Does not compile when a service that is called, heard or routed to is not in it.
+ * Throws `FleetInvalid` when two services have one name.
+ */
 export function fleet<const Name extends string, Used extends string = never, Routed extends string = never>(
-  spec: { readonly services: readonly Service<Name, Used>[]; readonly gateway?: Gateway<Routed> } & Whole<NoInfer<Name>, NoInfer<Used> | NoInfer<Routed>>,
+  spec: { readonly services: readonly Service<Name, Used>[]; readonly gateway?: Gateway<Routed> } & Whole<
+    NoInfer<Name>,
+    NoInfer<Used> | NoInfer<Routed>
+  >,
 ): Fleet<Name> {
-  return { services: spec.services, gateway: spec.gateway };
+  const names = spec.services.map((service) => service.contract['~contract']);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice) throw new FleetInvalid(`the fleet has two services named ${twice}: give each contract a name of its own`);
+  return Object.freeze({ services: [...spec.services], gateway: spec.gateway });
 }

@@ -1,70 +1,65 @@
-import type { Publish } from '../outbox/publish.ts';
-import type { Fail } from '../client/call.ts';
-import type { At, Contract, Event, Members, Named, Operation } from '../contract/contract.ts';
-import type { AnySaga, Start } from '../saga/saga.ts';
-import type { Read, Store, Tx } from '../store/store.ts';
+import type { Contract, Members } from '../contract/contract.ts';
+import { SeaworthyError } from '../core/errors.ts';
+import type { AnySaga } from '../saga/saga.ts';
+import type { Migration, Read, StoreDriver, Tx } from '../store/store.ts';
+import type { Handlers, On, Reacts } from './handler.ts';
 
-
-export interface CommandContext<Input, E, M, T> {
-  readonly input: Input;
-  readonly tx: T;
-  readonly publish: Publish<M>;
-  readonly fail: Fail<E>;
-  readonly start: Start;
+/** A service whose definition lacks a handler, or has one that its contract does not know. */
+export class ServiceInvalid extends SeaworthyError {
+  readonly code = 'SW_SERVICE_INVALID';
+  readonly kind = 'invalid';
 }
-export interface QueryContext<Input, E, R> { readonly input: Input; readonly read: R; readonly fail: Fail<E> }
-/** No `read` here: a query that asks a third party holds no snapshot meanwhile. */
-export interface RemoteQueryContext<Input, E> { readonly input: Input; readonly fail: Fail<E>; readonly signal: AbortSignal }
-export interface EventContext<Data, M, T> { readonly data: Data; readonly tx: T; readonly publish: Publish<M>; readonly start: Start }
 
-type Awaitable<T> = T | Promise<T>;
-/** Between the transactions: no `tx`, but a key that the third party can recognise a repeat by. */
-export interface Reaching<Input, Intent> { readonly input: Input; readonly intent: Intent; readonly key: string; readonly signal: AbortSignal }
-/**
- * A command that must reach a third party. `before` commits the intent (JSON) and its key; `do` has no
- * transaction; `after` commits the outcome, events and answer. A crash between them repeats `do` under
- * the same key, and an intent without an outcome is driven to one, whether or not its caller still waits.
- */
-export interface External<Input, E, M, T, Returned> {
-  readonly before: (context: CommandContext<Input, E, M, T>) => Awaitable<unknown>;
-  readonly do: (context: Reaching<Input, never>) => Awaitable<unknown>;
-  readonly after: (context: CommandContext<Input, E, M, T> & { readonly intent: never; readonly outcome: never }) => Awaitable<Returned>;
-}
-export function external<Input, E, M, Returned, Intent, Outcome, T = Tx>(parts: {
-  readonly before: (context: CommandContext<Input, E, M, T>) => Awaitable<Intent>;
-  readonly do: (context: Reaching<Input, NoInfer<Intent>>) => Awaitable<Outcome>;
-  readonly after: (context: CommandContext<Input, E, M, T> & { readonly intent: NoInfer<Intent>; readonly outcome: NoInfer<Outcome> }) => Awaitable<Returned>;
-}): External<Input, E, M, T, Returned> { return parts as never; }
-/** A query answered by a third party. */
-export interface Remote<Input, E, Returned> { readonly remote: (context: RemoteQueryContext<Input, E>) => Awaitable<Returned> }
-
-export type HandlerOf<M, Op, T, R> =
-  Op extends Operation<'command', unknown, infer Input, infer Returned, unknown, infer E> ? ((context: CommandContext<Input, E, M, T>) => Awaitable<Returned>) | External<Input, E, M, T, Returned>
-  : Op extends Operation<'query', unknown, infer Input, infer Returned, unknown, infer E> ? ((context: QueryContext<Input, E, R>) => Awaitable<Returned>) | Remote<Input, E, Returned>
-  : never;
-type OperationNames<M> = { [K in keyof M]: M[K] extends Operation ? K : never }[keyof M];
-export type Handlers<M, T, R> = { readonly [K in OperationNames<M>]: HandlerOf<M, M[K], T, R> };
-/** The type of one handler, for handlers kept in files of their own: `Handler<typeof inventory, 'reserve'>`. */
-export type Handler<C, K extends keyof C, T = Tx, R = Read> = C extends Contract<string, infer M> ? HandlerOf<M, C[K], T, R> : never;
-
-/** `Use` names the service whose event this is: the topology is known without running. */
-export interface Subscription<Use extends string = string> { readonly event: Event & At<Use>; readonly handle: (context: never) => unknown }
-export type On<M, T> = <Use extends string, Data>(event: Event<unknown, Data> & At<Use>, handle: (context: EventContext<Data, M, T>) => unknown) => Subscription<Use>;
-/** The type of one event handler kept in a file of its own: `Reaction<typeof inventory, typeof orders.orderCancelled>`. */
-export type Reaction<C, E, T = Tx> = C extends Contract<string, infer M> ? E extends Event<unknown, infer Data> ? (context: EventContext<Data, M, T>) => unknown : never : never;
-
+/** A service, defined: not yet running, and not yet anywhere. */
 export interface Service<S extends string = string, Use extends string = string> {
-  readonly contract: Named<S>;
+  readonly contract: Contract<S, Members>;
+  readonly store: StoreDriver<never, unknown> | undefined;
+  readonly migrations: readonly Migration[];
   readonly handlers: { readonly [name: string]: unknown };
-  readonly on: readonly Subscription<Use>[];
+  readonly on: readonly Reacts<Use>[];
   readonly sagas: readonly AnySaga<S, Use>[];
 }
-export function service<const S extends string, M extends Members, Heard extends string = never, Used extends string = never, T = Tx, R = Read>(contract: Contract<S, M>, spec: {
-  readonly store?: Store<T, R>;
-  readonly handlers: Handlers<M, T, R>;
-  readonly on?: (on: On<M, T>) => readonly Subscription<Heard>[];
-  readonly sagas?: readonly AnySaga<NoInfer<S>, Used, NoInfer<T>>[];
-}): Service<S, Heard | Used> {
+
+/**
+ * Defines the service of a contract: a handler for each operation, reactions to other services' events, the sagas it
+ * owns, and its tables. Throws `ServiceInvalid` when the handlers and the contract do not match.
+ */
+export function service<
+  const S extends string,
+  M extends Members,
+  Heard extends string = never,
+  Used extends string = never,
+  T = Tx,
+  R = Read,
+>(
+  contract: Contract<S, M>,
+  spec: {
+    /** Where its data lives. Default: what the fleet runs on, which is embedded SQLite unless it says otherwise. */
+    readonly store?: StoreDriver<T, R>;
+    /** Its own tables. Names are its own too: `orders/1`. */
+    readonly migrations?: readonly Migration[];
+    readonly handlers: Handlers<M, T, R>;
+    readonly on?: (on: On<M, T>) => readonly Reacts<Heard>[];
+    readonly sagas?: readonly AnySaga<NoInfer<S>, Used, NoInfer<T>>[];
+  },
+): Service<S, Heard | Used> {
   const on: On<M, T> = (event, handle) => ({ event, handle });
-  return { contract, handlers: spec.handlers as never, on: spec.on?.(on) ?? [], sagas: spec.sagas ?? [] };
+  const handlers = spec.handlers as { readonly [name: string]: unknown };
+  const name = contract['~contract'];
+  const members = contract as unknown as Members;
+  const wanted = Object.keys(members).filter((member) => members[member]?.kind === 'command' || members[member]?.kind === 'query');
+  const missing = wanted.filter((member) => handlers[member] === undefined);
+  const unknown = Object.keys(handlers).filter((member) => !wanted.includes(member));
+  if (missing.length > 0) throw new ServiceInvalid(`service ${name} has no handler for ${missing.join(', ')}: add it to \`handlers\``);
+  if (unknown.length > 0) {
+    throw new ServiceInvalid(`service ${name} handles ${unknown.join(', ')}, which its contract does not offer: declare it there or remove it`);
+  }
+  return Object.freeze({
+    contract: contract as unknown as Contract<S, Members>,
+    store: spec.store as StoreDriver<never, unknown> | undefined,
+    migrations: spec.migrations ?? [],
+    handlers,
+    on: spec.on?.(on) ?? [],
+    sagas: (spec.sagas ?? []) as readonly AnySaga<S, Used>[],
+  });
 }

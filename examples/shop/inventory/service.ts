@@ -1,0 +1,35 @@
+import { service } from 'seaworthy/service';
+import { orders } from '../orders/contract.ts';
+import { inventory } from './contract.ts';
+import { migrations, release, reserve, reservedFor, setStock, stockOf } from './stock.ts';
+
+export default service(inventory, {
+  migrations,
+  handlers: {
+    setStock: ({ input, tx }) => setStock(tx, input.productId, input.available),
+    async stock({ input, read, fail }) {
+      const stock = await stockOf(read, input.productId);
+      if (!stock) throw fail('NotFound');
+      return stock;
+    },
+    async reserve({ input, tx, publish, fail }) {
+      const short = await reserve(tx, input.orderId, input.items);
+      if (short) throw fail('OutOfStock', short);
+      publish('stockReserved', { orderId: input.orderId });
+      return { orderId: input.orderId };
+    },
+    async release({ input, tx, publish }) {
+      if (await release(tx, input.orderId)) publish('stockReleased', { orderId: input.orderId });
+    },
+    async reservationOf({ input, read, fail }) {
+      const items = await reservedFor(read, input.orderId);
+      if (!items) throw fail('NotFound');
+      return { orderId: input.orderId, items };
+    },
+  },
+  on: (on) => [
+    on(orders.cancellationRequested, async ({ data: { orderId }, tx, publish }) => {
+      if (await release(tx, orderId)) publish('stockReleased', { orderId });
+    }),
+  ],
+});

@@ -1,0 +1,52 @@
+import { type Cause, saga } from 'seaworthy/saga';
+import { z } from 'zod';
+import { inventory } from '../inventory/contract.ts';
+import { payments } from '../payments/contract.ts';
+import { Items, Money, OrderId } from '../shapes.ts';
+import { orders } from './contract.ts';
+
+const Placed = z.object({ orderId: OrderId, items: Items, total: Money, paymentToken: z.string() });
+
+const declared: Readonly<Record<string, string>> = {
+  OutOfStock: 'out_of_stock',
+  Declined: 'payment_declined',
+  Unavailable: 'payment_unavailable',
+};
+
+/** What the order's owner is told of why it came to nothing. */
+function reasonOf(cause: Cause): string {
+  if (cause.kind === 'stopped') return cause.reason;
+  if (cause.kind === 'declared') return declared[cause.name] ?? cause.name;
+  return cause.step === 'charge' ? 'payment_unavailable' : `${cause.step}_failed`;
+}
+
+/** Orchestration: from a placed order to a confirmed one, or back to where nothing is held and nothing is paid. */
+export const fulfilOrder = saga(orders, 'fulfil-order', {
+  input: Placed,
+  uses: [inventory, payments],
+  key: (input) => input.orderId,
+})
+  .local('place', {
+    do: () => {},
+    undo: async ({ input, cause, tx, publish }) => {
+      const reason = reasonOf(cause);
+      await tx.run("update orders set status = 'cancelled', reason = ? where order_id = ?", reason, input.orderId);
+      publish('orderCancelled', { orderId: input.orderId, reason });
+    },
+  })
+  .step('reserve', {
+    do: ({ input, call }) => call(inventory.reserve, { orderId: input.orderId, items: input.items }),
+    undo: ({ input, call }) => call(inventory.release, { orderId: input.orderId }),
+  })
+  .step('charge', {
+    // The card processor is given 15 s inside; the step waits a little longer than that.
+    timeout: '25s',
+    do: ({ input, call }) => call(payments.charge, { orderId: input.orderId, amount: input.total, token: input.paymentToken }),
+    undo: ({ input, call }) => call(payments.refund, { orderId: input.orderId }),
+  })
+  .local('confirm', {
+    do: async ({ input, tx, publish }) => {
+      await tx.run("update orders set status = 'confirmed' where order_id = ?", input.orderId);
+      publish('orderConfirmed', { orderId: input.orderId, total: input.total });
+    },
+  });

@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+/** Whole minor units: pence. The bounds keep any total within the integers that JSON carries exactly. */
+export const Money = z.int().min(0);
+export const ProductId = z.string().min(1).max(100);
+export const OrderId = z.string().min(1).max(100);
+
+export const Item = z.object({
+  productId: ProductId,
+  quantity: z.int().min(1).max(100_000),
+  unitPrice: z.int().min(0).max(10_000_000),
+});
+export type Item = z.infer<typeof Item>;
+export const Items = z.array(Item).min(1).max(2000);
+
+export const OrderRef = z.object({ orderId: OrderId });

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EnvironmentInvalid, environment } from './environment.ts';
+
+test('an empty environment gives the defaults', () => {
+  assert.deepEqual(environment({}), { port: 8080, host: '127.0.0.1', dir: '.seaworthy', ports: false, drain: '10s', logLevel: 'info' });
+});
+
+test('what is given is taken', () => {
+  const given = environment({ PORT: '0', HOST: '::1', SEAWORTHY_DIR: '/data', SEAWORTHY_PORTS: '1', SEAWORTHY_DRAIN: '500ms', LOG_LEVEL: 'silent' });
+  assert.deepEqual(given, { port: 0, host: '::1', dir: '/data', ports: true, drain: '500ms', logLevel: 'silent' });
+});
+
+const wrong: readonly [string, string][] = [
+  ['PORT', '80a'],
+  ['PORT', '65536'],
+  ['PORT', '-1'],
+  ['HOST', 'a b'],
+  ['SEAWORTHY_PORTS', 'yes'],
+  ['SEAWORTHY_DRAIN', '10'],
+  ['LOG_LEVEL', 'loud'],
+];
+for (const [name, value] of wrong) {
+  test(`${name}=${value} is refused by name and rule`, () => {
+    assert.throws(
+      () => environment({ [name]: value }),
+      (error: unknown) => error instanceof EnvironmentInvalid && error.message.startsWith(`${name} is "${value}": it takes `),
+    );
+  });
+}
+
+test('every wrong variable is named at once', () => {
+  assert.throws(() => environment({ PORT: 'x', LOG_LEVEL: 'x' }), /PORT.*; LOG_LEVEL/);
+});

@@ -1,0 +1,70 @@
+import type { At, Http, Params } from '../contract/contract.ts';
+import { GatewayInvalid } from './errors.ts';
+import type { Route } from './gateway.ts';
+import { gather } from './gather.ts';
+import type { Target } from './route.ts';
+
+/** `absent`: its service says that there is none, or a part that it needs is missing. */
+export type PartStatus = 'ok' | 'failed' | 'timeout' | 'absent';
+
+/** One part of an aggregate: the output of an operation, which may be missing when it is optional. */
+export interface Part<S extends string, Output, Missing extends boolean> {
+  readonly operation: At<S>;
+  readonly input: (context: never) => unknown;
+  readonly after: { readonly [name: string]: Part<string, unknown, boolean> };
+  readonly required: Missing extends true ? false : true;
+  readonly '~output'?: Output;
+  /** The answer does without it when it fails. */
+  optional(): Part<S, Output, true>;
+}
+export type Parts = { readonly [name: string]: Part<string, unknown, boolean> };
+type OutputOf<P> = P extends Part<string, infer Output, infer Missing> ? Output | (Missing extends true ? undefined : never) : never;
+type OptionalNames<P> = { [K in keyof P]: P[K] extends Part<string, unknown, true> ? K : never }[keyof P];
+type Flat<T> = { readonly [K in keyof T]: T[K] };
+
+/** What an aggregate answers: parts that may be missing are optional, and `meta.parts` says how each fared. */
+export type Answer<P> = Flat<
+  { [K in Exclude<keyof P, OptionalNames<P>>]: OutputOf<P[K]> } & { [K in OptionalNames<P>]?: OutputOf<P[K]> } & {
+    meta: { readonly parts: { readonly [K in keyof P]: PartStatus } };
+  }
+>;
+type ServicesOf<P> = { [K in keyof P]: P[K] extends Part<infer S, unknown, boolean> ? S : never }[keyof P];
+
+export type MakePart<Ps> = <S extends string, Sent, Output, A extends Parts = Record<never, never>>(
+  operation: Target<S, Sent, Output>,
+  input: (context: { readonly params: Ps } & { readonly [K in keyof A]: Exclude<OutputOf<A[K]>, undefined> }) => NoInfer<Sent>,
+  options?: { readonly after?: A },
+) => Part<S, Output, false>;
+
+export interface Aggregate<P, Body> extends Route<ServicesOf<P> & string> {
+  readonly '~answer'?: Body;
+}
+
+function make(operation: At, input: (context: never) => unknown, options: { readonly after?: Parts } = {}, required = true): Part<string, unknown, boolean> {
+  const part = { operation, input, after: options.after ?? {}, required, optional: () => make(operation, input, options, false) };
+  return part as Part<string, unknown, boolean>;
+}
+
+/**
+ * Answers one request from several operations, called at the same time unless a part names others in `after`.
+ * A missing optional part is left out and its status told; a missing required one fails the whole.
+ * Throws `GatewayInvalid` when a part takes the place of `meta`.
+ */
+export function aggregate<const H extends Http, P extends Parts, Body = Answer<P>>(
+  http: H,
+  parts: (tools: { readonly part: MakePart<Params<H>> }) => P,
+  shape?: (answer: Answer<P>) => Body,
+): Aggregate<P, Body> {
+  const made = parts({ part: make as unknown as MakePart<Params<H>> });
+  if ('meta' in made) throw new GatewayInvalid(`a part of ${http} is named meta, where the status of the parts goes: name it differently`);
+  return {
+    http,
+    targets: Object.values(made).map((part) => part.operation) as At<ServicesOf<P> & string>[],
+    async run(incoming, call) {
+      const { values, status } = await gather(http, made, incoming, call);
+      const answer = { ...values, meta: { parts: status } } as unknown as Answer<P>;
+      const partial = Object.values(status).some((part) => part !== 'ok' && part !== 'absent');
+      return { status: 200, headers: partial ? { 'cache-control': 'no-store' } : {}, body: shape ? shape(answer) : answer };
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { Failure } from '../client/call.ts';
+import type { At, Http, Operation } from '../contract/contract.ts';
+import { DeadlineExceeded } from '../core/deadline.ts';
+import { SeaworthyError } from '../core/errors.ts';
+import type { Part, Parts, PartStatus } from './aggregate.ts';
+import type { GatewayCall, Incoming } from './gateway.ts';
+
+/** A part without which an aggregate cannot answer is missing; `parts` says how each fared. */
+export class PartsMissing extends SeaworthyError {
+  readonly code = 'SW_GATEWAY_PARTS_MISSING';
+  readonly kind: 'deadline' | 'unavailable';
+  readonly parts: Readonly<Record<string, PartStatus>>;
+
+  constructor(message: string, kind: 'deadline' | 'unavailable', parts: Readonly<Record<string, PartStatus>>, cause: unknown) {
+    super(message, { cause, retryAfterMs: cause instanceof SeaworthyError ? cause.retryAfterMs : undefined });
+    this.kind = kind;
+    this.parts = parts;
+  }
+}
+
+interface Missing {
+  readonly status: Exclude<PartStatus, 'ok'>;
+  readonly error: unknown;
+}
+type Fared = { readonly value: unknown } | Missing;
+type AnyPart = Part<string, unknown, boolean>;
+
+/** A declared 404 is an answer: there is none. */
+function isAbsent(operation: At, error: unknown): boolean {
+  if (!(error instanceof Failure)) return false;
+  const declared = (operation as Operation & At).errors as Readonly<Record<string, { readonly status: number }>>;
+  return declared[error.name]?.status === 404;
+}
+
+function missing(operation: At, error: unknown): Missing {
+  if (isAbsent(operation, error)) return { status: 'absent', error };
+  return { status: error instanceof SeaworthyError && error.kind === 'deadline' ? 'timeout' : 'failed', error };
+}
+
+/** Calls every part once, as early as what it needs is there. Throws what makes a required one impossible. */
+export async function gather(
+  http: Http,
+  parts: Parts,
+  incoming: Incoming,
+  call: GatewayCall,
+): Promise<{ readonly values: Readonly<Record<string, unknown>>; readonly status: Readonly<Record<string, PartStatus>> }> {
+  const running = new Map<At, Map<AnyPart['input'], Promise<Fared>>>();
+
+  async function fetchPart(part: AnyPart): Promise<Fared> {
+    const needed = Object.entries(part.after);
+    const context: Record<string, unknown> = { params: incoming.params };
+    for (const [name, fared] of await Promise.all(needed.map(async ([name, other]) => [name, await fare(other)] as const))) {
+      if (!('value' in fared)) return { status: 'absent', error: fared.error };
+      context[name] = fared.value;
+    }
+    try {
+      return { value: await call(part.operation, part.input(context as never), { signal: incoming.signal }) };
+    } catch (error) {
+      return missing(part.operation, error);
+    }
+  }
+
+  /** `part(...)` and `part(...).optional()` are the same call. */
+  function fare(part: AnyPart): Promise<Fared> {
+    const calls = running.get(part.operation) ?? new Map<AnyPart['input'], Promise<Fared>>();
+    running.set(part.operation, calls);
+    const begun = calls.get(part.input) ?? fetchPart(part);
+    calls.set(part.input, begun);
+    return begun;
+  }
+
+  const fared = await Promise.all(Object.entries(parts).map(async ([name, part]) => [name, part, await fare(part)] as const));
+  const status = Object.fromEntries(fared.map(([name, , part]) => [name, 'value' in part ? 'ok' : part.status] as const));
+  for (const [name, part, result] of fared) {
+    if ('value' in result || !part.required) continue;
+    if (isAbsent(part.operation, result.error)) throw result.error;
+    const late = result.error instanceof DeadlineExceeded || result.status === 'timeout';
+    throw new PartsMissing(`${http} cannot answer without its part ${name}, which ${late ? 'was too late' : 'failed'}`, late ? 'deadline' : 'unavailable', status, result.error);
+  }
+  return { status, values: Object.fromEntries(fared.flatMap(([name, , part]) => ('value' in part ? [[name, part.value]] : []))) };
+}

@@ -1,0 +1,27 @@
+import { Failure } from '../client/call.ts';
+import type { At, Fits, Http, Operation } from '../contract/contract.ts';
+import { inputOf } from '../contract/request.ts';
+import { responseOf } from '../contract/response.ts';
+import type { Route } from './gateway.ts';
+
+/** An operation that a gateway may call, with what it is sent. */
+export type Target<S extends string, Sent, Output> = Operation<'command' | 'query', Sent, unknown, unknown, Output, unknown> & At<S>;
+
+/** Exposes one operation under a path of the gateway's own. The path's parameters are fields of its input. */
+export function route<const H extends Http, S extends string, Sent>(http: Fits<H, NoInfer<Sent>>, operation: Target<S, Sent, unknown>): Route<S> {
+  const plain = operation as unknown as Operation & At<S>;
+  return {
+    http: http as Http,
+    targets: [plain],
+    async run(incoming, call) {
+      const input = inputOf(plain, incoming, http as Http);
+      try {
+        const output = await call(plain, input, { key: incoming.key, signal: incoming.signal });
+        return responseOf(plain, { kind: 'output', output });
+      } catch (error) {
+        if (error instanceof Failure) return responseOf(plain, { kind: 'declared', name: error.name, data: error.data });
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import type { Caller, CallOptions } from '../client/caller.ts';
+import { readHeaders } from '../contract/headers.ts';
+import { httpParts } from '../contract/verify.ts';
+import { Deadline } from '../core/deadline.ts';
+import { type Duration, milliseconds } from '../core/duration.ts';
+import type { Runtime } from '../core/runtime.ts';
+import { failedReply, replyOf } from '../service/transports/http.ts';
+import type { HttpRoute } from '../service/transports/server.ts';
+import type { Gateway, GatewayCall } from './gateway.ts';
+
+export interface GatewayOptions {
+  readonly runtime: Runtime;
+  /** Its own: a breaker and a bulkhead for each upstream. */
+  readonly call: Caller;
+  /** For the whole of a request; a client's shorter one holds. Default 10 s. */
+  readonly timeout?: Duration;
+}
+
+/** The routes of a gateway, for a server. Every failure is a problem document: 503 with `Retry-After` for an open breaker, 504 past the deadline. */
+export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s' }: GatewayOptions): readonly HttpRoute[] {
+  const timeoutMs = milliseconds(timeout, 'gateway timeout');
+  const calling = call as unknown as (operation: unknown, input: unknown, options: CallOptions) => Promise<unknown>;
+  return gateway.routes.map((route) => {
+    const { method, path } = httpParts(route.http);
+    return {
+      method,
+      path,
+      async handle(request) {
+        const span = runtime.observe.span('seaworthy_gateway_request', { route: route.http });
+        try {
+          const { key, deadlineMs = timeoutMs } = readHeaders(request.headers);
+          const deadline = new Deadline(runtime.clock, runtime.clock.monotonic() + Math.min(timeoutMs, deadlineMs));
+          const bound: GatewayCall = (operation, input, options) => calling(operation, input, { deadline, ...options });
+          const reply = replyOf(await route.run({ ...request, key }, bound));
+          span.end(String(reply.status));
+          return reply;
+        } catch (error) {
+          const reply = failedReply(runtime, error);
+          span.end(String(reply.status));
+          return reply;
+        }
+      },
+    };
+  });
+}

@@ -1,0 +1,75 @@
+import { Failure } from '../client/call.ts';
+import type { Attempt } from '../client/transport.ts';
+import type { Answer } from '../contract/answer.ts';
+import type { At, Operation } from '../contract/contract.ts';
+import type { Runtime } from '../core/runtime.ts';
+import type { Store, Tx } from '../store/store.ts';
+import { declaredOf, outputOf } from './answer.ts';
+import type { CommandContext } from './context.ts';
+import { bury, type Keyed, record, recorded, refuseUndone } from './idempotency.ts';
+import { type Collectors, type Unit, unit } from './unit.ts';
+
+/** What commands of one service need to run. */
+export interface Commands {
+  readonly store: Store<unknown, unknown>;
+  readonly runtime: Runtime;
+  readonly collectors: Collectors;
+}
+
+/** A call on its way through a service: validated, and with a key. */
+export interface Received extends Keyed {
+  readonly attempt: Attempt;
+  readonly input: unknown;
+  readonly signal: AbortSignal;
+}
+
+export type Changing = CommandContext<unknown, Record<string, unknown>, Record<string, never>, unknown>;
+
+export const fail = <K extends string>(name: K, data?: unknown): Failure<K> => new Failure(name, data);
+
+/** The context of one run of a handler that changes state, all collected in `work`. */
+export function changing(parts: Commands, tx: unknown, work: Unit, input: unknown): Changing {
+  return { input, tx, now: parts.runtime.clock.now(), newId: parts.runtime.ids.next, publish: work.publish, start: work.start, stop: work.stop, fail };
+}
+
+/**
+ * Runs `handle` behind a savepoint of `tx` and records its answer under the call's key: its output with its rows,
+ * events and saga starts (G1), or a declared error with nothing but the record (G9). Anything else it throws goes on.
+ */
+export async function answerOnce(
+  { operation, call, own, work, now }: { operation: Operation & At; call: Keyed; own: Tx; work: Unit; now: number },
+  handle: () => unknown,
+): Promise<Answer> {
+  const answer = await own
+    .savepoint(async () => {
+      const output = await outputOf(operation, await handle());
+      await work.write(own);
+      return output;
+    })
+    .catch((error: unknown) => declaredOf(operation, error));
+  await record(own, call, answer, now);
+  return answer;
+}
+
+/** Runs a command in one transaction; a repeat under its key gets the recorded answer. */
+export async function runCommand(parts: Commands, call: Received, handler: (context: Changing) => unknown): Promise<Answer> {
+  let work: Unit | undefined;
+  const answer = await parts.store.transaction(
+    async (tx) => {
+      work = undefined;
+      const own = parts.store.own(tx);
+      await refuseUndone(own, call);
+      const before = await recorded(own, call);
+      if (before) return before;
+      const fresh = unit(parts.collectors);
+      const context = changing(parts, tx, fresh, call.input);
+      if (call.attempt.undoes !== undefined) await bury(own, call.attempt.undoes, context.now);
+      const result = await answerOnce({ operation: call.attempt.operation, call, own, work: fresh, now: context.now }, () => handler(context));
+      work = fresh;
+      return result;
+    },
+    { signal: call.signal },
+  );
+  work?.committed();
+  return answer;
+}

@@ -1,0 +1,51 @@
+import type { Fail } from '../client/call.ts';
+import type { Publish } from '../outbox/publish.ts';
+import type { Start, Stop } from '../saga/saga.ts';
+
+/** What every context has, so that a handler needs no globals. */
+interface Begun {
+  /** When the handling began, in milliseconds since the epoch. */
+  readonly now: number;
+  /** A new unique identity, a UUID of version 7. */
+  readonly newId: () => string;
+}
+
+/** What changes a service's state: all of it is committed together, or not at all. There is no `call` here. */
+interface Changing<M, T> extends Begun {
+  readonly tx: T;
+  readonly publish: Publish<M>;
+  readonly start: Start;
+  readonly stop: Stop;
+}
+
+export interface CommandContext<Input, E, M, T> extends Changing<M, T> {
+  readonly input: Input;
+  readonly fail: Fail<E>;
+}
+
+export interface QueryContext<Input, E, R> extends Begun {
+  readonly input: Input;
+  readonly read: R;
+  readonly fail: Fail<E>;
+}
+
+/** No `read` here: a query that asks a third party holds no snapshot meanwhile. */
+export interface RemoteQueryContext<Input, E> extends Begun {
+  readonly input: Input;
+  readonly fail: Fail<E>;
+  readonly signal: AbortSignal;
+}
+
+export interface EventContext<Data, M, T> extends Changing<M, T> {
+  readonly data: Data;
+}
+
+/** Between the transactions: no `tx`, but a key that the third party can recognise a repeat by. */
+export interface Reaching<Input, Intent> extends Begun {
+  readonly input: Input;
+  readonly intent: Intent;
+  readonly key: string;
+  /** When the intent was committed, in milliseconds since the epoch: the same after a crash. */
+  readonly since: number;
+  readonly signal: AbortSignal;
+}

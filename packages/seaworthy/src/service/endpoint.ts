@@ -1,0 +1,82 @@
+import type { Attempt, Endpoint } from '../client/transport.ts';
+import type { Answer } from '../contract/answer.ts';
+import type { At, Operation } from '../contract/contract.ts';
+import { problemOf } from '../contract/problem.ts';
+import { orAborted, scope } from '../core/abort.ts';
+import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
+import { SeaworthyError } from '../core/errors.ts';
+import { accept, nameOf } from './answer.ts';
+import { type Changing, type Commands, type Received, runCommand } from './command.ts';
+import { HandlerFailed, KeyInProgress, OperationUnknown } from './errors.ts';
+import type { AnyExternal, Externals } from './external.ts';
+import { fingerprint } from './idempotency.ts';
+import { type QueryHandler, type RemoteHandler, runQuery } from './query.ts';
+import type { Service } from './service.ts';
+
+type CommandHandler = ((context: Changing) => unknown) | AnyExternal;
+
+export interface EndpointParts extends Commands {
+  readonly service: Service;
+  readonly externals: Externals;
+  /** Throws `ServiceUnready` while the service does not take calls. */
+  readonly admit: () => void;
+}
+
+/** The receiving side of a service: from an attempt on any transport to its answer. It never throws. */
+export function endpoint(parts: EndpointParts): Endpoint {
+  const { service, runtime, externals } = parts;
+  const operations = service.contract as unknown as Readonly<Record<string, Operation & At>>;
+  const inProgress = new Set<string>();
+
+  async function command(call: Received): Promise<Answer> {
+    const handler = service.handlers[call.operation] as CommandHandler;
+    const mark = `${call.operation} ${call.key}`;
+    if (inProgress.has(mark)) throw new KeyInProgress(`${call.operation} under the key ${call.key} is still in progress: ask again soon`, { retryAfterMs: 1000 });
+    inProgress.add(mark);
+    try {
+      return await (typeof handler === 'function' ? runCommand(parts, call, handler) : externals.run(call, handler));
+    } finally {
+      inProgress.delete(mark);
+    }
+  }
+
+  async function answer(attempt: Attempt, signal: AbortSignal): Promise<Answer> {
+    const operation = operations[attempt.operation.name];
+    if (!operation || operation.kind === ('event' as string)) {
+      throw new OperationUnknown(`${nameOf(attempt.operation)} is not offered here: is the caller's contract newer than this service?`);
+    }
+    const { key = runtime.ids.next(), input } = attempt;
+    const bound: Attempt = { ...attempt, operation };
+    const received = { operation: operation.name, key, attempt: bound, input: await accept(operation, input), signal };
+    if (operation.kind === 'command') return command({ ...received, fingerprint: fingerprint(input) });
+    return runQuery(parts, { ...received, fingerprint: '' }, service.handlers[operation.name] as QueryHandler | { readonly remote: RemoteHandler });
+  }
+
+  return {
+    async handle(attempt) {
+      const name = nameOf(attempt.operation);
+      const span = runtime.observe.span('seaworthy_serve', { operation: name });
+      const { deadline = Deadline.after(runtime.clock, '30s') } = attempt;
+      const late = (): unknown => new DeadlineExceeded(`${name} was not answered within its deadline: its outcome may still come`);
+      const work = scope({
+        clock: runtime.clock,
+        parents: [attempt.signal],
+        timeout: { ms: deadline.remaining(), reason: late },
+      });
+      try {
+        parts.admit();
+        deadline.check(name);
+        const result = await orAborted(answer(attempt, work.signal), work.signal);
+        span.end(result.kind);
+        return result;
+      } catch (thrown) {
+        const error = thrown instanceof SeaworthyError ? thrown : new HandlerFailed(`${name} failed: the service's log has the cause`, { cause: thrown });
+        if (error.kind === 'internal') runtime.observe.log('error', `${name} failed`, { operation: name, error });
+        span.end(error.kind);
+        return { kind: 'problem', problem: problemOf(error) };
+      } finally {
+        work.end();
+      }
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import { SeaworthyError } from '../core/errors.ts';
+
+/** The same idempotency key came with another payload. */
+export class KeyReused extends SeaworthyError {
+  readonly code = 'SW_IDEMPOTENCY_KEY_REUSED';
+  readonly kind = 'mismatch';
+}
+
+/** The first call under this idempotency key is still being worked on. */
+export class KeyInProgress extends SeaworthyError {
+  readonly code = 'SW_IDEMPOTENCY_IN_PROGRESS';
+  readonly kind = 'conflict';
+}
+
+/** The saga step that this call belongs to was undone before the call arrived. */
+export class StepUndone extends SeaworthyError {
+  readonly code = 'SW_STEP_UNDONE';
+  readonly kind = 'mismatch';
+}
+
+/** The input of a call breaks its contract; `issues` say where and how. */
+export class InputInvalid extends SeaworthyError {
+  readonly code = 'SW_INPUT_INVALID';
+  readonly kind = 'invalid';
+  readonly issues: readonly { readonly path: string; readonly message: string }[];
+
+  constructor(message: string, issues: readonly { readonly path: string; readonly message: string }[]) {
+    super(message);
+    this.issues = issues;
+  }
+}
+
+/** A handler answered something that its contract does not promise: a bug in the service. Nothing was committed. */
+export class OutputInvalid extends SeaworthyError {
+  readonly code = 'SW_OUTPUT_INVALID';
+  readonly kind = 'internal';
+}
+
+/** The service offers no such operation. */
+export class OperationUnknown extends SeaworthyError {
+  readonly code = 'SW_OPERATION_UNKNOWN';
+  readonly kind = 'not_found';
+}
+
+/** The service is starting or stopping; another instance, or the same one later, can serve. */
+export class ServiceUnready extends SeaworthyError {
+  readonly code = 'SW_SERVICE_UNREADY';
+  readonly kind = 'unavailable';
+}
+
+/** A third party gave no outcome yet; the intent is kept and driven to one. */
+export class OutcomePending extends SeaworthyError {
+  readonly code = 'SW_OUTCOME_PENDING';
+  readonly kind = 'unavailable';
+}
+
+/** A handler threw something that its contract does not declare. */
+export class HandlerFailed extends SeaworthyError {
+  readonly code = 'SW_HANDLER_FAILED';
+  readonly kind = 'internal';
+}

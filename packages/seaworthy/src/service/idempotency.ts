@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import type { Answer } from '../contract/answer.ts';
+import type { Migration, Tx } from '../store/store.ts';
+import { KeyReused, StepUndone } from './errors.ts';
+
+/** A call under its key. The scope of a key is service (its own database), operation and key. */
+export interface Keyed {
+  readonly operation: string;
+  readonly key: string;
+  readonly fingerprint: string;
+}
+
+export const idempotencyMigrations: readonly Migration[] = [
+  {
+    name: 'service/idempotency/1',
+    statements: [
+      `create table sw_idempotency (
+        operation text not null, key text not null, fingerprint text not null, answer text not null, at bigint not null,
+        primary key (operation, key))`,
+      'create index sw_idempotency_at on sw_idempotency (at)',
+      'create table sw_tombstone (step text not null primary key, at bigint not null)',
+    ],
+  },
+];
+
+/** Keys in the order of their names, so that two payloads are equal when their values are. */
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (value === null || typeof value !== 'object') return value;
+  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, field]) => [name, canonical(field)]));
+}
+
+/** What makes two payloads the same one. */
+export function fingerprint(input: unknown): string {
+  return createHash('sha256')
+    .update(JSON.stringify(canonical(input)) ?? '')
+    .digest('base64url');
+}
+
+/** A saga's calls carry `<instance>.<step>#<n>`; the part before `#` is the step's own key. */
+const stepOf = (key: string): string => key.split('#', 1)[0] as string;
+
+/** Throws `StepUndone` when the step that this call belongs to has been undone here. */
+export async function refuseUndone(tx: Tx, { operation, key }: Keyed): Promise<void> {
+  const step = stepOf(key);
+  const [row] = await tx.all('select 1 as undone from sw_tombstone where step = ?', step);
+  if (row) throw new StepUndone(`${operation} belongs to the step ${step}, which has been undone: it is refused, and need not be repeated`);
+}
+
+/** From now on this service refuses the calls of `step`. */
+export async function bury(tx: Tx, step: string, now: number): Promise<void> {
+  await tx.run('insert into sw_tombstone (step, at) values (?, ?) on conflict (step) do nothing', step, now);
+}
+
+/** Throws `KeyReused` when the key was first used with another payload. */
+export function sameOrThrow(call: Keyed, recorded: unknown): void {
+  if (recorded === call.fingerprint) return;
+  throw new KeyReused(`the idempotency key ${call.key} was used for ${call.operation} with another payload: use a new key for a new call`);
+}
+
+/** The answer that was recorded for this call, if it has been here before. */
+export async function recorded(tx: Tx, call: Keyed): Promise<Answer | undefined> {
+  const [row] = await tx.all('select fingerprint, answer from sw_idempotency where operation = ? and key = ?', call.operation, call.key);
+  if (!row) return undefined;
+  sameOrThrow(call, row['fingerprint']);
+  return JSON.parse(String(row['answer'])) as Answer;
+}
+
+/** Keeps the answer with the transaction that made it. */
+export async function record(tx: Tx, call: Keyed, answer: Answer, now: number): Promise<void> {
+  await tx.run(
+    'insert into sw_idempotency (operation, key, fingerprint, answer, at) values (?, ?, ?, ?, ?)',
+    call.operation,
+    call.key,
+    call.fingerprint,
+    JSON.stringify(answer),
+    now,
+  );
+}
+
+/** Forgets up to `limit` records older than `before`. Returns how many. */
+export async function forget(tx: Tx, before: number, limit: number): Promise<number> {
+  const { changes } = await tx.run(
+    `delete from sw_idempotency where (operation, key) in
+      (select operation, key from sw_idempotency where at < ? order by at limit ?)`,
+    before,
+    limit,
+  );
+  return changes;
+}

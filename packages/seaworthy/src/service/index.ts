@@ -1,0 +1,3 @@
+export type { CommandContext, EventContext, QueryContext, Reaching, RemoteQueryContext } from './context.ts';
+export { external, type Handler, type Reaction } from './handler.ts';
+export { type Service, ServiceInvalid, service } from './service.ts';

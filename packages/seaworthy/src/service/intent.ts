@@ -1,0 +1,108 @@
+import type { Migration, Row, Tx } from '../store/store.ts';
+import { type Keyed, sameOrThrow } from './idempotency.ts';
+
+/** What an external command has committed itself to, until its outcome is committed too. */
+export interface Intent extends Keyed {
+  readonly input: unknown;
+  /** What `before` returned. */
+  readonly intent: unknown;
+  readonly since: number;
+  /** Runs of `do` that gave no outcome. */
+  readonly attempts: number;
+}
+
+export const intentMigrations: readonly Migration[] = [
+  {
+    name: 'service/intent/1',
+    statements: [
+      `create table sw_intent (
+        operation text not null, key text not null, fingerprint text not null, input text not null, intent text not null,
+        since bigint not null, attempts integer not null, due bigint not null, owner text not null,
+        primary key (operation, key))`,
+      'create index sw_intent_due on sw_intent (due)',
+    ],
+  },
+];
+
+const columns = 'operation, key, fingerprint, input, intent, since, attempts';
+
+function intentOf(row: Row): Intent {
+  return {
+    operation: String(row['operation']),
+    key: String(row['key']),
+    fingerprint: String(row['fingerprint']),
+    input: JSON.parse(String(row['input'])),
+    intent: JSON.parse(String(row['intent'])),
+    since: Number(row['since']),
+    attempts: Number(row['attempts']),
+  };
+}
+
+/** Due for a repeat only at `due`: until then its owner is at it. */
+export async function keep(tx: Tx, intent: Intent, owner: string, due: number): Promise<void> {
+  const { operation, key, fingerprint, input, since } = intent;
+  await tx.run(
+    `insert into sw_intent (${columns}, due, owner) values (?, ?, ?, ?, ?, ?, 0, ?, ?)`,
+    operation,
+    key,
+    fingerprint,
+    JSON.stringify(input),
+    JSON.stringify(intent.intent ?? null),
+    since,
+    due,
+    owner,
+  );
+}
+
+/** An SQL condition on the column `owner`: its worker is dead. */
+export interface Dead {
+  readonly sql: string;
+  readonly values: readonly (string | number)[];
+}
+
+/** The intent of an earlier call under the same key, and whether `owner` may drive it. Throws `KeyReused` for another payload. */
+export async function openIntent(tx: Tx, call: Keyed, dead: Dead, owner: string): Promise<{ readonly intent: Intent; readonly free: boolean } | undefined> {
+  const [row] = await tx.all(
+    `select ${columns}, case when owner = ? or ${dead.sql} then 1 else 0 end as free from sw_intent where operation = ? and key = ?`,
+    owner,
+    ...dead.values,
+    call.operation,
+    call.key,
+  );
+  if (!row) return undefined;
+  sameOrThrow(call, row['fingerprint']);
+  return { intent: intentOf(row), free: Number(row['free']) === 1 };
+}
+
+/** Removes the intent, if it still belongs to `owner`: whoever does so commits the outcome. */
+export async function settle(tx: Tx, intent: Keyed, owner: string): Promise<boolean> {
+  const { changes } = await tx.run('delete from sw_intent where operation = ? and key = ? and owner = ?', intent.operation, intent.key, owner);
+  return changes > 0;
+}
+
+/** Counts a run without an outcome; the next one is due then. */
+export async function postpone(tx: Tx, intent: Keyed, owner: string, due: number): Promise<void> {
+  await tx.run(
+    'update sw_intent set attempts = attempts + 1, due = ? where operation = ? and key = ? and owner = ?',
+    due,
+    intent.operation,
+    intent.key,
+    owner,
+  );
+}
+
+export async function take(tx: Tx, intent: Keyed, owner: string): Promise<void> {
+  await tx.run('update sw_intent set owner = ? where operation = ? and key = ?', owner, intent.operation, intent.key);
+}
+
+/** Up to `limit` intents, oldest first, that are this owner's and due, or whose owner is dead. */
+export async function dueIntents(tx: Tx, now: number, dead: Dead, owner: string, limit: number): Promise<readonly Intent[]> {
+  const rows = await tx.all(
+    `select ${columns} from sw_intent where (due <= ? and owner = ?) or ${dead.sql} order by due limit ?`,
+    now,
+    owner,
+    ...dead.values,
+    limit,
+  );
+  return rows.map(intentOf);
+}

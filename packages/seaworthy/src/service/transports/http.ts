@@ -1,0 +1,51 @@
+import type { At, Operation } from '../../contract/contract.ts';
+import { HeaderInvalid, readHeaders } from '../../contract/headers.ts';
+import { problemOf } from '../../contract/problem.ts';
+import { inputOf } from '../../contract/request.ts';
+import { problemResponse, responseOf, type WireResponse } from '../../contract/response.ts';
+import { httpParts } from '../../contract/verify.ts';
+import type { Endpoint } from '../../client/transport.ts';
+import { Deadline } from '../../core/deadline.ts';
+import { SeaworthyError } from '../../core/errors.ts';
+import type { Runtime } from '../../core/runtime.ts';
+import { HandlerFailed } from '../errors.ts';
+import type { Service } from '../service.ts';
+import type { HttpReply, HttpRoute } from './server.ts';
+
+/** A wire response as the server sends it. */
+export const replyOf = ({ status, headers, body }: WireResponse): HttpReply => ({
+  status,
+  headers,
+  body: body === undefined ? undefined : JSON.stringify(body),
+});
+
+/** What to answer to an error: a problem document; what is not ours is logged, and told to nobody. */
+export function failedReply(runtime: Runtime, error: unknown): HttpReply {
+  if (error instanceof SeaworthyError) return replyOf(problemResponse(problemOf(error)));
+  runtime.observe.log('error', 'a request failed unexpectedly', { error });
+  return replyOf(problemResponse(problemOf(new HandlerFailed('the request failed', { cause: error }))));
+}
+
+/** The operations of a service as routes. */
+export function operationRoutes(service: Service, endpoint: Endpoint, runtime: Runtime): readonly HttpRoute[] {
+  const members = Object.values(service.contract as unknown as Readonly<Record<string, Operation & At>>);
+  const operations = members.filter((member) => typeof member === 'object' && (member.kind === 'command' || member.kind === 'query'));
+  return operations.map((operation) => {
+    const { method, path } = httpParts(operation.http);
+    return {
+      method,
+      path,
+      async handle(request) {
+        try {
+          const { deadlineMs, ...carried } = readHeaders(request.headers);
+          const deadline = deadlineMs === undefined ? undefined : new Deadline(runtime.clock, runtime.clock.monotonic() + deadlineMs);
+          const answer = await endpoint.handle({ operation, input: inputOf(operation, request), deadline, signal: request.signal, ...carried });
+          return replyOf(responseOf(operation, answer));
+        } catch (error) {
+          if (error instanceof HeaderInvalid) return failedReply(runtime, error);
+          throw error;
+        }
+      },
+    };
+  });
+}

@@ -1,0 +1,48 @@
+import type { Publish } from '../outbox/publish.ts';
+import type { Start, Stop } from '../saga/saga.ts';
+import type { Tx } from '../store/store.ts';
+
+/** What one room collects of one run of one handler. It begins empty at each run, since a conflict may repeat it. */
+export interface Collected {
+  /** Writes it with the handler's transaction. Returns how many rows. */
+  write(tx: Tx): Promise<number>;
+}
+
+/** What a service's handlers may leave behind for the relay and the saga engine. */
+export interface Collectors {
+  publishing(): Collected & { readonly publish: Publish<Record<string, never>> };
+  starting(): Collected & { readonly start: Start; readonly stop: Stop };
+  /** Called after a commit that wrote something, so that nobody needs to poll. */
+  wakeRelay(): void;
+  wakeSagas(): void;
+}
+
+/** The changes of one run of a handler beside its rows: events and saga starts. */
+export interface Unit {
+  readonly publish: Publish<Record<string, never>>;
+  readonly start: Start;
+  readonly stop: Stop;
+  write(tx: Tx): Promise<void>;
+  /** After the commit. */
+  committed(): void;
+}
+
+export function unit(collectors: Collectors): Unit {
+  const events = collectors.publishing();
+  const sagas = collectors.starting();
+  let published = 0;
+  let started = 0;
+  return {
+    publish: events.publish,
+    start: sagas.start,
+    stop: sagas.stop,
+    async write(tx) {
+      published = await events.write(tx);
+      started = await sagas.write(tx);
+    },
+    committed() {
+      if (published > 0) collectors.wakeRelay();
+      if (started > 0) collectors.wakeSagas();
+    },
+  };
+}
