@@ -1,25 +1,25 @@
-import type { Envelope } from "../bus/envelope.ts";
-import type { At, Event } from "../contract/contract.ts";
-import { examine, sentence } from "../contract/schema.ts";
-import { scope } from "../core/abort.ts";
-import type { Runtime } from "../core/runtime.ts";
-import { StoreClosed } from "../store/errors.ts";
-import type { Store, Tx } from "../store/store.ts";
-import { EventRefused, HandlerTimeout } from "./errors.ts";
+import type { Envelope } from '../bus/envelope.ts';
+import type { At, Event } from '../contract/contract.ts';
+import { examine, sentence } from '../contract/schema.ts';
+import { scope } from '../core/abort.ts';
+import type { Runtime } from '../core/runtime.ts';
+import { StoreClosed } from '../store/errors.ts';
+import type { Store, Tx } from '../store/store.ts';
+import { EventRefused, HandlerTimeout } from './errors.ts';
 
 /** What a handler may know of an event beside its data. */
 export interface Meta {
-	readonly id: string;
-	readonly type: string;
-	readonly source: string;
-	/** The aggregate's id. */
-	readonly key: string;
-	/** When it was published, RFC 3339 in UTC. */
-	readonly time: string;
-	/** From 1: the first attempt is the one on arrival. */
-	readonly attempt: number;
-	/** Aborts when the handler's time is over, or when the process is going down. */
-	readonly signal: AbortSignal;
+  readonly id: string;
+  readonly type: string;
+  readonly source: string;
+  /** The aggregate's id. */
+  readonly key: string;
+  /** When it was published, RFC 3339 in UTC. */
+  readonly time: string;
+  /** From 1: the first attempt is the one on arrival. */
+  readonly attempt: number;
+  /** Aborts when the handler's time is over, or when the process is going down. */
+  readonly signal: AbortSignal;
 }
 
 /** Called once after the commit; not after a rollback. */
@@ -28,150 +28,118 @@ type Awaitable<V> = V | Promise<V>;
 
 /** An event and what is done about it, in one transaction with the mark that it was done. */
 export interface Subscription<T> {
-	readonly event: Event & At;
-	/** May run again after a conflict. What the run that is committed returns is called after the commit. */
-	handle(
-		tx: T,
-		data: unknown,
-		meta: Meta,
-	): Awaitable<AfterCommit | undefined | void>;
+  readonly event: Event & At;
+  /** May run again after a conflict. What the run that is committed returns is called after the commit. */
+  handle(tx: T, data: unknown, meta: Meta): Awaitable<AfterCommit | undefined | void>;
 }
 
 /** Makes a subscription whose handler knows the type of its data. */
 export function subscription<Data, T>(
-	event: Event<unknown, Data> & At,
-	handle: (
-		tx: T,
-		data: Data,
-		meta: Meta,
-	) => Awaitable<AfterCommit | undefined | void>,
+  event: Event<unknown, Data> & At,
+  handle: (tx: T, data: Data, meta: Meta) => Awaitable<AfterCommit | undefined | void>,
 ): Subscription<T> {
-	return { event, handle: handle as Subscription<T>["handle"] };
+  return { event, handle: handle as Subscription<T>['handle'] };
 }
 
-export type Refusal = "poison" | "expired" | "unhandled";
+export type Refusal = 'poison' | 'expired' | 'unhandled';
 
 /** How an attempt ended. What is no attempt at all (a shutdown, no database) is thrown instead. */
 export type Verdict =
-	| { readonly kind: "done"; readonly outcome: string }
-	| { readonly kind: "failed"; readonly error: unknown }
-	| {
-			readonly kind: "refused";
-			readonly reason: Refusal;
-			readonly error: EventRefused;
-	  };
+  | { readonly kind: 'done'; readonly outcome: string }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | {
+      readonly kind: 'refused';
+      readonly reason: Refusal;
+      readonly error: EventRefused;
+    };
 
 export interface AttemptParts<T> {
-	readonly store: Store<T, unknown>;
-	readonly runtime: Runtime;
-	readonly subscription: Subscription<T> | undefined;
-	readonly envelope: Envelope;
-	readonly number: number;
-	readonly timeoutMs: number;
-	/** Their abort means that the process goes down: it says nothing about the event. */
-	readonly parents: readonly AbortSignal[];
-	/** First thing in the transaction. A word means that there is nothing left to do, and names the outcome. */
-	readonly admit: (tx: Tx) => Promise<string | undefined>;
+  readonly store: Store<T, unknown>;
+  readonly runtime: Runtime;
+  readonly subscription: Subscription<T> | undefined;
+  readonly envelope: Envelope;
+  readonly number: number;
+  readonly timeoutMs: number;
+  /** Their abort means that the process goes down: it says nothing about the event. */
+  readonly parents: readonly AbortSignal[];
+  /** First thing in the transaction. A word means that there is nothing left to do, and names the outcome. */
+  readonly admit: (tx: Tx) => Promise<string | undefined>;
 }
 
 const refused = (reason: Refusal, error: EventRefused): Verdict => ({
-	kind: "refused",
-	reason,
-	error,
+  kind: 'refused',
+  reason,
+  error,
 });
 
 /** Gives one event to its handler, once. */
 export async function attempt<T>({
-	store,
-	runtime,
-	subscription,
-	envelope,
-	number,
-	timeoutMs,
-	parents,
-	admit,
+  store,
+  runtime,
+  subscription,
+  envelope,
+  number,
+  timeoutMs,
+  parents,
+  admit,
 }: AttemptParts<T>): Promise<Verdict> {
-	const { type, id } = envelope;
-	if (!subscription)
-		return refused(
-			"unhandled",
-			new EventRefused(
-				`nobody here handles ${type} any more: drop ${id}, or subscribe to it and redrive`,
-			),
-		);
-	if (
-		envelope.notafter !== undefined &&
-		Date.parse(envelope.notafter) < runtime.clock.now()
-	) {
-		return refused(
-			"expired",
-			new EventRefused(
-				`${type} ${id} was not to be handled after ${envelope.notafter}`,
-			),
-		);
-	}
-	let data: unknown;
-	try {
-		const examined = await examine(subscription.event.data, envelope.data);
-		if ("findings" in examined) {
-			const { findings } = examined;
-			return refused(
-				"poison",
-				new EventRefused(
-					`${type} ${id} breaks its contract (${sentence(findings)}): correct its data and redrive`,
-					findings,
-				),
-			);
-		}
-		data = examined.value;
-	} catch (error) {
-		return { kind: "failed", error };
-	}
+  const { type, id } = envelope;
+  if (!subscription)
+    return refused('unhandled', new EventRefused(`nobody here handles ${type} any more: drop ${id}, or subscribe to it and redrive`));
+  if (envelope.notafter !== undefined && Date.parse(envelope.notafter) < runtime.clock.now()) {
+    return refused('expired', new EventRefused(`${type} ${id} was not to be handled after ${envelope.notafter}`));
+  }
+  let data: unknown;
+  try {
+    const examined = await examine(subscription.event.data, envelope.data);
+    if ('findings' in examined) {
+      const { findings } = examined;
+      return refused(
+        'poison',
+        new EventRefused(`${type} ${id} breaks its contract (${sentence(findings)}): correct its data and redrive`, findings),
+      );
+    }
+    data = examined.value;
+  } catch (error) {
+    return { kind: 'failed', error };
+  }
 
-	const late = (): unknown =>
-		new HandlerTimeout(
-			`the handler of ${type} was not done with ${id} after ${timeoutMs} ms: it is rolled back`,
-		);
-	const work = scope({
-		clock: runtime.clock,
-		parents,
-		timeout: { ms: timeoutMs, reason: late },
-	});
-	const meta: Meta = {
-		id,
-		type,
-		source: envelope.source,
-		key: envelope.partitionkey,
-		time: envelope.time,
-		attempt: number,
-		signal: work.signal,
-	};
-	let begun = false;
-	let after: AfterCommit | undefined | void;
-	let outcome: string;
-	try {
-		outcome = await store.transaction(
-			async (tx) => {
-				begun = true;
-				after = undefined;
-				const before = await admit(store.own(tx));
-				if (before !== undefined) return before;
-				after = await subscription.handle(tx, data, meta);
-				return "handled";
-			},
-			{ signal: work.signal },
-		);
-	} catch (error) {
-		if (
-			!begun ||
-			error instanceof StoreClosed ||
-			parents.some((parent) => parent.aborted)
-		)
-			throw error;
-		return { kind: "failed", error };
-	} finally {
-		work.end();
-	}
-	after?.();
-	return { kind: "done", outcome };
+  const late = (): unknown => new HandlerTimeout(`the handler of ${type} was not done with ${id} after ${timeoutMs} ms: it is rolled back`);
+  const work = scope({
+    clock: runtime.clock,
+    parents,
+    timeout: { ms: timeoutMs, reason: late },
+  });
+  const meta: Meta = {
+    id,
+    type,
+    source: envelope.source,
+    key: envelope.partitionkey,
+    time: envelope.time,
+    attempt: number,
+    signal: work.signal,
+  };
+  let begun = false;
+  let after: AfterCommit | undefined | void;
+  let outcome: string;
+  try {
+    outcome = await store.transaction(
+      async (tx) => {
+        begun = true;
+        after = undefined;
+        const before = await admit(store.own(tx));
+        if (before !== undefined) return before;
+        after = await subscription.handle(tx, data, meta);
+        return 'handled';
+      },
+      { signal: work.signal },
+    );
+  } catch (error) {
+    if (!begun || error instanceof StoreClosed || parents.some((parent) => parent.aborted)) throw error;
+    return { kind: 'failed', error };
+  } finally {
+    work.end();
+  }
+  after?.();
+  return { kind: 'done', outcome };
 }

@@ -1,34 +1,34 @@
-export type { AfterCommit, Meta, Subscription } from "./attempt.ts";
-export { subscription } from "./attempt.ts";
+export type { AfterCommit, Meta, Subscription } from './attempt.ts';
+export { subscription } from './attempt.ts';
 export {
-	type Consumer,
-	type ConsumerOptions,
-	type ConsumerParts,
-	consumer,
-} from "./consumer.ts";
-export type { Reason } from "./dead-letter.ts";
+  type Consumer,
+  type ConsumerOptions,
+  type ConsumerParts,
+  consumer,
+} from './consumer.ts';
+export type { Reason } from './dead-letter.ts';
 export {
-	type DeadLetter,
-	type DeadLetterDetail,
-	type DeadLetterFilter,
-	type DeadLetters,
-	deadLetters,
-} from "./dead-letters.ts";
+  type DeadLetter,
+  type DeadLetterDetail,
+  type DeadLetterFilter,
+  type DeadLetters,
+  deadLetters,
+} from './dead-letters.ts';
 export {
-	DeadLetterUnknown,
-	EventInvalid,
-	EventRefused,
-	HandlerTimeout,
-	SubscriptionInvalid,
-} from "./errors.ts";
-export type { FailedAttempt, RecordedError } from "./history.ts";
-export type { LadderOptions } from "./ladder.ts";
-export { type Collector, collector } from "./outbox.ts";
-export type { EventNames, Publish } from "./publish.ts";
+  DeadLetterUnknown,
+  EventInvalid,
+  EventRefused,
+  HandlerTimeout,
+  SubscriptionInvalid,
+} from './errors.ts';
+export type { FailedAttempt, RecordedError } from './history.ts';
+export type { LadderOptions } from './ladder.ts';
+export { type Collector, collector } from './outbox.ts';
+export type { EventNames, Publish } from './publish.ts';
 export {
-	type Relay,
-	type RelayOptions,
-	type RelayParts,
-	relay,
-} from "./relay.ts";
-export { outboxMigrations } from "./tables.ts";
+  type Relay,
+  type RelayOptions,
+  type RelayParts,
+  relay,
+} from './relay.ts';
+export { outboxMigrations } from './tables.ts';

@@ -1,47 +1,44 @@
-import type { Bus } from "../bus/bus.ts";
-import type { Envelope } from "../bus/envelope.ts";
-import { orAborted } from "../core/abort.ts";
-import { type Duration, milliseconds } from "../core/duration.ts";
-import type { Runtime } from "../core/runtime.ts";
-import type { Store } from "../store/store.ts";
-import type { Worker } from "../store/worker.ts";
-import { loop } from "./loop.ts";
+import type { Bus } from '../bus/bus.ts';
+import type { Envelope } from '../bus/envelope.ts';
+import { orAborted } from '../core/abort.ts';
+import { type Duration, milliseconds } from '../core/duration.ts';
+import type { Runtime } from '../core/runtime.ts';
+import type { Store } from '../store/store.ts';
+import type { Worker } from '../store/worker.ts';
+import { loop } from './loop.ts';
 
 export interface RelayOptions {
-	/** How many events go to the bus at once. Default 512. */
-	readonly batch?: number;
-	/** How often it looks by itself: for what other processes wrote, and for a lease that became free. Default 1 s. */
-	readonly poll?: Duration;
+  /** How many events go to the bus at once. Default 512. */
+  readonly batch?: number;
+  /** How often it looks by itself: for what other processes wrote, and for a lease that became free. Default 1 s. */
+  readonly poll?: Duration;
 }
 
 export interface RelayParts extends RelayOptions {
-	readonly store: Store<unknown, unknown>;
-	readonly bus: Bus;
-	readonly runtime: Runtime;
-	readonly worker: Worker;
-	/** Whose outbox it is; the topic has the same name. */
-	readonly service: string;
+  readonly store: Store<unknown, unknown>;
+  readonly bus: Bus;
+  readonly runtime: Runtime;
+  readonly worker: Worker;
+  /** Whose outbox it is; the topic has the same name. */
+  readonly service: string;
 }
 
 /** Carries the events of one outbox to the bus. */
 export interface Relay {
-	/** Call it after a commit that wrote events. */
-	wake(): void;
-	/** Publishes nothing new; waits for the batch in hand, until `signal` aborts. What remains is for the next relay. */
-	close(signal?: AbortSignal): Promise<void>;
+  /** Call it after a commit that wrote events. */
+  wake(): void;
+  /** Publishes nothing new; waits for the batch in hand, until `signal` aborts. What remains is for the next relay. */
+  close(signal?: AbortSignal): Promise<void>;
 }
 
 /** A list of placeholders whose length is a power of two, and the values for it, so that few statements are prepared. */
 function placeholders(values: readonly number[]): {
-	readonly marks: string;
-	readonly padded: readonly number[];
+  readonly marks: string;
+  readonly padded: readonly number[];
 } {
-	const length = 2 ** Math.ceil(Math.log2(values.length));
-	const padded = [
-		...values,
-		...Array<number>(length - values.length).fill(values[0] as number),
-	];
-	return { marks: padded.map(() => "?").join(", "), padded };
+  const length = 2 ** Math.ceil(Math.log2(values.length));
+  const padded = [...values, ...Array<number>(length - values.length).fill(values[0] as number)];
+  return { marks: padded.map(() => '?').join(', '), padded };
 }
 
 /**
@@ -50,77 +47,61 @@ function placeholders(values: readonly number[]): {
  * One relay of an outbox works at a time, by the lease that the deletion checks. Two that overlap for a moment publish
  * some events twice, but the first copies keep their order, since both begin at the first row that is there.
  */
-export function relay({
-	store,
-	bus,
-	runtime,
-	worker,
-	service,
-	batch = 512,
-	poll = "1s",
-}: RelayParts): Relay {
-	const { clock, observe } = runtime;
-	const pollMs = milliseconds(poll, "relay.poll");
-	const attributes = { service };
-	let leading = false;
-	let oldest: number | undefined;
+export function relay({ store, bus, runtime, worker, service, batch = 512, poll = '1s' }: RelayParts): Relay {
+  const { clock, observe } = runtime;
+  const pollMs = milliseconds(poll, 'relay.poll');
+  const attributes = { service };
+  let leading = false;
+  let oldest: number | undefined;
 
-	const lead = async (): Promise<boolean> =>
-		store.transaction((tx) => worker.leads(store.own(tx), "relay"));
+  const lead = async (): Promise<boolean> => store.transaction((tx) => worker.leads(store.own(tx), 'relay'));
 
-	async function remove(seqs: readonly number[]): Promise<boolean> {
-		const { marks, padded } = placeholders(seqs);
-		return store.transaction(async (tx) => {
-			const own = store.own(tx);
-			if (!(await worker.leads(own, "relay"))) return false;
-			await own.run(`delete from sw_outbox where seq in (${marks})`, ...padded);
-			return true;
-		});
-	}
+  async function remove(seqs: readonly number[]): Promise<boolean> {
+    const { marks, padded } = placeholders(seqs);
+    return store.transaction(async (tx) => {
+      const own = store.own(tx);
+      if (!(await worker.leads(own, 'relay'))) return false;
+      await own.run(`delete from sw_outbox where seq in (${marks})`, ...padded);
+      return true;
+    });
+  }
 
-	async function turn(): Promise<number> {
-		if (!leading) leading = await lead();
-		if (!leading) return pollMs;
-		const rows = await store.ownRead.all(
-			"select seq, at, envelope from sw_outbox order by seq limit ?",
-			batch,
-		);
-		oldest = rows[0] && Number(rows[0]["at"]);
-		if (rows.length === 0) return pollMs;
-		const envelopes = rows.map(
-			(row) => JSON.parse(String(row["envelope"])) as Envelope,
-		);
-		const span = observe.span("seaworthy_outbox_publish", attributes);
-		try {
-			runtime.reached("relay/publish/before");
-			await bus.publish(service, envelopes);
-			runtime.reached("relay/publish/after");
-			span.end("ok");
-		} catch (error) {
-			span.end("error");
-			throw error;
-		}
-		observe.count("seaworthy_outbox_published_total", attributes, rows.length);
-		runtime.reached("relay/delete/before");
-		leading = await remove(rows.map((row) => Number(row["seq"])));
-		runtime.reached("relay/delete/after");
-		if (leading) oldest = undefined;
-		return rows.length < batch ? pollMs : 0;
-	}
+  async function turn(): Promise<number> {
+    if (!leading) leading = await lead();
+    if (!leading) return pollMs;
+    const rows = await store.ownRead.all('select seq, at, envelope from sw_outbox order by seq limit ?', batch);
+    oldest = rows[0] && Number(rows[0]['at']);
+    if (rows.length === 0) return pollMs;
+    const envelopes = rows.map((row) => JSON.parse(String(row['envelope'])) as Envelope);
+    const span = observe.span('seaworthy_outbox_publish', attributes);
+    try {
+      runtime.reached('relay/publish/before');
+      await bus.publish(service, envelopes);
+      runtime.reached('relay/publish/after');
+      span.end('ok');
+    } catch (error) {
+      span.end('error');
+      throw error;
+    }
+    observe.count('seaworthy_outbox_published_total', attributes, rows.length);
+    runtime.reached('relay/delete/before');
+    leading = await remove(rows.map((row) => Number(row['seq'])));
+    runtime.reached('relay/delete/after');
+    if (leading) oldest = undefined;
+    return rows.length < batch ? pollMs : 0;
+  }
 
-	const removeGauge = observe.gauge(
-		"seaworthy_outbox_lag_seconds",
-		attributes,
-		() => (oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000),
-	);
-	const turns = loop({ runtime, name: "relay", turn });
-	return {
-		wake: turns.wake,
-		async close(signal) {
-			removeGauge();
-			const stopped = turns.stop();
-			// Cut short, it leaves a batch that may come again: the inbox knows its events.
-			await (signal ? orAborted(stopped, signal).catch(() => {}) : stopped);
-		},
-	};
+  const removeGauge = observe.gauge('seaworthy_outbox_lag_seconds', attributes, () =>
+    oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000,
+  );
+  const turns = loop({ runtime, name: 'relay', turn });
+  return {
+    wake: turns.wake,
+    async close(signal) {
+      removeGauge();
+      const stopped = turns.stop();
+      // Cut short, it leaves a batch that may come again: the inbox knows its events.
+      await (signal ? orAborted(stopped, signal).catch(() => {}) : stopped);
+    },
+  };
 }

@@ -1,161 +1,124 @@
-import { sleep } from "../core/sleep.ts";
-import type { Tx } from "../store/store.ts";
-import { attempt } from "./attempt.ts";
-import type { Consuming } from "./consumer.ts";
-import { bury, type Reason } from "./dead-letter.ts";
-import { recordedError, withAttempt } from "./history.ts";
-import { backoff, type Loop, loop } from "./loop.ts";
-import { claim, nextDue, type Parked, postpone, unpark } from "./parked.ts";
+import { sleep } from '../core/sleep.ts';
+import type { Tx } from '../store/store.ts';
+import { attempt } from './attempt.ts';
+import type { Consuming } from './consumer.ts';
+import { bury, type Reason } from './dead-letter.ts';
+import { recordedError, withAttempt } from './history.ts';
+import { backoff, type Loop, loop } from './loop.ts';
+import { claim, nextDue, type Parked, postpone, unpark } from './parked.ts';
 
 /**
  * Attempts parked events again when they are due. Whoever takes one writes its worker's id on it, and every later write
  * asks for that id: two processes never both bring an attempt to its commit.
  */
 export function retries<T>(parts: Consuming<T>): Loop {
-	const {
-		store,
-		runtime,
-		worker,
-		service,
-		subscriptions,
-		concurrency,
-		pollMs,
-		cut,
-		closing,
-	} = parts;
-	const { clock, random, observe } = runtime;
-	const hand = new Set<Promise<void>>();
+  const { store, runtime, worker, service, subscriptions, concurrency, pollMs, cut, closing } = parts;
+  const { clock, random, observe } = runtime;
+  const hand = new Set<Promise<void>>();
 
-	/** Until it is written or the process goes down: an event that nobody lets go of would never be attempted again. */
-	async function insist(write: (tx: Tx) => Promise<void>): Promise<void> {
-		for (let failures = 1; ; failures++) {
-			try {
-				return await store.transaction((tx) => write(store.own(tx)));
-			} catch (error) {
-				if (closing()) return;
-				observe.log(
-					"error",
-					"a parked event could not be written back, it is tried again",
-					{ service, error },
-				);
-				await sleep(
-					clock,
-					backoff.waitMs(failures, undefined, random) ?? 0,
-					cut,
-					{ background: true },
-				).catch(() => {});
-			}
-		}
-	}
+  /** Until it is written or the process goes down: an event that nobody lets go of would never be attempted again. */
+  async function insist(write: (tx: Tx) => Promise<void>): Promise<void> {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await store.transaction((tx) => write(store.own(tx)));
+      } catch (error) {
+        if (closing()) return;
+        observe.log('error', 'a parked event could not be written back, it is tried again', { service, error });
+        await sleep(clock, backoff.waitMs(failures, undefined, random) ?? 0, cut, { background: true }).catch(() => {});
+      }
+    }
+  }
 
-	async function failed(
-		event: Parked,
-		error: unknown,
-		refused: Reason | undefined,
-	): Promise<string> {
-		const now = clock.now();
-		const attempts = event.attempts + 1;
-		const later = {
-			...event,
-			attempts,
-			history: withAttempt(event.history, {
-				attempt: attempts,
-				at: now,
-				error: recordedError(error),
-			}),
-		};
-		const waitMs = refused ? undefined : parts.ladder.waitMs(attempts, random);
-		if (waitMs !== undefined) {
-			runtime.reached("inbox/park/before");
-			await insist((tx) => postpone(tx, later, worker, now + waitMs));
-			runtime.reached("inbox/park/after");
-			return "parked";
-		}
-		runtime.reached("inbox/bury/before");
-		await insist(async (tx) => {
-			if (await unpark(tx, event, worker, now))
-				await bury(tx, later, refused ?? "failed", now);
-		});
-		runtime.reached("inbox/bury/after");
-		observe.log("warn", `${event.envelope.type} was buried`, {
-			id: event.envelope.id,
-			service,
-			attempts,
-			error,
-		});
-		return "buried";
-	}
+  async function failed(event: Parked, error: unknown, refused: Reason | undefined): Promise<string> {
+    const now = clock.now();
+    const attempts = event.attempts + 1;
+    const later = {
+      ...event,
+      attempts,
+      history: withAttempt(event.history, {
+        attempt: attempts,
+        at: now,
+        error: recordedError(error),
+      }),
+    };
+    const waitMs = refused ? undefined : parts.ladder.waitMs(attempts, random);
+    if (waitMs !== undefined) {
+      runtime.reached('inbox/park/before');
+      await insist((tx) => postpone(tx, later, worker, now + waitMs));
+      runtime.reached('inbox/park/after');
+      return 'parked';
+    }
+    runtime.reached('inbox/bury/before');
+    await insist(async (tx) => {
+      if (await unpark(tx, event, worker, now)) await bury(tx, later, refused ?? 'failed', now);
+    });
+    runtime.reached('inbox/bury/after');
+    observe.log('warn', `${event.envelope.type} was buried`, {
+      id: event.envelope.id,
+      service,
+      attempts,
+      error,
+    });
+    return 'buried';
+  }
 
-	async function retry(event: Parked): Promise<string> {
-		const { envelope } = event;
-		runtime.reached("inbox/retry/before");
-		const verdict = await attempt({
-			...parts,
-			subscription: subscriptions.get(envelope.type),
-			envelope,
-			number: event.attempts + 1,
-			parents: [cut],
-			admit: async (tx) =>
-				(await unpark(tx, event, worker, clock.now()))
-					? undefined
-					: "superseded",
-		});
-		runtime.reached("inbox/retry/after");
-		if (verdict.kind === "done") return verdict.outcome;
-		if (verdict.kind === "failed" && closing()) throw verdict.error;
-		return failed(
-			event,
-			verdict.error,
-			verdict.kind === "refused" ? verdict.reason : undefined,
-		);
-	}
+  async function retry(event: Parked): Promise<string> {
+    const { envelope } = event;
+    runtime.reached('inbox/retry/before');
+    const verdict = await attempt({
+      ...parts,
+      subscription: subscriptions.get(envelope.type),
+      envelope,
+      number: event.attempts + 1,
+      parents: [cut],
+      admit: async (tx) => ((await unpark(tx, event, worker, clock.now())) ? undefined : 'superseded'),
+    });
+    runtime.reached('inbox/retry/after');
+    if (verdict.kind === 'done') return verdict.outcome;
+    if (verdict.kind === 'failed' && closing()) throw verdict.error;
+    return failed(event, verdict.error, verdict.kind === 'refused' ? verdict.reason : undefined);
+  }
 
-	async function inHand(event: Parked): Promise<void> {
-		const span = observe.span("seaworthy_inbox_retry", {
-			service,
-			event: event.envelope.type,
-		});
-		try {
-			span.end(await retry(event));
-		} catch (error) {
-			span.end("again");
-			observe.log(
-				"warn",
-				"an attempt at a parked event was cut short, it comes again",
-				{ id: event.envelope.id, service, error },
-			);
-			await insist((tx) => postpone(tx, event, worker, clock.now() + pollMs));
-		}
-	}
+  async function inHand(event: Parked): Promise<void> {
+    const span = observe.span('seaworthy_inbox_retry', {
+      service,
+      event: event.envelope.type,
+    });
+    try {
+      span.end(await retry(event));
+    } catch (error) {
+      span.end('again');
+      observe.log('warn', 'an attempt at a parked event was cut short, it comes again', { id: event.envelope.id, service, error });
+      await insist((tx) => postpone(tx, event, worker, clock.now() + pollMs));
+    }
+  }
 
-	async function turn(): Promise<number> {
-		const room = concurrency - hand.size;
-		if (room <= 0) return pollMs;
-		const now = clock.now();
-		const due = await nextDue(store.ownRead, service, worker);
-		if (due === undefined) return pollMs;
-		if (due > now) return Math.min(pollMs, due - now);
-		runtime.reached("inbox/claim/before");
-		const claimed = await store.transaction((tx) =>
-			claim(store.own(tx), service, worker, now, room),
-		);
-		runtime.reached("inbox/claim/after");
-		for (const event of claimed) {
-			const work: Promise<void> = inHand(event).finally(() => {
-				hand.delete(work);
-				turns.wake();
-			});
-			hand.add(work);
-		}
-		return claimed.length > 0 ? 0 : pollMs;
-	}
+  async function turn(): Promise<number> {
+    const room = concurrency - hand.size;
+    if (room <= 0) return pollMs;
+    const now = clock.now();
+    const due = await nextDue(store.ownRead, service, worker);
+    if (due === undefined) return pollMs;
+    if (due > now) return Math.min(pollMs, due - now);
+    runtime.reached('inbox/claim/before');
+    const claimed = await store.transaction((tx) => claim(store.own(tx), service, worker, now, room));
+    runtime.reached('inbox/claim/after');
+    for (const event of claimed) {
+      const work: Promise<void> = inHand(event).finally(() => {
+        hand.delete(work);
+        turns.wake();
+      });
+      hand.add(work);
+    }
+    return claimed.length > 0 ? 0 : pollMs;
+  }
 
-	const turns = loop({ runtime, name: "retries", turn });
-	return {
-		wake: turns.wake,
-		async stop() {
-			await turns.stop();
-			await Promise.all(hand);
-		},
-	};
+  const turns = loop({ runtime, name: 'retries', turn });
+  return {
+    wake: turns.wake,
+    async stop() {
+      await turns.stop();
+      await Promise.all(hand);
+    },
+  };
 }
