@@ -1,6 +1,42 @@
+import { runtime, SeaworthyError } from 'seaworthy/core';
 import { environment, start } from 'seaworthy/fleet';
 import { telemetry } from 'seaworthy/telemetry';
 import { crashAt } from 'seaworthy/testing';
 import shop from './fleet.ts';
 import { cards } from './payments/cards.ts';
 import { startProcessor } from './processor/start.ts';
+
+/** Starts the card processor, then the shop, and stops them in the other order. */
+async function main(): Promise<void> {
+  const { port, host, dir, ports, drain, logLevel } = environment(process.env);
+  const { observe, exposition } = telemetry({ level: logLevel });
+  const crash = process.env['SEAWORTHY_CRASH_AT'];
+  const surroundings = runtime({ observe, ...(crash !== undefined && { reached: crashAt(crash) }) });
+
+  const processor = await startProcessor({ dir });
+  const client = cards(processor.url);
+  const fleet = await start(shop(client), { port, host, dir, ports, drain, runtime: surroundings, exposition }).catch(async (error: unknown) => {
+    await processor.stop();
+    throw error;
+  });
+  observe.log('info', `the shop is open at ${fleet.url}`, { url: fleet.url, ...(ports && { services: fleet.urls }), processor: processor.url });
+
+  let stopping = false;
+  async function stop(signal: NodeJS.Signals): Promise<void> {
+    if (stopping) return;
+    stopping = true;
+    observe.log('info', `${signal}: the shop closes`);
+    await fleet.stop();
+    await client.close();
+    await processor.stop();
+    observe.log('info', 'the shop is closed');
+    process.exitCode = 0;
+  }
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof SeaworthyError ? `${error.code}: ${error.message}` : String((error as Error).stack ?? error)}\n`);
+  process.exit(1);
+});

@@ -4,7 +4,8 @@ import { Pool } from 'undici';
 /** What the card processor said of a charge. `void`: it did not happen, and can not happen any more. */
 export type Charged =
   | { readonly state: 'captured'; readonly paymentId: string }
-  | { readonly state: 'declined' | 'void' };
+  | { readonly state: 'declined' }
+  | { readonly state: 'void' };
 
 /** The card processor, a third party, reached over HTTP and nothing else. */
 export interface Cards {
@@ -46,11 +47,9 @@ interface Reply {
  */
 export function cards(url: string): Cards {
   const pool = new Pool(url, { connections: 20, connect: { timeout: 2000 } });
-  const once = policy(
-    breaker({ name: 'card-processor', failureRate: 0.5, minimumCalls: 20, window: '10s', openFor: '2s', probes: 5 }),
-    timeout('2s'),
-  );
-  const often = policy(retry({ attempts: 100, base: '250ms', cap: '2s' }), once);
+  const health = breaker({ name: 'card-processor', failureRate: 0.5, minimumCalls: 20, window: '10s', openFor: '2s', successes: 2, probeFailures: 3 });
+  const once = policy(health, timeout('2s'));
+  const often = policy(retry({ attempts: 1000, base: '250ms', cap: '2s' }), health, timeout('2s'));
 
   async function send(method: 'GET' | 'POST', path: string, signal: AbortSignal, key?: string, body?: unknown): Promise<Reply> {
     const response = await pool.request({

@@ -1,24 +1,61 @@
 import type { Call } from '../client/call.ts';
-import type { At, Contract, Event, Members, Named } from '../contract/contract.ts';
+import type { Contract, Members, Named } from '../contract/contract.ts';
 import type { Schema } from '../contract/schema.ts';
+import type { Duration } from '../core/duration.ts';
+import { SeaworthyError } from '../core/errors.ts';
 import type { Publish } from '../outbox/publish.ts';
-import type { Store, Tx } from '../store/store.ts';
+import type { StoreDriver, Tx } from '../store/store.ts';
+import type { Cause } from './cause.ts';
 
-export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
-export interface Before<Input, Results> { readonly input: Input; readonly results: Results }
-export interface Remote<Input, Results, S extends string> extends Before<Input, Results> { readonly call: Call<S> }
-export interface Local<Input, Results, M, T> extends Before<Input, Results> { readonly tx: T; readonly publish: Publish<M> }
-/** `undefined` when the step's outcome was never seen: it may or may not have happened. */
-export interface Undoing<R> { readonly result: R | undefined }
+/** A saga that cannot be: two steps of one name, a name that cannot be kept. */
+export class SagaInvalid extends SeaworthyError {
+  readonly code = 'SW_SAGA_INVALID';
+  readonly kind = 'invalid';
+}
+
+/** What every step sees. */
+export interface Before<Input, Results> {
+  readonly input: Input;
+  /** Of the steps before this one, by name. */
+  readonly results: Results;
+  /** When this run of the step began, in milliseconds since the epoch. */
+  readonly now: number;
+}
+export interface Remote<Input, Results, S extends string> extends Before<Input, Results> {
+  /** Calls an operation of the services that the saga uses; each call carries the step's own idempotency key. */
+  readonly call: Call<S>;
+  readonly signal: AbortSignal;
+}
+export interface Local<Input, Results, M, T> extends Before<Input, Results> {
+  readonly tx: T;
+  readonly publish: Publish<M>;
+}
+export interface Undoing<R> {
+  /** `undefined` when the step's outcome was never seen: it may or may not have happened. */
+  readonly result: R | undefined;
+  /** Why the saga is undone. */
+  readonly cause: Cause;
+}
 
 export interface Step<Do, R> {
+  /** A declared error means that it did not happen: no retry, no undo of this step. Anything else thrown is unknown. */
   readonly do: (context: Do) => R | Promise<R>;
+  /** Takes the effect back, also one that nobody saw. Repeated until it succeeds or the saga is stuck. */
   readonly undo?: (context: Do & Undoing<NoInfer<R>>) => unknown;
+  /** Runs of `do` whose outcome may stay unknown before the saga is undone. Default 3, from 1 s to 30 s apart. */
   readonly retry?: { readonly attempts: number };
+  /** Of one run. Default 10 s. */
   readonly timeout?: Duration;
 }
 type Fresh<N extends string, Results> = N extends keyof Results ? `there is already a step named ${N}` : N;
 type And<Results, N extends string, R> = Results & { readonly [K in N]: R };
+
+/** One step as the engine keeps it. */
+export interface Recorded {
+  readonly kind: 'remote' | 'local';
+  readonly name: string;
+  readonly step: Step<never, unknown>;
+}
 
 /** A definition, whole at every link of the chain. `S` owns it, `Use` are the services it calls, `T` its transaction. */
 export interface AnySaga<S extends string = string, Use extends string = string, T = never> {
@@ -28,47 +65,58 @@ export interface AnySaga<S extends string = string, Use extends string = string,
   readonly steps: readonly Recorded[];
   readonly '~tx'?: (tx: T) => void;
 }
-export interface Saga<S extends string, Use extends string, T, Input> extends AnySaga<S, Use, T> { readonly input: Schema<unknown, Input> }
-export interface Recorded { readonly kind: 'remote' | 'local' | 'wait' | 'parallel'; readonly name: string; readonly step: object; readonly branches?: readonly Recorded[] }
+export interface Saga<S extends string, Use extends string, T, Input> extends AnySaga<S, Use, T> {
+  readonly input: Schema<unknown, Input>;
+  readonly key: ((input: Input) => string) | undefined;
+}
+
+/** Starts a saga with the handler's transaction. The same key again is the same instance: it is not started twice. */
 export type Start<S extends string = string> = <Input>(saga: Saga<S, string, never, Input>, input: NoInfer<Input>) => void;
+/** Stops a running saga with the handler's transaction: it is undone, and `reason` told to its undos. Otherwise without effect. */
+export type Stop<S extends string = string> = <Input>(saga: Saga<S, string, never, Input>, key: string, reason: string) => void;
 
 export interface Builder<S extends string, M, Use extends string, T, Input, Results> extends Saga<S, Use, T, Input> {
-  step<const N extends string, R>(name: Fresh<N, Results>, step: Step<Remote<Input, Results, Use>, R>): Builder<S, M, Use, T, Input, And<Results, N, R>>;
-  local<const N extends string, R>(name: Fresh<N, Results>, step: Step<Local<Input, Results, M, T>, R>): Builder<S, M, Use, T, Input, And<Results, N, R>>;
-  wait<const N extends string, Data>(name: Fresh<N, Results>, wait: Wait<Before<Input, Results>, Data> & { readonly otherwise: 'continue' }): Builder<S, M, Use, T, Input, And<Results, N, Data | undefined>>;
-  wait<const N extends string, Data>(name: Fresh<N, Results>, wait: Wait<Before<Input, Results>, Data>): Builder<S, M, Use, T, Input, And<Results, N, Data>>;
-  parallel<New>(branches: (group: Group<Use, Input, Results, {}>) => Group<Use, Input, Results, New>): Builder<S, M, Use, T, Input, Results & New>;
-}
-export interface Group<S extends string, Input, Results, New> {
-  readonly '~new'?: New;
-  step<const N extends string, R>(name: Fresh<N, Results & New>, step: Step<Remote<Input, Results, S>, R>): Group<S, Input, Results, And<New, N, R>>;
-}
-export interface Wait<Context, Data> {
-  readonly for: Event<unknown, Data> & At;
-  readonly key: (context: Context) => string;
-  readonly timeout: Duration;
-  readonly otherwise?: 'undo' | 'continue';
+  /** A step that calls other services; it has no transaction. */
+  step<const N extends string, R>(
+    name: Fresh<N, Results>,
+    step: Step<Remote<Input, Results, Use>, R>,
+  ): Builder<S, M, Use, T, Input, And<Results, N, R>>;
+  /** A step in a transaction of the owner's own database; it has no `call`. */
+  local<const N extends string, R>(
+    name: Fresh<N, Results>,
+    step: Step<Local<Input, Results, M, T>, R>,
+  ): Builder<S, M, Use, T, Input, And<Results, N, R>>;
 }
 
-export function saga<const S extends string, M extends Members, Input, Use extends string = never, T = Tx>(owner: Contract<S, M>, name: string, spec: {
-  readonly input: Schema<unknown, Input>;
-  readonly uses?: readonly Named<Use>[];
-  readonly store?: Store<T, unknown>;
-}): Builder<S, M, Use, T, Input, {}> {
-  return build({ service: owner['~contract'], name, input: spec.input, uses: spec.uses ?? [] }, []) as never;
+/** Defines a saga of a service. `.step` and `.local` add its steps, in order. Throws `SagaInvalid`. */
+export function saga<const S extends string, M extends Members, Input, Use extends string = never, T = Tx>(
+  owner: Contract<S, M>,
+  name: string,
+  spec: {
+    readonly input: Schema<unknown, Input>;
+    /** The services that its steps call. Default none. */
+    readonly uses?: readonly Named<Use>[];
+    /** What makes two starts the same instance, and what `stop` names. Default a new identity for each start. */
+    readonly key?: (input: Input) => string;
+    /** Only for the type of `tx`: the store of the owner, when it is not the default. */
+    readonly store?: StoreDriver<T, unknown>;
+  },
+): Builder<S, M, Use, T, Input, Record<never, never>> {
+  if (!/^[a-z][a-z0-9-]*$/.test(name)) throw new SagaInvalid(`the saga name ${JSON.stringify(name)} is not lower case letters, digits and hyphens`);
+  const head = { service: owner['~contract'], name, input: spec.input, uses: spec.uses ?? [], key: spec.key };
+  return build(head, []) as never;
 }
-function build(head: object, steps: readonly Recorded[]): object {
-  const grown = (recorded: Recorded): object => build(head, [...steps, recorded]);
+
+function build(head: Omit<AnySaga, 'steps'>, steps: readonly Recorded[]): object {
+  function grown(kind: Recorded['kind'], name: string, step: Step<never, unknown>): object {
+    if (!/^[A-Za-z][\w-]*$/.test(name)) throw new SagaInvalid(`the step name ${JSON.stringify(name)} of ${head.name} is not letters, digits, _ and -`);
+    if (steps.some((other) => other.name === name)) throw new SagaInvalid(`the saga ${head.name} has two steps named ${name}: name them apart`);
+    return build(head, [...steps, { kind, name, step }]);
+  }
   return Object.freeze({
-    ...head, steps,
-    step: (name: string, step: object) => grown({ kind: 'remote', name, step }),
-    local: (name: string, step: object) => grown({ kind: 'local', name, step }),
-    wait: (name: string, step: object) => grown({ kind: 'wait', name, step }),
-    parallel: (branches: (group: object) => { branches: readonly Recorded[] }) => {
-      const group = (done: readonly Recorded[]): { branches: readonly Recorded[]; step: unknown } =>
-        ({ branches: done, step: (name: string, step: object) => group([...done, { kind: 'remote', name, step }]) });
-      const done = branches(group([])).branches;
-      return grown({ kind: 'parallel', name: done.map((b) => b.name).join('+'), step: {}, branches: done });
-    },
+    ...head,
+    steps,
+    step: (name: string, step: Step<never, unknown>) => grown('remote', name, step),
+    local: (name: string, step: Step<never, unknown>) => grown('local', name, step),
   });
 }

@@ -61,7 +61,7 @@ export async function runCommand(parts: Commands, call: Received, handler: (cont
       await refuseUndone(own, call);
       const before = await recorded(own, call);
       if (before) return before;
-      const fresh = unit(parts.collectors);
+      const fresh = unit(parts.collectors, tx);
       const context = changing(parts, tx, fresh, call.input);
       if (call.attempt.undoes !== undefined) await bury(own, call.attempt.undoes, context.now);
       const result = await answerOnce({ operation: call.attempt.operation, call, own, work: fresh, now: context.now }, () => handler(context));

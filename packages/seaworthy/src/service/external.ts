@@ -69,7 +69,7 @@ export function externals(parts: Parts): Externals {
           await take(own, call, owner.id);
           return { intent: open.intent };
         }
-        const fresh = unit(parts.collectors);
+        const fresh = unit(parts.collectors, tx);
         const context = changing(parts, tx, fresh, call.input);
         if (call.attempt.undoes !== undefined) await bury(own, call.attempt.undoes, context.now);
         try {
@@ -128,7 +128,7 @@ export function externals(parts: Parts): Externals {
         if (error instanceof StepUndone) return { kind: 'problem', problem: problemOf(error) };
         throw error;
       }
-      const fresh = unit(parts.collectors);
+      const fresh = unit(parts.collectors, tx);
       const context = { ...changing(parts, tx, fresh, intent.input), intent: intent.intent as never, outcome: outcome as never };
       const result = await answerOnce({ operation, call: intent, own, work: fresh, now: context.now }, () => handler.after(context));
       work = fresh;

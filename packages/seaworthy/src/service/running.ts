@@ -68,7 +68,6 @@ export async function run(service: Service, { runtime, store: driver, bus, call,
     publishing: () => collector(service.contract, runtime) as ReturnType<Collectors['publishing']>,
     starting: sagas.collect,
     wakeRelay: posting.wake,
-    wakeSagas: sagas.wake,
   };
   const operations = service.contract as unknown as Readonly<Record<string, Operation & At>>;
   const outside = externals({

@@ -11,10 +11,9 @@ export interface Collected {
 /** What a service's handlers may leave behind for the relay and the saga engine. */
 export interface Collectors {
   publishing(): Collected & { readonly publish: Publish<Record<string, never>> };
-  starting(): Collected & { readonly start: Start; readonly stop: Stop };
-  /** Called after a commit that wrote something, so that nobody needs to poll. */
+  starting(tx: unknown): Collected & { readonly start: Start; readonly stop: Stop; committed(): void };
+  /** Called after a commit that wrote events, so that nobody needs to poll. */
   wakeRelay(): void;
-  wakeSagas(): void;
 }
 
 /** The changes of one run of a handler beside its rows: events and saga starts. */
@@ -27,22 +26,21 @@ export interface Unit {
   committed(): void;
 }
 
-export function unit(collectors: Collectors): Unit {
+export function unit(collectors: Collectors, tx: unknown): Unit {
   const events = collectors.publishing();
-  const sagas = collectors.starting();
+  const sagas = collectors.starting(tx);
   let published = 0;
-  let started = 0;
   return {
     publish: events.publish,
     start: sagas.start,
     stop: sagas.stop,
     async write(tx) {
       published = await events.write(tx);
-      started = await sagas.write(tx);
+      await sagas.write(tx);
     },
     committed() {
       if (published > 0) collectors.wakeRelay();
-      if (started > 0) collectors.wakeSagas();
+      sagas.committed();
     },
   };
 }

@@ -1,0 +1,244 @@
+import type { Caller } from '../client/caller.ts';
+import type { Contract, Members } from '../contract/contract.ts';
+import { examine, type Schema, sentence } from '../contract/schema.ts';
+import { bell } from '../core/bell.ts';
+import type { Timer } from '../core/clock.ts';
+import { SeaworthyError } from '../core/errors.ts';
+import type { Runtime } from '../core/runtime.ts';
+import type { Store, Tx } from '../store/store.ts';
+import type { Worker } from '../store/worker.ts';
+import { type DriveParts, drive, progress } from './drive.ts';
+import { type Instance, insert, instanceOf, markStopping } from './journal.ts';
+import { type AnySaga, SagaInvalid, type Start, type Stop } from './saga.ts';
+import { fingerprint, verifyVersions } from './versions.ts';
+
+/** A saga was started with an input that breaks its schema; nothing of the handler is left. */
+export class SagaInputInvalid extends SeaworthyError {
+  readonly code = 'SW_SAGA_INPUT_INVALID';
+  readonly kind = 'internal';
+}
+
+/** The starts and stops of one run of one handler. */
+export interface Started {
+  readonly start: Start;
+  readonly stop: Stop;
+  /** Writes them with the handler's transaction, with the local steps that a saga begins with. Returns how many. */
+  write(own: Tx): Promise<number>;
+  /** After the commit: they are taken up at once. */
+  committed(): void;
+}
+
+/** Runs the sagas of one service in this process. */
+export interface SagaEngine {
+  /** For one run of a handler, in its transaction. */
+  collect(tx: unknown): Started;
+  /** Takes up what an earlier process left, and works from then on. Throws `SagaStranded`. */
+  begin(): Promise<void>;
+  /** Begins no further step; waits for those that run, and aborts them when `signal` does. Nothing counts as failed. */
+  close(signal?: AbortSignal): Promise<void>;
+}
+
+export interface EngineParts {
+  readonly store: Store<unknown, unknown>;
+  readonly runtime: Runtime;
+  readonly contract: Contract<string, Members>;
+  readonly sagas: readonly AnySaga[];
+  readonly call: Caller;
+  readonly worker: Worker;
+  readonly published: () => void;
+  /** Instances at work at one time. Default 256. */
+  readonly concurrency?: number;
+}
+
+interface Defined extends AnySaga {
+  readonly input: Schema;
+  readonly key: ((input: unknown) => string) | undefined;
+}
+
+const pollMs = 1000;
+const batch = 500;
+
+export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEngine {
+  const { store, runtime, worker, published } = parts;
+  const { clock, ids, observe } = runtime;
+  const sagas = new Map(parts.sagas.map((saga) => [saga.name, saga as Defined]));
+  const driving: DriveParts = parts;
+  const line: string[] = [];
+  const known = new Set<string>();
+  const active = new Map<string, { readonly stop: AbortController; readonly done: Promise<void> }>();
+  const timers = new Map<string, Timer>();
+  const woken = bell(clock);
+  const stopping = new AbortController();
+  const cut = new AbortController();
+  let polling: Promise<void> = Promise.resolve();
+  let stuck = 0;
+
+  function enqueue(id: string): void {
+    if (known.has(id)) return;
+    known.add(id);
+    line.push(id);
+    pump();
+  }
+
+  function later(id: string, ms: number): void {
+    known.add(id);
+    timers.set(
+      id,
+      clock.after(
+        ms,
+        () => {
+          timers.delete(id);
+          known.delete(id);
+          enqueue(id);
+        },
+        { background: true },
+      ),
+    );
+  }
+
+  /** It was waiting for its time; something happened that it should see now. */
+  function hurry(id: string): void {
+    const timer = timers.get(id);
+    if (timer) {
+      timer.cancel();
+      timers.delete(id);
+      known.delete(id);
+    }
+    active.get(id)?.stop.abort();
+    enqueue(id);
+  }
+
+  async function run(id: string, stop: AbortSignal): Promise<number | undefined> {
+    const [row] = await store.ownRead.all('select * from sw_saga where id = ?', id);
+    const instance = row && instanceOf(row);
+    if (!instance || instance.owner !== worker.id || (instance.state !== 'running' && instance.state !== 'undoing')) return undefined;
+    const early = instance.due - clock.now();
+    if (early > 0 && instance.stopping === undefined) return early;
+    return drive(driving, sagas.get(instance.name) as AnySaga, instance, { stop, cut: cut.signal });
+  }
+
+  function pump(): void {
+    while (!stopping.signal.aborted && line.length > 0 && active.size < concurrency) {
+      const id = line.shift() as string;
+      const stop = new AbortController();
+      const done = run(id, stop.signal)
+        .catch((error: unknown) => {
+          observe.log('error', 'a saga stumbled over its own database, it goes on', { id, error });
+          return pollMs;
+        })
+        .then((wait) => {
+          active.delete(id);
+          known.delete(id);
+          if (wait !== undefined && !stopping.signal.aborted) later(id, wait);
+          pump();
+        });
+      active.set(id, { stop, done });
+    }
+  }
+
+  /** Instances that nobody living owns, and own ones that no wake told of. */
+  async function look(): Promise<void> {
+    const now = clock.now();
+    const dead = worker.dead();
+    const live = "state in ('running', 'undoing')";
+    const orphans = await store.ownRead.all(`select id from sw_saga where ${live} and (owner = '' or ${dead.sql}) limit ?`, ...dead.values, batch);
+    if (orphans.length > 0) {
+      const taken = await store.transaction(async (tx) => {
+        const own = store.own(tx);
+        const mine: string[] = [];
+        const at = worker.dead();
+        for (const { id } of orphans) {
+          const { changes } = await own.run(`update sw_saga set owner = ? where id = ? and (owner = '' or ${at.sql})`, worker.id, String(id), ...at.values);
+          if (changes > 0) mine.push(String(id));
+        }
+        return mine;
+      });
+      observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
+      for (const id of taken) enqueue(id);
+    }
+    const due = await store.ownRead.all(`select id from sw_saga where ${live} and owner = ? and due <= ? limit ?`, worker.id, now - pollMs, batch);
+    for (const { id } of due) enqueue(String(id));
+    const stopped = await store.ownRead.all("select id from sw_saga where state = 'running' and owner = ? and stopping is not null limit ?", worker.id, batch);
+    for (const { id } of stopped) hurry(String(id));
+    const [count] = await store.ownRead.all("select count(*) as n from sw_saga where state = 'stuck'");
+    stuck = Number(count?.['n'] ?? 0);
+    if (orphans.length === batch) woken.ring();
+  }
+
+  async function poll(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await look().catch((error: unknown) => observe.log('error', 'live sagas could not be looked for, they are looked for again', { error }));
+      await woken.wait(pollMs, stopping.signal);
+    }
+  }
+
+  async function begin(own: Tx, tx: unknown, saga: Defined, given: unknown): Promise<string | undefined> {
+    const examined = await examine(saga.input, given);
+    if ('findings' in examined) throw new SagaInputInvalid(`the input of the saga ${saga.name} breaks its schema: ${sentence(examined.findings)}`);
+    const now = clock.now();
+    const id = ids.next();
+    const key = saga.key ? saga.key(examined.value) : id;
+    const input: unknown = JSON.parse(JSON.stringify(examined.value));
+    if (saga.key) {
+      const [known] = await own.all('select 1 as known from sw_saga where name = ? and key = ?', saga.name, key);
+      if (known) return undefined;
+    }
+    const fresh: Instance = {
+      ...{ id, name: saga.name, key, fingerprint: fingerprint(saga), input, owner: worker.id, started: now, changed: now, due: now },
+      ...{ state: 'running', journal: [], cause: undefined, stopping: undefined, attempts: 0, error: undefined },
+    };
+    const { state, journal } = await progress(driving, saga, tx, own, fresh, []);
+    runtime.reached('saga/start/before');
+    return (await insert(own, { ...fresh, state, journal })) ? id : undefined;
+  }
+
+  return {
+    collect(tx) {
+      const starts: { readonly saga: Defined; readonly input: unknown }[] = [];
+      const stops: { readonly saga: string; readonly key: string; readonly reason: string }[] = [];
+      const fresh: string[] = [];
+      const hurried: string[] = [];
+      const own = (saga: AnySaga): Defined => {
+        const defined = sagas.get(saga.name);
+        if (defined) return defined;
+        throw new SagaInvalid(`the service ${parts.contract['~contract']} does not run the saga ${saga.name}: add it to its \`sagas\``);
+      };
+      return {
+        start: (saga, input) => void starts.push({ saga: own(saga as unknown as AnySaga), input }),
+        stop: (saga, key, reason) => void stops.push({ saga: own(saga as unknown as AnySaga).name, key, reason }),
+        async write(ownTx) {
+          for (const { saga, input } of starts) {
+            const id = await begin(ownTx, tx, saga, input);
+            if (id !== undefined) fresh.push(id);
+          }
+          for (const { saga, key, reason } of stops) {
+            const id = await markStopping(ownTx, saga, key, reason);
+            if (id !== undefined) hurried.push(id);
+          }
+          return starts.length + stops.length;
+        },
+        committed() {
+          if (fresh.length > 0) published();
+          for (const id of fresh) enqueue(id);
+          for (const id of hurried) if (known.has(id)) hurry(id);
+        },
+      };
+    },
+    async begin() {
+      await verifyVersions(store.ownRead, parts.sagas);
+      observe.gauge('seaworthy_saga_active', {}, () => active.size);
+      observe.gauge('seaworthy_saga_stuck', {}, () => stuck);
+      polling = poll();
+    },
+    async close(signal) {
+      stopping.abort();
+      const end = (): void => cut.abort(signal?.reason);
+      signal?.addEventListener('abort', end, { once: true });
+      if (signal?.aborted) end();
+      for (const timer of timers.values()) timer.cancel();
+      await polling;
+      await Promise.all([...active.values()].map(({ done }) => done));
+      signal?.removeEventListener('abort', end);
+    },
+  };
+}

@@ -1,0 +1,122 @@
+import type { Row, Tx, Value } from '../store/store.ts';
+import type { Cause } from './cause.ts';
+
+/** `running` and `undoing` are live; `stuck` waits for a verdict; `done` and `undone` are ended. */
+export type SagaState = 'running' | 'undoing' | 'stuck' | 'done' | 'undone';
+
+/** What is known of one step that was begun. */
+export interface Entry {
+  readonly step: string;
+  /**
+   * `intended` is written before the effect (G6). `refused`: a declared error, nothing to undo. `stuck`: its undo waits for a
+   * verdict, or tries once more after one. `skipped`: a verdict waived its undo.
+   */
+  readonly state: 'intended' | 'done' | 'refused' | 'stuck' | 'undone' | 'skipped';
+  readonly result?: unknown;
+}
+
+/** One instance of a saga, as its row is. */
+export interface Instance {
+  readonly id: string;
+  readonly name: string;
+  readonly key: string;
+  readonly fingerprint: string;
+  readonly input: unknown;
+  readonly state: SagaState;
+  readonly journal: readonly Entry[];
+  readonly cause: Cause | undefined;
+  /** The reason that it is to be stopped for. */
+  readonly stopping: string | undefined;
+  /** Of the current step, or of the current undo. */
+  readonly attempts: number;
+  readonly due: number;
+  /** The last error of the current step or undo. */
+  readonly error: string | undefined;
+  readonly owner: string;
+  readonly started: number;
+  readonly changed: number;
+}
+
+const text = (value: Value | undefined): string | undefined => (value === null || value === undefined ? undefined : String(value));
+
+export function instanceOf(row: Row): Instance {
+  const cause = text(row['cause']);
+  return {
+    id: String(row['id']),
+    name: String(row['name']),
+    key: String(row['key']),
+    fingerprint: String(row['fingerprint']),
+    input: JSON.parse(String(row['input'])),
+    state: String(row['state']) as SagaState,
+    journal: JSON.parse(String(row['journal'])) as Entry[],
+    cause: cause === undefined ? undefined : (JSON.parse(cause) as Cause),
+    stopping: text(row['stopping']),
+    attempts: Number(row['attempts']),
+    due: Number(row['due']),
+    error: text(row['error']),
+    owner: String(row['owner']),
+    started: Number(row['started']),
+    changed: Number(row['changed']),
+  };
+}
+
+/** Inserts a started instance. False when there is one of the same name and key. */
+export async function insert(tx: Tx, instance: Instance): Promise<boolean> {
+  const { changes } = await tx.run(
+    `insert into sw_saga (id, name, key, fingerprint, input, state, journal, attempts, due, owner, started, changed)
+      values (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) on conflict (name, key) do nothing`,
+    instance.id,
+    instance.name,
+    instance.key,
+    instance.fingerprint,
+    JSON.stringify(instance.input),
+    instance.state,
+    JSON.stringify(instance.journal),
+    instance.due,
+    instance.owner,
+    instance.started,
+    instance.changed,
+  );
+  return changes > 0;
+}
+
+/** What a transition changes. */
+export interface Change {
+  readonly state: SagaState;
+  readonly journal: readonly Entry[];
+  readonly cause?: Cause | undefined;
+  readonly attempts?: number;
+  readonly due?: number;
+  readonly error?: string | undefined;
+}
+
+/**
+ * Writes a transition, if the instance is still its owner's and still in the state that the owner saw. The way forward is
+ * barred once somebody has stopped it. False when it was refused: read the row again.
+ */
+export async function advance(tx: Tx, instance: Instance, change: Change, now: number): Promise<boolean> {
+  const forward = change.state === 'running' || change.state === 'done';
+  const { changes } = await tx.run(
+    `update sw_saga set state = ?, journal = ?, cause = ?, attempts = ?, due = ?, error = ?, changed = ?
+      where id = ? and owner = ? and state = ?${forward ? ' and stopping is null' : ''}`,
+    change.state,
+    JSON.stringify(change.journal),
+    change.cause === undefined ? (instance.cause === undefined ? null : JSON.stringify(instance.cause)) : JSON.stringify(change.cause),
+    change.attempts ?? 0,
+    change.due ?? now,
+    change.error ?? null,
+    now,
+    instance.id,
+    instance.owner,
+    instance.state,
+  );
+  return changes > 0;
+}
+
+/** Marks a running instance as to be stopped. Returns its id, if it is one. */
+export async function markStopping(tx: Tx, name: string, key: string, reason: string): Promise<string | undefined> {
+  const [row] = await tx.all("select id from sw_saga where name = ? and key = ? and state = 'running' and stopping is null", name, key);
+  if (!row) return undefined;
+  await tx.run("update sw_saga set stopping = ? where id = ? and state = 'running' and stopping is null", reason, String(row['id']));
+  return String(row['id']);
+}

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { SeaworthyError } from '../core/errors.ts';
+import type { Read } from '../store/store.ts';
+import { type Instance, instanceOf } from './journal.ts';
+import type { AnySaga } from './saga.ts';
+
+/** Live instances that this code cannot carry on; the message names them and what is missing. */
+export class SagaStranded extends SeaworthyError {
+  readonly code = 'SW_SAGA_STRANDED';
+  readonly kind = 'invalid';
+}
+
+/** What of a definition an instance depends on: names, kinds and order of its steps, and which can be undone. */
+export const fingerprint = (saga: AnySaga): string =>
+  createHash('sha256')
+    .update(saga.steps.map(({ kind, name, step }) => `${kind} ${name} ${step.undo ? 'undo' : ''}`).join('\n'))
+    .digest('base64url');
+
+/**
+ * Why `saga` cannot carry on `instance`, if it cannot. The steps that the instance has begun must be the first ones of the
+ * definition, in the same order: steps may be added, changed or removed behind them, but not before or among them.
+ */
+export function misfit(saga: AnySaga | undefined, instance: Instance): string | undefined {
+  if (!saga) return 'there is no such saga any more';
+  if (fingerprint(saga) === instance.fingerprint) return undefined;
+  for (const [index, { step, state }] of instance.journal.entries()) {
+    const now = saga.steps[index];
+    if (!now) return `its step ${step} is gone`;
+    if (now.name !== step) return `its step ${index + 1} was ${step} and is ${now.name} now`;
+    if (state === 'done' && instance.state !== 'running' && !now.step.undo) return `its step ${step} can no longer be undone`;
+  }
+  return undefined;
+}
+
+/** Throws `SagaStranded` when a live or stuck instance would be stranded by this code. */
+export async function verifyVersions(read: Read, sagas: readonly AnySaga[]): Promise<void> {
+  const rows = await read.all("select * from sw_saga where state in ('running', 'undoing', 'stuck') order by started");
+  const stranded = rows.map(instanceOf).flatMap((instance) => {
+    const why = misfit(sagas.find(({ name }) => name === instance.name), instance);
+    return why === undefined ? [] : [`${instance.name} ${instance.key} (${instance.id}): ${why}`];
+  });
+  if (stranded.length === 0) return;
+  const shown = stranded.slice(0, 10).join('; ');
+  throw new SagaStranded(
+    `${stranded.length} live sagas cannot be carried on by this code: ${shown}${stranded.length > 10 ? '; ...' : ''}. Run the code that began them until they have ended, or keep their steps as they were`,
+  );
+}
