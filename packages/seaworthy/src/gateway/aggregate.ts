@@ -1,4 +1,5 @@
-import type { At, Http, Params } from '../contract/contract.ts';
+import type { At, Http, Operation, Params } from '../contract/contract.ts';
+import { responseOf } from '../contract/response.ts';
 import { GatewayInvalid } from './errors.ts';
 import type { Route } from './gateway.ts';
 import { gather } from './gather.ts';
@@ -61,10 +62,16 @@ export function aggregate<const H extends Http, P extends Parts, Body = Answer<P
     http,
     targets: Object.values(made).map((part) => part.operation) as At<ServicesOf<P> & string>[],
     async run(incoming, call) {
-      const { values, status } = await gather(http, made, incoming, call);
+      const gathered = await gather(http, made, incoming, call);
+      if ('none' in gathered) {
+        const { name, data } = gathered.failure;
+        return responseOf(gathered.none as Operation & At, { kind: 'declared', name, data });
+      }
+      const { values, status } = gathered;
       const answer = { ...values, meta: { parts: status } } as unknown as Answer<P>;
       const partial = Object.values(status).some((part) => part !== 'ok' && part !== 'absent');
-      return { status: 200, headers: partial ? { 'cache-control': 'no-store' } : {}, body: shape ? shape(answer) : answer };
+      const headers = { 'content-type': 'application/json', ...(partial && { 'cache-control': 'no-store' }) };
+      return { status: 200, headers, body: shape ? shape(answer) : answer };
     },
   };
 }

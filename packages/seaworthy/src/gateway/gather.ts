@@ -37,13 +37,13 @@ function missing(operation: At, error: unknown): Missing {
   return { status: error instanceof SeaworthyError && error.kind === 'deadline' ? 'timeout' : 'failed', error };
 }
 
-/** Calls every part once, as early as what it needs is there. Throws what makes a required one impossible. */
-export async function gather(
-  http: Http,
-  parts: Parts,
-  incoming: Incoming,
-  call: GatewayCall,
-): Promise<{ readonly values: Readonly<Record<string, unknown>>; readonly status: Readonly<Record<string, PartStatus>> }> {
+/** What the parts came to; or that there is none of what was asked for, in the words of the service that should have it. */
+export type Gathered =
+  | { readonly values: Readonly<Record<string, unknown>>; readonly status: Readonly<Record<string, PartStatus>> }
+  | { readonly none: At; readonly failure: Failure };
+
+/** Calls every part once, as early as what it needs is there. Throws `PartsMissing` when a required one failed. */
+export async function gather(http: Http, parts: Parts, incoming: Incoming, call: GatewayCall): Promise<Gathered> {
   const running = new Map<At, Map<AnyPart['input'], Promise<Fared>>>();
 
   async function fetchPart(part: AnyPart): Promise<Fared> {
@@ -73,7 +73,7 @@ export async function gather(
   const status = Object.fromEntries(fared.map(([name, , part]) => [name, 'value' in part ? 'ok' : part.status] as const));
   for (const [name, part, result] of fared) {
     if ('value' in result || !part.required) continue;
-    if (isAbsent(part.operation, result.error)) throw result.error;
+    if (isAbsent(part.operation, result.error)) return { none: part.operation, failure: result.error as Failure };
     const late = result.error instanceof DeadlineExceeded || result.status === 'timeout';
     throw new PartsMissing(`${http} cannot answer without its part ${name}, which ${late ? 'was too late' : 'failed'}`, late ? 'deadline' : 'unavailable', status, result.error);
   }

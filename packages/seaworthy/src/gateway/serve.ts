@@ -1,5 +1,8 @@
 import type { Caller, CallOptions } from '../client/caller.ts';
+import { CallFailed } from '../client/errors.ts';
 import { readHeaders } from '../contract/headers.ts';
+import type { Problem } from '../contract/problem.ts';
+import { problemResponse } from '../contract/response.ts';
 import { httpParts } from '../contract/verify.ts';
 import { Deadline } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
@@ -15,6 +18,9 @@ export interface GatewayOptions {
   /** For the whole of a request; a client's shorter one holds. Default 10 s. */
   readonly timeout?: Duration;
 }
+
+/** An upstream's problem is the client's own to read; that it broke inside is a matter between us and it (RFC 9110, 15.6.3). */
+const passedOn = (problem: Problem): Problem => (problem.status === 500 ? { ...problem, status: 502, title: 'Bad Gateway' } : problem);
 
 /** The routes of a gateway, for a server. Every failure is a problem document: 503 with `Retry-After` for an open breaker, 504 past the deadline. */
 export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s' }: GatewayOptions): readonly HttpRoute[] {
@@ -35,7 +41,7 @@ export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s'
           span.end(String(reply.status));
           return reply;
         } catch (error) {
-          const reply = failedReply(runtime, error);
+          const reply = error instanceof CallFailed ? replyOf(problemResponse(passedOn(error.problem))) : failedReply(runtime, error);
           span.end(String(reply.status));
           return reply;
         }

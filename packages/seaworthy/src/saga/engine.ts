@@ -10,6 +10,7 @@ import type { Worker } from '../store/worker.ts';
 import { type DriveParts, drive, progress } from './drive.ts';
 import { type Instance, insert, instanceOf, markStopping } from './journal.ts';
 import { type AnySaga, SagaInvalid, type Start, type Stop } from './saga.ts';
+import { SagaStopping } from './step.ts';
 import { fingerprint, verifyVersions } from './versions.ts';
 
 /** A saga was started with an input that breaks its schema; nothing of the handler is left. */
@@ -104,7 +105,7 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
       timers.delete(id);
       known.delete(id);
     }
-    active.get(id)?.stop.abort();
+    active.get(id)?.stop.abort(new SagaStopping(`the saga ${id} is to be stopped`));
     enqueue(id);
   }
 

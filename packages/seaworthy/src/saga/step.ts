@@ -18,6 +18,12 @@ export class StepTimeout extends SeaworthyError {
   readonly kind = 'deadline';
 }
 
+/** The running step is cut short since its saga is to be stopped; it will be undone. */
+export class SagaStopping extends SeaworthyError {
+  readonly code = 'SW_SAGA_STOPPING';
+  readonly kind = 'cancelled';
+}
+
 /** A step gave something that is no JSON, and cannot be kept. */
 export class ResultInvalid extends SeaworthyError {
   readonly code = 'SW_SAGA_RESULT_INVALID';

@@ -7,7 +7,7 @@ import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import { accept, nameOf } from './answer.ts';
 import { type Changing, type Commands, type Received, runCommand } from './command.ts';
-import { HandlerFailed, KeyInProgress, OperationUnknown } from './errors.ts';
+import { CallCancelled, HandlerFailed, KeyInProgress, OperationUnknown } from './errors.ts';
 import type { AnyExternal, Externals } from './external.ts';
 import { fingerprint } from './idempotency.ts';
 import { type QueryHandler, type RemoteHandler, runQuery } from './query.ts';
@@ -20,6 +20,12 @@ export interface EndpointParts extends Commands {
   readonly externals: Externals;
   /** Throws `ServiceUnready` while the service does not take calls. */
   readonly admit: () => void;
+}
+
+function explained(name: string, thrown: unknown, caller: AbortSignal): SeaworthyError {
+  if (thrown instanceof SeaworthyError) return thrown;
+  if (caller.aborted) return new CallCancelled(`${name} was cancelled by its caller: its outcome may still come`, { cause: thrown });
+  return new HandlerFailed(`${name} failed: the service's log has the cause`, { cause: thrown });
 }
 
 /** The receiving side of a service: from an attempt on any transport to its answer. It never throws. */
@@ -70,7 +76,7 @@ export function endpoint(parts: EndpointParts): Endpoint {
         span.end(result.kind);
         return result;
       } catch (thrown) {
-        const error = thrown instanceof SeaworthyError ? thrown : new HandlerFailed(`${name} failed: the service's log has the cause`, { cause: thrown });
+        const error = explained(name, thrown, attempt.signal);
         if (error.kind === 'internal') runtime.observe.log('error', `${name} failed`, { operation: name, error });
         span.end(error.kind);
         return { kind: 'problem', problem: problemOf(error) };

@@ -54,6 +54,12 @@ export class OutcomePending extends SeaworthyError {
   readonly kind = 'unavailable';
 }
 
+/** The caller left, or stopped waiting, before there was an answer. */
+export class CallCancelled extends SeaworthyError {
+  readonly code = 'SW_CALL_CANCELLED';
+  readonly kind = 'cancelled';
+}
+
 /** A handler threw something that its contract does not declare. */
 export class HandlerFailed extends SeaworthyError {
   readonly code = 'SW_HANDLER_FAILED';

@@ -1,0 +1,30 @@
+import { crashing } from './conformance/crashing.ts';
+import { handling } from './conformance/handling.ts';
+import { parking } from './conformance/parking.ts';
+import { sending } from './conformance/sending.ts';
+import { type Ground, type Time, world } from './conformance/world.ts';
+
+/** One promise of outbox and inbox, and how to see it kept. */
+export interface Case {
+  readonly name: string;
+  readonly run: () => Promise<void>;
+}
+
+export type { Ground, Time } from './conformance/world.ts';
+
+/** The suite of outbox, relay and inbox over a store and a bus. `fresh` gives an empty ground at each call. */
+export function conformance(fresh: () => Ground, time: () => Time): readonly Case[] {
+  const cases = [...sending, ...handling, ...parking].map(({ name, body }) => ({
+    name,
+    async run() {
+      const one = world(fresh(), time());
+      try {
+        await body(one);
+      } finally {
+        await one.end();
+      }
+    },
+  }));
+  const explored = crashing.map(({ name, body }) => ({ name, run: () => body(() => world(fresh(), time())) }));
+  return [...cases, ...explored];
+}

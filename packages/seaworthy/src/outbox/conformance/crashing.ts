@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { deadLetters } from '../dead-letters.ts';
+import { subscriber } from './handling.ts';
+import { type Fuse, fuse } from './mortal.ts';
+import { count, effects, numbers, type Process, type World } from './world.ts';
+
+const lines = ['a', 'b', 'c'];
+const each = 3;
+
+/** The work of the sender, which it begins anew whenever it starts. */
+async function place(sender: Process): Promise<void> {
+  for (let n = 0; n < each; n++) for (const line of lines) await sender.place(line, n);
+}
+
+/** Starts it again and again until it lives; the first life has the fuse. */
+async function reborn(world: World, life: Fuse, begin: (life: Fuse | undefined) => Promise<Process>): Promise<() => Promise<Process>> {
+  let process = await begin(life).catch(() => undefined);
+  return async () => {
+    if (process && !life.blown) return process;
+    if (life.blown && process) {
+      await world.run(process.kill());
+      process = undefined;
+      life = fuse();
+    }
+    process ??= await begin(undefined);
+    life = fuse();
+    return process;
+  };
+}
+
+/** Runs the whole program with one process that dies at step `steps`. Returns where it died; undefined when it did not. */
+async function dyingSender(world: World, steps: number): Promise<string | undefined> {
+  const life = fuse(steps);
+  const receiver = await subscriber(world);
+  let sender = await world.start('orders', { relay: true, fuse: life }).catch(() => undefined);
+  if (sender) await world.run(place(sender).catch(() => {}));
+  await world.time.pass(300);
+  if (life.blown) {
+    if (sender) await world.run(sender.kill());
+    sender = await world.start('orders', { relay: true });
+    await world.run(place(sender));
+  }
+  await world.until('all have their effects', async () => (await effects(receiver.store)).length >= lines.length * each);
+  await world.until('the outbox is empty', async () => (await count((sender as Process).store, 'sw_outbox')) === 0);
+  await world.time.pass(500);
+  await settled(receiver);
+  return life.at;
+}
+
+async function settled(receiver: Process): Promise<void> {
+  for (const line of lines) assert.deepEqual(await numbers(receiver.store, line), Array.from({ length: each }, (_, n) => n), `effects of ${line}`);
+  assert.equal(await count(receiver.store, 'sw_outbox'), lines.length * each, 'events of its own, one for each effect');
+  assert.equal(await count(receiver.store, 'sw_parked'), 0, 'nothing is parked');
+}
+
+/** One event fails once, another until it is redriven from the dead letters. */
+async function dyingReceiver(world: World, steps: number): Promise<string | undefined> {
+  const life = fuse(steps);
+  let failures = 0;
+  let healed = false;
+  const before = (data: { order: string; n: number }): void => {
+    if (data.order === 'a' && data.n === 0 && failures++ === 0) throw new Error('once');
+    if (data.order === 'b' && data.n === 2 && !healed) throw new Error('until redriven');
+  };
+  const options = { consumer: { retry: { attempts: 2, base: '20ms', cap: '20ms' }, poll: '100ms' } } as const;
+  const sender = await world.start('orders', { relay: true });
+  const next = await reborn(world, life, (fuse) => subscriber(world, before, { ...options, ...(fuse && { fuse }) }));
+  await world.run(place(sender));
+  for (let done = false; !done; ) {
+    const receiver = await next();
+    const dead = deadLetters(receiver.store, receiver.runtime);
+    await world.time.pass(100);
+    if (life.blown && !healed && (await next()) !== receiver) continue;
+    if (!healed && (await effects(receiver.store)).length === lines.length * each - 1 && (await dead.list()).length === 1) {
+      healed = true;
+    }
+    if (healed) await world.run(dead.redrive({}).catch(() => 0));
+    done = (await effects(receiver.store)).length >= lines.length * each;
+  }
+  await world.time.pass(500);
+  const receiver = await next();
+  await world.time.pass(500);
+  await settled(receiver);
+  return life.at;
+}
+
+/** Plays it with a death at the first step, then at the second, and so on, until it lives through. */
+async function explore(fresh: () => World, program: (world: World, steps: number) => Promise<string | undefined>): Promise<void> {
+  const seen = new Set<string>();
+  for (let steps = 1; ; steps++) {
+    const world = fresh();
+    let at: string | undefined;
+    try {
+      at = await program(world, steps);
+    } catch (error) {
+      throw new Error(`a death at step ${steps} was not survived`, { cause: error });
+    } finally {
+      await world.end();
+    }
+    if (at === undefined) break;
+    seen.add(at);
+  }
+  assert.ok(seen.size > 10, `explored ${seen.size} different places`);
+}
+
+export const crashing: readonly { readonly name: string; readonly body: (fresh: () => World) => Promise<void> }[] = [
+  {
+    name: 'G2: the sender may die between any two statements: every event arrives, once and in order',
+    body: (fresh) => explore(fresh, dyingSender),
+  },
+  {
+    name: 'G2, G5: the receiver may die between any two statements: effects once, in order, through retries and dead letters',
+    body: (fresh) => explore(fresh, dyingReceiver),
+  },
+];

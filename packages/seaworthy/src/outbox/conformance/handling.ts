@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import type { Bus, Handle } from '../../bus/bus.ts';
+import { type Meta, type Subscription, subscription } from '../attempt.ts';
+import { deadLetters } from '../dead-letters.ts';
+import { SubscriptionInvalid } from '../errors.ts';
+import { count, effect, effects, numbers, orders, type Placed, type Process, type World } from './world.ts';
+
+type Handler = (data: Placed, meta: Meta, tx: unknown) => unknown;
+
+/** A subscriber whose handler does what `before` does, then has its effect. */
+export async function subscriber(
+  world: World,
+  before: Handler = () => {},
+  options: Parameters<World['start']>[1] = {},
+  event: Subscription<unknown>['event'] = orders.placed,
+): Promise<Process> {
+  let process: Process | undefined;
+  const handle = async (tx: unknown, data: Placed, meta: Meta): Promise<void> => {
+    await before(data, meta, tx);
+    await effect(tx, data, (process as Process).runtime);
+  };
+  process = await world.start('stock', { subscriptions: [subscription(event as typeof orders.placed, handle)], ...options });
+  return process;
+}
+
+/** A bus that gives each event twice at once, and all of them again, in any order, after each. */
+function repeating(bus: Bus): Bus {
+  return {
+    ...bus,
+    subscribe(options) {
+      const seen: Parameters<Handle>[0][] = [];
+      return bus.subscribe({
+        ...options,
+        async handle(envelope, delivery) {
+          seen.push(envelope);
+          await Promise.all([envelope, envelope].map((one) => options.handle(one, delivery)));
+          for (const old of seen.toReversed()) await options.handle(old, delivery);
+        },
+      });
+    },
+  };
+}
+
+export const handling: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
+  {
+    name: 'G2, G3: events that come twice at once, or again and out of order, have their effects once and in order',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world, undefined, { bus: repeating });
+      for (let n = 0; n < 8; n++) for (const line of ['a', 'b']) await world.run(sender.place(line, n));
+      await world.until('all have their effects', async () => (await effects(receiver.store)).length >= 16);
+      await world.time.pass(2000);
+      for (const line of ['a', 'b']) assert.deepEqual(await numbers(receiver.store, line), [0, 1, 2, 3, 4, 5, 6, 7]);
+      assert.equal(await count(receiver.store, 'sw_outbox'), 16);
+    },
+  },
+  {
+    name: 'an event of a type that nobody subscribed to is acknowledged; one of another type keeps its order with it',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world);
+      await world.run(sender.place('a', 1, 'cancelled'));
+      await world.run(sender.place('a', 2));
+      await world.until('the known one has its effect', async () => (await effects(receiver.store)).length === 1);
+      assert.deepEqual(await numbers(receiver.store, 'a'), [2]);
+      assert.equal(await count(receiver.store, 'sw_inbox'), 1);
+    },
+  },
+  {
+    name: 'what the handler returns is called once, after the commit, and not for a repeat or a failure',
+    async body(world) {
+      const seen: number[] = [];
+      const sender = await world.start('orders', { relay: true });
+      let runs = 0;
+      const receiver = await world.start('stock', {
+        bus: repeating,
+        consumer: { retry: { base: '10ms' } },
+        subscriptions: [
+          subscription(orders.placed, async (tx: unknown, data: Placed) => {
+            if (runs++ === 0) throw new Error('the first time');
+            await (tx as { run: (sql: string, ...values: unknown[]) => Promise<unknown> }).run('insert into effect (line, n) values (?, ?)', data.order, data.n);
+            return () => void seen.push(data.n);
+          }),
+        ],
+      });
+      await world.run(sender.place('a', 7));
+      await world.until('it was called', async () => seen.length > 0);
+      await world.time.pass(1000);
+      assert.deepEqual(seen, [7]);
+      assert.deepEqual(await numbers(receiver.store, 'a'), [7]);
+    },
+  },
+  {
+    name: 'a conflict of the store is no attempt',
+    async body(world) {
+      const attempts: number[] = [];
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world, (_data, meta) => void attempts.push(meta.attempt), { consumer: { retry: { attempts: 1 } } });
+      // All keys at once, and each handler reads and writes the same tables: an optimistic store reruns most of them.
+      await world.run(Promise.all(Array.from({ length: 20 }, (_, n) => sender.place(`line ${n}`, n))));
+      await world.until('all have their effects', async () => (await effects(receiver.store)).length === 20);
+      assert.deepEqual([...new Set(attempts)], [1]);
+      assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'G5: poison goes to the dead letters at once, with its issues; edited and redriven it has its effect',
+    async body(world) {
+      const { bus } = await world.start('anybody');
+      const receiver = await subscriber(world);
+      const good = (n: number, data: unknown) =>
+        ({ specversion: '1.0', id: `event ${n}`, source: '/orders', type: 'orders.placed', partitionkey: 'a', time: '2026-01-01T00:00:00Z', datacontenttype: 'application/json', data }) as const;
+      await world.run(bus.publish('orders', [good(1, { order: 'a', n: 1 }), good(2, { order: 'a', n: 'two' }), good(3, { order: 'a', n: 3 })]));
+      await world.until('the others have their effects', async () => (await effects(receiver.store)).length === 2);
+      const dead = deadLetters(receiver.store, receiver.runtime);
+      const letter = await dead.show('event 2');
+      assert.deepEqual([letter.reason, letter.type, letter.key, letter.consumer, letter.attempts], ['poison', 'orders.placed', 'a', 'stock', 1]);
+      assert.deepEqual(letter.history[0]?.error.issues, [{ path: 'n', message: 'must be an integer' }]);
+      // Still poison: it comes back.
+      assert.equal(await world.run(dead.redrive({ ids: ['event 2'] })), 1);
+      receiver.consumer?.wake();
+      await world.until('it is back', async () => (await dead.list()).length === 1);
+      await world.run(dead.edit('event 2', { order: 'a', n: 2 }));
+      assert.equal(await world.run(dead.redrive({ type: 'orders.placed', reason: 'poison' })), 1);
+      await world.until('it has its effect', async () => (await effects(receiver.store)).length === 3);
+      assert.deepEqual(await numbers(receiver.store, 'a'), [1, 3, 2]);
+      assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'G10: an event whose notAfter has passed goes to the dead letters unhandled',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      await world.run(sender.place('a', 1, 'offered'));
+      await world.until('it is on its way', async () => (await count(sender.store, 'sw_outbox')) === 0);
+      for (let minute = 0; minute < 62; minute++) await world.time.pass(1000);
+      await world.run(sender.place('a', 2, 'offered'));
+      const receiver = await subscriber(world, undefined, {}, orders.offered);
+      await world.until('the fresh one has its effect', async () => (await effects(receiver.store)).length === 1);
+      assert.deepEqual(await numbers(receiver.store, 'a'), [2]);
+      const [letter] = await deadLetters(receiver.store, receiver.runtime).list();
+      assert.deepEqual([letter?.reason, letter?.attempts], ['expired', 1]);
+    },
+  },
+  {
+    name: 'G5, G13: a shutdown is no failure: what it cuts short is rolled back and comes again, as a first attempt',
+    async body(world) {
+      const attempts: number[] = [];
+      const sender = await world.start('orders', { relay: true });
+      let began = false;
+      const stuck = await subscriber(world, async (_data, meta) => {
+        began = true;
+        attempts.push(meta.attempt);
+        await new Promise(() => {});
+      });
+      await world.run(sender.place('a', 1));
+      await world.until('it is in hand', async () => began);
+      const budget = new AbortController();
+      const closing = stuck.close(budget.signal);
+      await world.time.pass(500);
+      budget.abort(new Error('out of time'));
+      await world.run(closing);
+      const receiver = await subscriber(world, (_data, meta) => void attempts.push(meta.attempt));
+      await world.until('it has its effect', async () => (await effects(receiver.store)).length === 1);
+      assert.deepEqual([...new Set(attempts)], [1]);
+      assert.equal(await count(receiver.store, 'sw_parked'), 0);
+      assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'G13: a shutdown waits for what is in hand, and what fails while it waits is no failure',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      const gates = new Map<string, (error?: Error) => void>();
+      const first = await subscriber(world, (data) => new Promise<void>((resolve, reject) => gates.set(data.order, (error) => (error ? reject(error) : resolve()))), {
+        consumer: { retry: { attempts: 1 } },
+      });
+      await world.run(Promise.all([sender.place('good', 1), sender.place('bad', 1)]));
+      // A database with one writer has one of them in hand, others both.
+      await world.until('one is in hand', async () => gates.size > 0);
+      await world.time.pass(100);
+      const closing = first.close();
+      const letGo = (): void => {
+        gates.get('bad')?.(new Error('its pool is closed already'));
+        gates.get('good')?.();
+      };
+      let closed = false;
+      void closing.then(() => (closed = true));
+      assert.equal(closed, false);
+      while (!closed) {
+        letGo();
+        await world.time.pass(10);
+      }
+      const receiver = await subscriber(world);
+      await world.until('both have their effects', async () => (await effects(receiver.store)).length === 2);
+      assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'a handler that hangs is cut short after its timeout, and that is a failure',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      let runs = 0;
+      const receiver = await subscriber(world, () => (runs++ === 0 ? new Promise(() => {}) : undefined), { consumer: { timeout: '2s' } });
+      await world.run(sender.place('a', 1));
+      await world.until('it has its effect', async () => (await effects(receiver.store)).length === 1);
+      assert.equal(runs, 2);
+    },
+  },
+  {
+    name: 'marks are kept as long as they are asked to be, and then forgotten',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world, undefined, { consumer: { remember: '1m' } });
+      await world.run(sender.place('a', 1));
+      await world.until('it is marked', async () => (await count(receiver.store, 'sw_inbox')) === 1);
+      const since = world.time.clock.monotonic();
+      await world.until('it is forgotten', async () => (await count(receiver.store, 'sw_inbox')) === 0);
+      assert.ok(world.time.clock.monotonic() - since >= 60_000 - 100);
+    },
+  },
+  {
+    name: 'two subscriptions for one event are refused by name',
+    async body(world) {
+      const one = subscription(orders.placed, () => {});
+      await assert.rejects(world.start('stock', { subscriptions: [one, one] }), (error: unknown) => error instanceof SubscriptionInvalid && /orders\.placed/.test(error.message));
+    },
+  },
+];

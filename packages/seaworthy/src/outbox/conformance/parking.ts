@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { deadLetters } from '../dead-letters.ts';
+import { DeadLetterUnknown } from '../errors.ts';
+import { subscriber } from './handling.ts';
+import { count, effects, numbers, type World } from './world.ts';
+
+export const parking: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
+  {
+    name: 'G3, G5: a key that fails holds up no other; its own later events wait behind it and go on in order',
+    async body(world) {
+      let broken = true;
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world, (data) => {
+        if (broken && data.order === 'a' && data.n === 1) throw new Error('not yet');
+      }, { consumer: { retry: { attempts: 100, base: '500ms', cap: '2s' } } });
+      for (let n = 0; n < 5; n++) for (const line of ['a', 'b']) await world.run(sender.place(line, n));
+      await world.until('the other key is done', async () => (await numbers(receiver.store, 'b')).length === 5);
+      await world.until('the failing one is held', async () => (await count(receiver.store, 'sw_parked')) === 4);
+      assert.deepEqual(await numbers(receiver.store, 'a'), [0]);
+      await world.time.pass(5000);
+      assert.deepEqual(await numbers(receiver.store, 'a'), [0]);
+      broken = false;
+      await world.until('the failing one is done', async () => (await numbers(receiver.store, 'a')).length === 5);
+      assert.deepEqual(await numbers(receiver.store, 'a'), [0, 1, 2, 3, 4]);
+      await world.until('nothing is parked', async () => (await count(receiver.store, 'sw_parked')) === 0);
+    },
+  },
+  {
+    name: 'G5: after its last attempt an event is in the dead letters, with error and history; those behind it go on',
+    async body(world) {
+      let healed = false;
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world, (data, meta) => {
+        if (!healed && data.n === 1) throw new Error(`attempt ${meta.attempt}`);
+      });
+      for (let n = 1; n <= 3; n++) await world.run(sender.place('a', n));
+      await world.until('those behind it are done', async () => (await effects(receiver.store)).length === 2);
+      assert.deepEqual(await numbers(receiver.store, 'a'), [2, 3]);
+      const dead = deadLetters(receiver.store, receiver.runtime);
+      const [letter] = await dead.list();
+      assert.deepEqual([letter?.reason, letter?.error, letter?.attempts], ['failed', 'Error: attempt 5', 5]);
+      const { history, envelope } = await dead.show(letter?.id as string);
+      assert.deepEqual(history.map(({ attempt, error }) => [attempt, error.message]), [1, 2, 3, 4, 5].map((n) => [n, `attempt ${n}`]));
+      for (const [index, longest] of [1000, 2000, 4000, 8000].entries()) {
+        const waited = (history[index + 1]?.at ?? 0) - (history[index]?.at ?? 0);
+        assert.ok(waited <= longest + 1100, `waited ${waited} ms before attempt ${index + 2}`);
+      }
+      assert.deepEqual(envelope.data, { order: 'a', n: 1 });
+      healed = true;
+      await world.run(dead.redrive({ ids: [letter?.id as string] }));
+      receiver.consumer?.wake();
+      await world.until('it has its effect', async () => (await effects(receiver.store)).length === 3);
+      assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+      assert.equal(await count(receiver.store, 'sw_parked'), 0);
+    },
+  },
+  {
+    name: 'dead letters are listed, filtered, counted and dropped; redriven together they keep their order',
+    async body(world) {
+      let healed = false;
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world, () => {
+        if (!healed) throw new Error('no');
+      }, { consumer: { retry: { attempts: 1 } } });
+      for (let n = 0; n < 4; n++) for (const line of ['a', 'b']) await world.run(sender.place(line, n));
+      await world.until('all are dead', async () => (await count(receiver.store, 'sw_dead_letter')) === 8);
+      const dead = deadLetters(receiver.store, receiver.runtime);
+      assert.deepEqual(await dead.summary(), [{ type: 'orders.placed', reason: 'failed', count: 8 }]);
+      assert.equal((await dead.list({ key: 'a' })).length, 4);
+      assert.equal((await dead.list({}, { limit: 3, offset: 6 })).length, 2);
+      assert.equal((await dead.list({ type: 'orders.cancelled' })).length, 0);
+      assert.equal((await dead.list({ ids: [] })).length, 0);
+      assert.equal((await dead.list({ olderThan: '1h' })).length, 0);
+      const [doomed] = await dead.list({ key: 'b' });
+      assert.equal(await world.run(dead.drop({ ids: [doomed?.id as string] })), 1);
+      await assert.rejects(dead.show(doomed?.id as string), DeadLetterUnknown);
+      await assert.rejects(world.run(dead.edit(doomed?.id as string, {})), DeadLetterUnknown);
+      healed = true;
+      assert.equal(await world.run(dead.redrive({})), 7);
+      await world.until('all have their effects', async () => (await effects(receiver.store)).length === 7);
+      assert.deepEqual(await numbers(receiver.store, 'a'), [0, 1, 2, 3]);
+      assert.deepEqual(await numbers(receiver.store, 'b'), [1, 2, 3]);
+    },
+  },
+  {
+    name: 'two processes do not both attempt what is parked; when one dies the other goes on, within seconds',
+    async body(world) {
+      let healed = false;
+      let running = 0;
+      let most = 0;
+      const sender = await world.start('orders', { relay: true });
+      const before = async (): Promise<void> => {
+        running++;
+        most = Math.max(most, running);
+        try {
+          await world.time.pass(0);
+          if (!healed) throw new Error('not yet');
+        } finally {
+          running--;
+        }
+      };
+      const options = { consumer: { retry: { attempts: 1000, base: '200ms', cap: '200ms' } } } as const;
+      const one = await subscriber(world, before, options);
+      const two = await subscriber(world, before, options);
+      for (let n = 0; n < 3; n++) await world.run(sender.place('a', n));
+      await world.until('all are parked', async () => (await count(two.store, 'sw_parked')) === 3);
+      await world.until('they are attempted', async () => Number((await two.store.read.all('select max(attempts) as n from sw_parked'))[0]?.['n']) > 10);
+      assert.equal(most, 1);
+      await world.run(one.kill());
+      healed = true;
+      await world.until('all have their effects', async () => (await effects(two.store)).length === 3, 10_000);
+      assert.deepEqual(await numbers(two.store, 'a'), [0, 1, 2]);
+      assert.equal(most, 1);
+    },
+  },
+  {
+    name: 'G7: a worker that only stalled over a parked event finds that another has it: effects once',
+    async body(world) {
+      let stalling = false;
+      let stall: (() => void) | undefined;
+      let failing = true;
+      const sender = await world.start('orders', { relay: true });
+      const one = await subscriber(world, () => {
+        if (failing) throw new Error('not yet');
+      }, { consumer: { retry: { attempts: 100, base: '1s', cap: '1s' }, poll: '100ms' } });
+      await world.run(sender.place('a', 1));
+      await world.until('it is parked', async () => (await count(one.store, 'sw_parked')) === 1);
+      failing = false;
+      stalling = true;
+      // Its claim goes to one that is taken for dead, then to another, before the attempt begins.
+      await world.run(one.store.transaction((tx) => tx.run(`update sw_parked set owner = ?, due = 0`, one.worker.id)));
+      assert.equal(stalling, true);
+      stall?.();
+      const two = await world.start('stock');
+      await world.run(one.store.transaction((tx) => tx.run('update sw_parked set owner = ?', two.worker.id)));
+      await world.time.pass(3000);
+      assert.equal((await effects(one.store)).length, 0);
+      await world.run(two.close());
+      await world.until('it has its effect', async () => (await effects(one.store)).length === 1, 10_000);
+    },
+  },
+  {
+    name: 'an event that is parked and whose subscription is gone is kept in the dead letters',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      const one = await subscriber(world, () => {
+        throw new Error('no');
+      });
+      await world.run(sender.place('a', 1));
+      await world.until('it is parked', async () => (await count(one.store, 'sw_parked')) === 1);
+      await world.run(one.close());
+      const two = await world.start('stock', { subscriptions: [] });
+      await world.until('it is dead', async () => (await count(two.store, 'sw_dead_letter')) === 1);
+      const [letter] = await deadLetters(two.store, two.runtime).list();
+      assert.equal(letter?.reason, 'unhandled');
+    },
+  },
+];

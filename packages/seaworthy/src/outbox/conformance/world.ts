@@ -1,0 +1,245 @@
+import type { Bus } from '../../bus/bus.ts';
+import { contract, event } from '../../contract/contract.ts';
+import type { Schema } from '../../contract/schema.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { CrashPoint } from '../../core/crash.ts';
+import type { Random } from '../../core/random.ts';
+import { type Runtime, runtime } from '../../core/runtime.ts';
+import { sleep } from '../../core/sleep.ts';
+import type { Store } from '../../store/store.ts';
+import { type Worker, worker, workerMigrations } from '../../store/worker.ts';
+import type { Subscription } from '../attempt.ts';
+import { type Consumer, type ConsumerOptions, consumer } from '../consumer.ts';
+import { collector } from '../outbox.ts';
+import { type Relay, relay } from '../relay.ts';
+import { outboxMigrations } from '../tables.ts';
+import { type Fuse, fuse, mortalBus, mortalStore } from './mortal.ts';
+
+/** What outlives the crash of a process: its database, and the log of the bus. */
+export interface Ground {
+  store(service: string, runtime: Runtime): Promise<Store>;
+  bus(runtime: Runtime): Promise<Bus>;
+  end(): Promise<void>;
+}
+
+/** Time that stands still until it is told to move. */
+export interface Time {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Lets everything run that can, then moves on by `ms`. */
+  pass(ms: number): Promise<void>;
+}
+
+export interface Placed {
+  readonly order: string;
+  readonly n: number;
+}
+
+const shape = { type: 'object', properties: { order: { type: 'string' }, n: { type: 'integer' } } };
+
+/** Written by hand, so that the suite needs no schema library. */
+const placed: Schema<Placed, Placed> = {
+  '~standard': {
+    version: 1,
+    vendor: 'seaworthy',
+    validate: (value) => {
+      const { order, n } = value as Partial<Placed>;
+      if (typeof order !== 'string') return { issues: [{ path: ['order'], message: 'must be a string' }] };
+      return Number.isInteger(n) ? { value: { order, n: n as number } } : { issues: [{ path: ['n'], message: 'must be an integer' }] };
+    },
+    jsonSchema: { input: () => shape, output: () => shape },
+  },
+};
+
+export const orders = contract('orders', {
+  placed: event({ key: 'order', data: placed }),
+  cancelled: event({ key: 'order', data: placed }),
+  offered: event({ key: 'order', data: placed, notAfter: '1m' }),
+});
+
+/** The subscriber's own event: published by its handler, with its effects. */
+export const stock = contract('stock', { reserved: event({ key: 'order', data: placed }) });
+
+const tables = {
+  name: 'test/1',
+  statements: [
+    'create table asked (name text not null primary key)',
+    'create table effect (seq integer primary key autoincrement, line text not null, n integer not null)',
+  ],
+};
+
+export interface StartOptions {
+  readonly relay?: boolean;
+  readonly subscriptions?: readonly Subscription<unknown>[];
+  readonly consumer?: ConsumerOptions;
+  readonly fuse?: Fuse;
+  /** What its code sees of the bus. */
+  readonly bus?: (bus: Bus) => Bus;
+}
+
+/** One process of one service: everything in it dies together. */
+export interface Process {
+  readonly store: Store;
+  readonly runtime: Runtime;
+  readonly worker: Worker;
+  readonly bus: Bus;
+  readonly relay: Relay | undefined;
+  readonly consumer: Consumer | undefined;
+  readonly gauges: ReadonlyMap<string, () => number>;
+  /** Writes a row and an event in one transaction, unless it did so before. */
+  place(line: string, n: number, name?: 'placed' | 'cancelled' | 'offered'): Promise<void>;
+  /** Ends as an orderly shutdown does. */
+  close(signal?: AbortSignal): Promise<void>;
+  /** Ends as a crash does: nothing that it still does has any effect. */
+  kill(): Promise<void>;
+}
+
+export interface World {
+  readonly time: Time;
+  start(service: string, options?: StartOptions): Promise<Process>;
+  /** What `work` comes to, while time passes. */
+  run<V>(work: Promise<V>): Promise<V>;
+  /** Lets time pass until it holds; fails after `withinMs` of the world's time. */
+  until(what: string, holds: () => Promise<boolean>, withinMs?: number): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** Records an effect and publishes an event of its own, as a subscriber's handler does. */
+export async function effect(tx: unknown, data: Placed, runtime: Runtime): Promise<void> {
+  const own = tx as Parameters<Parameters<Store['transaction']>[0]>[0];
+  await own.run('insert into effect (line, n) values (?, ?)', data.order, data.n);
+  const events = collector(stock, runtime);
+  events.publish('reserved', data);
+  await events.write(own);
+}
+
+export interface Effect {
+  readonly line: string;
+  readonly n: number;
+}
+
+export async function effects(store: Store): Promise<readonly Effect[]> {
+  const rows = await store.read.all('select line, n from effect order by seq');
+  return rows.map((row) => ({ line: String(row['line']), n: Number(row['n']) }));
+}
+
+export const numbers = async (store: Store, line: string): Promise<readonly number[]> =>
+  (await effects(store)).filter((one) => one.line === line).map(({ n }) => n);
+
+export async function count(store: Store, table: string): Promise<number> {
+  return Number((await store.read.all(`select count(*) as n from ${table}`))[0]?.['n']);
+}
+
+export function world(ground: Ground, time: Time): World {
+  const { clock } = time;
+  const processes = new Set<Process>();
+
+  async function run<V>(work: Promise<V>): Promise<V> {
+    let settled = false;
+    const done = (): void => {
+      settled = true;
+    };
+    work.then(done, done);
+    for (let rounds = 0; !settled; rounds++) {
+      if (rounds > 20_000) throw new Error('the work does not come to an end');
+      await time.pass(10);
+    }
+    return work;
+  }
+
+  async function start(service: string, options: StartOptions): Promise<Process> {
+    const life = options.fuse ?? fuse();
+    const gauges = new Map<string, () => number>();
+    const parts = runtime({
+      clock,
+      random: time.random,
+      reached: (point: CrashPoint) => life.burn(point),
+      observe: {
+        count: () => {},
+        span: () => ({ end: () => {} }),
+        log: () => {},
+        gauge: (name, _attributes, read) => {
+          gauges.set(name, read);
+          return () => void gauges.delete(name);
+        },
+      },
+    });
+    // The database's and the bus's own crashes are tested in their rooms: here they live on.
+    const surviving = { ...parts, reached: () => {} };
+    const [ownStore, ownBus] = [await ground.store(service, surviving), await ground.bus(surviving)];
+    const ends: (() => Promise<void>)[] = [() => ownBus.close(), () => ownStore.close()];
+    const end = async (): Promise<void> => {
+      for (const step of ends.splice(0)) await step().catch(() => {});
+    };
+    try {
+      const store = mortalStore(ownStore, life);
+      await ownStore.migrate([...workerMigrations, ...outboxMigrations(store.dialect), tables]);
+      const bus = mortalBus(options.bus ? options.bus(ownBus) : ownBus, life);
+      const own = await worker(store, parts);
+      ends.unshift(() => own.close());
+      const relaying = options.relay ? relay({ store, bus, runtime: parts, worker: own, service }) : undefined;
+      if (relaying) ends.unshift(() => relaying.close(AbortSignal.abort()));
+      const subscriptions = options.subscriptions;
+      const consuming = subscriptions && (await consumer({ ...options.consumer, store, bus, runtime: parts, worker: own, service, subscriptions }));
+      if (consuming) ends.unshift(() => consuming.close(AbortSignal.abort()));
+
+      const process: Process = {
+        store: ownStore,
+        runtime: parts,
+        worker: own,
+        bus,
+        relay: relaying,
+        consumer: consuming,
+        gauges,
+        async place(line, n, name = 'placed') {
+          await store.transaction(async (tx) => {
+            const asked = await tx.run('insert into asked (name) values (?) on conflict (name) do nothing', `${line}/${n}`);
+            if (asked.changes === 0) return;
+            const events = collector(orders, parts);
+            events.publish(name, { order: line, n });
+            await events.write(tx);
+          });
+          relaying?.wake();
+        },
+        async close(signal) {
+          processes.delete(process);
+          await Promise.all([relaying?.close(signal), consuming?.close(signal)]);
+          await own.close();
+          await ownBus.close();
+          await ownStore.close();
+        },
+        async kill() {
+          processes.delete(process);
+          life.blow();
+          await end();
+        },
+      };
+      processes.add(process);
+      return process;
+    } catch (error) {
+      life.blow();
+      await end();
+      throw error;
+    }
+  }
+
+  return {
+    time,
+    run,
+    start: (service, options = {}) => run(start(service, options)),
+    async until(what, holds, withinMs = 120_000) {
+      const last = clock.monotonic() + withinMs;
+      const wait = async (): Promise<void> => {
+        while (!(await holds())) {
+          if (clock.monotonic() > last) throw new Error(`it did not happen within ${withinMs} ms: ${what}`);
+          await sleep(clock, 50);
+        }
+      };
+      await run(wait());
+    },
+    async end() {
+      for (const one of [...processes]) await run(one.kill());
+      await run(ground.end());
+    },
+  };
+}
