@@ -1,0 +1,52 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** A shop in a process of its own. */
+export interface SpawnedShop {
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** Resolves with the exit code, or the signal's name, once it is gone. */
+  readonly ended: Promise<number | string>;
+  /** SIGTERM, and waits for its end. */
+  stop(): Promise<number | string>;
+  /** SIGKILL, and waits for its end. */
+  kill(): Promise<number | string>;
+}
+
+const runner = fileURLToPath(new URL('../../scripts/run.js', import.meta.url));
+const program = fileURLToPath(new URL('./main.ts', import.meta.url));
+
+/** Starts the shop on a folder and any free port. Rejects with what it printed when it ends before it is open. */
+export async function spawnShop({ dir, env = {} }: { readonly dir: string; readonly env?: NodeJS.ProcessEnv }): Promise<SpawnedShop> {
+  const child = spawn(process.execPath, ['--conditions=@seaworthy/source', runner, program], {
+    env: { ...process.env, PORT: '0', LOG_LEVEL: 'info', ...env, SEAWORTHY_DIR: dir },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise<number | string>((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code ?? 1)));
+  let printed = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    printed = (printed + text).slice(-4000);
+  });
+  const url = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      printed = `${printed}${line}\n`.slice(-4000);
+      const { url: open } = (line.startsWith('{') ? JSON.parse(line) : {}) as { url?: string };
+      if (open !== undefined) resolve(open);
+    });
+    ended.then((how) => reject(new Error(`the shop ended with ${how} before it was open: ${printed}`)));
+  });
+  return {
+    url,
+    child,
+    ended,
+    stop: () => {
+      child.kill('SIGTERM');
+      return ended;
+    },
+    kill: () => {
+      child.kill('SIGKILL');
+      return ended;
+    },
+  };
+}
