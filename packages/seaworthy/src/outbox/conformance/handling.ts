@@ -14,13 +14,11 @@ export async function subscriber(
   options: Parameters<World['start']>[1] = {},
   event: Subscription<unknown>['event'] = orders.placed,
 ): Promise<Process> {
-  let process: Process | undefined;
   const handle = async (tx: unknown, data: Placed, meta: Meta): Promise<void> => {
     await before(data, meta, tx);
-    await effect(tx, data, (process as Process).runtime);
+    await effect(tx, data, world.runtime);
   };
-  process = await world.start('stock', { subscriptions: [subscription(event as typeof orders.placed, handle)], ...options });
-  return process;
+  return world.start('stock', { subscriptions: [subscription(event as typeof orders.placed, handle)], ...options });
 }
 
 /** A bus that gives each event twice at once, and all of them again, in any order, after each. */
@@ -78,7 +76,11 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
         subscriptions: [
           subscription(orders.placed, async (tx: unknown, data: Placed) => {
             if (runs++ === 0) throw new Error('the first time');
-            await (tx as { run: (sql: string, ...values: unknown[]) => Promise<unknown> }).run('insert into effect (line, n) values (?, ?)', data.order, data.n);
+            await (tx as { run: (sql: string, ...values: unknown[]) => Promise<unknown> }).run(
+              'insert into effect (line, n) values (?, ?)',
+              data.order,
+              data.n,
+            );
             return () => void seen.push(data.n);
           }),
         ],
@@ -109,12 +111,26 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
       const { bus } = await world.start('anybody');
       const receiver = await subscriber(world);
       const good = (n: number, data: unknown) =>
-        ({ specversion: '1.0', id: `event ${n}`, source: '/orders', type: 'orders.placed', partitionkey: 'a', time: '2026-01-01T00:00:00Z', datacontenttype: 'application/json', data }) as const;
-      await world.run(bus.publish('orders', [good(1, { order: 'a', n: 1 }), good(2, { order: 'a', n: 'two' }), good(3, { order: 'a', n: 3 })]));
+        ({
+          specversion: '1.0',
+          id: `event ${n}`,
+          source: '/orders',
+          type: 'orders.placed',
+          partitionkey: 'a',
+          time: '2026-01-01T00:00:00Z',
+          datacontenttype: 'application/json',
+          data,
+        }) as const;
+      await world.run(
+        bus.publish('orders', [good(1, { order: 'a', n: 1 }), good(2, { order: 'a', n: 'two' }), good(3, { order: 'a', n: 3 })]),
+      );
       await world.until('the others have their effects', async () => (await effects(receiver.store)).length === 2);
       const dead = deadLetters(receiver.store, receiver.runtime);
       const letter = await dead.show('event 2');
-      assert.deepEqual([letter.reason, letter.type, letter.key, letter.consumer, letter.attempts], ['poison', 'orders.placed', 'a', 'stock', 1]);
+      assert.deepEqual(
+        [letter.reason, letter.type, letter.key, letter.consumer, letter.attempts],
+        ['poison', 'orders.placed', 'a', 'stock', 1],
+      );
       assert.deepEqual(letter.history[0]?.error.issues, [{ path: 'n', message: 'must be an integer' }]);
       // Still poison: it comes back.
       assert.equal(await world.run(dead.redrive({ ids: ['event 2'] })), 1);
@@ -172,9 +188,13 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       const gates = new Map<string, (error?: Error) => void>();
-      const first = await subscriber(world, (data) => new Promise<void>((resolve, reject) => gates.set(data.order, (error) => (error ? reject(error) : resolve()))), {
-        consumer: { retry: { attempts: 1 } },
-      });
+      const first = await subscriber(
+        world,
+        (data) => new Promise<void>((resolve, reject) => gates.set(data.order, (error) => (error ? reject(error) : resolve()))),
+        {
+          consumer: { retry: { attempts: 1 } },
+        },
+      );
       await world.run(Promise.all([sender.place('good', 1), sender.place('bad', 1)]));
       // A database with one writer has one of them in hand, others both.
       await world.until('one is in hand', async () => gates.size > 0);
@@ -223,7 +243,10 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
     name: 'two subscriptions for one event are refused by name',
     async body(world) {
       const one = subscription(orders.placed, () => {});
-      await assert.rejects(world.start('stock', { subscriptions: [one, one] }), (error: unknown) => error instanceof SubscriptionInvalid && /orders\.placed/.test(error.message));
+      await assert.rejects(
+        world.start('stock', { subscriptions: [one, one] }),
+        (error: unknown) => error instanceof SubscriptionInvalid && /orders\.placed/.test(error.message),
+      );
     },
   },
 ];

@@ -53,9 +53,7 @@ const mortalTx = (tx: Tx, life: Fuse): Tx => ({
   },
   async run(sql, ...values) {
     life.burn(sql);
-    const result = await tx.run(sql, ...values);
-    life.burn(`after ${sql}`);
-    return result;
+    return tx.run(sql, ...values);
   },
   savepoint: (work) => tx.savepoint(work),
 });
@@ -68,7 +66,7 @@ export function mortalStore(store: Store, life: Fuse): Store {
     ownRead: mortalRead(store.ownRead, life),
     own: (tx) => tx,
     async transaction(work, options) {
-      life.burn('begin');
+      if (life.blown) life.burn('begin');
       const value = await store.transaction(async (tx) => {
         const result = await work(mortalTx(tx, life));
         life.burn('before the commit');

@@ -75,11 +75,16 @@ export interface StartOptions {
   readonly fuse?: Fuse;
   /** What its code sees of the bus. */
   readonly bus?: (bus: Bus) => Bus;
+  /** What its code sees of its database. */
+  readonly database?: (store: Store) => Store;
 }
 
 /** One process of one service: everything in it dies together. */
 export interface Process {
+  /** The database itself, for the suite to look into. */
   readonly store: Store;
+  /** The database as the process sees it, while it lives. */
+  readonly mortal: Store;
   readonly runtime: Runtime;
   readonly worker: Worker;
   readonly bus: Bus;
@@ -96,6 +101,8 @@ export interface Process {
 
 export interface World {
   readonly time: Time;
+  /** For handlers: lives as long as the world. */
+  readonly runtime: Runtime;
   start(service: string, options?: StartOptions): Promise<Process>;
   /** What `work` comes to, while time passes. */
   run<V>(work: Promise<V>): Promise<V>;
@@ -172,7 +179,7 @@ export function world(ground: Ground, time: Time): World {
       for (const step of ends.splice(0)) await step().catch(() => {});
     };
     try {
-      const store = mortalStore(ownStore, life);
+      const store = mortalStore(options.database ? options.database(ownStore) : ownStore, life);
       await ownStore.migrate([...workerMigrations, ...outboxMigrations(store.dialect), tables]);
       const bus = mortalBus(options.bus ? options.bus(ownBus) : ownBus, life);
       const own = await worker(store, parts);
@@ -180,11 +187,13 @@ export function world(ground: Ground, time: Time): World {
       const relaying = options.relay ? relay({ store, bus, runtime: parts, worker: own, service }) : undefined;
       if (relaying) ends.unshift(() => relaying.close(AbortSignal.abort()));
       const subscriptions = options.subscriptions;
-      const consuming = subscriptions && (await consumer({ ...options.consumer, store, bus, runtime: parts, worker: own, service, subscriptions }));
+      const consuming =
+        subscriptions && (await consumer({ ...options.consumer, store, bus, runtime: parts, worker: own, service, subscriptions }));
       if (consuming) ends.unshift(() => consuming.close(AbortSignal.abort()));
 
       const process: Process = {
         store: ownStore,
+        mortal: store,
         runtime: parts,
         worker: own,
         bus,
@@ -225,6 +234,7 @@ export function world(ground: Ground, time: Time): World {
 
   return {
     time,
+    runtime: runtime({ clock, random: time.random }),
     run,
     start: (service, options = {}) => run(start(service, options)),
     async until(what, holds, withinMs = 120_000) {
