@@ -11,7 +11,7 @@ async function main(): Promise<void> {
   const { port, host, dir, ports, drain, logLevel } = environment(process.env);
   const { observe, exposition } = telemetry({ level: logLevel });
   const crash = process.env['SEAWORTHY_CRASH_AT'];
-  const surroundings = runtime({ observe, ...(crash !== undefined && { reached: crashAt(crash) }) });
+  const surroundings = runtime({ observe, ...(crash && { reached: crashAt(crash) }) });
 
   const processor = await startProcessor({ dir });
   const client = cards(processor.url);

@@ -32,6 +32,7 @@ export interface ShopClient {
   stock(productId: string): Promise<Stock | undefined>;
   place(order: { readonly customerId?: string | undefined; readonly items: readonly Item[]; readonly paymentToken: string }, key: string): Promise<string>;
   order(orderId: string): Promise<OrderPage>;
+  cancel(orderId: string): Promise<void>;
   captures(orderId: string): Promise<readonly Captured[]>;
   close(): Promise<void>;
 }
@@ -87,6 +88,9 @@ export function shopClient(url: string, connections = 128): ShopClient {
     },
     place: async (order, key) => (await json<{ orderId: string }>('POST', '/api/orders', order, key)).orderId,
     order: (orderId) => json('GET', `/api/orders/${orderId}`),
+    async cancel(orderId) {
+      await json('POST', `/api/orders/${orderId}/cancel`);
+    },
     captures: async (orderId) => (await json<{ payments: Captured[] }>('GET', `/api/orders/${orderId}/payments`)).payments,
     close: () => pool.close(),
   };
