@@ -14,7 +14,7 @@ export type { Ground, Time } from './conformance/world.ts';
 
 /** The suite of outbox, relay and inbox over a store and a bus. `fresh` gives an empty ground at each call. */
 export function conformance(fresh: () => Ground, time: () => Time): readonly Case[] {
-  const cases = [...sending, ...handling, ...parking].map(({ name, body }) => ({
+  return [...sending, ...handling, ...parking].map(({ name, body }) => ({
     name,
     async run() {
       const one = world(fresh(), time());
@@ -25,6 +25,9 @@ export function conformance(fresh: () => Ground, time: () => Time): readonly Cas
       }
     },
   }));
-  const explored = crashing.map(({ name, body }) => ({ name, run: () => body(() => world(fresh(), time())) }));
-  return [...cases, ...explored];
+}
+
+/** The part of the suite that lets a process die at each of its steps in turn, or at every `every`th of them. */
+export function crashConformance(fresh: () => Ground, time: () => Time, every = 1): readonly Case[] {
+  return crashing.map(({ name, body }) => ({ name, run: () => body({ fresh: () => world(fresh(), time()), every }) }));
 }

@@ -86,10 +86,16 @@ async function dyingReceiver(world: World, steps: number): Promise<string | unde
   return life.at;
 }
 
+export interface Exploring {
+  readonly fresh: () => World;
+  /** Dies at every so manieth step only. */
+  readonly every: number;
+}
+
 /** Plays it with a death at the first step, then at the second, and so on, until it lives through. */
-async function explore(fresh: () => World, program: (world: World, steps: number) => Promise<string | undefined>): Promise<void> {
+async function explore({ fresh, every }: Exploring, program: (world: World, steps: number) => Promise<string | undefined>): Promise<void> {
   const seen = new Set<string>();
-  for (let steps = 1; ; steps++) {
+  for (let steps = 1; ; steps += every) {
     const world = fresh();
     let at: string | undefined;
     try {
@@ -105,13 +111,13 @@ async function explore(fresh: () => World, program: (world: World, steps: number
   assert.ok(seen.size > 10, `explored ${seen.size} different places`);
 }
 
-export const crashing: readonly { readonly name: string; readonly body: (fresh: () => World) => Promise<void> }[] = [
+export const crashing: readonly { readonly name: string; readonly body: (exploring: Exploring) => Promise<void> }[] = [
   {
     name: 'G2: the sender may die between any two statements: every event arrives, once and in order',
-    body: (fresh) => explore(fresh, dyingSender),
+    body: (exploring) => explore(exploring, dyingSender),
   },
   {
     name: 'G2, G5: the receiver may die between any two statements: effects once, in order, through retries and dead letters',
-    body: (fresh) => explore(fresh, dyingReceiver),
+    body: (exploring) => explore(exploring, dyingReceiver),
   },
 ];

@@ -149,7 +149,7 @@ export function world(ground: Ground, time: Time): World {
     work.then(done, done);
     for (let rounds = 0; !settled; rounds++) {
       if (rounds > 20_000) throw new Error('the work does not come to an end');
-      await time.pass(10);
+      await time.pass(25);
     }
     return work;
   }

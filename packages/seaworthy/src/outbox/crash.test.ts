@@ -1,0 +1,11 @@
+import { describe, test } from 'node:test';
+import { crashConformance } from './conformance.ts';
+import { inMemory, onDisk, time } from './grounds.test.ts';
+
+describe('sqlite and the embedded bus', () => {
+  for (const { name, run } of crashConformance(onDisk, time)) test(name, run);
+});
+
+describe('memory store and memory bus', () => {
+  for (const { name, run } of crashConformance(inMemory, time, 3)) test(name, run);
+});
