@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import type { Bus, Handle } from '../../bus/bus.ts';
+import type { Bus } from '../../bus/bus.ts';
+import type { Envelope } from '../../bus/envelope.ts';
+import { sleep } from '../../core/sleep.ts';
 import { type Meta, type Subscription, subscription } from '../attempt.ts';
 import { deadLetters } from '../dead-letters.ts';
 import { SubscriptionInvalid } from '../errors.ts';
@@ -26,7 +28,7 @@ function repeating(bus: Bus): Bus {
   return {
     ...bus,
     subscribe(options) {
-      const seen: Parameters<Handle>[0][] = [];
+      const seen: Envelope[] = [];
       return bus.subscribe({
         ...options,
         async handle(envelope, delivery) {
@@ -213,6 +215,59 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
       }
       const receiver = await subscriber(world);
       await world.until('both have their effects', async () => (await effects(receiver.store)).length === 2);
+      assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'an abort by the bus, as when a connection is lost, is no failure',
+    async body(world) {
+      let lost = false;
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world, () => (lost ? undefined : new Promise(() => {})), {
+        consumer: { retry: { attempts: 1 } },
+        bus: (bus) => ({
+          ...bus,
+          subscribe: (options) =>
+            bus.subscribe({
+              ...options,
+              async handle(envelope, delivery) {
+                if (lost) return options.handle(envelope, delivery);
+                const connection = new AbortController();
+                const work = options.handle(envelope, { signal: connection.signal });
+                await sleep(world.time.clock, 500);
+                lost = true;
+                connection.abort(new Error('the connection is lost'));
+                return work;
+              },
+            }),
+        }),
+      });
+      await world.run(sender.place('a', 1));
+      await world.until('it has its effect', async () => (await effects(receiver.store)).length === 1);
+      assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'a database that cannot begin a transaction is no failure of the event',
+    async body(world) {
+      let refusals = 3;
+      let subscribed = false;
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world, undefined, {
+        consumer: { retry: { attempts: 1 } },
+        database: (store) => ({
+          ...store,
+          async transaction(work, options) {
+            // Of the attempts; the heartbeat and what would bury the event still find it at work.
+            if (subscribed && options?.signal && refusals-- > 0) throw new Error('no database');
+            return store.transaction(work, options);
+          },
+        }),
+      });
+      subscribed = true;
+      await world.run(sender.place('a', 1));
+      await world.until('it has its effect', async () => (await effects(receiver.store)).length === 1);
+      assert.equal(refusals < 0, true);
       assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
     },
   },

@@ -3,7 +3,35 @@ import { sleep } from '../../core/sleep.ts';
 import { deadLetters } from '../dead-letters.ts';
 import { DeadLetterUnknown } from '../errors.ts';
 import { subscriber } from './handling.ts';
-import { count, effects, numbers, type World } from './world.ts';
+import { count, effects, numbers, type Process, type World } from './world.ts';
+
+/** A subscriber that has claimed a parked event, and then does nothing more until it wakes: its heart does not beat either. */
+async function stalledOverParked(world: World): Promise<{ readonly one: Process; readonly before: () => void; readonly wake: () => void }> {
+  let failing = true;
+  let stalled = false;
+  let wake = (): void => {};
+  const gate = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  const before = (): void => {
+    if (failing) throw new Error('not yet');
+  };
+  const sender = await world.start('orders', { relay: true });
+  const one = await subscriber(world, before, {
+    database: (store) => ({
+      ...store,
+      async transaction(work, options) {
+        if (!stalled && (await store.read.all(`select 1 from sw_parked where owner <> ''`)).length > 0) stalled = true;
+        if (stalled) await gate;
+        return store.transaction(work, options);
+      },
+    }),
+  });
+  await world.run(sender.place('a', 1));
+  await world.until('it stalls', async () => stalled);
+  failing = false;
+  return { one, before, wake };
+}
 
 export const parking: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
   {
@@ -131,34 +159,26 @@ export const parking: readonly { readonly name: string; readonly body: (world: W
   {
     name: 'G7: a worker that only stalled over a parked event finds that another had it: effects once',
     async body(world) {
-      let failing = true;
-      let stalled = false;
-      let wake = (): void => {};
-      const gate = new Promise<void>((resolve) => (wake = resolve));
-      const sender = await world.start('orders', { relay: true });
-      const before = (): void => {
-        if (failing) throw new Error('not yet');
-      };
-      const one = await subscriber(world, before, {
-        // Once it has claimed an event it does nothing more for a long while: its heart does not beat either.
-        database: (store) => ({
-          ...store,
-          async transaction(work, options) {
-            if (!stalled && (await store.read.all(`select 1 from sw_parked where owner <> ''`)).length > 0) stalled = true;
-            if (stalled) await gate;
-            return store.transaction(work, options);
-          },
-        }),
-      });
-      await world.run(sender.place('a', 1));
-      await world.until('it stalls', async () => stalled);
-      failing = false;
+      const { before, one, wake } = await stalledOverParked(world);
       const two = await subscriber(world, before);
       await world.until('the other has it', async () => (await effects(two.store)).length === 1, 10_000);
       wake();
       await world.time.pass(2000);
       assert.equal((await effects(one.store)).length, 1);
       assert.equal(await count(one.store, 'sw_outbox'), 1);
+    },
+  },
+  {
+    name: 'G7: nor does it attempt what another, who lives, has in hand',
+    async body(world) {
+      const { one, wake } = await stalledOverParked(world);
+      const two = await world.start('stock');
+      await world.run(two.store.transaction((tx) => tx.run('update sw_parked set owner = ?', two.worker.id)));
+      wake();
+      for (let second = 0; second < 10; second++) await world.time.pass(1000);
+      assert.equal((await effects(one.store)).length, 0);
+      await world.run(two.close());
+      await world.until('it has its effect when the other is gone', async () => (await effects(one.store)).length === 1, 10_000);
     },
   },
   {
