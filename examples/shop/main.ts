@@ -15,11 +15,17 @@ async function main(): Promise<void> {
 
   const processor = await startProcessor({ dir });
   const client = cards(processor.url);
-  const fleet = await start(shop(client), { port, host, dir, ports, drain, runtime: surroundings, exposition }).catch(async (error: unknown) => {
-    await processor.stop();
-    throw error;
+  const fleet = await start(shop(client), { port, host, dir, ports, drain, runtime: surroundings, exposition }).catch(
+    async (error: unknown) => {
+      await processor.stop();
+      throw error;
+    },
+  );
+  observe.log('info', `the shop is open at ${fleet.url}`, {
+    url: fleet.url,
+    ...(ports && { services: fleet.urls }),
+    processor: processor.url,
   });
-  observe.log('info', `the shop is open at ${fleet.url}`, { url: fleet.url, ...(ports && { services: fleet.urls }), processor: processor.url });
 
   let stopping = false;
   async function stop(signal: NodeJS.Signals): Promise<void> {
@@ -37,6 +43,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof SeaworthyError ? `${error.code}: ${error.message}` : String((error as Error).stack ?? error)}\n`);
+  process.stderr.write(
+    `${error instanceof SeaworthyError ? `${error.code}: ${error.message}` : String((error as Error).stack ?? error)}\n`,
+  );
   process.exit(1);
 });

@@ -20,7 +20,12 @@ function fail(name: string, { killed, recoveredMs, reconciliation }: RoundResult
 }
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '10' }, points: { type: 'string', default: 'all' }, seed: { type: 'string', default: '1' }, orders: { type: 'string', default: '120' } },
+  options: {
+    rounds: { type: 'string', default: '10' },
+    points: { type: 'string', default: 'all' },
+    seed: { type: 'string', default: '1' },
+    orders: { type: 'string', default: '120' },
+  },
 });
 const random = seededRandom(Number(values.seed));
 /** Opening the shop commits some twenty times by itself. */

@@ -59,7 +59,17 @@ async function cancelSome(shop: ShopClient, played: readonly Played[]): Promise<
 }
 
 /** Plays orders on `dir`, kills the shop once while they are under way, starts it again, and holds the books against each other. */
-export async function round({ dir, run, kill, orders = 120 }: { readonly dir: string; readonly run: string; readonly kill: Kill; readonly orders?: number }): Promise<RoundResult> {
+export async function round({
+  dir,
+  run,
+  kill,
+  orders = 120,
+}: {
+  readonly dir: string;
+  readonly run: string;
+  readonly kill: Kill;
+  readonly orders?: number;
+}): Promise<RoundResult> {
   const port = await freePort();
   const env = { PORT: String(port), LOG_LEVEL: 'info', SEAWORTHY_CRASH_AT: kill.kind === 'point' ? `${kill.point}:${kill.nth}` : '' };
   let shop: SpawnedShop = await spawnShop({ dir, env });
@@ -84,7 +94,12 @@ export async function round({ dir, run, kill, orders = 120 }: { readonly dir: st
     clearTimeout(timer);
     const reconciliation = await reconcile(client, played, before);
     if (killedAt !== undefined) await restarted;
-    return { killed: killedAt !== undefined, orders: played.length, recoveredMs: killedAt === undefined ? 0 : Math.max(0, settledAt - killedAt), reconciliation };
+    return {
+      killed: killedAt !== undefined,
+      orders: played.length,
+      recoveredMs: killedAt === undefined ? 0 : Math.max(0, settledAt - killedAt),
+      reconciliation,
+    };
   } finally {
     clearTimeout(timer);
     await client.close();

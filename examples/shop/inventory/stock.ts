@@ -40,7 +40,11 @@ function unitsOf(items: readonly Item[]): ReadonlyMap<string, number> {
 }
 
 /** Moves the units of an order from available to reserved; answers the first product of which there is too little. */
-export async function reserve(tx: Tx, orderId: string, items: readonly Item[]): Promise<{ productId: string; available: number } | undefined> {
+export async function reserve(
+  tx: Tx,
+  orderId: string,
+  items: readonly Item[],
+): Promise<{ productId: string; available: number } | undefined> {
   for (const [productId, units] of unitsOf(items)) {
     const { changes } = await tx.run(
       'update stock set available = available - ?, reserved = reserved + ? where product_id = ? and available >= ?',

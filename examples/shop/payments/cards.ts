@@ -47,7 +47,15 @@ interface Reply {
  */
 export function cards(url: string): Cards {
   const pool = new Pool(url, { connections: 20, connect: { timeout: 2000 } });
-  const health = breaker({ name: 'card-processor', failureRate: 0.5, minimumCalls: 20, window: '10s', openFor: '2s', successes: 2, probeFailures: 3 });
+  const health = breaker({
+    name: 'card-processor',
+    failureRate: 0.5,
+    minimumCalls: 20,
+    window: '10s',
+    openFor: '2s',
+    successes: 2,
+    probeFailures: 3,
+  });
   const once = policy(health, timeout('2s'));
   const often = policy(retry({ attempts: 1000, base: '250ms', cap: '2s' }), health, timeout('2s'));
 

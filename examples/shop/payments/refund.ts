@@ -3,8 +3,11 @@ import { OrderRef } from '../shapes.ts';
 import { payments } from './contract.ts';
 
 /** Gives an order's money back. A reaction has no network, so it starts this, which does. */
-export const refundOrder = saga(payments, 'refund-order', { input: OrderRef, uses: [payments], key: (input) => input.orderId }).step('refund', {
-  timeout: '30s',
-  retry: { attempts: 20 },
-  do: ({ input, call }) => call(payments.refund, { orderId: input.orderId }),
-});
+export const refundOrder = saga(payments, 'refund-order', { input: OrderRef, uses: [payments], key: (input) => input.orderId }).step(
+  'refund',
+  {
+    timeout: '30s',
+    retry: { attempts: 20 },
+    do: ({ input, call }) => call(payments.refund, { orderId: input.orderId }),
+  },
+);

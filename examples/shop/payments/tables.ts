@@ -3,7 +3,9 @@ import type { Migration, Read, Tx } from 'seaworthy/store';
 export const migrations: readonly Migration[] = [
   {
     name: 'payments/1',
-    statements: ['create table payments (order_id text primary key, payment_id text not null, amount bigint not null, state text not null)'],
+    statements: [
+      'create table payments (order_id text primary key, payment_id text not null, amount bigint not null, state text not null)',
+    ],
   },
 ];
 
@@ -15,10 +17,19 @@ export interface Payment {
 
 export async function findPayment(read: Read, orderId: string): Promise<Payment | undefined> {
   const [row] = await read.all('select payment_id, amount, state from payments where order_id = ?', orderId);
-  return row && { paymentId: String(row['payment_id']), amount: Number(row['amount']), state: row['state'] === 'refunded' ? 'refunded' : 'captured' };
+  return (
+    row && {
+      paymentId: String(row['payment_id']),
+      amount: Number(row['amount']),
+      state: row['state'] === 'refunded' ? 'refunded' : 'captured',
+    }
+  );
 }
 
-export async function capture(tx: Tx, payment: { readonly orderId: string; readonly paymentId: string; readonly amount: number }): Promise<void> {
+export async function capture(
+  tx: Tx,
+  payment: { readonly orderId: string; readonly paymentId: string; readonly amount: number },
+): Promise<void> {
   await tx.run(
     "insert into payments (order_id, payment_id, amount, state) values (?, ?, ?, 'captured')",
     payment.orderId,

@@ -105,7 +105,9 @@ export function processor({ books, slowMs = 6000 }: ProcessorOptions): Server {
   }
 
   function send(response: ServerResponse, status: number, body: object): void {
-    response.writeHead(status, { 'content-type': status >= 400 && status !== 402 ? 'application/problem+json' : 'application/json' }).end(JSON.stringify(body));
+    response
+      .writeHead(status, { 'content-type': status >= 400 && status !== 402 ? 'application/problem+json' : 'application/json' })
+      .end(JSON.stringify(body));
   }
 
   return createServer((request, response) => {

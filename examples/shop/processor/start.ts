@@ -12,12 +12,16 @@ const program = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 /** Starts the card processor as a child process; it ends with this one, however this one ends. */
 export async function startProcessor({ dir }: { readonly dir: string }): Promise<RunningProcessor> {
-  const child: ChildProcess = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2', program, dir], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child: ChildProcess = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2', program, dir], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const port = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`the card processor ended with ${code} before it listened`)));
-    createInterface({ input: child.stdout as NodeJS.ReadableStream }).once('line', (line) => resolve((JSON.parse(line) as { listening: number }).listening));
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).once('line', (line) =>
+      resolve((JSON.parse(line) as { listening: number }).listening),
+    );
   });
   return {
     url: `http://127.0.0.1:${port}`,

@@ -63,7 +63,13 @@ function asked(args: string[]): Asked {
       if (!/^tok_\w+$/.test(token)) throw new UsageInvalid(`--mix has ${JSON.stringify(part)}: write TOKEN=N, such as tok_slow=25`);
       return [token, whole(count, `--mix ${token}`)];
     });
-  return { file: positionals[0] as string, repeat: whole(values.repeat, '--repeat'), concurrency: whole(values.concurrency, '--concurrency'), mix: new Map(mix), json: values.json };
+  return {
+    file: positionals[0] as string,
+    repeat: whole(values.repeat, '--repeat'),
+    concurrency: whole(values.concurrency, '--concurrency'),
+    mix: new Map(mix),
+    json: values.json,
+  };
 }
 
 function placingsOf(day: Day, { file, repeat, mix }: Asked): readonly Placing[] {
@@ -111,7 +117,10 @@ async function replay(request: Asked, day: Day, url: string): Promise<boolean> {
   const placings = placingsOf(day, request);
   const before = await stockUp(shop, unitsOf(placings));
   const shown = process.stderr.isTTY && !request.json;
-  const bar = new cliProgress.SingleBar({ format: '  {bar} {value}/{total} orders settled, {eta_formatted} to go', stream: process.stderr }, cliProgress.Presets.shades_classic);
+  const bar = new cliProgress.SingleBar(
+    { format: '  {bar} {value}/{total} orders settled, {eta_formatted} to go', stream: process.stderr },
+    cliProgress.Presets.shades_classic,
+  );
   if (shown) bar.start(placings.length, 0);
   else if (!request.json) process.stderr.write(`  ${placings.length} orders, ${request.concurrency} at one time\n`);
   const began = performance.now();
@@ -130,7 +139,8 @@ async function main(): Promise<number> {
   const given = process.env['PORT'];
   const known = `http://127.0.0.1:${given ?? '8080'}`;
   if (given !== undefined || (await answers(known))) {
-    if (!(await answers(known))) throw new UsageInvalid(`PORT is ${given}, and no shop answers at ${known}/health/ready: start it, or leave PORT unset`);
+    if (!(await answers(known)))
+      throw new UsageInvalid(`PORT is ${given}, and no shop answers at ${known}/health/ready: start it, or leave PORT unset`);
     return (await replay(request, day, known)) ? 0 : 1;
   }
   const dir = mkdtempSync(join(tmpdir(), 'seaworthy-replay-'));
@@ -150,7 +160,9 @@ main().then(
   },
   (error: unknown) => {
     const expected = error instanceof UsageInvalid || error instanceof FileInvalid || (error as NodeJS.ErrnoException).code === 'ENOENT';
-    process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n${error instanceof UsageInvalid ? `${usage}\n` : ''}`);
+    process.stderr.write(
+      `${expected ? (error as Error).message : (error as Error).stack}\n${error instanceof UsageInvalid ? `${usage}\n` : ''}`,
+    );
     process.exitCode = 2;
   },
 );

@@ -52,11 +52,11 @@ function itemOf(record: readonly string[]): Item | string {
   if (productId.trim() === '' || productId.length > 100) return 'StockCode must have 1 to 100 characters';
   if (!/^-?\d+$/.test(quantityText.trim())) return `Quantity ${JSON.stringify(quantityText)} is no whole number`;
   const quantity = Number(quantityText);
-  if (quantity <= 0) return "Quantity is not positive";
+  if (quantity <= 0) return 'Quantity is not positive';
   if (quantity > 100_000) return `Quantity ${quantity} is more than 100000`;
   const unitPrice = pence(priceText);
   if (unitPrice === undefined) return `UnitPrice ${JSON.stringify(priceText)} is no amount with at most two decimals`;
-  if (unitPrice <= 0) return "UnitPrice is not positive";
+  if (unitPrice <= 0) return 'UnitPrice is not positive';
   if (unitPrice > 10_000_000) return `UnitPrice ${priceText} is more than 100000.00`;
   return { productId: productId.trim(), quantity, unitPrice };
 }
@@ -72,7 +72,8 @@ export function readOrders(text: string): Day {
       relax_column_count: true,
       skip_empty_lines: true,
       skip_records_with_error: true,
-      on_skip: (error) => void refused.push({ line: Number((error as { lines?: number } | undefined)?.lines ?? 0), reason: String(error?.message) }),
+      on_skip: (error) =>
+        void refused.push({ line: Number((error as { lines?: number } | undefined)?.lines ?? 0), reason: String(error?.message) }),
     }) as unknown as readonly Read[];
   } catch (cause) {
     throw new FileInvalid(`the file is no CSV: ${(cause as Error).message}`, { cause });

@@ -28,7 +28,12 @@ const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const settleWithinMs = 60_000;
 
 /** Places orders, `concurrency` at one time, and waits until each is settled. */
-export async function play(shop: ShopClient, placings: readonly Placing[], concurrency: number, progress: (played: Played) => void): Promise<readonly Played[]> {
+export async function play(
+  shop: ShopClient,
+  placings: readonly Placing[],
+  concurrency: number,
+  progress: (played: Played) => void,
+): Promise<readonly Played[]> {
   const results: Played[] = [];
   let next = 0;
   /** What settling took lately: asking much earlier would only make it slower. */
@@ -39,7 +44,15 @@ export async function play(shop: ShopClient, placings: readonly Placing[], concu
     const since = (): number => performance.now() - began;
     let orderId: string | undefined;
     let placedMs = 0;
-    const ended = (status: Played['status'], reason?: string, error?: unknown): Played => ({ placing, orderId, status, reason, error, placedMs, settledMs: since() });
+    const ended = (status: Played['status'], reason?: string, error?: unknown): Played => ({
+      placing,
+      orderId,
+      status,
+      reason,
+      error,
+      placedMs,
+      settledMs: since(),
+    });
     try {
       const { key, ...order } = placing;
       orderId = await shop.place(order, key);

@@ -2,7 +2,12 @@ import { Pool } from 'undici';
 import type { Item } from '../shapes.ts';
 
 export interface OrderPage {
-  readonly order: { readonly orderId: string; readonly status: 'pending' | 'confirmed' | 'cancelled'; readonly reason?: string; readonly total: number };
+  readonly order: {
+    readonly orderId: string;
+    readonly status: 'pending' | 'confirmed' | 'cancelled';
+    readonly reason?: string;
+    readonly total: number;
+  };
   readonly payment?: { readonly amount: number; readonly state: string };
   readonly reservation?: { readonly items: readonly Item[] };
 }
@@ -30,7 +35,10 @@ export class ShopRefused extends Error {
 export interface ShopClient {
   setStock(productId: string, available: number): Promise<void>;
   stock(productId: string): Promise<Stock | undefined>;
-  place(order: { readonly customerId?: string | undefined; readonly items: readonly Item[]; readonly paymentToken: string }, key: string): Promise<string>;
+  place(
+    order: { readonly customerId?: string | undefined; readonly items: readonly Item[]; readonly paymentToken: string },
+    key: string,
+  ): Promise<string>;
   order(orderId: string): Promise<OrderPage>;
   cancel(orderId: string): Promise<void>;
   captures(orderId: string): Promise<readonly Captured[]>;
@@ -43,7 +51,12 @@ const patienceMs = 60_000;
 export function shopClient(url: string, connections = 128): ShopClient {
   const pool = new Pool(url, { connections, headersTimeout: 30_000, bodyTimeout: 30_000 });
 
-  async function once(method: 'GET' | 'PUT' | 'POST', path: string, body: unknown, key: string | undefined): Promise<{ readonly status: number; readonly text: string }> {
+  async function once(
+    method: 'GET' | 'PUT' | 'POST',
+    path: string,
+    body: unknown,
+    key: string | undefined,
+  ): Promise<{ readonly status: number; readonly text: string }> {
     const response = await pool.request({
       method,
       path,
@@ -53,7 +66,12 @@ export function shopClient(url: string, connections = 128): ShopClient {
     return { status: response.statusCode, text: await response.body.text() };
   }
 
-  async function request(method: 'GET' | 'PUT' | 'POST', path: string, body?: unknown, key?: string): Promise<{ readonly status: number; readonly text: string }> {
+  async function request(
+    method: 'GET' | 'PUT' | 'POST',
+    path: string,
+    body?: unknown,
+    key?: string,
+  ): Promise<{ readonly status: number; readonly text: string }> {
     const until = Date.now() + patienceMs;
     for (let wait = 20; ; wait = Math.min(1000, wait * 2)) {
       let last: unknown;

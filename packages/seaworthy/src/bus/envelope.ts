@@ -52,7 +52,8 @@ export function envelope({ id, service, event, key, now, data, notAfterMs }: Env
   };
 }
 
-const isTime = (value: unknown): boolean => typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value));
+const isTime = (value: unknown): boolean =>
+  typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value));
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
 
 const rules: readonly [name: string, holds: (value: unknown) => boolean, rule: string][] = [

@@ -45,13 +45,15 @@ export const defaultPolicy = (runtime: Runtime, service: string): Guard =>
 
 type Bound = Operation & At;
 
-async function valueOf(operation: Bound, answer: Answer): Promise<unknown> {
+async function resultOf(operation: Bound, answer: Answer): Promise<unknown> {
   const name = `${operation.service}.${operation.name}`;
   async function promised(schema: Schema | undefined, value: unknown, what: string): Promise<unknown> {
     if (!schema) return undefined;
     const result = await examine(schema, value);
     if ('value' in result) return result.value;
-    throw new AnswerInvalid(`${what} of ${name} is not what its contract promises (${sentence(result.findings)}): do both sides have the same contract?`);
+    throw new AnswerInvalid(
+      `${what} of ${name} is not what its contract promises (${sentence(result.findings)}): do both sides have the same contract?`,
+    );
   }
   if (answer.kind === 'output') return promised(operation.output, answer.output, 'the output');
   if (answer.kind === 'problem') throw new CallFailed(name, answer.problem);
@@ -60,7 +62,12 @@ async function valueOf(operation: Bound, answer: Answer): Promise<unknown> {
 }
 
 /** Makes the calling side of a service or gateway. Calls reject with `Failure` for declared errors, else with a `SeaworthyError`. */
-export function caller({ runtime, transportOf, policyOf = (service) => defaultPolicy(runtime, service), timeout = '5s' }: CallerParts): Caller {
+export function caller({
+  runtime,
+  transportOf,
+  policyOf = (service) => defaultPolicy(runtime, service),
+  timeout = '5s',
+}: CallerParts): Caller {
   const policies = new Map<string, Guard>();
   const guardOf = (service: string): Guard => {
     const guard = policies.get(service) ?? policyOf(service);
@@ -84,7 +91,7 @@ export function caller({ runtime, transportOf, policyOf = (service) => defaultPo
         },
         { signal: options.signal, deadline },
       );
-      const value = await valueOf(operation, answer);
+      const value = await resultOf(operation, answer);
       span.end('output');
       return value;
     } catch (error) {

@@ -9,7 +9,9 @@ export class CallFailed extends SeaworthyError {
   readonly problem: Problem;
 
   constructor(operation: string, problem: Problem) {
-    super(`${operation} answered ${problem.status} ${problem.title}${problem.detail ? `: ${problem.detail}` : ''}`, { retryAfterMs: problem.retryAfterMs });
+    super(`${operation} answered ${problem.status} ${problem.title}${problem.detail ? `: ${problem.detail}` : ''}`, {
+      retryAfterMs: problem.retryAfterMs,
+    });
     this.kind = kindOf(problem.status);
     this.problem = problem;
   }

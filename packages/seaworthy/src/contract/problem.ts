@@ -1,4 +1,4 @@
-import { type Kind, SeaworthyError } from '../core/errors.ts';
+import type { Kind, SeaworthyError } from '../core/errors.ts';
 import type { Finding } from './schema.ts';
 
 /** RFC 9457, with our stable code. */

@@ -51,7 +51,11 @@ export function requestOf(operation: Operation, input: unknown): WireRequest {
   const path = pieces.map((piece, index) => (index % 2 === 0 ? piece : encodeURIComponent(String(fields[piece])))).join('');
   const rest = Object.entries(fields).filter(([name, value]) => !params.includes(name) && value !== undefined);
   if (!bodiless) {
-    return { method, path, body: !isFields(input) ? JSON.stringify(input) : rest.length > 0 ? JSON.stringify(Object.fromEntries(rest)) : undefined };
+    return {
+      method,
+      path,
+      body: !isFields(input) ? JSON.stringify(input) : rest.length > 0 ? JSON.stringify(Object.fromEntries(rest)) : undefined,
+    };
   }
   const query = new URLSearchParams();
   for (const [name, value] of rest) for (const one of [value].flat()) query.append(name, String(one));
@@ -59,7 +63,9 @@ export function requestOf(operation: Operation, input: unknown): WireRequest {
 }
 
 const typesOf = (schema: JsonSchema): readonly string[] =>
-  (schema.anyOf ?? schema.oneOf ?? [schema]).flatMap((one) => one.type ?? (one.enum ?? ('const' in one ? [one.const] : [])).map((value) => typeof value));
+  (schema.anyOf ?? schema.oneOf ?? [schema]).flatMap(
+    (one) => one.type ?? (one.enum ?? ('const' in one ? [one.const] : [])).map((value) => typeof value),
+  );
 
 /** A text as what its field wants; what it cannot become is left for validation, which names the field. */
 function coerce(text: string, schema: JsonSchema | undefined): unknown {

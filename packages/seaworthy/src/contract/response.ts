@@ -33,7 +33,13 @@ export function responseOf(operation: Operation, answer: Answer): WireResponse {
     return {
       status,
       headers: problemJson,
-      body: { type: 'about:blank', title: answer.name, status, error: answer.name, ...(answer.data !== undefined && { data: answer.data }) },
+      body: {
+        type: 'about:blank',
+        title: answer.name,
+        status,
+        error: answer.name,
+        ...(answer.data !== undefined && { data: answer.data }),
+      },
     };
   }
   const location = operation.location === undefined ? {} : { location: locationOf(operation.location, answer.output) };
@@ -54,7 +60,8 @@ interface ProblemBody extends Problem {
   readonly data?: unknown;
 }
 
-const retryAfterMs = (text: string | undefined): number | undefined => (text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) * 1000 : undefined);
+const retryAfterMs = (text: string | undefined): number | undefined =>
+  text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) * 1000 : undefined;
 
 /** Reads an answer from the wire; `undefined` when it is not one that a service of ours gives. */
 export function answerOf(operation: Operation, raw: RawResponse): Answer | undefined {
@@ -96,5 +103,8 @@ function foreign(raw: RawResponse): Answer | undefined {
   if (raw.status < 400) return undefined;
   const wait = retryAfterMs(raw.retryAfter);
   const [, title] = statusOf[kindOf(raw.status)];
-  return { kind: 'problem', problem: { type: 'about:blank', title, status: raw.status, ...(wait !== undefined && { retryAfterMs: wait }) } };
+  return {
+    kind: 'problem',
+    problem: { type: 'about:blank', title, status: raw.status, ...(wait !== undefined && { retryAfterMs: wait }) },
+  };
 }

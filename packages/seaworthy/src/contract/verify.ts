@@ -28,7 +28,12 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const bodiless = new Set(['GET', 'DELETE']);
 
 /** The parts of `'GET /orders/{orderId}'`. */
-export function httpParts(http: Http): { readonly method: string; readonly path: string; readonly params: readonly string[]; readonly bodiless: boolean } {
+export function httpParts(http: Http): {
+  readonly method: string;
+  readonly path: string;
+  readonly params: readonly string[];
+  readonly bodiless: boolean;
+} {
   const space = http.indexOf(' ');
   const method = http.slice(0, space);
   const path = http.slice(space + 1);
@@ -50,7 +55,10 @@ function schemaOf(schema: Schema, side: 'input' | 'output', place: string, say: 
 
 function verifyOperation(name: string, operation: Operation, say: Say): void {
   if (!/^(GET|POST|PUT|PATCH|DELETE) \/(?:[\w.~-]+|\{\w+\})?(?:\/(?:[\w.~-]+|\{\w+\}))*$/.test(operation.http)) {
-    say(`${name}.http`, `is ${JSON.stringify(operation.http)}: write one of ${methods.join(', ')}, a space and a path such as /orders/{orderId}`);
+    say(
+      `${name}.http`,
+      `is ${JSON.stringify(operation.http)}: write one of ${methods.join(', ')}, a space and a path such as /orders/{orderId}`,
+    );
     return;
   }
   const input = schemaOf(operation.input, 'input', `${name}.input`, say);
@@ -66,21 +74,28 @@ function verifyOperation(name: string, operation: Operation, say: Say): void {
   if (inQuery) {
     for (const [field, schema] of Object.entries(fields)) {
       if (params.includes(field) || isScalar(schema) || (schema.items && isScalar(schema.items))) continue;
-      say(`${name}.input.${field}`, `would travel in the query string of a ${method}, and can only be a string, a number, a boolean or an array of these`);
+      say(
+        `${name}.input.${field}`,
+        `would travel in the query string of a ${method}, and can only be a string, a number, a boolean or an array of these`,
+      );
     }
   }
-  if (operation.kind === 'command' && method === 'GET') say(`${name}.http`, 'is a GET, which must not change anything: use POST, PUT, PATCH or DELETE for a command');
+  if (operation.kind === 'command' && method === 'GET')
+    say(`${name}.http`, 'is a GET, which must not change anything: use POST, PUT, PATCH or DELETE for a command');
   for (const [error, { status, data }] of Object.entries(operation.errors as Readonly<Record<string, { status: number; data?: Schema }>>)) {
-    if (!Number.isInteger(status) || status < 400 || status > 599) say(`${name}.errors.${error}`, `has the status ${status}: choose one from 400 to 599`);
+    if (!Number.isInteger(status) || status < 400 || status > 599)
+      say(`${name}.errors.${error}`, `has the status ${status}: choose one from 400 to 599`);
     if (data) schemaOf(data, 'output', `${name}.errors.${error}.data`, say);
   }
-  if (!Number.isInteger(operation.status) || operation.status < 200 || operation.status > 299) say(`${name}.status`, `is ${operation.status}: choose one from 200 to 299`);
+  if (!Number.isInteger(operation.status) || operation.status < 200 || operation.status > 299)
+    say(`${name}.status`, `is ${operation.status}: choose one from 200 to 299`);
 }
 
 function verifyEvent(name: string, event: Event, say: Say): void {
   const data = schemaOf(event.data, 'output', `${name}.data`, say);
   schemaOf(event.data, 'input', `${name}.data`, say);
-  if (data && data.properties?.[event.key]?.type !== 'string') say(`${name}.key`, `is ${JSON.stringify(event.key)}, which is no field of type string in its data`);
+  if (data && data.properties?.[event.key]?.type !== 'string')
+    say(`${name}.key`, `is ${JSON.stringify(event.key)}, which is no field of type string in its data`);
   if (event.notAfter !== undefined) {
     try {
       milliseconds(event.notAfter);
@@ -94,7 +109,8 @@ function verifyEvent(name: string, event: Event, say: Say): void {
 export function verify(service: string, members: Members): void {
   const wrong: string[] = [];
   const say: Say = (place, rule) => void wrong.push(`${service}.${place} ${rule}`);
-  if (!/^[a-z][a-z0-9-]*$/.test(service)) wrong.push(`the name ${JSON.stringify(service)} of a contract is not lower case letters, digits and hyphens`);
+  if (!/^[a-z][a-z0-9-]*$/.test(service))
+    wrong.push(`the name ${JSON.stringify(service)} of a contract is not lower case letters, digits and hyphens`);
   const shapes = new Map<string, string>();
   for (const [name, member] of Object.entries(members)) {
     if (!/^[a-z][A-Za-z0-9]*$/.test(name)) say(name, 'is no camelCase name');

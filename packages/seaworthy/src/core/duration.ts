@@ -18,6 +18,7 @@ export class DurationInvalid extends SeaworthyError {
  */
 export function milliseconds(duration: Duration, where = 'duration'): number {
   const match = typeof duration === 'string' ? shape.exec(duration) : null;
-  if (!match) throw new DurationInvalid(`${where} is ${JSON.stringify(duration)}: write a number and a unit (ms, s, m, h or d), such as '2s'`);
+  if (!match)
+    throw new DurationInvalid(`${where} is ${JSON.stringify(duration)}: write a number and a unit (ms, s, m, h or d), such as '2s'`);
   return Number(match[1]) * units[match[2] as keyof typeof units];
 }

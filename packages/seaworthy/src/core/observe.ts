@@ -44,7 +44,10 @@ export function guarded(observe: Observe): Observe {
   return {
     count: (name, attributes, by) => safely(() => observe.count(name, attributes, by), undefined),
     gauge: (name, attributes, read) => {
-      const remove = safely(() => observe.gauge(name, attributes, read), () => {});
+      const remove = safely(
+        () => observe.gauge(name, attributes, read),
+        () => {},
+      );
       return () => safely(remove, undefined);
     },
     span: (name, attributes) => {

@@ -7,7 +7,14 @@ test('an empty environment gives the defaults', () => {
 });
 
 test('what is given is taken', () => {
-  const given = environment({ PORT: '0', HOST: '::1', SEAWORTHY_DIR: '/data', SEAWORTHY_PORTS: '1', SEAWORTHY_DRAIN: '500ms', LOG_LEVEL: 'silent' });
+  const given = environment({
+    PORT: '0',
+    HOST: '::1',
+    SEAWORTHY_DIR: '/data',
+    SEAWORTHY_PORTS: '1',
+    SEAWORTHY_DRAIN: '500ms',
+    LOG_LEVEL: 'silent',
+  });
   assert.deepEqual(given, { port: 0, host: '::1', dir: '/data', ports: true, drain: '500ms', logLevel: 'silent' });
 });
 

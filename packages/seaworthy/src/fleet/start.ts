@@ -1,5 +1,5 @@
-import { embedded } from '../bus/drivers/embedded.ts';
 import type { BusDriver } from '../bus/bus.ts';
+import { embedded } from '../bus/drivers/embedded.ts';
 import { type Caller, caller } from '../client/caller.ts';
 import type { Transport } from '../client/transport.ts';
 import { local } from '../client/transports/local.ts';
@@ -72,7 +72,9 @@ function listening(running: ReadonlyMap<string, RunningService>, exposition: () 
     phase: () => [...running.values()].map(({ health }) => health.phase()).find((phase) => phase !== 'ready') ?? 'ready',
     checks: () => Object.fromEntries([...running.values()].map(({ name, health }) => [name, health.phase() === 'ready'])),
   };
-  const each = [...running.values()].map(({ name, health }): HttpRoute => ({ method: 'GET', path: `/health/ready/${name}`, handle: async () => readiness(health) }));
+  const each = [...running.values()].map(
+    ({ name, health }): HttpRoute => ({ method: 'GET', path: `/health/ready/${name}`, handle: async () => readiness(health) }),
+  );
   return [...healthRoutes(all), ...each, metricsRoute(exposition)];
 }
 
@@ -87,7 +89,9 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
 
   async function stop(): Promise<void> {
     const budget = new AbortController();
-    const timer = runtime.clock.after(drainMs, () => budget.abort(new DrainExceeded(`the fleet did not stop within ${drain}: the rest is taken up at the next start`)));
+    const timer = runtime.clock.after(drainMs, () =>
+      budget.abort(new DrainExceeded(`the fleet did not stop within ${drain}: the rest is taken up at the next start`)),
+    );
     const all = [...running.values()];
     await Promise.all([...servers.map((server) => server.close(budget.signal)), ...all.map((service) => service.quiesce(budget.signal))]);
     await Promise.all(all.map((service) => service.close(budget.signal)));
@@ -116,7 +120,10 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
     for (const service of running.values()) await service.begin();
     let url: string | undefined;
     if (fleet.gateway) {
-      const routes = [...gatewayRoutes(fleet.gateway, { runtime: labelledRuntime(runtime, 'gateway'), call }), ...listening(running, exposition)];
+      const routes = [
+        ...gatewayRoutes(fleet.gateway, { runtime: labelledRuntime(runtime, 'gateway'), call }),
+        ...listening(running, exposition),
+      ];
       const server = await httpServer({ routes, host, port, failed });
       servers.push(server);
       url = server.url;

@@ -41,7 +41,12 @@ export interface Aggregate<P, Body> extends Route<ServicesOf<P> & string> {
   readonly '~answer'?: Body;
 }
 
-function make(operation: At, input: (context: never) => unknown, options: { readonly after?: Parts } = {}, required = true): Part<string, unknown, boolean> {
+function make(
+  operation: At,
+  input: (context: never) => unknown,
+  options: { readonly after?: Parts } = {},
+  required = true,
+): Part<string, unknown, boolean> {
   const part = { operation, input, after: options.after ?? {}, required, optional: () => make(operation, input, options, false) };
   return part as Part<string, unknown, boolean>;
 }

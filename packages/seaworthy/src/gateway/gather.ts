@@ -2,7 +2,7 @@ import { Failure } from '../client/call.ts';
 import type { At, Http, Operation } from '../contract/contract.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { SeaworthyError } from '../core/errors.ts';
-import type { Part, Parts, PartStatus } from './aggregate.ts';
+import type { Part, PartStatus, Parts } from './aggregate.ts';
 import type { GatewayCall, Incoming } from './gateway.ts';
 
 /** A part without which an aggregate cannot answer is missing; `parts` says how each fared. */
@@ -75,7 +75,12 @@ export async function gather(http: Http, parts: Parts, incoming: Incoming, call:
     if ('value' in result || !part.required) continue;
     if (isAbsent(part.operation, result.error)) return { none: part.operation, failure: result.error as Failure };
     const late = result.error instanceof DeadlineExceeded || result.status === 'timeout';
-    throw new PartsMissing(`${http} cannot answer without its part ${name}, which ${late ? 'was too late' : 'failed'}`, late ? 'deadline' : 'unavailable', status, result.error);
+    throw new PartsMissing(
+      `${http} cannot answer without its part ${name}, which ${late ? 'was too late' : 'failed'}`,
+      late ? 'deadline' : 'unavailable',
+      status,
+      result.error,
+    );
   }
   return { status, values: Object.fromEntries(fared.flatMap(([name, , part]) => ('value' in part ? [[name, part.value]] : []))) };
 }

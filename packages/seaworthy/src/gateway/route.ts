@@ -8,7 +8,10 @@ import type { Route } from './gateway.ts';
 export type Target<S extends string, Sent, Output> = Operation<'command' | 'query', Sent, unknown, unknown, Output, unknown> & At<S>;
 
 /** Exposes one operation under a path of the gateway's own. The path's parameters are fields of its input. */
-export function route<const H extends Http, S extends string, Sent>(http: Fits<H, NoInfer<Sent>>, operation: Target<S, Sent, unknown>): Route<S> {
+export function route<const H extends Http, S extends string, Sent>(
+  http: Fits<H, NoInfer<Sent>>,
+  operation: Target<S, Sent, unknown>,
+): Route<S> {
   const plain = operation as unknown as Operation & At<S>;
   return {
     http: http as Http,

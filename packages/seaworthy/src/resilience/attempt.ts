@@ -77,7 +77,8 @@ export class Attempt implements Spoke {
       this.#failed(error);
       return;
     }
-    if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') (result as PromiseLike<unknown>).then(this.#succeeded, this.#failed);
+    if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function')
+      (result as PromiseLike<unknown>).then(this.#succeeded, this.#failed);
     else this.#succeeded(result);
   }
 

@@ -167,11 +167,13 @@ export class Breaker {
           if (this.#state !== 'half-open') this.#reject(this.#openUntil - now, 'is open');
         }
       }
-      if ((this.#probes as Set<Admission>).size >= this.#settings.probes) this.#reject(this.#nextProbe(now), 'is half-open and waits for its probes');
+      if ((this.#probes as Set<Admission>).size >= this.#settings.probes)
+        this.#reject(this.#nextProbe(now), 'is half-open and waits for its probes');
       return;
     }
     const ramped = this.#settings.rampMs > 0 ? (now - this.#closedAt) / this.#settings.rampMs : 1;
-    if (ramped < 1 && this.#runtime.random.next() > 0.1 + 0.9 * ramped) this.#reject(this.#settings.rampMs / 10, 'admits a growing share of the calls');
+    if (ramped < 1 && this.#runtime.random.next() > 0.1 + 0.9 * ramped)
+      this.#reject(this.#settings.rampMs / 10, 'admits a growing share of the calls');
   }
 
   /** A probe usually takes as long as a call does: there is no better guess than a tenth of the open time. */

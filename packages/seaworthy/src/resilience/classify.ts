@@ -18,7 +18,11 @@ const callersFault = (status: unknown): boolean =>
 export const classify: Classify = (error) => {
   if (error instanceof LocalRejection) return 'ignored';
   if (error instanceof SeaworthyError) {
-    return error.kind === 'invalid' || error.kind === 'not_found' || error.kind === 'conflict' || error.kind === 'mismatch' || error.kind === 'cancelled'
+    return error.kind === 'invalid' ||
+      error.kind === 'not_found' ||
+      error.kind === 'conflict' ||
+      error.kind === 'mismatch' ||
+      error.kind === 'cancelled'
       ? 'ignored'
       : 'failure';
   }

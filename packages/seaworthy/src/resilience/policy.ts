@@ -77,7 +77,9 @@ class PolicyGuard {
     const now = this.#runtime.clock.monotonic();
     const own = this.#parts.deadline ? now + this.#parts.deadline.ms : Number.POSITIVE_INFINITY;
     const until = options?.deadline && options.deadline.at < own ? options.deadline.at : own;
-    return this.#parts.retry || this.#parts.fallback ? this.#rounds(work, until, options?.signal) : this.#attempt(work, 1, until, options?.signal, now);
+    return this.#parts.retry || this.#parts.fallback
+      ? this.#rounds(work, until, options?.signal)
+      : this.#attempt(work, 1, until, options?.signal, now);
   }
 
   async #rounds<T>(work: Work, until: number, signal: AbortSignal | undefined): Promise<T> {

@@ -52,7 +52,8 @@ export interface Retry {
   waitMs(tried: number, error: unknown, random: Random): number | undefined;
 }
 
-const worthIt = (error: unknown): boolean => (error instanceof BreakerOpen ? error.retryAfterMs !== undefined : classify(error) === 'failure');
+const worthIt = (error: unknown): boolean =>
+  error instanceof BreakerOpen ? error.retryAfterMs !== undefined : classify(error) === 'failure';
 
 /** Retries with exponential backoff and full jitter (AWS, "Exponential Backoff And Jitter", 2015): a random wait up to base × 2ⁿ. */
 export function retry(options: RetryOptions = {}): Retry {

@@ -12,5 +12,10 @@ export type Cause =
 export function causeOf(step: string, error: unknown): Cause {
   if (error instanceof Failure) return { kind: 'declared', step, name: error.name, data: error.data };
   const { code } = (typeof error === 'object' && error !== null ? error : {}) as { code?: unknown };
-  return { kind: 'failed', step, code: typeof code === 'string' ? code : undefined, message: error instanceof Error ? error.message : String(error) };
+  return {
+    kind: 'failed',
+    step,
+    code: typeof code === 'string' ? code : undefined,
+    message: error instanceof Error ? error.message : String(error),
+  };
 }

@@ -39,7 +39,14 @@ class Overtaken extends Error {}
 type Run = (context: never) => unknown;
 
 /** Runs local steps from where `journal` ends, in the caller's transaction, up to the next remote step or the end. */
-export async function progress(parts: DriveParts, saga: AnySaga, tx: unknown, own: Tx, instance: Instance, journal: readonly Entry[]): Promise<Change & { readonly published: number }> {
+export async function progress(
+  parts: DriveParts,
+  saga: AnySaga,
+  tx: unknown,
+  own: Tx,
+  instance: Instance,
+  journal: readonly Entry[],
+): Promise<Change & { readonly published: number }> {
   const { runtime } = parts;
   const entries = [...journal];
   const events = collector(parts.contract, runtime);
@@ -90,7 +97,8 @@ export async function drive(parts: DriveParts, saga: AnySaga, begun: Instance, {
     if (published > 0) parts.published();
     const { cause = instance.cause, attempts = 0, due = now, error, ...change } = written as Change;
     instance = { ...instance, ...change, cause, attempts, due, error, changed: now };
-    if (instance.state === 'done' || instance.state === 'undone') observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: instance.state });
+    if (instance.state === 'done' || instance.state === 'undone')
+      observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: instance.state });
   }
 
   const undoing = (cause: Cause, journal = instance.journal): Promise<void> => move(async () => ({ state: 'undoing', journal, cause }));
@@ -100,14 +108,27 @@ export async function drive(parts: DriveParts, saga: AnySaga, begun: Instance, {
     const attempts = instance.attempts + 1;
     const wait = backoffMs(attempts, longestMs, random);
     const { message } = error as Error;
-    observe.log('warn', `a step of ${saga.name} failed, it is tried again`, { saga: saga.name, id: instance.id, state: instance.state, attempts, error });
-    await move(async () => ({ state: instance.state, journal: instance.journal, attempts, due: clock.now() + wait, error: String(message) }));
+    observe.log('warn', `a step of ${saga.name} failed, it is tried again`, {
+      saga: saga.name,
+      id: instance.id,
+      state: instance.state,
+      attempts,
+      error,
+    });
+    await move(async () => ({
+      state: instance.state,
+      journal: instance.journal,
+      attempts,
+      due: clock.now() + wait,
+      error: String(message),
+    }));
     return wait;
   }
 
   /** Runs `work` of a remote step, bounded by its timeout. */
   async function bounded(step: Recorded, work: (signal: AbortSignal) => unknown, parents: readonly AbortSignal[]): Promise<unknown> {
-    const reason = (): unknown => new StepTimeout(`the step ${step.name} of ${saga.name} took longer than ${step.step.timeout ?? '10s'}: its outcome is unknown`);
+    const reason = (): unknown =>
+      new StepTimeout(`the step ${step.name} of ${saga.name} took longer than ${step.step.timeout ?? '10s'}: its outcome is unknown`);
     const within = scope({ clock, parents, timeout: { ms: timeoutMs(step), reason } });
     try {
       return await orAborted(
@@ -123,7 +144,13 @@ export async function drive(parts: DriveParts, saga: AnySaga, begun: Instance, {
     const before = instance.journal.slice(0, -1);
     const key = stepKey(instance, step.name);
     const run = (signal: AbortSignal): unknown =>
-      (step.step.do as Run)({ input, results: resultsOf(before), call: callOf(parts.call, runtime, key, step, signal), signal, now: clock.now() } as never);
+      (step.step.do as Run)({
+        input,
+        results: resultsOf(before),
+        call: callOf(parts.call, runtime, key, step, signal),
+        signal,
+        now: clock.now(),
+      } as never);
     let result: unknown;
     try {
       result = kept(step.name, await bounded(step, run, [stop, cut]));
@@ -154,7 +181,8 @@ export async function drive(parts: DriveParts, saga: AnySaga, begun: Instance, {
       return undefined;
     }
     // Stopped meanwhile: what came of this step is known all the same, and its undo shall see it.
-    if (instance.state === 'running' && instance.stopping !== undefined) await undoing({ kind: 'stopped', reason: instance.stopping }, journal);
+    if (instance.state === 'running' && instance.stopping !== undefined)
+      await undoing({ kind: 'stopped', reason: instance.stopping }, journal);
     return undefined;
   }
 
@@ -186,7 +214,13 @@ export async function drive(parts: DriveParts, saga: AnySaga, begun: Instance, {
     const step = stepOf(entry.step);
     const run = step.step.undo as Run;
     const journal = instance.journal.with(index, { ...entry, state: 'undone' });
-    const seen = { input, results: resultsOf(instance.journal.slice(0, index)), result: entry.result, cause: instance.cause, now: clock.now() };
+    const seen = {
+      input,
+      results: resultsOf(instance.journal.slice(0, index)),
+      result: entry.result,
+      cause: instance.cause,
+      now: clock.now(),
+    };
     try {
       if (step.kind === 'local') {
         await move(async (tx, own) => {
@@ -197,7 +231,11 @@ export async function drive(parts: DriveParts, saga: AnySaga, begun: Instance, {
       } else {
         const key = stepKey(instance, step.name);
         // A stop is over by now: only the end of the engine interrupts an undo.
-        await bounded(step, (signal) => run({ ...seen, call: callOf(parts.call, runtime, `${key}.undo`, step, signal, key), signal } as never), [cut]);
+        await bounded(
+          step,
+          (signal) => run({ ...seen, call: callOf(parts.call, runtime, `${key}.undo`, step, signal, key), signal } as never),
+          [cut],
+        );
         await move(async () => ({ state: 'undoing', journal }));
       }
       return undefined;
@@ -206,7 +244,11 @@ export async function drive(parts: DriveParts, saga: AnySaga, begun: Instance, {
       const wait = postponedMs(error);
       if (wait !== undefined) return wait;
       if (instance.attempts + 1 < undoAttempts) return again(error, longestUndoMs);
-      observe.log('error', `${saga.name} is stuck: its step ${step.name} cannot be undone, and waits for a verdict`, { saga: saga.name, id: instance.id, error });
+      observe.log('error', `${saga.name} is stuck: its step ${step.name} cannot be undone, and waits for a verdict`, {
+        saga: saga.name,
+        id: instance.id,
+        error,
+      });
       observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: 'stuck' });
       const waiting = instance.journal.with(index, { ...entry, state: 'stuck' });
       await move(async () => ({ state: 'stuck', journal: waiting, attempts: instance.attempts + 1, error: (error as Error).message }));

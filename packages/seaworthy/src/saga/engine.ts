@@ -142,14 +142,23 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
     const now = clock.now();
     const dead = worker.dead();
     const live = "state in ('running', 'undoing')";
-    const orphans = await store.ownRead.all(`select id from sw_saga where ${live} and (owner = '' or ${dead.sql}) limit ?`, ...dead.values, batch);
+    const orphans = await store.ownRead.all(
+      `select id from sw_saga where ${live} and (owner = '' or ${dead.sql}) limit ?`,
+      ...dead.values,
+      batch,
+    );
     if (orphans.length > 0) {
       const taken = await store.transaction(async (tx) => {
         const own = store.own(tx);
         const mine: string[] = [];
         const at = worker.dead();
         for (const { id } of orphans) {
-          const { changes } = await own.run(`update sw_saga set owner = ? where id = ? and (owner = '' or ${at.sql})`, worker.id, String(id), ...at.values);
+          const { changes } = await own.run(
+            `update sw_saga set owner = ? where id = ? and (owner = '' or ${at.sql})`,
+            worker.id,
+            String(id),
+            ...at.values,
+          );
           if (changes > 0) mine.push(String(id));
         }
         return mine;
@@ -157,9 +166,18 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
       observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
       for (const id of taken) enqueue(id);
     }
-    const due = await store.ownRead.all(`select id from sw_saga where ${live} and owner = ? and due <= ? limit ?`, worker.id, now - pollMs, batch);
+    const due = await store.ownRead.all(
+      `select id from sw_saga where ${live} and owner = ? and due <= ? limit ?`,
+      worker.id,
+      now - pollMs,
+      batch,
+    );
     for (const { id } of due) enqueue(String(id));
-    const stopped = await store.ownRead.all("select id from sw_saga where state = 'running' and owner = ? and stopping is not null limit ?", worker.id, batch);
+    const stopped = await store.ownRead.all(
+      "select id from sw_saga where state = 'running' and owner = ? and stopping is not null limit ?",
+      worker.id,
+      batch,
+    );
     for (const { id } of stopped) hurry(String(id));
     const [count] = await store.ownRead.all("select count(*) as n from sw_saga where state = 'stuck'");
     stuck = Number(count?.['n'] ?? 0);
@@ -168,14 +186,17 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
 
   async function poll(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await look().catch((error: unknown) => observe.log('error', 'live sagas could not be looked for, they are looked for again', { error }));
+      await look().catch((error: unknown) =>
+        observe.log('error', 'live sagas could not be looked for, they are looked for again', { error }),
+      );
       await woken.wait(pollMs, stopping.signal);
     }
   }
 
   async function begin(own: Tx, tx: unknown, saga: Defined, given: unknown): Promise<string | undefined> {
     const examined = await examine(saga.input, given);
-    if ('findings' in examined) throw new SagaInputInvalid(`the input of the saga ${saga.name} breaks its schema: ${sentence(examined.findings)}`);
+    if ('findings' in examined)
+      throw new SagaInputInvalid(`the input of the saga ${saga.name} breaks its schema: ${sentence(examined.findings)}`);
     const now = clock.now();
     const id = ids.next();
     const key = saga.key ? saga.key(examined.value) : id;

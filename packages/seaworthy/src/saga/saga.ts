@@ -102,15 +102,18 @@ export function saga<const S extends string, M extends Members, Input, Use exten
     readonly store?: StoreDriver<T, unknown>;
   },
 ): Builder<S, M, Use, T, Input, Record<never, never>> {
-  if (!/^[a-z][a-z0-9-]*$/.test(name)) throw new SagaInvalid(`the saga name ${JSON.stringify(name)} is not lower case letters, digits and hyphens`);
+  if (!/^[a-z][a-z0-9-]*$/.test(name))
+    throw new SagaInvalid(`the saga name ${JSON.stringify(name)} is not lower case letters, digits and hyphens`);
   const head = { service: owner['~contract'], name, input: spec.input, uses: spec.uses ?? [], key: spec.key };
   return build(head, []) as never;
 }
 
 function build(head: Omit<AnySaga, 'steps'>, steps: readonly Recorded[]): object {
   function grown(kind: Recorded['kind'], name: string, step: Step<never, unknown>): object {
-    if (!/^[A-Za-z][\w-]*$/.test(name)) throw new SagaInvalid(`the step name ${JSON.stringify(name)} of ${head.name} is not letters, digits, _ and -`);
-    if (steps.some((other) => other.name === name)) throw new SagaInvalid(`the saga ${head.name} has two steps named ${name}: name them apart`);
+    if (!/^[A-Za-z][\w-]*$/.test(name))
+      throw new SagaInvalid(`the step name ${JSON.stringify(name)} of ${head.name} is not letters, digits, _ and -`);
+    if (steps.some((other) => other.name === name))
+      throw new SagaInvalid(`the saga ${head.name} has two steps named ${name}: name them apart`);
     return build(head, [...steps, { kind, name, step }]);
   }
   return Object.freeze({

@@ -63,7 +63,8 @@ export function callOf(caller: Caller, runtime: Runtime, key: string, { step }: 
 
 /** Nothing was done and nobody is to blame: the step waits, and has not used up an attempt. Milliseconds, or `undefined`. */
 export function postponedMs(error: unknown): number | undefined {
-  const inProgress = error instanceof CallFailed && (error.problem.code === 'SW_IDEMPOTENCY_IN_PROGRESS' || error.problem.code === 'SW_SERVICE_UNREADY');
+  const inProgress =
+    error instanceof CallFailed && (error.problem.code === 'SW_IDEMPOTENCY_IN_PROGRESS' || error.problem.code === 'SW_SERVICE_UNREADY');
   if (!inProgress && !(error instanceof LocalRejection)) return undefined;
   return Math.max(50, retryAfterOf(error) ?? 500);
 }

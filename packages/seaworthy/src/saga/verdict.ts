@@ -32,7 +32,8 @@ export async function judge(store: Store<unknown, unknown>, runtime: Runtime, id
     const { journal } = instanceOf(row);
     const index = journal.findIndex(({ state }) => state === 'stuck');
     const entry = journal[index] as Entry;
-    const judged: Entry = verdict.kind === 'skip' ? { ...entry, state: 'skipped' } : verdict.kind === 'result' ? { ...entry, result: verdict.result } : entry;
+    const judged: Entry =
+      verdict.kind === 'skip' ? { ...entry, state: 'skipped' } : verdict.kind === 'result' ? { ...entry, result: verdict.result } : entry;
     const now = runtime.clock.now();
     await own.run(
       "update sw_saga set state = 'undoing', journal = ?, attempts = 0, due = ?, owner = '', changed = ? where id = ?",

@@ -36,7 +36,10 @@ export function misfit(saga: AnySaga | undefined, instance: Instance): string | 
 export async function verifyVersions(read: Read, sagas: readonly AnySaga[]): Promise<void> {
   const rows = await read.all("select * from sw_saga where state in ('running', 'undoing', 'stuck') order by started");
   const stranded = rows.map(instanceOf).flatMap((instance) => {
-    const why = misfit(sagas.find(({ name }) => name === instance.name), instance);
+    const why = misfit(
+      sagas.find(({ name }) => name === instance.name),
+      instance,
+    );
     return why === undefined ? [] : [`${instance.name} ${instance.key} (${instance.id}): ${why}`];
   });
   if (stranded.length === 0) return;

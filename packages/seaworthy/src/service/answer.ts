@@ -31,7 +31,8 @@ export async function outputOf(operation: Bound, returned: unknown): Promise<Ans
 export async function declaredOf(operation: Bound, error: unknown): Promise<Answer> {
   if (!(error instanceof Failure)) throw error;
   const declared = (operation.errors as Readonly<Record<string, { readonly data?: Schema }>>)[error.name];
-  if (!declared) throw new OutputInvalid(`${nameOf(operation)} failed with ${error.name}, which its contract does not declare`, { cause: error });
+  if (!declared)
+    throw new OutputInvalid(`${nameOf(operation)} failed with ${error.name}, which its contract does not declare`, { cause: error });
   const data = declared.data ? await promised(declared.data, error.data, `the data of ${nameOf(operation)}'s ${error.name}`) : undefined;
   return { kind: 'declared', name: error.name, data };
 }

@@ -29,7 +29,16 @@ export const fail = <K extends string>(name: K, data?: unknown): Failure<K> => n
 
 /** The context of one run of a handler that changes state, all collected in `work`. */
 export function changing(parts: Commands, tx: unknown, work: Unit, input: unknown): Changing {
-  return { input, tx, now: parts.runtime.clock.now(), newId: parts.runtime.ids.next, publish: work.publish, start: work.start, stop: work.stop, fail };
+  return {
+    input,
+    tx,
+    now: parts.runtime.clock.now(),
+    newId: parts.runtime.ids.next,
+    publish: work.publish,
+    start: work.start,
+    stop: work.stop,
+    fail,
+  };
 }
 
 /**
@@ -64,7 +73,9 @@ export async function runCommand(parts: Commands, call: Received, handler: (cont
       const fresh = unit(parts.collectors, tx);
       const context = changing(parts, tx, fresh, call.input);
       if (call.attempt.undoes !== undefined) await bury(own, call.attempt.undoes, context.now);
-      const result = await answerOnce({ operation: call.attempt.operation, call, own, work: fresh, now: context.now }, () => handler(context));
+      const result = await answerOnce({ operation: call.attempt.operation, call, own, work: fresh, now: context.now }, () =>
+        handler(context),
+      );
       work = fresh;
       return result;
     },

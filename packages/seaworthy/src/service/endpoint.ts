@@ -37,7 +37,8 @@ export function endpoint(parts: EndpointParts): Endpoint {
   async function command(call: Received): Promise<Answer> {
     const handler = service.handlers[call.operation] as CommandHandler;
     const mark = `${call.operation} ${call.key}`;
-    if (inProgress.has(mark)) throw new KeyInProgress(`${call.operation} under the key ${call.key} is still in progress: ask again soon`, { retryAfterMs: 1000 });
+    if (inProgress.has(mark))
+      throw new KeyInProgress(`${call.operation} under the key ${call.key} is still in progress: ask again soon`, { retryAfterMs: 1000 });
     inProgress.add(mark);
     try {
       return await (typeof handler === 'function' ? runCommand(parts, call, handler) : externals.run(call, handler));
@@ -55,7 +56,11 @@ export function endpoint(parts: EndpointParts): Endpoint {
     const bound: Attempt = { ...attempt, operation };
     const received = { operation: operation.name, key, attempt: bound, input: await accept(operation, input), signal };
     if (operation.kind === 'command') return command({ ...received, fingerprint: fingerprint(input) });
-    return runQuery(parts, { ...received, fingerprint: '' }, service.handlers[operation.name] as QueryHandler | { readonly remote: RemoteHandler });
+    return runQuery(
+      parts,
+      { ...received, fingerprint: '' },
+      service.handlers[operation.name] as QueryHandler | { readonly remote: RemoteHandler },
+    );
   }
 
   return {

@@ -64,7 +64,8 @@ export function externals(parts: Parts): Externals {
         const answer = await recorded(own, call);
         if (answer) return { answer };
         const open = await openIntent(own, call, owner.dead(), owner.id);
-        if (open && !open.free) throw new KeyInProgress(`${markOf(call)} is still in progress elsewhere: ask again soon`, { retryAfterMs: 1000 });
+        if (open && !open.free)
+          throw new KeyInProgress(`${markOf(call)} is still in progress elsewhere: ask again soon`, { retryAfterMs: 1000 });
         if (open) {
           await take(own, call, owner.id);
           return { intent: open.intent };
@@ -107,8 +108,15 @@ export function externals(parts: Parts): Externals {
       const wait = retryMs(intent.attempts, runtime.random.next());
       await store.transaction((tx) => postpone(store.own(tx), intent, owner.id, clock.now() + wait));
       observe.count('seaworthy_external_postponed_total', { operation: intent.operation });
-      observe.log('warn', `${intent.operation} gave no outcome, it is tried again`, { key: intent.key, attempts: intent.attempts + 1, error: cause });
-      throw new OutcomePending(`${intent.operation} has no outcome yet; it is driven on, and a repeat under the same key will be told`, { cause, retryAfterMs: wait });
+      observe.log('warn', `${intent.operation} gave no outcome, it is tried again`, {
+        key: intent.key,
+        attempts: intent.attempts + 1,
+        error: cause,
+      });
+      throw new OutcomePending(`${intent.operation} has no outcome yet; it is driven on, and a repeat under the same key will be told`, {
+        cause,
+        retryAfterMs: wait,
+      });
     } finally {
       within.end();
     }
@@ -121,7 +129,8 @@ export function externals(parts: Parts): Externals {
     const answer = await store.transaction(async (tx): Promise<Answer> => {
       work = undefined;
       const own = store.own(tx);
-      if (!(await settle(own, intent, owner.id))) throw new KeyInProgress(`${markOf(intent)} was taken over by another worker`, { retryAfterMs: 1000 });
+      if (!(await settle(own, intent, owner.id)))
+        throw new KeyInProgress(`${markOf(intent)} was taken over by another worker`, { retryAfterMs: 1000 });
       try {
         await refuseUndone(own, intent);
       } catch (error) {
@@ -183,7 +192,8 @@ export function externals(parts: Parts): Externals {
 
   return {
     async run(call, handler) {
-      if (stopping.signal.aborted) throw new ServiceUnready(`${call.operation} is not begun: the service is stopping`, { retryAfterMs: 1000 });
+      if (stopping.signal.aborted)
+        throw new ServiceUnready(`${call.operation} is not begun: the service is stopping`, { retryAfterMs: 1000 });
       return alone(call, async () => {
         const result = await intend(call, handler);
         return 'answer' in result ? result.answer : drive(result.intent, handler);

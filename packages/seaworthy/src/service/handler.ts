@@ -61,4 +61,8 @@ export type On<M, T> = <Use extends string, Data>(
 
 /** The type of one event handler kept in a file of its own: `Reaction<typeof inventory, typeof orders.orderCancelled>`. */
 export type Reaction<C, E, T = Tx> =
-  C extends Contract<string, infer M> ? (E extends Event<unknown, infer Data> ? (context: EventContext<Data, M, T>) => unknown : never) : never;
+  C extends Contract<string, infer M>
+    ? E extends Event<unknown, infer Data>
+      ? (context: EventContext<Data, M, T>) => unknown
+      : never
+    : never;

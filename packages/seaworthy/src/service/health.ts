@@ -1,4 +1,4 @@
-import { problemReply, type HttpReply, type HttpRoute } from './transports/server.ts';
+import { type HttpReply, type HttpRoute, problemReply } from './transports/server.ts';
 
 /** Where a service is in its life. */
 export type Phase = 'starting' | 'ready' | 'stopping' | 'closed';
@@ -33,7 +33,11 @@ export function readiness({ phase, checks }: Health): HttpReply {
 export function healthRoutes(health: Health): readonly HttpRoute[] {
   return [
     { method: 'GET', path: '/health/live', handle: async () => reply(200, { status: 'live' }) },
-    { method: 'GET', path: '/health/startup', handle: async () => (health.phase() === 'starting' ? unready('it is starting') : reply(200, { status: 'started' })) },
+    {
+      method: 'GET',
+      path: '/health/startup',
+      handle: async () => (health.phase() === 'starting' ? unready('it is starting') : reply(200, { status: 'started' })),
+    },
     { method: 'GET', path: '/health/ready', handle: async () => readiness(health) },
   ];
 }

@@ -61,7 +61,12 @@ export interface Dead {
 }
 
 /** The intent of an earlier call under the same key, and whether `owner` may drive it. Throws `KeyReused` for another payload. */
-export async function openIntent(tx: Tx, call: Keyed, dead: Dead, owner: string): Promise<{ readonly intent: Intent; readonly free: boolean } | undefined> {
+export async function openIntent(
+  tx: Tx,
+  call: Keyed,
+  dead: Dead,
+  owner: string,
+): Promise<{ readonly intent: Intent; readonly free: boolean } | undefined> {
   const [row] = await tx.all(
     `select ${columns}, case when owner = ? or ${dead.sql} then 1 else 0 end as free from sw_intent where operation = ? and key = ?`,
     owner,
@@ -76,7 +81,12 @@ export async function openIntent(tx: Tx, call: Keyed, dead: Dead, owner: string)
 
 /** Removes the intent, if it still belongs to `owner`: whoever does so commits the outcome. */
 export async function settle(tx: Tx, intent: Keyed, owner: string): Promise<boolean> {
-  const { changes } = await tx.run('delete from sw_intent where operation = ? and key = ? and owner = ?', intent.operation, intent.key, owner);
+  const { changes } = await tx.run(
+    'delete from sw_intent where operation = ? and key = ? and owner = ?',
+    intent.operation,
+    intent.key,
+    owner,
+  );
   return changes > 0;
 }
 

@@ -15,7 +15,10 @@ export async function runQuery(
 ): Promise<Answer> {
   const begun = { now: runtime.clock.now(), newId: runtime.ids.next };
   try {
-    const returned = typeof handler === 'function' ? handler({ input, read: store.read, fail, ...begun }) : handler.remote({ input, fail, signal, ...begun });
+    const returned =
+      typeof handler === 'function'
+        ? handler({ input, read: store.read, fail, ...begun })
+        : handler.remote({ input, fail, signal, ...begun });
     return await outputOf(operation, await returned);
   } catch (error) {
     return declaredOf(operation, error);

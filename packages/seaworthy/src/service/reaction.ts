@@ -8,7 +8,12 @@ import { type Collectors, unit } from './unit.ts';
 type Handle = (context: EventContext<unknown, Record<string, never>, unknown>) => unknown;
 
 /** A service's reactions as the inbox runs them: their rows, events and saga starts in the transaction of the mark. */
-export function reactions(service: Service, store: Store<unknown, unknown>, runtime: Runtime, collectors: Collectors): readonly Subscription<unknown>[] {
+export function reactions(
+  service: Service,
+  store: Store<unknown, unknown>,
+  runtime: Runtime,
+  collectors: Collectors,
+): readonly Subscription<unknown>[] {
   return service.on.map(({ event, handle }) => ({
     event,
     async handle(tx, data) {

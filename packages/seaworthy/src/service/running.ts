@@ -75,7 +75,10 @@ export async function run(service: Service, { runtime, store: driver, bus, call,
     runtime,
     collectors,
     owner: worker,
-    operationOf: (operation) => ({ operation: operations[operation] as Operation & At, handler: service.handlers[operation] as AnyExternal }),
+    operationOf: (operation) => ({
+      operation: operations[operation] as Operation & At,
+      handler: service.handlers[operation] as AnyExternal,
+    }),
   });
 
   let phase: Phase = 'starting';
@@ -120,7 +123,14 @@ export async function run(service: Service, { runtime, store: driver, bus, call,
     async begin() {
       await sagas.begin();
       outside.begin();
-      hearing = await consumer({ store, bus, runtime, worker, service: name, subscriptions: reactions(service, store, runtime, collectors) });
+      hearing = await consumer({
+        store,
+        bus,
+        runtime,
+        worker,
+        service: name,
+        subscriptions: reactions(service, store, runtime, collectors),
+      });
       forgetting = forgetKeys();
       phase = 'ready';
     },

@@ -52,7 +52,9 @@ export function service<
   const unknown = Object.keys(handlers).filter((member) => !wanted.includes(member));
   if (missing.length > 0) throw new ServiceInvalid(`service ${name} has no handler for ${missing.join(', ')}: add it to \`handlers\``);
   if (unknown.length > 0) {
-    throw new ServiceInvalid(`service ${name} handles ${unknown.join(', ')}, which its contract does not offer: declare it there or remove it`);
+    throw new ServiceInvalid(
+      `service ${name} handles ${unknown.join(', ')}, which its contract does not offer: declare it there or remove it`,
+    );
   }
   return Object.freeze({
     contract: contract as unknown as Contract<S, Members>,

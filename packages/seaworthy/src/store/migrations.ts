@@ -12,7 +12,9 @@ export async function applyMigrations(tx: Tx, migrations: readonly Migration[]):
     const known = applied.get(migration.name);
     if (known === fingerprint(migration)) continue;
     if (known !== undefined) {
-      throw new MigrationEdited(`the migration ${migration.name} was edited after it had been applied: restore it, and put the change into a new one`);
+      throw new MigrationEdited(
+        `the migration ${migration.name} was edited after it had been applied: restore it, and put the change into a new one`,
+      );
     }
     for (const statement of migration.statements) await tx.run(statement);
     await tx.run('insert into sw_migration (name, fingerprint) values (?, ?)', migration.name, fingerprint(migration));

@@ -1,4 +1,4 @@
-import { milliseconds, type Duration } from '../core/duration.ts';
+import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Migration, Store, Tx } from './store.ts';
 

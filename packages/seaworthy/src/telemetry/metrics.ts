@@ -26,22 +26,28 @@ export interface Metrics {
   exposition(): string;
 }
 
-const escape = (value: string): string => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+const escaped = (value: string): string => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 
 /** Labels in the order of their names, so that the same ones are the same series. */
 export function labels(attributes: Attributes): string {
   const names = Object.keys(attributes);
   if (names.length > 1) names.sort();
-  return names.map((name) => `${name.replaceAll(/\W/g, '_')}="${escape(String(attributes[name]))}"`).join(',');
+  return names.map((name) => `${name.replaceAll(/\W/g, '_')}="${escaped(String(attributes[name]))}"`).join(',');
 }
 
 const braces = (text: string): string => (text === '' ? '' : `{${text}}`);
-const number = (value: number): string => (Number.isNaN(value) ? 'NaN' : value === Number.POSITIVE_INFINITY ? '+Inf' : value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value));
+const number = (value: number): string =>
+  Number.isNaN(value) ? 'NaN' : value === Number.POSITIVE_INFINITY ? '+Inf' : value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value);
 
 export function metrics(): Metrics {
   const all = new Map<string, Metric<unknown>>();
 
-  function seriesOf<V>(name: string, kind: Metric<V>['kind'], attributes: Attributes, make: () => V): { readonly series: Map<string, V>; readonly key: string } {
+  function seriesOf<V>(
+    name: string,
+    kind: Metric<V>['kind'],
+    attributes: Attributes,
+    make: () => V,
+  ): { readonly series: Map<string, V>; readonly key: string } {
     let metric = all.get(name) as Metric<V> | undefined;
     if (!metric) {
       metric = { kind, series: new Map() };
@@ -59,7 +65,11 @@ export function metrics(): Metrics {
     for (const [key, { counts, sum, count }] of series) {
       const prefix = key === '' ? '' : `${key},`;
       bounds.forEach((bound, index) => void lines.push(`${name}_bucket{${prefix}le="${bound}"} ${counts[index]}`));
-      lines.push(`${name}_bucket{${prefix}le="+Inf"} ${count}`, `${name}_sum${braces(key)} ${number(sum)}`, `${name}_count${braces(key)} ${count}`);
+      lines.push(
+        `${name}_bucket{${prefix}le="+Inf"} ${count}`,
+        `${name}_sum${braces(key)} ${number(sum)}`,
+        `${name}_count${braces(key)} ${count}`,
+      );
     }
   }
 
@@ -69,11 +79,16 @@ export function metrics(): Metrics {
       series.set(key, (series.get(key) as number) + by);
     },
     observe(name, attributes, seconds) {
-      const { series, key } = seriesOf<Histogram>(name, 'histogram', attributes, () => ({ counts: new Float64Array(bounds.length), sum: 0, count: 0 }));
+      const { series, key } = seriesOf<Histogram>(name, 'histogram', attributes, () => ({
+        counts: new Float64Array(bounds.length),
+        sum: 0,
+        count: 0,
+      }));
       const one = series.get(key) as Histogram;
       one.sum += seconds;
       one.count++;
-      for (let index = bounds.length - 1; index >= 0 && seconds <= (bounds[index] as number); index--) one.counts[index] = (one.counts[index] as number) + 1;
+      for (let index = bounds.length - 1; index >= 0 && seconds <= (bounds[index] as number); index--)
+        one.counts[index] = (one.counts[index] as number) + 1;
     },
     gauge(name, attributes, read) {
       const { series, key } = seriesOf<() => number>(name, 'gauge', attributes, () => read);
@@ -87,7 +102,9 @@ export function metrics(): Metrics {
       for (const [name, { kind, series }] of [...all].sort(([a], [b]) => (a < b ? -1 : 1))) {
         lines.push(`# TYPE ${name} ${kind}`);
         if (kind === 'histogram') histogram(name, series as Map<string, Histogram>, lines);
-        else for (const [key, value] of series) lines.push(`${name}${braces(key)} ${number(typeof value === 'function' ? value() : (value as number))}`);
+        else
+          for (const [key, value] of series)
+            lines.push(`${name}${braces(key)} ${number(typeof value === 'function' ? value() : (value as number))}`);
       }
       return `${lines.join('\n')}\n`;
     },

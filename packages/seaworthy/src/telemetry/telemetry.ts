@@ -37,7 +37,13 @@ function described(error: unknown): unknown {
 }
 
 function logger({ level = 'info', destination }: TelemetryOptions): Logger {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label: string) => ({ level: label }) }, serializers: { error: described } };
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { error: described },
+  };
   return destination ? pino(options, destination) : pino(options);
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
+import { turn } from '../core/turn.ts';
 
 /** A clock that stands still until it is told to move: timers run in order, and nobody really waits. */
 export interface VirtualClock extends Clock {
@@ -16,9 +17,6 @@ interface Waiting {
   readonly order: number;
   readonly run: () => void;
 }
-
-/** Lets everything that is already resolved run, so that what it schedules is seen. */
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Makes a virtual clock that begins at `start` (epoch milliseconds, default the first of January 2026). */
 export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
@@ -45,10 +43,10 @@ export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
     },
     async advance(ms) {
       const until = elapsed + ms;
-      await settle();
+      await turn();
       for (let timer = next(); timer && timer.at <= until; timer = next()) {
         fire(timer);
-        await settle();
+        await turn();
       }
       elapsed = until;
     },
@@ -59,7 +57,7 @@ export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
       };
       work.then(done, done);
       for (let idle = 0; idle < 50; ) {
-        await settle();
+        await turn();
         if (settled) return work;
         const timer = next();
         if (timer) fire(timer);

@@ -14,7 +14,9 @@ export class CrashPointUnknown extends SeaworthyError {
 export function crashAt(where: string): (point: CrashPoint) => void {
   const [name, times = '1'] = where.split(':');
   if (!crashPoints.some((point) => point === name) || !/^[1-9]\d{0,8}$/.test(times)) {
-    throw new CrashPointUnknown(`${JSON.stringify(where)} is no crash point: take one of ${crashPoints.join(', ')}, and :N for the Nth time`);
+    throw new CrashPointUnknown(
+      `${JSON.stringify(where)} is no crash point: take one of ${crashPoints.join(', ')}, and :N for the Nth time`,
+    );
   }
   let left = Number(times);
   return (point) => {

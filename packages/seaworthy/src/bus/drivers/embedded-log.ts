@@ -33,7 +33,14 @@ export async function append(store: Store, topic: string, envelopes: readonly En
   const rows = envelopes.map((envelope) => [partitionOf(envelope.partitionkey), envelope.id, JSON.stringify(envelope)] as const);
   await store.transaction(async (tx) => {
     for (const [part, id, body] of rows) {
-      await tx.run('insert into bus_log (topic, part, id, body, at) values (?, ?, ?, ?, ?) on conflict (topic, id) do nothing', topic, part, id, body, now);
+      await tx.run(
+        'insert into bus_log (topic, part, id, body, at) values (?, ?, ?, ?, ?) on conflict (topic, id) do nothing',
+        topic,
+        part,
+        id,
+        body,
+        now,
+      );
     }
   });
 }
@@ -45,8 +52,17 @@ export interface Logged {
 }
 
 export async function readLog(store: Store, topic: string, after: number, limit: number): Promise<readonly Logged[]> {
-  const rows = await store.read.all('select position, part, body from bus_log where topic = ? and position > ? order by position limit ?', topic, after, limit);
-  return rows.map((row) => ({ position: Number(row['position']), part: Number(row['part']), envelope: parseEnvelope(String(row['body'])) }));
+  const rows = await store.read.all(
+    'select position, part, body from bus_log where topic = ? and position > ? order by position limit ?',
+    topic,
+    after,
+    limit,
+  );
+  return rows.map((row) => ({
+    position: Number(row['position']),
+    part: Number(row['part']),
+    envelope: parseEnvelope(String(row['body'])),
+  }));
 }
 
 /** Who shares a group, and what of it belongs to whom. */
@@ -58,9 +74,19 @@ export interface Sharing {
 
 export async function join(store: Store, { topic, group, owner }: Sharing): Promise<void> {
   await store.transaction(async (tx) => {
-    await tx.run('insert into bus_member (topic, name, owner) values (?, ?, ?) on conflict (topic, name, owner) do nothing', topic, group, owner);
+    await tx.run(
+      'insert into bus_member (topic, name, owner) values (?, ?, ?) on conflict (topic, name, owner) do nothing',
+      topic,
+      group,
+      owner,
+    );
     for (let part = 0; part < partitions; part++) {
-      await tx.run("insert into bus_progress (topic, name, part, position, owner) values (?, ?, ?, 0, '') on conflict (topic, name, part) do nothing", topic, group, part);
+      await tx.run(
+        "insert into bus_progress (topic, name, part, position, owner) values (?, ?, ?, 0, '') on conflict (topic, name, part) do nothing",
+        topic,
+        group,
+        part,
+      );
     }
   });
 }
@@ -86,7 +112,12 @@ export async function takeShare(store: Store, sharing: Sharing, dead: () => Dead
   return store.transaction(async (tx) => {
     const now = dead();
     const mine = await share(tx, sharing, now);
-    const free = await tx.all(`select part, position from bus_progress where topic = ? and name = ? and (owner = '' or ${now.sql})`, topic, group, ...now.values);
+    const free = await tx.all(
+      `select part, position from bus_progress where topic = ? and name = ? and (owner = '' or ${now.sql})`,
+      topic,
+      group,
+      ...now.values,
+    );
     const taken = new Map<number, number>();
     for (const row of free) {
       const part = Number(row['part']);
@@ -99,7 +130,13 @@ export async function takeShare(store: Store, sharing: Sharing, dead: () => Dead
 }
 
 /** Saves how far this member is with a partition. False when it is its own no more. */
-export async function saveProgress(tx: Tx, { topic, group, owner }: Sharing, part: number, position: number, keep: boolean): Promise<boolean> {
+export async function saveProgress(
+  tx: Tx,
+  { topic, group, owner }: Sharing,
+  part: number,
+  position: number,
+  keep: boolean,
+): Promise<boolean> {
   const { changes } = await tx.run(
     'update bus_progress set position = ?, owner = ? where topic = ? and name = ? and part = ? and owner = ?',
     position,

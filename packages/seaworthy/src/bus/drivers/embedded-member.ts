@@ -104,7 +104,9 @@ export async function member(parts: Parts): Promise<Member> {
 
   /** Progress may lag behind what is done: after a crash those come again, and the inbox knows them. */
   async function save(all: boolean): Promise<void> {
-    const due = [...owned].filter(([part, partition]) => (leaving.has(part) ? partition.idle || all : partition.done > partition.saved || all));
+    const due = [...owned].filter(([part, partition]) =>
+      leaving.has(part) ? partition.idle || all : partition.done > partition.saved || all,
+    );
     savedAt = clock.monotonic();
     if (due.length === 0) return;
     runtime.reached('bus/progress/before');

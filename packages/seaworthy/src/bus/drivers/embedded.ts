@@ -1,5 +1,5 @@
-import type { Runtime } from '../../core/runtime.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
+import type { Runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
 import { sqlite } from '../../store/drivers/sqlite.ts';
 import type { Store } from '../../store/store.ts';
@@ -33,7 +33,9 @@ function busOn(store: Store, own: Worker, runtime: Runtime, keepMs: number): Bus
     while (!closing.signal.aborted) {
       await sleep(runtime.clock, 60_000, closing.signal, { background: true }).catch(() => {});
       if (closing.signal.aborted) return;
-      await prune(store, runtime.clock.now() - keepMs).catch((error: unknown) => runtime.observe.log('error', 'the log of the bus could not be pruned', { error }));
+      await prune(store, runtime.clock.now() - keepMs).catch((error: unknown) =>
+        runtime.observe.log('error', 'the log of the bus could not be pruned', { error }),
+      );
     }
   })();
   return {

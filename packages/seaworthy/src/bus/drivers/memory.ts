@@ -29,7 +29,8 @@ export function memory({ duplicates = 0 }: { readonly duplicates?: number } = {}
     topics.set(name, topic);
     return topic;
   };
-  const choose = ({ members }: Group, key: string): Dispatch => members[[...key].reduce((sum, c) => sum + c.charCodeAt(0), 0) % members.length] as Dispatch;
+  const choose = ({ members }: Group, key: string): Dispatch =>
+    members[[...key].reduce((sum, c) => sum + c.charCodeAt(0), 0) % members.length] as Dispatch;
 
   /** A key that somebody has events of in hand stays with that member: two must not have them at one time. */
   function hand(group: Group, envelope: Envelope): void {

@@ -41,7 +41,9 @@ export function http(url: string, { connections = 20, connect = '2s', answerLimi
       const contentType = header(answered['content-type']);
       const answer = answerOf(operation, { status, contentType, retryAfter: header(answered['retry-after']), body: text });
       if (answer) return answer;
-      throw new Unreachable(`${what} was answered ${status} with ${contentType ?? 'no content type'}, which no service of ours says: is the address right?`);
+      throw new Unreachable(
+        `${what} was answered ${status} with ${contentType ?? 'no content type'}, which no service of ours says: is the address right?`,
+      );
     },
     close: () => pool.destroy(),
   };

@@ -1,10 +1,10 @@
+import type { Endpoint } from '../../client/transport.ts';
 import type { At, Operation } from '../../contract/contract.ts';
 import { HeaderInvalid, readHeaders } from '../../contract/headers.ts';
 import { problemOf } from '../../contract/problem.ts';
 import { inputOf } from '../../contract/request.ts';
 import { problemResponse, responseOf, type WireResponse } from '../../contract/response.ts';
 import { httpParts } from '../../contract/verify.ts';
-import type { Endpoint } from '../../client/transport.ts';
 import { Deadline } from '../../core/deadline.ts';
 import { SeaworthyError } from '../../core/errors.ts';
 import type { Runtime } from '../../core/runtime.ts';
@@ -39,7 +39,13 @@ export function operationRoutes(service: Service, endpoint: Endpoint, runtime: R
         try {
           const { deadlineMs, ...carried } = readHeaders(request.headers);
           const deadline = deadlineMs === undefined ? undefined : new Deadline(runtime.clock, runtime.clock.monotonic() + deadlineMs);
-          const answer = await endpoint.handle({ operation, input: inputOf(operation, request), deadline, signal: request.signal, ...carried });
+          const answer = await endpoint.handle({
+            operation,
+            input: inputOf(operation, request),
+            deadline,
+            signal: request.signal,
+            ...carried,
+          });
           return replyOf(responseOf(operation, answer));
         } catch (error) {
           if (error instanceof HeaderInvalid) return failedReply(runtime, error);

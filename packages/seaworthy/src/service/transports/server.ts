@@ -70,10 +70,13 @@ const refusal = (status: number, title: string, detail: string, code: string): H
 
 /** What the HTTP layer itself refuses, before any route sees it. */
 function refused(error: FastifyError): HttpReply | undefined {
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return refusal(413, 'Content Too Large', 'the body is larger than this server takes', 'SW_HTTP_BODY_TOO_LARGE');
-  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return refusal(415, 'Unsupported Media Type', 'content-type: send application/json', 'SW_HTTP_MEDIA_TYPE');
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return refusal(413, 'Content Too Large', 'the body is larger than this server takes', 'SW_HTTP_BODY_TOO_LARGE');
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return refusal(415, 'Unsupported Media Type', 'content-type: send application/json', 'SW_HTTP_MEDIA_TYPE');
   const status = error.statusCode ?? 500;
-  if (status >= 400 && status < 500) return refusal(status, status === 400 ? 'Bad Request' : error.name, `body: ${error.message}`, 'SW_HTTP_BAD_REQUEST');
+  if (status >= 400 && status < 500)
+    return refusal(status, status === 400 ? 'Bad Request' : error.name, `body: ${error.message}`, 'SW_HTTP_BAD_REQUEST');
   return undefined;
 }
 
@@ -85,7 +88,9 @@ function malformed(error: NodeJS.ErrnoException, socket: Socket): void {
   const [status, title] = timeout ? [408, 'Request Timeout'] : large ? [431, 'Request Header Fields Too Large'] : [400, 'Bad Request'];
   const { body } = refusal(status as number, title as string, `the request is not well-formed HTTP: ${error.message}`, 'SW_HTTP_MALFORMED');
   const text = body as string;
-  socket.end(`HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+  );
 }
 
 async function send(reply: FastifyReply, answer: HttpReply): Promise<void> {
@@ -94,7 +99,13 @@ async function send(reply: FastifyReply, answer: HttpReply): Promise<void> {
 }
 
 /** Serves routes over HTTP/1.1 with JSON bodies. Throws `ListenFailed` when the address cannot be had. */
-export async function httpServer({ routes, host = '127.0.0.1', port = 0, bodyLimit = 1024 * 1024, failed }: HttpServerOptions): Promise<HttpServer> {
+export async function httpServer({
+  routes,
+  host = '127.0.0.1',
+  port = 0,
+  bodyLimit = 1024 * 1024,
+  failed,
+}: HttpServerOptions): Promise<HttpServer> {
   const app = Fastify({
     logger: false,
     bodyLimit,
@@ -139,7 +150,9 @@ export async function httpServer({ routes, host = '127.0.0.1', port = 0, bodyLim
   try {
     await app.listen({ host, port });
   } catch (error) {
-    throw new ListenFailed(`cannot listen on ${host}:${port} (${(error as Error).message}): choose another port, or stop what is there`, { cause: error });
+    throw new ListenFailed(`cannot listen on ${host}:${port} (${(error as Error).message}): choose another port, or stop what is there`, {
+      cause: error,
+    });
   }
   const { port: actual } = app.server.address() as AddressInfo;
   return {

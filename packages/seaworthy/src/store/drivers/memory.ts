@@ -1,5 +1,6 @@
-import type { Runtime } from '../../core/runtime.ts';
 import { orAborted } from '../../core/abort.ts';
+import type { Runtime } from '../../core/runtime.ts';
+import { turn } from '../../core/turn.ts';
 import { StoreClosed, TransactionOver } from '../errors.ts';
 import { applyMigrations } from '../migrations.ts';
 import type { Row, Store, StoreDriver, Tx, Value } from '../store.ts';
@@ -10,8 +11,6 @@ interface Statement {
   readonly values: readonly (Value | undefined)[];
 }
 type Marked = Statement | { readonly mark: number };
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A transaction saw a database that has changed since: it must run again. */
 class Conflict extends Error {}

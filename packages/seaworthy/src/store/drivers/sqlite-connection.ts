@@ -7,7 +7,8 @@ const cached = 500;
 /** SQLite's own number for "somebody else has the lock" (https://sqlite.org/rescode.html#busy). */
 export const isBusy = (error: unknown): boolean => (error as { errcode?: number }).errcode === 5;
 
-const toColumn = (value: Value | undefined): SQLInputValue => (value === undefined ? null : typeof value === 'boolean' ? Number(value) : value);
+const toColumn = (value: Value | undefined): SQLInputValue =>
+  value === undefined ? null : typeof value === 'boolean' ? Number(value) : value;
 
 /** One connection of node:sqlite with its prepared statements. */
 export class Connection {
@@ -75,11 +76,16 @@ export class Connection {
 function bigRows(statement: StatementSync, columns: SQLInputValue[]): readonly Row[] {
   statement.setReadBigInts(true);
   try {
-    return statement.all(...columns).map((row) =>
-      Object.fromEntries(
-        Object.entries(row).map(([name, value]) => [name, typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value]),
-      ),
-    ) as unknown as readonly Row[];
+    return statement
+      .all(...columns)
+      .map((row) =>
+        Object.fromEntries(
+          Object.entries(row).map(([name, value]) => [
+            name,
+            typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value,
+          ]),
+        ),
+      ) as unknown as readonly Row[];
   } finally {
     statement.setReadBigInts(false);
   }

@@ -1,6 +1,7 @@
 import { orAborted } from '../../core/abort.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
+import { turn } from '../../core/turn.ts';
 import { CommitFailed, TransactionOver } from '../errors.ts';
 import type { Tx } from '../store.ts';
 import { type Connection, isBusy } from './sqlite-connection.ts';
@@ -24,9 +25,6 @@ export interface Writer {
 /** A group is committed after so many members, or so long a time, even while others wait. */
 const largest = 128;
 const longestMs = 20;
-
-/** A macrotask: whatever arrives in the same turn of the event loop joins the group. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export function writer(connection: Connection, service: string, runtime: Runtime): Writer {
   const { clock, random, observe } = runtime;
@@ -138,6 +136,7 @@ export function writer(connection: Connection, service: string, runtime: Runtime
 
   async function pump(): Promise<void> {
     while (waiting.length > 0) {
+      // Whatever arrives in the same turn of the event loop joins the group.
       await turn();
       try {
         await group();

@@ -27,7 +27,9 @@ async function openSqlite(path: string, dir: string, service: string, durability
     write.exec(`pragma journal_mode = wal; pragma synchronous = ${durability}; pragma foreign_keys = on; pragma busy_timeout = 0`);
     read = new Connection(path, true);
   } catch (cause) {
-    throw new StoreUnusable(`the database ${path} cannot be opened (${(cause as Error).message}): check the folder and its permissions`, { cause });
+    throw new StoreUnusable(`the database ${path} cannot be opened (${(cause as Error).message}): check the folder and its permissions`, {
+      cause,
+    });
   }
   const queue = writer(write, service, runtime);
   let closed = false;

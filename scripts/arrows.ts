@@ -1,0 +1,94 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** Which room may import which: only rooms on a lower bar. Rooms on one bar don't import each other. */
+export const bars: readonly (readonly string[])[] = [
+  ['core'],
+  ['telemetry', 'resilience', 'contract', 'store'],
+  ['bus', 'discovery'],
+  ['outbox', 'client'],
+  ['saga'],
+  ['service'],
+  ['gateway'],
+  ['fleet'],
+  ['testing'],
+];
+
+/** Only `drivers/` and `transports/` reach the world outside, and telemetry its log. */
+const clients = ['node:sqlite', 'node:http', 'node:https', 'node:net', 'node:child_process', 'undici', 'fastify', 'pino', 'zod'];
+
+const exceptTests = ['!**/*.test.ts', '!**/*.test-d.ts'];
+
+interface Group {
+  readonly group: readonly string[];
+  readonly message: string;
+}
+
+function override(includes: readonly string[], patterns: readonly Group[]): object {
+  return {
+    includes: [...includes, ...exceptTests],
+    linter: { rules: { style: { noRestrictedImports: { level: 'error', options: { patterns } } } } },
+  };
+}
+
+function roomOverrides(): object[] {
+  return bars.flatMap((bar, height) =>
+    bar.flatMap((room) => {
+      const above = bars
+        .slice(height)
+        .flat()
+        .filter((other) => other !== room);
+      const arrows: Group[] = [
+        ...(above.length > 0
+          ? [{ group: above.map((other) => `**/${other}/**`), message: `${room} may import only rooms below it (scripts/arrows.ts).` }]
+          : []),
+        { group: ['**/index.ts', 'seaworthy', 'seaworthy/**'], message: 'Inside the package, files import files, never barrels.' },
+      ];
+      const world: Group = {
+        group: room === 'telemetry' ? clients.filter((name) => name !== 'pino') : clients,
+        message: 'Only drivers/ and transports/ import clients.',
+      };
+      const folder = `packages/seaworthy/src/${room}`;
+      return [
+        override([`${folder}/**/*.ts`, `!${folder}/drivers/**`, `!${folder}/transports/**`], [...arrows, world]),
+        override([`${folder}/drivers/**/*.ts`, `${folder}/transports/**/*.ts`], arrows),
+      ];
+    }),
+  );
+}
+
+const example: object = override(
+  ['examples/**/*.ts'],
+  [
+    {
+      group: ['**/packages/**', 'seaworthy/src/**', 'seaworthy/dist/**'],
+      message: 'Examples import published subpaths only, as a user would.',
+    },
+  ],
+);
+
+const timers = ['setTimeout', 'setInterval', 'setImmediate'];
+const globals: object = {
+  includes: ['packages/seaworthy/src/**/*.ts', '!packages/seaworthy/src/core/**', ...exceptTests],
+  linter: {
+    rules: {
+      style: {
+        noRestrictedGlobals: {
+          level: 'error',
+          options: {
+            deniedGlobals: Object.fromEntries(timers.map((name) => [name, 'Wait by the clock of the Runtime (core/runtime.ts).'])),
+          },
+        },
+      },
+    },
+  },
+};
+
+/** The overrides of biome.json: the arrows, and who may wait by himself. */
+export const overrides = (): readonly object[] => [...roomOverrides(), example, globals];
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const path = fileURLToPath(new URL('../biome.json', import.meta.url));
+  const config = JSON.parse(readFileSync(path, 'utf8')) as object;
+  writeFileSync(path, `${JSON.stringify({ ...config, overrides: overrides() }, null, 2)}\n`);
+}

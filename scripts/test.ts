@@ -1,0 +1,29 @@
+import { globSync } from 'node:fs';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { fileURLToPath } from 'node:url';
+
+/** Runs every test, or those whose path has one of the arguments in it. */
+const root = fileURLToPath(new URL('..', import.meta.url));
+const wanted = process.argv.slice(2);
+const files = globSync(
+  ['packages/*/src/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.ts', 'lint/**/*.test.ts', 'docs/**/*.test.ts'],
+  { cwd: root },
+)
+  .filter((file) => !file.includes('node_modules') && (wanted.length === 0 || wanted.some((part) => file.includes(part))))
+  .sort();
+if (files.length === 0) {
+  process.stderr.write(`no test file has ${wanted.join(' or ')} in its path\n`);
+  process.exit(1);
+}
+run({
+  cwd: root,
+  files: files.map((file) => `${root}${file}`),
+  concurrency: 3,
+  execArgv: ['--conditions=@seaworthy/source', '--disable-warning=ExperimentalWarning'],
+})
+  .on('test:fail', ({ todo }) => {
+    if (todo === undefined || todo === false) process.exitCode = 1;
+  })
+  .compose(new spec())
+  .pipe(process.stdout);
