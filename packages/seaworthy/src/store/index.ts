@@ -1,2 +1,3 @@
 export { CommitFailed, MigrationEdited, StatementFailed, StoreClosed, StoreUnusable, TransactionOver } from './errors.ts';
 export type { Migration, Read, Row, Store, StoreDriver, TransactionOptions, Tx, Value } from './store.ts';
+export { type Worker, type WorkerOptions, worker, workerMigrations } from './worker.ts';
