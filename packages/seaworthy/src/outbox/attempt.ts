@@ -2,6 +2,7 @@ import type { Envelope } from '../bus/envelope.ts';
 import type { At, Event } from '../contract/contract.ts';
 import { examine, sentence } from '../contract/schema.ts';
 import { scope } from '../core/abort.ts';
+import type { Timer } from '../core/clock.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { StoreClosed } from '../store/errors.ts';
 import type { Store, Tx } from '../store/store.ts';
@@ -84,8 +85,9 @@ export async function attempt<T>({
   admit,
 }: AttemptParts<T>): Promise<Verdict> {
   const { type, id } = envelope;
-  if (!subscription)
+  if (!subscription) {
     return refused('unhandled', new EventRefused(`nobody here handles ${type} any more: drop ${id}, or subscribe to it and redrive`));
+  }
   if (envelope.notafter !== undefined && Date.parse(envelope.notafter) < runtime.clock.now()) {
     return refused('expired', new EventRefused(`${type} ${id} was not to be handled after ${envelope.notafter}`));
   }
@@ -105,11 +107,7 @@ export async function attempt<T>({
   }
 
   const late = (): unknown => new HandlerTimeout(`the handler of ${type} was not done with ${id} after ${timeoutMs} ms: it is rolled back`);
-  const work = scope({
-    clock: runtime.clock,
-    parents,
-    timeout: { ms: timeoutMs, reason: late },
-  });
+  const work = scope({ clock: runtime.clock, parents });
   const meta: Meta = {
     id,
     type,
@@ -119,13 +117,15 @@ export async function attempt<T>({
     attempt: number,
     signal: work.signal,
   };
-  let begun = false;
+  // Runs from the moment that the handler begins: the wait for its turn says nothing about it.
+  let timer: Timer | undefined;
   let after: AfterCommit | undefined | void;
   let outcome: string;
   try {
     outcome = await store.transaction(
       async (tx) => {
-        begun = true;
+        timer?.cancel();
+        timer = runtime.clock.after(timeoutMs, () => work.abort(late()));
         after = undefined;
         const before = await admit(store.own(tx));
         if (before !== undefined) return before;
@@ -135,9 +135,10 @@ export async function attempt<T>({
       { signal: work.signal },
     );
   } catch (error) {
-    if (!begun || error instanceof StoreClosed || parents.some((parent) => parent.aborted)) throw error;
+    if (!timer || error instanceof StoreClosed || parents.some((parent) => parent.aborted)) throw error;
     return { kind: 'failed', error };
   } finally {
+    timer?.cancel();
     work.end();
   }
   after?.();

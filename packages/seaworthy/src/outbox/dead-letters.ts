@@ -130,7 +130,8 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       lines.set(JSON.stringify(line), line);
       await tx.run(
         `insert into sw_parked (consumer, event, topic, key, type, envelope, attempts, history, at, due, owner)
-          select consumer, event, topic, key, type, envelope, 0, history, ?, null, '' from sw_dead_letter where seq = ?`,
+          select consumer, event, topic, key, type, envelope, 0, history, ?, null, '' from sw_dead_letter where seq = ?
+          on conflict (consumer, event) do nothing`,
         now,
         row['seq'],
       );

@@ -52,9 +52,11 @@ export const eventValues = ({ line, envelope, attempts, history }: Omit<Parked, 
   at,
 ];
 
+/** Does nothing when it is parked already: a repeat may outlive the mark of the first copy. */
 export async function park(tx: Tx, event: Fresh): Promise<void> {
   await tx.run(
-    `insert into sw_parked (${eventColumns}, due, owner) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`,
+    `insert into sw_parked (${eventColumns}, due, owner) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
+      on conflict (consumer, event) do nothing`,
     ...eventValues(event, event.at),
     event.dueMs ?? null,
   );

@@ -19,7 +19,7 @@ import { type Worker, worker, workerMigrations } from '../store/worker.ts';
 import { seededRandom, type VirtualClock, virtualClock } from '../testing/clock.ts';
 import type { Cause } from './cause.ts';
 import { type SagaEngine, sagaEngine } from './engine.ts';
-import { type Instance, instanceOf } from './journal.ts';
+import { type Instance, instanceOf, markStopping } from './journal.ts';
 import { type AnySaga, saga } from './saga.ts';
 import { sagaMigrations } from './tables.ts';
 import { judge, stuckSagas } from './verdict.ts';
@@ -367,6 +367,37 @@ for (const [name, driver] of drivers) {
       await sea.clock.advance(3000);
       assert.deepEqual(await sea.instance(), after);
       assert.deepEqual(sea.callee.log, ['book t', 'pay t', 'pay t']);
+    });
+
+    named('G7: a fence on every write: who was taken over cannot write what it still learns', async (sea) => {
+      const resume: ((value: unknown) => void)[] = [];
+      sea.callee.answers = { pay: () => new Promise((resolve) => resume.push(resolve)) };
+      const first = await sea.process([trip]);
+      await start(sea, first.engine);
+      for (let round = 0; round < 50 && resume.length < 1; round++) await sea.clock.advance(10);
+      await sea.store.transaction((tx) => tx.run('delete from sw_worker where id = ?', first.worker.id));
+      await sea.process([trip]);
+      for (let round = 0; round < 50 && resume.length < 2; round++) await sea.clock.advance(100);
+      resume[0]?.(undefined);
+      await sea.clock.advance(100);
+      assert.deepEqual((await sea.instance()).journal.at(-1), { step: 'pay', state: 'intended' });
+      resume[1]?.(undefined);
+      await sea.until('done');
+    });
+
+    named('stop: decided by the database, also when the last step succeeds in the same moment', async (sea) => {
+      let resume: (value: unknown) => void = () => {};
+      sea.callee.answers = { pay: () => new Promise((resolve) => (resume = resolve)) };
+      const { engine } = await sea.process([trip]);
+      await start(sea, engine);
+      for (let round = 0; round < 50 && sea.callee.log.length < 2; round++) await sea.clock.advance(10);
+      // Another process wrote it: nobody has told this one.
+      await sea.store.transaction((tx) => markStopping(tx, 'trip', 't', 'elsewhere'));
+      resume(undefined);
+      await sea.until('undone');
+      assert.deepEqual(sea.callee.log, ['book t', 'pay t', 'repay t', 'unbook t/7']);
+      assert.equal(await note(sea), 'stopped/elsewhere');
+      assert.equal((await sea.store.read.all('select 1 from sw_outbox')).length, 0);
     });
 
     named('G8: a definition that cannot carry on live instances is refused by name; one that can is not', async (sea) => {
