@@ -287,8 +287,8 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
     name: "the time that an event waits for its turn at the database is not its handler's",
     async body(world) {
       const sender = await world.start('orders', { relay: true });
-      const receiver = await subscriber(world, () => sleep(world.time.clock, 1500), {
-        consumer: { timeout: '2s', retry: { attempts: 1 } },
+      const receiver = await subscriber(world, () => sleep(world.time.clock, 300), {
+        consumer: { timeout: '400ms', retry: { attempts: 1 } },
       });
       await world.run(Promise.all(Array.from({ length: 5 }, (_, n) => sender.place(`line ${n}`, n))));
       await world.until('all have their effects or none will', async () => (await count(receiver.store, 'sw_inbox')) === 5);
