@@ -9,7 +9,7 @@ import { memory as memoryBus } from '../bus/drivers/memory.ts';
 import { Failure } from '../client/call.ts';
 import { type Caller, caller } from '../client/caller.ts';
 import { CallFailed, Unreachable } from '../client/errors.ts';
-import type { Transport } from '../client/transport.ts';
+import type { Endpoint, Transport } from '../client/transport.ts';
 import { http } from '../client/transports/http.ts';
 import { local } from '../client/transports/local.ts';
 import { command, contract, event, query } from '../contract/contract.ts';
@@ -283,6 +283,36 @@ for (const [way, driver, transportTo] of ways) {
       assert.deepEqual(answer, { outcome: 'late' });
     });
 
+    test('G6: an external command whose step was undone meanwhile has no outcome', async () => {
+      let go = (): void => {};
+      sea.stage.reach = () => new Promise((resolve) => (go = () => resolve('too late')));
+      const begun = go;
+      const first = sea.call(desk.reach, { id: 'u' }, { key: 's2.reach#1' });
+      first.catch(() => {});
+      await until('it reaches out', () => go !== begun);
+      await sea.call(desk.erase, { id: 'u' }, { key: 's2.reach.undo#1', undoes: 's2.reach' });
+      go();
+      await assert.rejects(first, failsWith('SW_STEP_UNDONE', 422));
+      await assert.rejects(sea.call(desk.note, { id: 'u' }), /NotFound/);
+    });
+
+    test('G10: the service itself does not begin what is late already', async () => {
+      const past = new Deadline(sea.rt.clock, sea.rt.clock.monotonic() - 1);
+      const runs = sea.stage.runs;
+      const late = {
+        operation: desk.write as never,
+        input: { id: 'x' },
+        key: 'late1',
+        deadline: past,
+        undoes: undefined,
+        attempt: 1,
+        signal: new AbortController().signal,
+      };
+      const answer = await transport.send(late);
+      assert.deepEqual(answer.kind === 'problem' && [answer.problem.code, answer.problem.status], ['SW_DEADLINE_EXCEEDED', 504]);
+      assert.equal(sea.stage.runs, runs);
+    });
+
     test('a declared error of an external command is recorded', async () => {
       sea.stage.reach = () => 'no';
       await assert.rejects(
@@ -319,15 +349,80 @@ for (const [way, driver, transportTo] of ways) {
       );
       await until('the handler is told', () => sea.stage.hung?.aborted === true);
     });
-
-    test('input and output cross by value', async () => {
-      const tags = ['mine'];
-      const { asked } = await sea.call(desk.search, { tags });
-      (asked as { tags: string[] }).tags.push('theirs');
-      assert.deepEqual(tags, ['mine']);
-    });
   });
 }
+
+test('in one process too, input and output cross by value', async () => {
+  const kept: { list: string[] } = { list: ['theirs'] };
+  let got: unknown;
+  const endpoint: Endpoint = {
+    async handle({ input }) {
+      got = input;
+      return { kind: 'output', output: kept };
+    },
+  };
+  const sent = { list: ['mine'] };
+  const attempt = {
+    operation: desk.hang as never,
+    input: sent,
+    key: undefined,
+    deadline: undefined,
+    undoes: undefined,
+    attempt: 1,
+    signal: new AbortController().signal,
+  };
+  const answer = await local('desk', () => endpoint).send(attempt);
+  assert.deepEqual([got, answer.kind === 'output' && answer.output], [sent, kept]);
+  assert.notEqual(got, sent);
+  assert.notEqual(answer.kind === 'output' && answer.output, kept);
+});
+
+test('an intent that a dead process left is driven to its outcome by the next one', async () => {
+  const dir = join(root, String(folder++));
+  const rt = runtime();
+  const stage: Backstage = { runs: 0, write: () => {}, reach: () => new Promise(() => {}), hung: undefined };
+  const bus = await memoryBus().open(rt);
+  const open = (): Promise<RunningService> =>
+    run(deskService(stage), { runtime: rt, store: sqlite({ dir }), bus, call: (() => assert.fail('it calls nobody')) as never });
+  const attempt = {
+    operation: desk.reach as never,
+    input: { id: 'left' },
+    key: 'left1',
+    deadline: undefined,
+    undoes: undefined,
+    attempt: 1,
+    signal: new AbortController().signal,
+  };
+  const first = await open();
+  let reached = false;
+  stage.reach = () => {
+    reached = true;
+    return new Promise(() => {});
+  };
+  const lost = first.endpoint.handle(attempt);
+  lost.catch(() => {});
+  await until('it reaches out', () => reached);
+  await first.close(AbortSignal.abort(new Error('the process dies')));
+
+  const keys: string[] = [];
+  stage.reach = (key) => {
+    keys.push(key);
+    return 'found';
+  };
+  const second = await open();
+  await second.begin();
+  await until('the second drives it on', () => keys.length > 0);
+  let answer = await second.endpoint.handle(attempt);
+  while (answer.kind === 'problem' && answer.problem.status === 409) {
+    await new Promise((resolve) => setImmediate(resolve));
+    answer = await second.endpoint.handle(attempt);
+  }
+  assert.deepEqual(answer, { kind: 'output', output: { outcome: 'found' } });
+  assert.deepEqual(keys, ['left1']);
+  await second.quiesce(AbortSignal.abort());
+  await second.close(AbortSignal.abort(new Error('the test is over')));
+  await bus.close();
+});
 
 test('nobody there is Unreachable, and says so', async () => {
   const transport = http('http://127.0.0.1:1');
