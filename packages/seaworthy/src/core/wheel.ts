@@ -58,7 +58,12 @@ export class Wheel {
   #start(now: number): void {
     this.#turning = true;
     this.#turned = Math.floor(now / this.#tickMs);
-    this.#clock.after(this.#tickMs, this.#turn);
+    this.#next(now);
+  }
+
+  /** Turns fall on whole ticks, so that nothing waits for two of them. */
+  #next(now: number): void {
+    this.#clock.after(this.#tickMs - (now % this.#tickMs), this.#turn);
   }
 
   readonly #turn = (): void => {
@@ -68,7 +73,7 @@ export class Wheel {
     for (let step = Math.max(this.#turned + 1, tick - slots + 1); step <= tick; step++) this.#expire(step % slots, now);
     this.#turned = Math.max(this.#turned, tick);
     if (this.#count === 0) this.#turning = false;
-    else this.#clock.after(this.#tickMs, this.#turn);
+    else this.#next(now);
   };
 
   #expire(slot: number, now: number): void {

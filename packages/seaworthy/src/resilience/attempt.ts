@@ -110,7 +110,6 @@ export class Attempt implements Spoke {
     if (ignored) this.#ignore();
     else if (this.admission) this.breaker?.failed(this.admission, this.#clock.monotonic(), reason);
     this.#end(reason);
-    if (queued) this.bulkhead = undefined;
     this.#controller?.abort(reason);
     this.#reject(reason);
   }

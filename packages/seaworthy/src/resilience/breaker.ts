@@ -82,6 +82,19 @@ function settingsOf(options: BreakerOptions): Settings {
   };
 }
 
+const standard = systemRuntime();
+const shared = new Map<string, Settings>();
+
+/** Breakers are many, one a callee or a key, and their options few: equal ones share what was made of them. */
+function sharedSettings({ name: _, runtime: __, classify: ___, ...options }: BreakerOptions): Settings {
+  const key = JSON.stringify(options);
+  const known = shared.get(key);
+  if (known) return known;
+  const settings = settingsOf(options);
+  if (shared.size < 1000) shared.set(key, settings);
+  return settings;
+}
+
 /** What an admitted call holds until its outcome: the generation that it belongs to, and when it began. */
 export interface Admission {
   readonly generation: number;
@@ -98,6 +111,7 @@ export class Breaker {
   readonly classify: Classify;
   readonly #runtime: Runtime;
   #settings: Settings;
+  #untimed: Admission | undefined;
   #window: Window | undefined;
   #state: BreakerState = 'closed';
   #mode: BreakerMode = 'auto';
@@ -113,8 +127,8 @@ export class Breaker {
   constructor(options: BreakerOptions = {}) {
     this.name = options.name ?? 'breaker';
     this.classify = options.classify ?? byDefault;
-    this.#runtime = options.runtime ?? systemRuntime();
-    this.#settings = settingsOf(options);
+    this.#runtime = options.runtime ?? standard;
+    this.#settings = sharedSettings(options);
     if (this.#settings.windowMs > 0) this.#window = new Window(this.#settings.windowMs);
   }
 
@@ -136,11 +150,22 @@ export class Breaker {
 
   /** Takes new options at once. Counts are kept when the window stays the same; the state is kept. */
   configure(options: Omit<BreakerOptions, 'name' | 'runtime' | 'classify'>): void {
-    const settings = settingsOf(options);
+    const settings = sharedSettings(options);
     if (settings.windowMs !== this.#settings.windowMs) this.#window = settings.windowMs > 0 ? new Window(settings.windowMs) : undefined;
     this.#settings = settings;
     this.#generation++;
     this.#probes?.clear();
+  }
+
+  /** Whether anything depends on the time of a call: reading the clock is much of what a call costs. */
+  get timed(): boolean {
+    return this.#state !== 'closed' || this.#mode !== 'auto' || this.#window !== undefined || this.#settings.rampMs > 0;
+  }
+
+  /** Admits a call without looking at the clock; only while it is not `timed`. One admission serves a whole generation. */
+  admitUntimed(): Admission {
+    if (this.#untimed?.generation !== this.#generation) this.#untimed = { generation: this.#generation, at: 0 };
+    return this.#untimed;
   }
 
   /** Admits a call, or throws `BreakerOpen`, which says when to come again. */

@@ -62,24 +62,53 @@ export function policyOn<const P extends readonly Part[]>(runtime: Runtime, ...p
 type Work = (context: WorkContext) => unknown;
 type Settle = (value: unknown) => void;
 
+/** What work sees when nothing ends it early. */
+class Unwatched implements WorkContext {
+  readonly attempt = 1;
+
+  get signal(): AbortSignal {
+    return new AbortController().signal;
+  }
+}
+
 class PolicyGuard {
   readonly #runtime: Runtime;
   readonly #parts: Parts;
   readonly #wheel: Wheel;
+  readonly #lean: boolean;
 
   constructor(runtime: Runtime, parts: Parts) {
     this.#runtime = runtime;
     this.#parts = parts;
     this.#wheel = wheelOf(runtime.clock);
+    const kinds = Object.keys(parts);
+    this.#lean = kinds.length === 1 && kinds[0] === 'breaker';
   }
 
   run<T>(work: Work, options: GuardOptions | undefined): Promise<T> {
+    if (this.#lean && !options) return this.#throughBreaker(work);
     const now = this.#runtime.clock.monotonic();
     const own = this.#parts.deadline ? now + this.#parts.deadline.ms : Number.POSITIVE_INFINITY;
     const until = options?.deadline && options.deadline.at < own ? options.deadline.at : own;
     return this.#parts.retry || this.#parts.fallback
       ? this.#rounds(work, until, options?.signal)
       : this.#attempt(work, 1, until, options?.signal, now);
+  }
+
+  /** Nothing but a breaker: no timer, no queue, no caller to watch. */
+  async #throughBreaker<T>(work: Work): Promise<T> {
+    const breaker = this.#parts.breaker as Breaker;
+    const { clock } = this.#runtime;
+    const admission = breaker.timed ? breaker.admit(clock.monotonic()) : breaker.admitUntimed();
+    try {
+      const value = (await work(new Unwatched())) as T;
+      breaker.succeeded(admission, breaker.timed ? clock.monotonic() : 0);
+      return value;
+    } catch (error) {
+      if (breaker.classify(error) === 'failure') breaker.failed(admission, clock.monotonic(), error);
+      else breaker.ignored(admission);
+      throw error;
+    }
   }
 
   async #rounds<T>(work: Work, until: number, signal: AbortSignal | undefined): Promise<T> {
