@@ -19,10 +19,14 @@ const program = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 /** Starts the shop on a folder and any free port. Rejects with what it printed when it ends before it is open. */
 export async function spawnShop({ dir, env = {} }: { readonly dir: string; readonly env?: NodeJS.ProcessEnv }): Promise<SpawnedShop> {
-  const child = spawn(process.execPath, ['--conditions=@seaworthy/source', runner, program], {
-    env: { ...process.env, PORT: '0', LOG_LEVEL: 'info', ...env, SEAWORTHY_DIR: dir },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=4', '--max-old-space-size=128', '--conditions=@seaworthy/source', runner, program],
+    {
+      env: { ...process.env, PORT: '0', LOG_LEVEL: 'info', ...env, SEAWORTHY_DIR: dir },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const ended = new Promise<number | string>((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code ?? 1)));
   let printed = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
