@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { round } from './crash/round.ts';
+import { type OrderPage, type ShopClient, shopClient } from './replay/shop-client.ts';
+import { type SpawnedShop, spawnShop } from './spawn.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'seaworthy-shop-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+describe('the shop, over HTTP', () => {
+  let shop: SpawnedShop;
+  let client: ShopClient;
+  before(async () => {
+    shop = await spawnShop({ dir: join(root, 'shop'), env: { SEAWORTHY_PORTS: '1' } });
+    client = shopClient(shop.url);
+    await client.setStock('mug', 1000);
+  });
+  after(async () => {
+    await client.close();
+    assert.equal(await shop.stop(), 0, 'SIGTERM ends it with 0');
+  });
+
+  const place = (token: string, key: string, productId = 'mug'): Promise<string> =>
+    client.place({ items: [{ productId, quantity: 2, unitPrice: 250 }], paymentToken: token }, key);
+  async function settled(
+    orderId: string,
+    until: (page: OrderPage) => boolean = ({ order }) => order.status !== 'pending',
+  ): Promise<OrderPage> {
+    for (;;) {
+      const page = await client.order(orderId);
+      if (until(page)) return page;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  const parts = (page: OrderPage): unknown => (page as unknown as { meta: { parts: unknown } }).meta.parts;
+
+  test('a good order is confirmed: one capture, one reservation', async () => {
+    const before = await client.stock('mug');
+    const id = await place('tok_ok', 'good');
+    const page = await settled(id);
+    assert.equal(page.order.status, 'confirmed');
+    assert.equal(page.order.total, 500);
+    assert.deepEqual(page.payment && [page.payment.amount, page.payment.state], [500, 'captured']);
+    assert.deepEqual(parts(page), { order: 'ok', payment: 'ok', reservation: 'ok' });
+    assert.equal((await client.stock('mug'))?.available, (before?.available ?? 0) - 2);
+  });
+
+  test('the same Idempotency-Key is the same order; another payload under it is refused', async () => {
+    const id = await place('tok_ok', 'same');
+    assert.equal(await place('tok_ok', 'same'), id);
+    await assert.rejects(place('tok_down', 'same'), /422/);
+  });
+
+  test('an unknown product ends out of stock, a declined card payment_declined; both hold nothing', async () => {
+    for (const [id, reason] of [
+      [await place('tok_ok', 'oos', 'nothing'), 'out_of_stock'],
+      [await place('tok_declined', 'declined'), 'payment_declined'],
+    ] as const) {
+      const page = await settled(id);
+      assert.deepEqual([page.order.status, page.order.reason], ['cancelled', reason]);
+      assert.deepEqual(parts(page), { order: 'ok', payment: 'absent', reservation: 'absent' });
+      assert.deepEqual(await client.captures(id), []);
+    }
+  });
+
+  test('a flaky and a slow processor confirm; one that is down ends payment_unavailable, beside healthy orders', async () => {
+    const down = await Promise.all(Array.from({ length: 4 }, (_, index) => place('tok_down', `down${index}`)));
+    const odd = await Promise.all([place('tok_flaky', 'flaky'), place('tok_slow', 'slow')]);
+    const good = await Promise.all(Array.from({ length: 20 }, (_, index) => place('tok_ok', `beside${index}`)));
+    for (const id of [...good, ...odd]) assert.equal((await settled(id)).order.status, 'confirmed');
+    for (const id of down) {
+      const { order } = await settled(id);
+      assert.deepEqual([order.status, order.reason], ['cancelled', 'payment_unavailable']);
+      assert.deepEqual(await client.captures(id), []);
+    }
+  });
+
+  test('cancel: a pending order is stopped and undone, a confirmed one refunded and released, a cancelled one is as it is', async () => {
+    const before = await client.stock('mug');
+    const pending = await place('tok_down', 'pending');
+    await settled(pending, ({ reservation }) => reservation !== undefined);
+    await client.cancel(pending);
+    assert.equal((await settled(pending)).order.reason, 'customer');
+    const confirmed = await place('tok_ok', 'confirmed');
+    await settled(confirmed);
+    await client.cancel(confirmed);
+    await client.cancel(confirmed);
+    const page = await settled(confirmed, ({ order }) => order.status === 'cancelled');
+    assert.equal(page.order.reason, 'customer');
+    assert.equal(page.payment?.state, 'refunded');
+    assert.equal(page.reservation, undefined);
+    assert.deepEqual(
+      (await client.captures(confirmed)).map(({ state }) => state),
+      ['refunded'],
+    );
+    await client.cancel(confirmed);
+    assert.deepEqual(await client.stock('mug'), before);
+    await assert.rejects(client.cancel('nobody'), /404/);
+  });
+
+  const ask = async (path: string, init?: RequestInit): Promise<{ status: number; type: string | null; text: string }> => {
+    const response = await fetch(`${shop.url}${path}`, init);
+    return { status: response.status, type: response.headers.get('content-type'), text: await response.text() };
+  };
+
+  test('probes and metrics, of the gateway and of every service', async () => {
+    for (const path of [
+      '/health/live',
+      '/health/ready',
+      '/health/startup',
+      '/health/ready/orders',
+      '/health/ready/payments',
+      '/health/ready/inventory',
+      '/metrics',
+    ]) {
+      assert.equal((await ask(path)).status, 200, path);
+    }
+    assert.match((await ask('/metrics')).text, /^seaworthy_store_commits_total\{service="orders"\} \d+$/m);
+    assert.deepEqual(
+      readdirSync(join(root, 'shop'))
+        .filter((name) => name.endsWith('.db'))
+        .sort(),
+      ['bus.db', 'inventory.db', 'orders.db', 'payments.db', 'processor.db'],
+    );
+  });
+
+  const json = { 'content-type': 'application/json' };
+  const wrong: readonly [string, string, RequestInit, number, RegExp][] = [
+    ['no body', '/api/orders', { method: 'POST' }, 400, /items|body/],
+    ['broken JSON', '/api/orders', { method: 'POST', headers: json, body: '{' }, 400, /body/],
+    ['a poisoned prototype', '/api/orders', { method: 'POST', headers: json, body: '{"__proto__": {"a": 1}}' }, 400, /body/],
+    ['another type', '/api/orders', { method: 'POST', headers: { 'content-type': 'text/plain' }, body: 'x' }, 415, /content-type/],
+    ['a large body', '/api/orders', { method: 'POST', headers: json, body: `"${'x'.repeat(1_100_000)}"` }, 413, /larger/],
+    ['a list', '/api/orders', { method: 'POST', headers: json, body: '[]' }, 400, /expected object/],
+    [
+      'wrong fields',
+      '/api/orders',
+      { method: 'POST', headers: json, body: '{"items": [{"productId": "a", "quantity": 0, "unitPrice": 1.5}], "paymentToken": ""}' },
+      400,
+      /items\.0\.quantity.*items\.0\.unitPrice.*paymentToken/,
+    ],
+    [
+      'a bad key',
+      '/api/orders',
+      { method: 'POST', headers: { ...json, 'idempotency-key': 'a b' }, body: '{}' },
+      400,
+      /idempotency-key: takes/,
+    ],
+    ['a bad deadline', '/api/orders/x', { headers: { 'seaworthy-deadline-ms': '-1' } }, 400, /seaworthy-deadline-ms: takes a whole number/],
+    ['negative stock', '/api/products/a/stock', { method: 'PUT', headers: json, body: '{"available": -1}' }, 400, /available/],
+    ['no such order', '/api/orders/none', {}, 404, /NotFound/],
+    ['no such product', '/api/products/none/stock', {}, 404, /NotFound/],
+    ['no such path', '/api/none', {}, 404, /there is no GET/],
+    ['no such method', '/api/orders', { method: 'PATCH' }, 404, /there is no PATCH/],
+    ['a broken escape', '/api/orders/%zz', {}, 400, /zz|malformed|url/i],
+  ];
+  for (const [what, path, init, status, says] of wrong) {
+    test(`G14: ${what} is a problem document that names the place`, async () => {
+      const answer = await ask(path, init);
+      assert.equal(answer.status, status, answer.text);
+      assert.match(answer.type ?? '', /^application\/problem\+json/);
+      assert.match(answer.text, says);
+    });
+  }
+
+  test('G14: what is not HTTP is answered and closed; the shop lives', async () => {
+    const { hostname, port } = new URL(shop.url);
+    const answer = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      const socket = connect(Number(port), hostname, () => socket.write('NOT HTTP AT ALL\r\n\r\n'));
+      socket
+        .setEncoding('utf8')
+        .on('data', (data) => (text += data))
+        .on('end', () => resolve(text))
+        .on('error', reject);
+    });
+    assert.match(answer, /^HTTP\/1\.1 400 Bad Request[\s\S]*application\/problem\+json/);
+    assert.equal((await ask('/health/live')).status, 200);
+  });
+});
+
+test('a wrong environment is told by name and rule, before anything starts', async () => {
+  await assert.rejects(
+    spawnShop({ dir: join(root, 'never'), env: { PORT: 'abc', LOG_LEVEL: 'loud' } }),
+    /SW_ENVIRONMENT_INVALID: PORT is "abc".*LOG_LEVEL is "loud"/,
+  );
+  await assert.rejects(spawnShop({ dir: join(root, 'never'), env: { SEAWORTHY_CRASH_AT: 'nowhere' } }), /SW_CRASH_POINT_UNKNOWN/);
+});
+
+for (const kill of [
+  { kind: 'time', ms: 300 },
+  { kind: 'point', point: 'saga/advance/after', nth: 5 },
+  { kind: 'point', point: 'external/do/after', nth: 3 },
+] as const) {
+  test(`killed ${kill.kind === 'time' ? 'at some moment' : `at ${kill.point}`} and started again, it loses nothing and does nothing twice`, async () => {
+    const result = await round({
+      dir: join(root, `crash-${kill.kind === 'time' ? 'time' : kill.point.replaceAll('/', '-')}`),
+      run: 'test',
+      kill,
+      orders: 60,
+    });
+    assert.equal(result.killed, true);
+    assert.deepEqual(result.reconciliation.differences, []);
+    assert.ok(result.reconciliation.confirmedTotal > 0);
+  });
+}
