@@ -75,6 +75,11 @@ export function parseEnvelope(text: string): Envelope {
   } catch (cause) {
     throw new EnvelopeInvalid(`the event is no JSON: ${(cause as Error).message}`, { cause });
   }
+  return checkedEnvelope(value);
+}
+
+/** The event itself. Throws `EnvelopeInvalid`, which names each attribute and its rule. */
+export function checkedEnvelope(value: unknown): Envelope {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new EnvelopeInvalid('the event must be a JSON object');
   const fields = value as Readonly<Record<string, unknown>>;
   const wrong = rules.filter(([name, holds]) => !holds(fields[name])).map(([name, , rule]) => `${name} ${rule}`);

@@ -1,6 +1,6 @@
 import type { Migration, Store, Tx } from '../../store/store.ts';
 import type { Dead } from '../../store/worker.ts';
-import { type Envelope, parseEnvelope } from '../envelope.ts';
+import { checkedEnvelope, type Envelope, parseEnvelope } from '../envelope.ts';
 
 /** Partitions of a topic: as many processes can share a group. */
 export const partitions = 16;
@@ -28,9 +28,11 @@ export function partitionOf(key: string): number {
   return (hash >>> 0) % partitions;
 }
 
-/** Appends in order; an event that is in the log already is not appended again. */
+/** Appends in order; an event that is in the log already is not appended again. Throws `EnvelopeInvalid` before anything is. */
 export async function append(store: Store, topic: string, envelopes: readonly Envelope[], now: number): Promise<void> {
-  const rows = envelopes.map((envelope) => [partitionOf(envelope.partitionkey), envelope.id, JSON.stringify(envelope)] as const);
+  const rows = envelopes.map(
+    (envelope) => [partitionOf(envelope.partitionkey), envelope.id, JSON.stringify(checkedEnvelope(envelope))] as const,
+  );
   await store.transaction(async (tx) => {
     for (const [part, id, body] of rows) {
       await tx.run(
