@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { command, contract, event, type Members, query } from './contract.ts';
+import { HeaderInvalid, readHeaders, writeHeaders } from './headers.ts';
+import { problemOf, statusOf } from './problem.ts';
+import { inputOf, requestOf } from './request.ts';
+import { answerOf, responseOf } from './response.ts';
+import type { Schema } from './schema.ts';
+import { ContractInvalid, httpParts } from './verify.ts';
+
+const Ref = z.object({ id: z.string() });
+
+describe('a contract refuses at definition what cannot be put on the wire, with its place', () => {
+  const wrong: readonly [string, () => Members, RegExp][] = [
+    [
+      'a date',
+      () => ({ a: command({ http: 'POST /a', input: z.object({ when: z.date() }) }) }),
+      /x\.a\.input cannot be put on the wire as JSON/,
+    ],
+    [
+      'a bigint',
+      () => ({ a: query({ http: 'GET /a', input: z.object({}), output: z.object({ n: z.bigint() }) }) }),
+      /x\.a\.output cannot be put/,
+    ],
+    [
+      'a map in an event',
+      () => ({ a: event({ key: 'id', data: z.object({ id: z.string(), m: z.map(z.string(), z.string()) }) }) }),
+      /x\.a\.data cannot be put/,
+    ],
+    [
+      'a transformed output',
+      () => ({ a: query({ http: 'GET /a', input: z.object({}), output: z.object({ n: z.string().transform(Number) }) }) }),
+      /x\.a\.output cannot be put/,
+    ],
+    [
+      'a schema that gives no JSON Schema',
+      () => ({
+        a: command({
+          http: 'POST /a',
+          input: { '~standard': { version: 1, vendor: 'v', validate: (value: unknown) => ({ value }) } } as never,
+        }),
+      }),
+      /x\.a\.input is no Standard Schema/,
+    ],
+    [
+      'an input that is no object',
+      () => ({ a: command({ http: 'POST /a', input: z.array(z.string()) as never }) }),
+      /x\.a\.input is no object/,
+    ],
+    [
+      'an unknown path field',
+      () => ({ a: command({ http: 'POST /a/{no}' as never, input: Ref }) }),
+      /x\.a\.http names \{no\}, which the input lacks/,
+    ],
+    [
+      'an object in the path',
+      () => ({ a: command({ http: 'POST /a/{id}', input: z.object({ id: z.object({}) }) }) }),
+      /x\.a\.input\.id is in the path/,
+    ],
+    [
+      'an object in a query string',
+      () => ({ a: query({ http: 'GET /a', input: z.object({ o: z.object({}) }), output: Ref }) }),
+      /x\.a\.input\.o would travel in the query string of a GET/,
+    ],
+    ['a path that is none', () => ({ a: command({ http: 'POST a' as never, input: Ref }) }), /x\.a\.http is "POST a": write one of/],
+    ['a command by GET', () => ({ a: command({ http: 'GET /a', input: Ref }) }), /x\.a\.http is a GET, which must not change anything/],
+    [
+      'two operations of one path',
+      () => ({
+        a: command({ http: 'POST /a/{id}', input: Ref }),
+        b: command({ http: 'POST /a/{name}', input: z.object({ name: z.string() }) }),
+      }),
+      /x\.b\.http matches the same requests as a/,
+    ],
+    [
+      'an error that is a success',
+      () => ({ a: command({ http: 'POST /a', input: Ref, errors: { Odd: { status: 200 } } }) }),
+      /x\.a\.errors\.Odd has the status 200/,
+    ],
+    [
+      'an event key that is no text',
+      () => ({ a: event({ key: 'n', data: z.object({ n: z.int() }) }) }),
+      /x\.a\.key is "n", which is no field of type string/,
+    ],
+    ['a bad notAfter', () => ({ a: event({ key: 'id', data: Ref, notAfter: '5' as never }) }), /x\.a\.notAfter/],
+    ['a bad member name', () => ({ 'no-name': command({ http: 'POST /a', input: Ref }) }), /x\.no-name is no camelCase name/],
+  ];
+  for (const [what, members, says] of wrong) {
+    test(what, () => {
+      assert.throws(
+        () => contract('x', members()),
+        (error: unknown) => error instanceof ContractInvalid && says.test(error.message),
+      );
+    });
+  }
+  test('everything at once', () => {
+    const members = {
+      a: command({ http: 'GET /a', input: z.object({ d: z.date() }) }),
+      b: event({ key: 'n', data: z.object({ n: z.int() }) }),
+    };
+    assert.throws(() => contract('X', members), /the name "X".*x?\.a\.input.*\.a\.http.*\.b\.key/s);
+  });
+});
+
+const wire = contract('wire', {
+  put: command({
+    http: 'PUT /things/{id}/{n}',
+    input: z.object({ id: z.string(), n: z.int(), deep: z.unknown() }),
+    output: z.object({ ok: z.boolean() }),
+    errors: { No: { status: 409, data: z.unknown() } },
+  }),
+  find: query({
+    http: 'GET /things/{id}',
+    input: z.object({
+      id: z.string(),
+      text: z.string().optional(),
+      n: z.number().optional(),
+      yes: z.boolean().optional(),
+      list: z.array(z.int()).optional(),
+      word: z.enum(['a', 'b']).optional(),
+    }),
+    output: z.object({}),
+  }),
+  made: command({ http: 'POST /made', input: z.object({}), output: z.object({ id: z.string() }), status: 201, location: '/things/{id}' }),
+});
+const text = fc
+  .string({ unit: 'binary', minLength: 1, maxLength: 30 })
+  .filter((value) => value.isWellFormed() && value !== '.' && value !== '..');
+
+/** What a server would have of a request that a client made of an input. */
+function across(operation: (typeof wire)['put'] | (typeof wire)['find'], input: unknown): unknown {
+  const plain = operation as never;
+  const { path, body } = requestOf(plain, input);
+  const url = new URL(path, 'http://x');
+  const pattern = httpParts(operation.http).path.split('/');
+  const params = Object.fromEntries(
+    url.pathname
+      .split('/')
+      .flatMap((part, index) => (pattern[index]?.startsWith('{') ? [[pattern[index].slice(1, -1), decodeURIComponent(part)]] : [])),
+  );
+  return inputOf(plain, { params, query: url.search.slice(1), body: body === undefined ? undefined : JSON.parse(body) });
+}
+
+test('what goes over the wire is what arrives: path and body', () => {
+  fc.assert(
+    fc.property(text, fc.integer(), fc.jsonValue(), (id, n, deep) => {
+      const input = JSON.parse(JSON.stringify({ id, n, deep }));
+      assert.deepEqual(across(wire.put, input), input);
+    }),
+  );
+});
+
+test('what goes over the wire is what arrives: path and query string', () => {
+  const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => (Object.is(n, -0) ? 0 : n));
+  const input = fc.record(
+    { id: text, text, n: finite, yes: fc.boolean(), list: fc.array(fc.integer(), { minLength: 1 }), word: fc.constantFrom('a', 'b') },
+    { requiredKeys: ['id'] },
+  );
+  fc.assert(
+    fc.property(input, (given) => {
+      assert.deepEqual(across(wire.find, given), { ...given });
+    }),
+  );
+});
+
+test('what a stranger sends becomes an input for validation to judge, and never throws', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), fc.anything(), (id, query, body) => {
+      inputOf(wire.find as never, { params: { id }, query, body });
+      inputOf(wire.put as never, { params: { id, n: query }, query, body });
+    }),
+  );
+});
+
+test('answers cross as they are: output, declared error, problem', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (data) => {
+      const value = JSON.parse(JSON.stringify(data)) as unknown;
+      for (const answer of [
+        { kind: 'output', output: { value } },
+        { kind: 'declared', name: 'No', data: value },
+        {
+          kind: 'problem',
+          problem: {
+            type: 'about:blank',
+            title: 'Not now',
+            status: 503,
+            detail: 'x',
+            code: 'SW_X',
+            retryAfterMs: 1500,
+            issues: [{ path: 'a.0', message: 'm' }],
+          },
+        },
+      ] as const) {
+        const { status, headers, body } = responseOf(wire.put as never, answer);
+        const raw = {
+          status,
+          contentType: headers['content-type'],
+          retryAfter: headers['retry-after'],
+          body: body === undefined ? '' : JSON.stringify(body),
+        };
+        assert.deepEqual(answerOf(wire.put as never, raw), answer);
+      }
+    }),
+  );
+});
+
+test('what is no answer of ours: a page is nobody knows what, a refusal is one', () => {
+  assert.equal(answerOf(wire.put as never, { status: 200, contentType: 'text/html', retryAfter: undefined, body: '<html>' }), undefined);
+  assert.equal(answerOf(wire.put as never, { status: 302, contentType: undefined, retryAfter: undefined, body: '' }), undefined);
+  assert.deepEqual(answerOf(wire.put as never, { status: 503, contentType: 'text/html', retryAfter: '2', body: '<html>' }), {
+    kind: 'problem',
+    problem: { type: 'about:blank', title: 'Service Unavailable', status: 503, retryAfterMs: 2000 },
+  });
+});
+
+test('Location is filled from the output, with nothing that could leave its place', () => {
+  assert.equal(responseOf(wire.made as never, { kind: 'output', output: { id: 'a/../b?' } }).headers['location'], '/things/a%2F..%2Fb%3F');
+});
+
+test('headers: what is written is read; what is wrong is named', () => {
+  const visible = fc.stringMatching(/^[\x21-\x7e]{1,255}$/);
+  fc.assert(
+    fc.property(
+      fc.option(visible, { nil: undefined }),
+      fc.option(fc.nat(86_400_000), { nil: undefined }),
+      fc.option(visible, { nil: undefined }),
+      fc.integer({ min: 1, max: 99 }),
+      (key, deadlineMs, undoes, attempt) => {
+        const given = { key, deadlineMs, undoes, attempt };
+        assert.deepEqual(readHeaders(writeHeaders(given)), given);
+      },
+    ),
+  );
+  for (const [name, value] of [
+    ['idempotency-key', ''],
+    ['idempotency-key', 'ä'],
+    ['idempotency-key', 'x'.repeat(256)],
+    ['seaworthy-deadline-ms', '1.5'],
+    ['seaworthy-deadline-ms', '999999999999'],
+    ['seaworthy-undoes', 'a b'],
+    ['seaworthy-attempt', 'one'],
+  ] as const) {
+    assert.throws(
+      () => readHeaders({ [name]: value }),
+      (error: unknown) => error instanceof HeaderInvalid && error.message.startsWith(`${name}: takes`),
+    );
+  }
+  assert.throws(() => readHeaders({ 'idempotency-key': ['a', 'b'] }), /was sent 2 times/);
+});
+
+test('one table from kinds to statuses; what broke inside is not told', () => {
+  assert.deepEqual(
+    Object.values(statusOf).map(([status]) => status),
+    [400, 404, 409, 422, 429, 499, 500, 503, 504],
+  );
+  const inside = new (class extends ContractInvalid {
+    override readonly kind = 'internal' as never;
+  })('the password is 1234');
+  assert.doesNotMatch(JSON.stringify(problemOf(inside)), /1234/);
+});
+
+test('any vendor with JSON Schema will do', () => {
+  const schema: Schema<{ id: string }, { id: string }> = {
+    '~standard': {
+      version: 1,
+      vendor: 'hand',
+      validate: (value) => ({ value: value as { id: string } }),
+      jsonSchema: { input: () => ({ type: 'object', properties: { id: { type: 'string' } } }), output: () => ({ type: 'object' }) },
+    },
+  };
+  assert.equal(contract('x', { a: command({ http: 'PUT /a/{id}', input: schema }) }).a.service, 'x');
+});
