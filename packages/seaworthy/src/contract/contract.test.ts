@@ -254,7 +254,7 @@ test('headers: what is written is read; what is wrong is named', () => {
 test('one table from kinds to statuses; what broke inside is not told', () => {
   assert.deepEqual(
     Object.values(statusOf).map(([status]) => status),
-    [400, 404, 409, 422, 429, 499, 500, 503, 504],
+    [400, 404, 409, 422, 429, 499, 500, 502, 503, 504],
   );
   const inside = new (class extends ContractInvalid {
     override readonly kind = 'internal' as never;

@@ -24,6 +24,7 @@ export const statusOf: Readonly<Record<Kind, readonly [status: number, title: st
   exhausted: [429, 'Too Many Requests'],
   cancelled: [499, 'Client Closed Request'],
   internal: [500, 'Internal Server Error'],
+  upstream: [502, 'Bad Gateway'],
   unavailable: [503, 'Service Unavailable'],
   deadline: [504, 'Gateway Timeout'],
 };
@@ -32,7 +33,7 @@ export const statusOf: Readonly<Record<Kind, readonly [status: number, title: st
 export function kindOf(status: number): Kind {
   for (const [kind, [known]] of Object.entries(statusOf)) if (known === status) return kind as Kind;
   if (status === 408) return 'deadline';
-  return status >= 500 ? (status === 502 ? 'unavailable' : 'internal') : 'invalid';
+  return status >= 500 ? 'internal' : 'invalid';
 }
 
 interface Telling {

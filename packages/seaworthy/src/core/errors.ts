@@ -5,6 +5,7 @@ export type Kind =
   | 'conflict' // somebody else is at it
   | 'mismatch' // the key was used for something else
   | 'exhausted' // a limit of ours; nothing was done
+  | 'upstream' // somebody who was asked failed at it
   | 'unavailable' // nobody could serve it now
   | 'deadline'
   | 'cancelled' // the caller went away

@@ -1,6 +1,5 @@
 import { Failure } from '../client/call.ts';
 import type { At, Http, Operation } from '../contract/contract.ts';
-import { DeadlineExceeded } from '../core/deadline.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Part, PartStatus, Parts } from './aggregate.ts';
 import type { GatewayCall, Incoming } from './gateway.ts';
@@ -8,10 +7,10 @@ import type { GatewayCall, Incoming } from './gateway.ts';
 /** A part without which an aggregate cannot answer is missing; `parts` says how each fared. */
 export class PartsMissing extends SeaworthyError {
   readonly code = 'SW_GATEWAY_PARTS_MISSING';
-  readonly kind: 'deadline' | 'unavailable';
+  readonly kind: 'deadline' | 'unavailable' | 'upstream';
   readonly parts: Readonly<Record<string, PartStatus>>;
 
-  constructor(message: string, kind: 'deadline' | 'unavailable', parts: Readonly<Record<string, PartStatus>>, cause: unknown) {
+  constructor(message: string, kind: PartsMissing['kind'], parts: Readonly<Record<string, PartStatus>>, cause: unknown) {
     super(message, { cause, retryAfterMs: cause instanceof SeaworthyError ? cause.retryAfterMs : undefined });
     this.kind = kind;
     this.parts = parts;
@@ -36,6 +35,10 @@ function missing(operation: At, error: unknown): Missing {
   if (isAbsent(operation, error)) return { status: 'absent', error };
   return { status: error instanceof SeaworthyError && error.kind === 'deadline' ? 'timeout' : 'failed', error };
 }
+
+/** Nobody failed at it: it could not be served now, and may be soon. */
+const comesBack = (error: unknown): boolean =>
+  error instanceof SeaworthyError && (error.kind === 'unavailable' || error.kind === 'exhausted');
 
 /** What the parts came to; or that there is none of what was asked for, in the words of the service that should have it. */
 export type Gathered =
@@ -74,10 +77,10 @@ export async function gather(http: Http, parts: Parts, incoming: Incoming, call:
   for (const [name, part, result] of fared) {
     if ('value' in result || !part.required) continue;
     if (isAbsent(part.operation, result.error)) return { none: part.operation, failure: result.error as Failure };
-    const late = result.error instanceof DeadlineExceeded || result.status === 'timeout';
+    const kind = result.status === 'timeout' ? 'deadline' : comesBack(result.error) ? 'unavailable' : 'upstream';
     throw new PartsMissing(
-      `${http} cannot answer without its part ${name}, which ${late ? 'was too late' : 'failed'}`,
-      late ? 'deadline' : 'unavailable',
+      `${http} cannot answer without its part ${name}, which ${kind === 'deadline' ? 'was too late' : 'failed'}`,
+      kind,
       status,
       result.error,
     );

@@ -1,7 +1,7 @@
 import type { Caller, CallOptions } from '../client/caller.ts';
 import { CallFailed } from '../client/errors.ts';
 import { readHeaders } from '../contract/headers.ts';
-import type { Problem } from '../contract/problem.ts';
+import { type Problem, statusOf } from '../contract/problem.ts';
 import { problemResponse } from '../contract/response.ts';
 import { httpParts } from '../contract/verify.ts';
 import { Deadline } from '../core/deadline.ts';
@@ -20,7 +20,10 @@ export interface GatewayOptions {
 }
 
 /** An upstream's problem is the client's own to read; that it broke inside is a matter between us and it (RFC 9110, 15.6.3). */
-const passedOn = (problem: Problem): Problem => (problem.status === 500 ? { ...problem, status: 502, title: 'Bad Gateway' } : problem);
+const passedOn = (problem: Problem): Problem => {
+  const [status, title] = statusOf.upstream;
+  return problem.status === 500 ? { ...problem, status, title } : problem;
+};
 
 /** The routes of a gateway, for a server. Every failure is a problem document: 503 with `Retry-After` for an open breaker, 504 past the deadline. */
 export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s' }: GatewayOptions): readonly HttpRoute[] {

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { Failure, reply } from '../client/call.ts';
+import type { Caller, CallOptions } from '../client/caller.ts';
+import { caller } from '../client/caller.ts';
+import { CallFailed } from '../client/errors.ts';
+import { command, contract, query } from '../contract/contract.ts';
+import { DeadlineExceeded } from '../core/deadline.ts';
+import { runtime } from '../core/runtime.ts';
+import { BreakerOpen } from '../resilience/errors.ts';
+import type { HttpReply } from '../service/transports/server.ts';
+import { virtualClock } from '../testing/clock.ts';
+import { aggregate } from './aggregate.ts';
+import { gateway, type Route } from './gateway.ts';
+import { route } from './route.ts';
+import { gatewayRoutes } from './serve.ts';
+
+const Ref = z.object({ id: z.string() });
+const shop = contract('shop', {
+  order: query({
+    http: 'GET /orders/{id}',
+    input: Ref,
+    output: z.object({ id: z.string(), customer: z.string() }),
+    errors: { NotFound: { status: 404 } },
+  }),
+  payment: query({
+    http: 'GET /payments/{id}',
+    input: Ref,
+    output: z.object({ amount: z.int() }),
+    errors: { NotFound: { status: 404 }, Frozen: { status: 423 } },
+  }),
+  customer: query({ http: 'GET /customers/{id}', input: Ref, output: z.object({ name: z.string() }) }),
+  place: command({
+    http: 'POST /orders',
+    input: z.object({ id: z.string(), n: z.int() }),
+    output: Ref,
+    status: 201,
+    location: '/api/orders/{id}',
+  }),
+});
+
+const page = aggregate('GET /api/orders/{id}', ({ part }) => {
+  const order = part(shop.order, ({ params }) => params);
+  return {
+    order,
+    payment: part(shop.payment, ({ params }) => params).optional(),
+    customer: part(shop.customer, ({ order }) => ({ id: order.customer }), { after: { order } }).optional(),
+  };
+});
+
+type Answers = Readonly<Record<string, () => unknown>>;
+const fine: Answers = {
+  order: () => ({ id: '1', customer: 'c' }),
+  payment: () => ({ amount: 5 }),
+  customer: () => ({ name: 'N' }),
+  place: () => ({ id: '1' }),
+};
+
+/** Sends one request through a gateway whose upstreams answer as told. */
+async function ask(
+  routes: readonly Route[],
+  answers: Answers,
+  request: { params?: Record<string, string>; headers?: Record<string, string>; body?: unknown; signal?: AbortSignal } = {},
+) {
+  const asked: { name: string; input: unknown; options: CallOptions }[] = [];
+  const call: Caller = (operation, input, options = {}) => {
+    const { name } = operation as { name: string };
+    asked.push({ name, input, options });
+    return reply((async () => answers[name]?.())() as Promise<never>, ['NotFound', 'Frozen']);
+  };
+  const [served] = gatewayRoutes(gateway({ routes }), { runtime: runtime({ clock: virtualClock() }), call });
+  const answer = (await served?.handle({
+    params: { id: '1' },
+    query: '',
+    headers: {},
+    body: undefined,
+    signal: new AbortController().signal,
+    ...request,
+  })) as HttpReply;
+  return { ...answer, json: JSON.parse(answer.body ?? 'null') as Record<string, unknown>, asked };
+}
+const fails = (error: unknown) => () => {
+  throw error;
+};
+
+test('an aggregate puts its parts together, each called once, with what it needs from others', async () => {
+  const { status, json, asked } = await ask([page], fine);
+  assert.equal(status, 200);
+  assert.deepEqual(json, {
+    order: { id: '1', customer: 'c' },
+    payment: { amount: 5 },
+    customer: { name: 'N' },
+    meta: { parts: { order: 'ok', payment: 'ok', customer: 'ok' } },
+  });
+  assert.deepEqual(asked.map(({ name, input }) => [name, input]).sort(), [
+    ['customer', { id: 'c' }],
+    ['order', { id: '1' }],
+    ['payment', { id: '1' }],
+  ]);
+});
+
+const late = new DeadlineExceeded('late');
+const open = new BreakerOpen('open', { retryAfterMs: 2500 });
+for (const [what, error, part] of [
+  ['that there is none', new Failure('NotFound', undefined), 'absent'],
+  ['another declared error', new Failure('Frozen', undefined), 'failed'],
+  ['a failure', new CallFailed('shop.payment', { type: 'about:blank', title: 'x', status: 500 }), 'failed'],
+  ['nothing in time', late, 'timeout'],
+] as const) {
+  test(`an optional part that answers ${what} is left out as ${part}`, async () => {
+    const { status, json, headers } = await ask([page], { ...fine, payment: fails(error) });
+    assert.equal(status, 200);
+    assert.equal('payment' in json, false);
+    assert.deepEqual(json['meta'], { parts: { order: 'ok', payment: part, customer: 'ok' } });
+    assert.equal(headers['cache-control'], part === 'absent' ? undefined : 'no-store');
+  });
+}
+
+for (const [what, error, status, retryAfter] of [
+  ['there is none', new Failure('NotFound', undefined), 404, undefined],
+  ['it fails', new Error('bug'), 502, undefined],
+  ['it is too late', late, 504, undefined],
+  ['its breaker is open', open, 503, '3'],
+] as const) {
+  test(`a required part: when ${what} the answer is ${status}, and what hangs on it is absent`, async () => {
+    const answer = await ask([page], { ...fine, order: fails(error) });
+    assert.equal(answer.status, status);
+    assert.equal(answer.headers['content-type'], 'application/problem+json');
+    assert.equal(answer.headers['retry-after'], retryAfter);
+    if (status !== 404) assert.deepEqual((answer.json['parts'] as Record<string, string>)['customer'], 'absent');
+    assert.equal(
+      answer.asked.some(({ name }) => name === 'customer'),
+      false,
+    );
+  });
+}
+
+test('a route passes path, body and key on, and the answer back with status and Location', async () => {
+  const placing = route('POST /api/orders/{id}', shop.place);
+  const { status, headers, json, asked } = await ask([placing], fine, { body: { n: 5 }, headers: { 'idempotency-key': 'k' } });
+  assert.deepEqual([status, headers['location'], json], [201, '/api/orders/1', { id: '1' }]);
+  assert.deepEqual([asked[0]?.input, asked[0]?.options.key], [{ n: 5, id: '1' }, 'k']);
+  assert.ok((asked[0]?.options.deadline?.remaining() ?? 0) > 0);
+});
+
+test("a client's shorter deadline holds; a wrong header is refused by name", async () => {
+  const { asked } = await ask([page], fine, { headers: { 'seaworthy-deadline-ms': '250' } });
+  assert.equal(asked[0]?.options.deadline?.remaining(), 250);
+  const { status, json } = await ask([page], fine, { headers: { 'seaworthy-deadline-ms': 'soon' } });
+  assert.deepEqual([status, json['code']], [400, 'SW_HEADER_INVALID']);
+});
+
+for (const [what, error, status, retryAfter] of [
+  ['an open breaker', open, 503, '3'],
+  ['a deadline', late, 504, undefined],
+  [
+    "a service's refusal",
+    new CallFailed('shop.place', { type: 'about:blank', title: 'Bad Request', status: 400, issues: [{ path: 'n', message: 'm' }] }),
+    400,
+    undefined,
+  ],
+  ["a service's failure", new CallFailed('shop.place', { type: 'about:blank', title: 'x', status: 500 }), 502, undefined],
+  ['a bug of the gateway', new Error('the password is 1234'), 500, undefined],
+] as const) {
+  test(`a route answers ${what} with ${status}, as a problem document`, async () => {
+    const answer = await ask([route('POST /api/orders/{id}', shop.place)], { place: fails(error) }, { body: {} });
+    assert.equal(answer.status, status);
+    assert.equal(answer.headers['retry-after'], retryAfter);
+    assert.equal(answer.headers['content-type'], 'application/problem+json');
+    assert.doesNotMatch(answer.body ?? '', /1234/);
+    if (status === 400) assert.deepEqual(answer.json['issues'], [{ path: 'n', message: 'm' }]);
+  });
+}
+
+test('routes that match the same requests, and a part named meta, are refused', () => {
+  assert.throws(() => gateway({ routes: [page, route('GET /api/orders/{id}', shop.order)] }), /match the same requests/);
+  assert.throws(() => aggregate('GET /x/{id}', ({ part }) => ({ meta: part(shop.order, ({ params }) => params) })), /named meta/);
+});
+
+test('each upstream has a breaker of its own: one that fails opens without the others', async () => {
+  const clock = virtualClock();
+  const rt = runtime({ clock });
+  const sent: string[] = [];
+  const call = caller({
+    runtime: rt,
+    transportOf: (service) => ({
+      async send() {
+        sent.push(service);
+        if (service === 'sick') throw new Error('no connection');
+        return { kind: 'output', output: { id: '1', customer: 'c' } };
+      },
+      close: async () => {},
+    }),
+  });
+  const sick = contract('sick', { ask: query({ http: 'GET /ask', input: z.object({}), output: z.object({}) }) });
+  for (let tries = 0; tries < 4; tries++) await clock.run(call(sick.ask, {}).catch(() => {}));
+  const before = sent.length;
+  assert.equal(before, 5);
+  await assert.rejects(clock.run(call(sick.ask, {})), BreakerOpen);
+  assert.equal(sent.length, before);
+  assert.deepEqual(await call(shop.order, { id: '1' }), { id: '1', customer: 'c' });
+});
