@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { orAborted, scope } from './abort.ts';
+import { bell } from './bell.ts';
+import { Deadline, DeadlineExceeded } from './deadline.ts';
+import { type Duration, DurationInvalid, milliseconds } from './duration.ts';
+import { seededIds, systemIds } from './ids.ts';
+import { guarded, silent } from './observe.ts';
+import { sleep } from './sleep.ts';
+
+test('durations carry their unit', () => {
+  assert.deepEqual(
+    (['250ms', '2s', '1.5m', '24h', '7d', '0s'] as const).map((duration) => milliseconds(duration)),
+    [250, 2000, 90_000, 86_400_000, 604_800_000, 0],
+  );
+  for (const wrong of ['5', '-1s', 's', '1 s', '1w', '', 5, null]) {
+    assert.throws(
+      () => milliseconds(wrong as Duration, 'retry base'),
+      (error: unknown) => error instanceof DurationInvalid && error.message.startsWith('retry base is '),
+    );
+  }
+});
+
+test('ids are UUIDs of version 7, unique, and in the order of time', async () => {
+  const made = new Set(Array.from({ length: 10_000 }, () => systemIds.next()));
+  assert.equal(made.size, 10_000);
+  for (const id of made) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  const clock = virtualClock();
+  const ids = seededIds(clock, seededRandom(1));
+  const first = ids.next();
+  await clock.advance(1);
+  assert.ok(first < ids.next());
+  assert.equal(seededIds(virtualClock(), seededRandom(1)).next(), first);
+});
+
+test('a sleep ends at its time, or with the reason of its signal; it leaves nothing behind', async () => {
+  const clock = virtualClock();
+  let slept = false;
+  const whole = sleep(clock, 100).then(() => {
+    slept = true;
+  });
+  await clock.advance(99);
+  assert.equal(slept, false);
+  await clock.advance(1);
+  await whole;
+  const leaving = new AbortController();
+  const cut = sleep(clock, 1000, leaving.signal);
+  leaving.abort(new Error('left'));
+  await assert.rejects(cut, /left/);
+  await assert.rejects(sleep(clock, 1000, AbortSignal.abort(new Error('before'))), /before/);
+  assert.equal(clock.waiting, 0);
+});
+
+test('a scope aborts with its parents or its time, and lets go of both', async () => {
+  const clock = virtualClock();
+  const parent = new AbortController();
+  const timeout = { ms: 100, reason: () => new Error('late') };
+  const timed = scope({ clock, parents: [parent.signal], timeout });
+  await clock.advance(100);
+  assert.match(String(timed.signal.reason), /late/);
+  const left = scope({ clock, parents: [undefined, parent.signal], timeout });
+  const ended = scope({ clock, parents: [parent.signal], timeout });
+  ended.end();
+  parent.abort(new Error('left'));
+  assert.match(String(left.signal.reason), /left/);
+  assert.equal(ended.signal.aborted, false);
+  assert.equal(scope({ clock, parents: [parent.signal], timeout }).signal.aborted, true);
+  assert.equal(clock.waiting, 0);
+});
+
+test('orAborted gives the work, or the reason to leave it', async () => {
+  const leaving = new AbortController();
+  assert.equal(await orAborted(Promise.resolve(1), leaving.signal), 1);
+  await assert.rejects(orAborted(Promise.reject(new Error('no')), leaving.signal), /no/);
+  const cut = orAborted(new Promise(() => {}), leaving.signal);
+  leaving.abort(new Error('left'));
+  await assert.rejects(cut, /left/);
+});
+
+test('a deadline only shrinks on its way down', () => {
+  const clock = virtualClock();
+  fc.assert(
+    fc.property(fc.nat(10_000), fc.nat(10_000), (one, two) => {
+      const [first, second] = [Deadline.after(clock, `${one}ms`), Deadline.after(clock, `${two}ms`)];
+      assert.equal(first.within(second).remaining(), Math.min(one, two));
+      assert.equal(first.within(undefined), first);
+    }),
+  );
+  assert.throws(() => new Deadline(clock, clock.monotonic()).check('it'), DeadlineExceeded);
+});
+
+test('a bell that was rung before the sleeper came does not let it sleep', async () => {
+  const clock = virtualClock();
+  const one = bell(clock);
+  const { signal } = new AbortController();
+  one.ring();
+  await one.wait(1000, signal);
+  let woke = false;
+  const wait = one.wait(1000, signal).then(() => {
+    woke = true;
+  });
+  await clock.advance(500);
+  assert.equal(woke, false);
+  one.ring();
+  await wait;
+  await one.wait(1000, AbortSignal.abort());
+  assert.equal(clock.waiting, 0);
+});
+
+test('an observer that throws is reported once, and harms nothing', async () => {
+  const warnings: string[] = [];
+  const listen = (warning: Error): void => void warnings.push(warning.message);
+  process.on('warning', listen);
+  const angry = guarded({ ...silent, count: () => assert.fail('angry'), span: () => assert.fail('angry') });
+  angry.count('a');
+  angry.count('b');
+  angry.span('c').end('ok');
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', listen);
+  assert.equal(warnings.length, 1);
+});

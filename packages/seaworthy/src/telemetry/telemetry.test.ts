@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { SeaworthyError } from '../core/errors.ts';
+import { virtualClock } from '../testing/clock.ts';
+import { metrics } from './metrics.ts';
+import { labelled, telemetry } from './telemetry.ts';
+
+test('counters, gauges and histograms, as Prometheus reads them', async () => {
+  const clock = virtualClock();
+  const { observe, exposition } = telemetry({ level: 'silent', clock });
+  observe.count('calls_total', { to: 'a' });
+  observe.count('calls_total', { to: 'a' }, 2);
+  const remove = observe.gauge('waiting', {}, () => 7);
+  const span = observe.span('work', { what: 'x' });
+  await clock.advance(30);
+  span.end('ok');
+  const text = exposition();
+  assert.match(text, /^# TYPE calls_total counter\ncalls_total\{to="a"\} 3$/m);
+  assert.match(text, /^waiting 7$/m);
+  assert.match(text, /^work_seconds_bucket\{outcome="ok",what="x",le="0.025"\} 0$/m);
+  assert.match(text, /^work_seconds_bucket\{outcome="ok",what="x",le="0.05"\} 1$/m);
+  assert.match(text, /^work_seconds_bucket\{outcome="ok",what="x",le="\+Inf"\} 1$/m);
+  assert.match(text, /^work_seconds_sum\{outcome="ok",what="x"\} 0.03$/m);
+  assert.match(text, /^process_resident_memory_bytes \d+$/m);
+  remove();
+  assert.doesNotMatch(exposition(), /^waiting 7$/m);
+});
+
+test('whatever a label has in it, every line stays one that Prometheus can read', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: 'binary' }), { maxLength: 5 }), (values) => {
+      const all = metrics();
+      for (const value of values) all.add('things_total', { label: value, other: 1 }, 1);
+      for (const line of all.exposition().split('\n')) {
+        assert.match(line, /^$|^# TYPE things_total counter$|^things_total\{label="(?:[^"\\\n]|\\\\|\\"|\\n)*",other="1"\} \d+$/);
+      }
+    }),
+  );
+});
+
+test('a label with too many values goes into one series', () => {
+  const all = metrics();
+  for (let index = 0; index < 2000; index++) all.add('ids_total', { id: index }, 1);
+  const lines = all
+    .exposition()
+    .split('\n')
+    .filter((line) => line.startsWith('ids_total'));
+  assert.equal(lines.length, 501);
+  assert.ok(lines.includes('ids_total{overflow="true"} 1500'));
+});
+
+test('logs are JSON, with an error, its code and its causes; labels come along', () => {
+  class Odd extends SeaworthyError {
+    readonly code = 'SW_DURATION_INVALID';
+    readonly kind = 'invalid';
+  }
+  const lines: string[] = [];
+  const { observe } = telemetry({ destination: { write: (line) => void lines.push(line) } });
+  labelled(observe, { service: 'orders' }).log('warn', 'something', { error: new Odd('outer', { cause: new Error('inner') }) });
+  observe.log('debug', 'not at this level');
+  assert.equal(lines.length, 1);
+  const { level, service, msg, error = {} } = JSON.parse(lines[0] as string) as Record<string, Record<string, unknown>>;
+  assert.deepEqual([level, service, msg], ['warn', 'orders', 'something']);
+  assert.deepEqual(
+    [error['code'], error['message'], (error['cause'] as Record<string, unknown>)['message']],
+    ['SW_DURATION_INVALID', 'outer', 'inner'],
+  );
+});
