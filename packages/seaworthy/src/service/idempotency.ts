@@ -79,8 +79,9 @@ export async function record(tx: Tx, call: Keyed, answer: Answer, now: number): 
   );
 }
 
-/** Forgets up to `limit` records older than `before`. Returns how many. */
+/** Forgets tombstones and up to `limit` records older than `before`. Returns how many records. */
 export async function forget(tx: Tx, before: number, limit: number): Promise<number> {
+  await tx.run('delete from sw_tombstone where at < ?', before);
   const { changes } = await tx.run(
     `delete from sw_idempotency where (operation, key) in
       (select operation, key from sw_idempotency where at < ? order by at limit ?)`,

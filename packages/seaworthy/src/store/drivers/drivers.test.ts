@@ -1,9 +1,13 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, describe, test } from 'node:test';
 import { runtime } from '../../core/runtime.ts';
 import { seededRandom } from '../../testing/clock.ts';
+import { crashAt } from '../../testing/crash.ts';
 import { conformance } from '../conformance.ts';
 import { memory } from './memory.ts';
 import { sqlite } from './sqlite.ts';
@@ -15,6 +19,66 @@ let folder = 0;
 describe('sqlite', () => {
   for (const { name, run } of conformance(() => sqlite({ dir: join(root, String(folder++)) }), runtime())) test(name, run);
 });
+
+test('sqlite: while another process has the lock, others wait without blocking, leave when they want, and go on after it', async () => {
+  const dir = join(root, 'locked');
+  const store = await sqlite({ dir }).open('bank', runtime());
+  await store.migrate([{ name: 'x/1', statements: ['create table x (n integer)'] }]);
+  const other = new DatabaseSync(join(dir, 'bank.db'));
+  other.exec('begin immediate');
+  const leaving = new AbortController();
+  const left = store.transaction((tx) => tx.run('insert into x values (1)'), { signal: leaving.signal });
+  const stays = store.transaction((tx) => tx.run('insert into x values (2)'));
+  let turned = false;
+  setTimeout(() => {
+    turned = true;
+    leaving.abort(new Error('left'));
+  }, 20);
+  await assert.rejects(left, /left/);
+  assert.equal(turned, true);
+  other.exec('commit');
+  await stays;
+  assert.deepEqual(
+    (await store.read.all('select n from x')).map((row) => row['n']),
+    [2],
+  );
+  other.close();
+  await store.close();
+});
+
+/** Commits numbers one by one and prints each once it is acknowledged. */
+const committing = `
+  import { runtime } from 'seaworthy/core';
+  import { sqlite } from 'seaworthy/store/sqlite';
+  import { crashAt } from 'seaworthy/testing';
+  const [dir, point] = process.argv.slice(1);
+  const store = await sqlite({ dir }).open('bank', runtime({ reached: crashAt(point) }));
+  await store.migrate([{ name: 'x/1', statements: ['create table x (n integer)', 'create table y (n integer)'] }]);
+  for (let n = 0; ; n++) {
+    await store.transaction(async (tx) => {
+      await tx.run('insert into x values (?)', n);
+      await tx.run('insert into y values (?)', n);
+    });
+    process.stdout.write(n + '\\n');
+  }
+`;
+
+for (const point of ['store/commit/before', 'store/commit/after']) {
+  test(`sqlite: kill -9 at ${point}: what was acknowledged is there, the rest whole or not at all`, async () => {
+    const dir = join(root, `killed-${folder++}`);
+    const flags = ['--conditions=@seaworthy/source', '--disable-warning=ExperimentalWarning', '--input-type=module', '-e', committing];
+    const child = spawnSync(process.execPath, [...flags, dir, `${point}:20`], { encoding: 'utf8', cwd: import.meta.dirname });
+    assert.equal(child.signal, 'SIGKILL', child.stderr);
+    const acknowledged = child.stdout.trim().split('\n').length;
+    const store = await sqlite({ dir }).open('bank', runtime());
+    const [x, y] = await Promise.all(
+      ['x', 'y'].map(async (table) => (await store.read.all(`select n from ${table} order by n`)).map((row) => row['n'])),
+    );
+    assert.deepEqual(x, y);
+    assert.equal(x?.length, point.endsWith('after') ? acknowledged + 1 : acknowledged);
+    await store.close();
+  });
+}
 
 for (const seed of [1, 2, 3]) {
   describe(`memory, seed ${seed}`, () => {

@@ -31,6 +31,14 @@ export function writer(connection: Connection, service: string, runtime: Runtime
   const waiting: Member[] = [];
   let pumping: Promise<void> | undefined;
 
+  /** Who does not want to wait any longer does not have to. */
+  function leaveAborted(): void {
+    for (const member of waiting.splice(0)) {
+      if (member.signal?.aborted) member.reject(member.signal.reason);
+      else waiting.push(member);
+    }
+  }
+
   /** Another process has the lock: wait a little, without holding up the event loop. */
   async function patiently(what: () => void): Promise<void> {
     for (let round = 0; ; round++) {
@@ -39,6 +47,7 @@ export function writer(connection: Connection, service: string, runtime: Runtime
       } catch (error) {
         if (!isBusy(error)) throw error;
         observe.count('seaworthy_store_busy_total', { service });
+        leaveAborted();
         await sleep(clock, Math.min(50, 1 + round) * (0.5 + random.next()));
       }
     }
