@@ -45,3 +45,13 @@ test('each spoke expires at its time or up to a tick later, never earlier, and n
     { numRuns: 15, seed: 7 },
   );
 });
+
+test('what is due at once, on a tick, expires with the next tick and not a whole turn later', async () => {
+  const clock = virtualClock();
+  const wheel = new Wheel(clock);
+  await clock.advance(100);
+  const fired: number[] = [];
+  wheel.add({ previous: undefined, next: undefined, at: 0, slot: -1, expire: () => void fired.push(clock.monotonic()) }, 0, 100);
+  await clock.advance(10_000);
+  assert.deepEqual(fired, [110]);
+});

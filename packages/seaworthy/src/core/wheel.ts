@@ -32,7 +32,8 @@ export class Wheel {
   /** `now` is the clock's monotonic time, which the caller has at hand. */
   add(spoke: Spoke, ms: number, now: number): void {
     spoke.at = now + ms;
-    const slot = Math.ceil(spoke.at / this.#tickMs) % slots;
+    // The slot of this very moment has been passed already: what is due now expires with the next tick.
+    const slot = Math.max(Math.ceil(spoke.at / this.#tickMs), Math.floor(now / this.#tickMs) + 1) % slots;
     const head = this.#heads[slot];
     spoke.slot = slot;
     spoke.previous = undefined;

@@ -1,3 +1,6 @@
+import { silent } from '../core/observe.ts';
+import type { Runtime } from '../core/runtime.ts';
+import { enrol } from './census.ts';
 import { atLeast, BulkheadFull } from './errors.ts';
 
 export interface BulkheadOptions {
@@ -5,7 +8,7 @@ export interface BulkheadOptions {
   readonly limit: number;
   /** How many may wait for a slot, in order. Default as many as `limit`. */
   readonly queue?: number;
-  /** In messages. Default `bulkhead`. */
+  /** In metrics and messages. Default `bulkhead`. */
   readonly name?: string;
 }
 
@@ -17,6 +20,9 @@ export class Bulkhead {
   readonly queue: number;
   #running = 0;
   readonly #waiting = new Set<() => void>();
+  #handing = false;
+  #runtime: Runtime | undefined;
+  #leaveGauges: (() => void) | undefined;
 
   constructor(options: BulkheadOptions) {
     this.name = options.name ?? 'bulkhead';
@@ -24,6 +30,7 @@ export class Bulkhead {
     this.queue = atLeast(0, options.queue ?? this.limit, 'bulkhead queue');
   }
 
+  /** Slots taken: by work that has not settled, though its caller may have been answered. */
   get running(): number {
     return this.#running;
   }
@@ -32,30 +39,58 @@ export class Bulkhead {
     return this.#waiting.size;
   }
 
-  /** A slot at once, or none. */
+  /** Reports to this runtime from now on, unless it does to another already. The policy that it stands in does this. */
+  attach(runtime: Runtime): void {
+    if (this.#runtime || runtime.observe === silent) return;
+    this.#runtime = runtime;
+    const attributes = { bulkhead: this.name };
+    this.#leaveGauges = enrol<Bulkhead>(
+      runtime.observe,
+      `bulkhead ${this.name}`,
+      [
+        { name: 'seaworthy_bulkhead_running', attributes, of: ({ running }) => running },
+        { name: 'seaworthy_bulkhead_waiting', attributes, of: ({ waiting }) => waiting },
+      ],
+      this,
+    );
+  }
+
+  /** Leaves the gauges. It works on. */
+  dispose(): void {
+    this.#leaveGauges?.();
+    this.#leaveGauges = undefined;
+  }
+
+  /** A slot at once, or none. Nobody overtakes the queue. */
   tryEnter(): boolean {
-    if (this.#running >= this.limit) return false;
+    if (this.#running >= this.limit || this.#waiting.size > 0) return false;
     this.#running++;
     return true;
   }
 
-  /** Joins the queue. `enter` is called with a slot taken; the way out of the queue is returned. Throws `BulkheadFull`. */
+  /** Joins the queue. `enter` is called with a slot taken, and must not throw; the way out of the queue is returned. Throws `BulkheadFull`. */
   wait(enter: () => void): () => void {
     if (this.#waiting.size >= this.queue) {
+      this.#runtime?.observe.count('seaworthy_bulkhead_rejected_total', { bulkhead: this.name });
       throw new BulkheadFull(`the bulkhead ${this.name} is full (${this.limit} running, ${this.queue} waiting): try again later`);
     }
     this.#waiting.add(enter);
     return () => void this.#waiting.delete(enter);
   }
 
-  /** Gives a slot back: to the first in the queue, if there is one. */
+  /** Gives a slot back, and to the first in the queue if there is one. */
   leave(): void {
-    for (const enter of this.#waiting) {
-      this.#waiting.delete(enter);
-      enter();
-      return;
-    }
     this.#running--;
+    // One who enters may leave at once: the loop below goes on for him, or a long queue would be a deep stack.
+    if (this.#handing || this.#waiting.size === 0) return;
+    this.#handing = true;
+    for (const enter of this.#waiting) {
+      if (this.#running >= this.limit) break;
+      this.#waiting.delete(enter);
+      this.#running++;
+      enter();
+    }
+    this.#handing = false;
   }
 }
 

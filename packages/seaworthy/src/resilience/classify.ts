@@ -7,8 +7,8 @@ import { LocalRejection } from './errors.ts';
  */
 export type Verdict = 'success' | 'failure' | 'ignored';
 
-/** Judges what was thrown. */
-export type Classify = (error: unknown) => 'failure' | 'ignored';
+/** Judges what was thrown. `success`: the callee is well all the same, as with an error that its contract declares. */
+export type Classify = (error: unknown) => Verdict;
 
 /** Statuses of the caller's own making, but for those that say "not now": 408, 425 and 429. */
 const callersFault = (status: unknown): boolean =>
@@ -27,7 +27,9 @@ export const classify: Classify = (error) => {
       : 'failure';
   }
   if (typeof error !== 'object' || error === null) return 'failure';
-  const { status, statusCode } = error as { status?: unknown; statusCode?: unknown };
+  const { name, status, statusCode } = error as { name?: unknown; status?: unknown; statusCode?: unknown };
+  // An abort that work throws by itself is not ours, which settles first: its caller left by a way of his own.
+  if (name === 'AbortError') return 'ignored';
   return callersFault(status) || callersFault(statusCode) ? 'ignored' : 'failure';
 };
 
@@ -35,5 +37,5 @@ export const classify: Classify = (error) => {
 export function retryAfterOf(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const { retryAfterMs } = error as { retryAfterMs?: unknown };
-  return typeof retryAfterMs === 'number' ? retryAfterMs : undefined;
+  return typeof retryAfterMs === 'number' && !Number.isNaN(retryAfterMs) ? retryAfterMs : undefined;
 }

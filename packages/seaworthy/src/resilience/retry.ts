@@ -71,7 +71,7 @@ export function retry(options: RetryOptions = {}): Retry {
       if (options.budget && !options.budget.open) return undefined;
       const asked = retryAfterOf(error);
       if (asked !== undefined && (asked < 0 || asked > capMs)) return undefined;
-      const backoff = random.next() * Math.min(capMs, baseMs * 2 ** (tried - 1));
+      const backoff = random.next() * Math.min(capMs, baseMs * 2 ** Math.min(tried - 1, 40));
       // Jitter on top of what was asked for: all who were told the same moment must not come at it together.
       return asked === undefined ? backoff : asked + random.next() * Math.min(baseMs, asked / 10);
     },

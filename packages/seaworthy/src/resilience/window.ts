@@ -6,9 +6,8 @@ const buckets = 10;
  */
 export class Window {
   readonly #bucketMs: number;
-  readonly #calls = new Uint32Array(buckets);
-  readonly #failures = new Uint32Array(buckets);
-  readonly #slow = new Uint32Array(buckets);
+  /** Calls, failures and slow calls of each bucket, one after the other: one small array is held by every breaker. */
+  readonly #ring: number[] = new Array(3 * buckets).fill(0);
   #newest = 0;
   calls = 0;
   failures = 0;
@@ -21,39 +20,37 @@ export class Window {
   /** Drops what is older than the window. */
   turn(now: number): void {
     const bucket = Math.floor(now / this.#bucketMs);
-    if (bucket === this.#newest) return;
     const passed = Math.min(buckets, bucket - this.#newest);
-    for (let step = 1; step <= passed; step++) {
-      const index = (this.#newest + step) % buckets;
-      this.calls -= this.#calls[index] as number;
-      this.failures -= this.#failures[index] as number;
-      this.slow -= this.#slow[index] as number;
-      this.#calls[index] = 0;
-      this.#failures[index] = 0;
-      this.#slow[index] = 0;
+    if (passed <= 0) return;
+    const ring = this.#ring;
+    for (let step = 0; step < passed; step++) {
+      const index = 3 * ((bucket - step) % buckets);
+      this.calls -= ring[index] as number;
+      this.failures -= ring[index + 1] as number;
+      this.slow -= ring[index + 2] as number;
+      ring.fill(0, index, index + 3);
     }
     this.#newest = bucket;
   }
 
   add(now: number, failed: boolean, slow: boolean): void {
     this.turn(now);
-    const index = this.#newest % buckets;
+    const index = 3 * (this.#newest % buckets);
+    const ring = this.#ring;
     this.calls++;
-    this.#calls[index] = (this.#calls[index] as number) + 1;
+    (ring[index] as number)++;
     if (failed) {
       this.failures++;
-      this.#failures[index] = (this.#failures[index] as number) + 1;
+      (ring[index + 1] as number)++;
     }
     if (slow) {
       this.slow++;
-      this.#slow[index] = (this.#slow[index] as number) + 1;
+      (ring[index + 2] as number)++;
     }
   }
 
   clear(): void {
-    this.#calls.fill(0);
-    this.#failures.fill(0);
-    this.#slow.fill(0);
+    this.#ring.fill(0);
     this.calls = 0;
     this.failures = 0;
     this.slow = 0;

@@ -7,7 +7,6 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, describe, test } from 'node:test';
 import { runtime } from '../../core/runtime.ts';
 import { seededRandom } from '../../testing/clock.ts';
-import { crashAt } from '../../testing/crash.ts';
 import { conformance } from '../conformance.ts';
 import { memory } from './memory.ts';
 import { sqlite } from './sqlite.ts';
