@@ -3,22 +3,9 @@ import { responseOf } from '../contract/response.ts';
 import { GatewayInvalid } from './errors.ts';
 import type { Route } from './gateway.ts';
 import { gather } from './gather.ts';
+import type { Part, PartStatus, Parts } from './part.ts';
 import type { Target } from './route.ts';
 
-/** `absent`: its service says that there is none, or a part that it needs is missing. */
-export type PartStatus = 'ok' | 'failed' | 'timeout' | 'absent';
-
-/** One part of an aggregate: the output of an operation, which may be missing when it is optional. */
-export interface Part<S extends string, Output, Missing extends boolean> {
-  readonly operation: At<S>;
-  readonly input: (context: never) => unknown;
-  readonly after: { readonly [name: string]: Part<string, unknown, boolean> };
-  readonly required: Missing extends true ? false : true;
-  readonly '~output'?: Output;
-  /** The answer does without it when it fails. */
-  optional(): Part<S, Output, true>;
-}
-export type Parts = { readonly [name: string]: Part<string, unknown, boolean> };
 type OutputOf<P> = P extends Part<string, infer Output, infer Missing> ? Output | (Missing extends true ? undefined : never) : never;
 type OptionalNames<P> = { [K in keyof P]: P[K] extends Part<string, unknown, true> ? K : never }[keyof P];
 type Flat<T> = { readonly [K in keyof T]: T[K] };

@@ -3,6 +3,7 @@ import type { At, Http, Operation } from '../contract/contract.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Part, PartStatus, Parts } from './aggregate.ts';
 import type { GatewayCall, Incoming } from './gateway.ts';
+import type { Part, PartStatus, Parts } from './part.ts';
 
 /** A part without which an aggregate cannot answer is missing; `parts` says how each fared. */
 export class PartsMissing extends SeaworthyError {

@@ -1,0 +1,16 @@
+import type { At } from '../contract/contract.ts';
+
+/** `absent`: its service says that there is none, or a part that it needs is missing. */
+export type PartStatus = 'ok' | 'failed' | 'timeout' | 'absent';
+
+/** One part of an aggregate: the output of an operation, which may be missing when it is optional. */
+export interface Part<S extends string, Output, Missing extends boolean> {
+  readonly operation: At<S>;
+  readonly input: (context: never) => unknown;
+  readonly after: { readonly [name: string]: Part<string, unknown, boolean> };
+  readonly required: Missing extends true ? false : true;
+  readonly '~output'?: Output;
+  /** The answer does without it when it fails. */
+  optional(): Part<S, Output, true>;
+}
+export type Parts = { readonly [name: string]: Part<string, unknown, boolean> };
