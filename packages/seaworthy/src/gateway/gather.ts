@@ -1,7 +1,6 @@
 import { Failure } from '../client/call.ts';
 import type { At, Http, Operation } from '../contract/contract.ts';
 import { SeaworthyError } from '../core/errors.ts';
-import type { Part, PartStatus, Parts } from './aggregate.ts';
 import type { GatewayCall, Incoming } from './gateway.ts';
 import type { Part, PartStatus, Parts } from './part.ts';
 
