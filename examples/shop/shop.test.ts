@@ -208,3 +208,24 @@ for (const kill of [
     assert.ok(result.reconciliation.confirmedTotal > 0);
   });
 }
+
+test('G7: two processes share one folder; when one is killed, the other settles what it had accepted', async () => {
+  const dir = join(root, 'two');
+  const [first, second] = [await spawnShop({ dir }), await spawnShop({ dir })];
+  const [one, two] = [shopClient(first.url), shopClient(second.url)];
+  try {
+    await one.setStock('mug', 1000);
+    const placing = { items: [{ productId: 'mug', quantity: 1, unitPrice: 100 }], paymentToken: 'tok_ok' };
+    const ids = await Promise.all(Array.from({ length: 40 }, (_, index) => (index % 2 ? one : two).place(placing, `two/${index}`)));
+    await first.kill();
+    for (const id of ids) {
+      while ((await two.order(id)).order.status === 'pending') await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal((await two.order(id)).order.status, 'confirmed');
+      assert.equal((await two.captures(id)).length, 1);
+    }
+    assert.deepEqual(await two.stock('mug'), { productId: 'mug', available: 960, reserved: 40 });
+  } finally {
+    await Promise.all([one.close(), two.close()]);
+    assert.equal(await second.stop(), 0);
+  }
+});
