@@ -30,7 +30,7 @@ export class Attempt implements Spoke {
   readonly #resolve: (value: unknown) => void;
   readonly #reject: (error: unknown) => void;
   #controller: AbortController | undefined = undefined;
-  #ended: { readonly reason: unknown } | undefined = undefined;
+  #cutBy: { readonly reason: unknown } | undefined = undefined;
   #settled = false;
   #leaveQueue: (() => void) | undefined = undefined;
   #left: (() => void) | undefined = undefined;
@@ -46,7 +46,7 @@ export class Attempt implements Spoke {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
-      if (this.#ended) this.#controller.abort(this.#ended.reason);
+      if (this.#cutBy) this.#controller.abort(this.#cutBy.reason);
     }
     return this.#controller.signal;
   }
@@ -54,18 +54,33 @@ export class Attempt implements Spoke {
   /** Waits for a slot, no longer than until the deadline, and only as long as the caller does. */
   queue(work: Work, now: number): void {
     const bulkhead = this.bulkhead as Bulkhead;
+    // While it waits here it is nobody's probe: a queue of our own says nothing of the callee.
+    if (this.admission) this.breaker?.release(this.admission);
+    this.admission = undefined;
     try {
-      this.#leaveQueue = bulkhead.wait(() => {
-        this.#leaveQueue = undefined;
-        this.#wheel.remove(this);
-        this.begin(work, this.#clock.monotonic());
-      });
+      this.#leaveQueue = bulkhead.wait(() => this.#leftQueue(work));
     } catch (error) {
-      this.#ignore();
       this.#reject(error);
       return;
     }
     this.#watch(now, this.until - now);
+  }
+
+  /** Its turn has come. What was true of callee and deadline when it joined the queue may be so no more. */
+  #leftQueue(work: Work): void {
+    this.#leaveQueue = undefined;
+    this.#wheel.remove(this);
+    const now = this.#clock.monotonic();
+    try {
+      if (now >= this.until) throw new DeadlineExceeded('the attempt was not begun: the deadline passed while it waited for the bulkhead');
+      this.admission = this.breaker?.admit(now);
+    } catch (error) {
+      this.#end();
+      this.#reject(error);
+      this.#giveBack();
+      return;
+    }
+    this.begin(work, now);
   }
 
   begin(work: Work, now: number): void {
@@ -73,77 +88,78 @@ export class Attempt implements Spoke {
     let result: unknown;
     try {
       result = work(this);
+      if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+        (result as PromiseLike<unknown>).then(this.#succeeded, this.#failed);
+        return;
+      }
     } catch (error) {
       this.#failed(error);
       return;
     }
-    if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function')
-      (result as PromiseLike<unknown>).then(this.#succeeded, this.#failed);
-    else this.#succeeded(result);
+    this.#succeeded(result);
   }
 
   #watch(now: number, ms: number): void {
     if (ms < Number.POSITIVE_INFINITY) this.#wheel.add(this, ms, now);
     if (this.caller && !this.#left) {
       const { caller } = this;
-      this.#left = () => this.#cut(caller.reason, true);
+      this.#left = () => {
+        if (this.admission) this.breaker?.ignored(this.admission);
+        this.#cut(caller.reason);
+      };
       caller.addEventListener('abort', this.#left, { once: true });
     }
   }
 
   /** The wheel's call: the time of this attempt is over. */
   expire(): void {
-    const byDeadline = this.#clock.monotonic() >= this.until;
-    this.#cut(
-      byDeadline
+    const now = this.#clock.monotonic();
+    const reason =
+      now >= this.until
         ? new DeadlineExceeded('the deadline passed before the work was done: its outcome is unknown')
-        : new AttemptTimeout(`the attempt took longer than ${this.limitMs} ms: its outcome is unknown`),
-      this.#leaveQueue !== undefined,
-    );
+        : new AttemptTimeout(`the attempt took longer than ${this.limitMs} ms: its outcome is unknown`);
+    if (this.admission) this.breaker?.settled(this.admission, now, reason);
+    this.#cut(reason);
   }
 
   /** Settles for the caller now; the slot is held until the work itself settles. */
-  #cut(reason: unknown, ignored: boolean): void {
-    if (this.#settled) return;
-    const queued = this.#leaveQueue;
-    queued?.();
-    if (ignored) this.#ignore();
-    else if (this.admission) this.breaker?.failed(this.admission, this.#clock.monotonic(), reason);
-    this.#end(reason);
-    this.#controller?.abort(reason);
+  #cut(reason: unknown): void {
+    this.#leaveQueue?.();
+    this.#end();
+    this.#cutBy = { reason };
     this.#reject(reason);
+    this.#controller?.abort(reason);
   }
 
-  #ignore(): void {
-    if (this.admission) this.breaker?.ignored(this.admission);
+  /** Once, whatever a foreign thenable calls how often. */
+  #giveBack(): void {
+    const { bulkhead } = this;
+    this.bulkhead = undefined;
+    bulkhead?.leave();
   }
 
-  #end(reason: unknown): void {
+  /** Leaves the wheel and the caller's signal. */
+  #end(): void {
     this.#settled = true;
-    this.#ended = { reason };
     this.#wheel.remove(this);
     if (this.#left) this.caller?.removeEventListener('abort', this.#left);
   }
 
   readonly #succeeded = (value: unknown): void => {
-    this.bulkhead?.leave();
-    if (this.#settled) return;
-    this.#settled = true;
-    this.#wheel.remove(this);
-    if (this.#left) this.caller?.removeEventListener('abort', this.#left);
-    if (this.admission) this.breaker?.succeeded(this.admission, this.#clock.monotonic());
-    this.#resolve(value);
+    if (!this.#settled) {
+      this.#end();
+      if (this.admission) this.breaker?.succeeded(this.admission, this.breaker.timed ? this.#clock.monotonic() : 0);
+      this.#resolve(value);
+    }
+    this.#giveBack();
   };
 
   readonly #failed = (error: unknown): void => {
-    this.bulkhead?.leave();
-    if (this.#settled) return;
-    const { breaker, admission } = this;
-    if (breaker && admission) {
-      if (breaker.classify(error) === 'failure') breaker.failed(admission, this.#clock.monotonic(), error);
-      else breaker.ignored(admission);
+    if (!this.#settled) {
+      this.#end();
+      if (this.admission) this.breaker?.settled(this.admission, this.#clock.monotonic(), error);
+      this.#reject(error);
     }
-    this.#end(error);
-    this.#reject(error);
+    this.#giveBack();
   };
 }

@@ -1,105 +1,33 @@
-import { type Duration, milliseconds } from '../core/duration.ts';
+import { silent } from '../core/observe.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
-import type { Classify } from './classify.ts';
-import { classify as byDefault, retryAfterOf } from './classify.ts';
-import { atLeast, BreakerOpen, PolicyInvalid, rate } from './errors.ts';
+import { enrol } from './census.ts';
+import { classify as byDefault, type Classify, retryAfterOf, type Verdict } from './classify.ts';
+import { BreakerOpen } from './errors.ts';
+import { type BreakerOptions, type Settings, sharedSettings } from './settings.ts';
 import { Window } from './window.ts';
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
-/** What a person may set by hand: `auto` leaves it to the breaker. `metrics-only` counts and never rejects. */
+/** What a person may set by hand: `auto` leaves it to the breaker. `metrics-only` counts and never rejects, `disabled` does neither. */
 export type BreakerMode = 'auto' | 'forced-open' | 'disabled' | 'metrics-only';
-
-export interface BreakerOptions {
-  /** In metrics, logs and messages. Default `breaker`. */
-  readonly name?: string;
-  /** Trips after so many failures in a row. Default 5, or never when a rate is given. */
-  readonly failures?: number;
-  /** Trips when this share of the window's calls failed. Default none. */
-  readonly failureRate?: number;
-  /** Trips when this share of the window's calls took longer than `slowAfter`. Default none. */
-  readonly slowRate?: number;
-  /** Default 5 s. */
-  readonly slowAfter?: Duration;
-  /** Calls in the window before a rate means anything. Default 20. */
-  readonly minimumCalls?: number;
-  /** What the rates look back on. Default 30 s. */
-  readonly window?: Duration;
-  /** How long it stays open; longer if the callee's `Retry-After` says so. Default 30 s. */
-  readonly openFor?: Duration;
-  /** Doubles the open time each time a probe fails, up to this, with jitter. Default `openFor`: no growth. */
-  readonly openForMax?: Duration;
-  /** Probes that must succeed to close it. Default 2. */
-  readonly successes?: number;
-  /** Probes that may fail before it opens again. Default 0. */
-  readonly probeFailures?: number;
-  /** Probes at one time; others are rejected. Default `successes` + `probeFailures`. */
-  readonly probes?: number;
-  /** A probe without an outcome for so long counts as failed. Default 30 s. */
-  readonly probeLease?: Duration;
-  /** Once closed again, admits a share of the calls that grows from a tenth to all over this time. Default `0s`: all at once. */
-  readonly ramp?: Duration;
-  readonly classify?: Classify;
-  readonly runtime?: Runtime;
-}
-
-interface Settings {
-  readonly failures: number;
-  readonly failureRate: number;
-  readonly slowRate: number;
-  readonly slowAfterMs: number;
-  readonly minimumCalls: number;
-  readonly windowMs: number;
-  readonly openForMs: number;
-  readonly openForMaxMs: number;
-  readonly successes: number;
-  readonly probeFailures: number;
-  readonly probes: number;
-  readonly probeLeaseMs: number;
-  readonly rampMs: number;
-}
-
-function settingsOf(options: BreakerOptions): Settings {
-  const rated = options.failureRate !== undefined || options.slowRate !== undefined;
-  const successes = atLeast(1, options.successes ?? 2, 'breaker successes');
-  const probeFailures = atLeast(0, options.probeFailures ?? 0, 'breaker probeFailures');
-  const openForMs = milliseconds(options.openFor ?? '30s', 'breaker openFor');
-  const windowMs = milliseconds(options.window ?? '30s', 'breaker window');
-  if (windowMs < 10) throw new PolicyInvalid(`breaker window is ${options.window}: it takes at least 10ms`);
-  return {
-    failures: options.failures === undefined ? (rated ? Number.POSITIVE_INFINITY : 5) : atLeast(1, options.failures, 'breaker failures'),
-    failureRate: options.failureRate === undefined ? Number.POSITIVE_INFINITY : rate(options.failureRate, 'breaker failureRate'),
-    slowRate: options.slowRate === undefined ? Number.POSITIVE_INFINITY : rate(options.slowRate, 'breaker slowRate'),
-    slowAfterMs: options.slowRate === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.slowAfter ?? '5s', 'breaker slowAfter'),
-    minimumCalls: atLeast(1, options.minimumCalls ?? 20, 'breaker minimumCalls'),
-    windowMs: rated ? windowMs : 0,
-    openForMs,
-    openForMaxMs: Math.max(openForMs, options.openForMax === undefined ? 0 : milliseconds(options.openForMax, 'breaker openForMax')),
-    successes,
-    probeFailures,
-    probes: atLeast(1, options.probes ?? successes + probeFailures, 'breaker probes'),
-    probeLeaseMs: milliseconds(options.probeLease ?? '30s', 'breaker probeLease'),
-    rampMs: milliseconds(options.ramp ?? '0s', 'breaker ramp'),
-  };
-}
-
-const standard = systemRuntime();
-const shared = new Map<string, Settings>();
-
-/** Breakers are many, one a callee or a key, and their options few: equal ones share what was made of them. */
-function sharedSettings({ name: _, runtime: __, classify: ___, ...options }: BreakerOptions): Settings {
-  const key = JSON.stringify(options);
-  const known = shared.get(key);
-  if (known) return known;
-  const settings = settingsOf(options);
-  if (shared.size < 1000) shared.set(key, settings);
-  return settings;
-}
 
 /** What an admitted call holds until its outcome: the generation that it belongs to, and when it began. */
 export interface Admission {
   readonly generation: number;
   readonly at: number;
 }
+
+/** What is known of the calls of the window; without a rate to look at, only the failures in a row. */
+export interface BreakerCounts {
+  readonly calls: number;
+  readonly failures: number;
+  readonly slow: number;
+  readonly failuresInARow: number;
+}
+
+const standard = systemRuntime();
+/** A callee that asks for more is not believed. */
+const longestRetryAfterMs = 3_600_000;
+const shown = ['closed', 'half-open', 'open', 'forced-open', 'disabled', 'metrics-only'] as const;
 
 /**
  * Stops calling a callee that fails, and finds out when it is well again. Results of calls that were admitted in an
@@ -108,8 +36,8 @@ export interface Admission {
 export class Breaker {
   readonly kind = 'breaker';
   readonly name: string;
-  readonly classify: Classify;
-  readonly #runtime: Runtime;
+  readonly #classify: Classify;
+  #runtime: Runtime = standard;
   #settings: Settings;
   #untimed: Admission | undefined;
   #window: Window | undefined;
@@ -123,16 +51,17 @@ export class Breaker {
   #probes: Set<Admission> | undefined;
   #probesWell = 0;
   #probesFailed = 0;
+  #leaveGauges: (() => void) | undefined;
 
   constructor(options: BreakerOptions = {}) {
     this.name = options.name ?? 'breaker';
-    this.classify = options.classify ?? byDefault;
-    this.#runtime = options.runtime ?? standard;
+    this.#classify = options.classify ?? byDefault;
     this.#settings = sharedSettings(options);
     if (this.#settings.windowMs > 0) this.#window = new Window(this.#settings.windowMs);
+    if (options.runtime) this.attach(options.runtime);
   }
 
-  /** The state as of now: an open breaker whose time is over is half-open with the next call. */
+  /** The state as of the last call: an open breaker whose time is over is half-open with the next one. */
   get state(): BreakerState {
     return this.#state;
   }
@@ -141,14 +70,41 @@ export class Breaker {
     return this.#mode;
   }
 
-  /** Sets it by hand. What was admitted before changes nothing any more. */
+  /** The counts as of the last call. */
+  get counts(): BreakerCounts {
+    const { calls = 0, failures = 0, slow = 0 } = this.#window ?? {};
+    return { calls, failures, slow, failuresInARow: this.#inARow };
+  }
+
+  /** Reports to this runtime from now on, unless it does to another already. The policy that it stands in does this. */
+  attach(runtime: Runtime): void {
+    if (this.#runtime !== standard) return;
+    this.#runtime = runtime;
+    if (runtime.observe === silent) return;
+    const tallies = shown.map((state) => ({
+      name: 'seaworthy_breaker_state',
+      attributes: { breaker: this.name, state },
+      of: (one: Breaker) => ((one.#mode === 'auto' ? one.#state : one.#mode) === state ? 1 : 0),
+    }));
+    this.#leaveGauges = enrol<Breaker>(runtime.observe, `breaker ${this.name}`, tallies, this);
+  }
+
+  /** Leaves the gauges. It works on. */
+  dispose(): void {
+    this.#leaveGauges?.();
+    this.#leaveGauges = undefined;
+  }
+
+  /** Sets it by hand. What was admitted before changes nothing any more; probes begin anew. */
   set(mode: BreakerMode): void {
+    if (mode === this.#mode) return;
     this.#mode = mode;
     this.#generation++;
+    this.#forgetProbes();
     this.#runtime.observe.log('info', `the breaker ${this.name} was set to ${mode}`, { breaker: this.name, mode });
   }
 
-  /** Takes new options at once. Counts are kept when the window stays the same; the state is kept. */
+  /** Takes new options at once; those left out have their defaults. Counts are kept when the window stays the same; the state is kept. */
   configure(options: Omit<BreakerOptions, 'name' | 'runtime' | 'classify'>): void {
     const settings = sharedSettings(options);
     if (settings.windowMs !== this.#settings.windowMs) this.#window = settings.windowMs > 0 ? new Window(settings.windowMs) : undefined;
@@ -162,38 +118,27 @@ export class Breaker {
     return this.#state !== 'closed' || this.#mode !== 'auto' || this.#window !== undefined || this.#settings.rampMs > 0;
   }
 
-  /** Admits a call without looking at the clock; only while it is not `timed`. One admission serves a whole generation. */
-  admitUntimed(): Admission {
-    if (this.#untimed?.generation !== this.#generation) this.#untimed = { generation: this.#generation, at: 0 };
-    return this.#untimed;
-  }
-
-  /** Admits a call, or throws `BreakerOpen`, which says when to come again. */
+  /** Admits a call, or throws `BreakerOpen`, which says when to come again. While it is not `timed`, `now` is not looked at. */
   admit(now: number): Admission {
-    if (this.#state !== 'closed' || this.#mode !== 'auto' || this.#settings.rampMs > 0) this.#gate(now);
+    if (!this.timed) {
+      // One admission serves a whole generation.
+      if (this.#untimed?.generation !== this.#generation) this.#untimed = { generation: this.#generation, at: now };
+      return this.#untimed;
+    }
+    if (this.#mode === 'auto') this.#gate(now);
+    else if (this.#mode === 'forced-open') this.#reject(undefined, 'was opened by hand');
     const admission = { generation: this.#generation, at: now };
     if (this.#state === 'half-open' && this.#mode === 'auto') this.#probes?.add(admission);
     return admission;
   }
 
   #gate(now: number): void {
-    if (this.#mode === 'disabled' || this.#mode === 'metrics-only') return;
-    if (this.#mode === 'forced-open') this.#reject(undefined, 'was opened by hand');
     if (this.#state === 'open') {
       if (now < this.#openUntil) this.#reject(this.#openUntil - now, 'is open');
-      this.#halfOpen();
+      this.#enter('half-open');
     }
-    if (this.#state === 'half-open') {
-      for (const probe of this.#probes as Set<Admission>) {
-        // Nobody will hear of it any more, or too late: without this a hung probe would hold the breaker for ever.
-        if (now - probe.at >= this.#settings.probeLeaseMs) {
-          this.#probes?.delete(probe);
-          this.#probeFailed(now, undefined);
-          if (this.#state !== 'half-open') this.#reject(this.#openUntil - now, 'is open');
-        }
-      }
-      if ((this.#probes as Set<Admission>).size >= this.#settings.probes)
-        this.#reject(this.#nextProbe(now), 'is half-open and waits for its probes');
+    if (this.#probes) {
+      this.#gateProbe(now, this.#probes);
       return;
     }
     const ramped = this.#settings.rampMs > 0 ? (now - this.#closedAt) / this.#settings.rampMs : 1;
@@ -201,11 +146,17 @@ export class Breaker {
       this.#reject(this.#settings.rampMs / 10, 'admits a growing share of the calls');
   }
 
-  /** A probe usually takes as long as a call does: there is no better guess than a tenth of the open time. */
-  #nextProbe(now: number): number {
-    let first = Number.POSITIVE_INFINITY;
-    for (const probe of this.#probes as Set<Admission>) first = Math.min(first, probe.at + this.#settings.probeLeaseMs - now);
-    return Math.min(first, this.#settings.openForMs / 10);
+  #gateProbe(now: number, probes: Set<Admission>): void {
+    const { probeLeaseMs, openForMs } = this.#settings;
+    let wait = openForMs / 10;
+    for (const probe of probes) {
+      const leftMs = probe.at + probeLeaseMs - now;
+      wait = Math.min(wait, leftMs);
+      // Nobody will hear of it any more, or too late: without this a hung probe would hold the breaker for ever.
+      if (leftMs <= 0 && this.#probeFailed(probe, now, undefined)) this.#reject(this.#openUntil - now, 'is open');
+    }
+    // A probe usually takes as long as a call does: there is no better guess than a tenth of the open time.
+    if (probes.size >= this.#settings.probes) this.#reject(Math.max(1, wait), 'is half-open and waits for its probes');
   }
 
   #reject(retryAfterMs: number | undefined, why: string): never {
@@ -215,49 +166,79 @@ export class Breaker {
   }
 
   succeeded(admission: Admission, now: number): void {
-    const slow = now - admission.at >= this.#settings.slowAfterMs;
-    this.#window?.add(now, false, slow);
-    if (admission.generation !== this.#generation || this.#mode !== 'auto') return;
-    if (this.#state === 'half-open') {
-      this.#probes?.delete(admission);
-      if (++this.#probesWell >= this.#settings.successes) this.#close(now);
+    if (!this.#counts(admission, 'success')) return;
+    if (this.#state === 'half-open' && this.#mode === 'auto') {
+      if (this.#probes?.delete(admission) && ++this.#probesWell >= this.#settings.successes) this.#close(now);
       return;
     }
     this.#inARow = 0;
-    if (slow) this.#judge(now, undefined);
+    if (!this.#window) return;
+    this.#window.add(now, false, now - admission.at >= this.#settings.slowAfterMs);
+    this.#judge(now, undefined);
   }
 
   failed(admission: Admission, now: number, error: unknown): void {
-    this.#window?.add(now, true, now - admission.at >= this.#settings.slowAfterMs);
-    if (admission.generation !== this.#generation || this.#mode !== 'auto') return;
+    if (!this.#counts(admission, 'failure')) return;
     const retryAfterMs = retryAfterOf(error);
-    if (this.#state === 'half-open') {
-      this.#probes?.delete(admission);
-      this.#probeFailed(now, retryAfterMs);
+    if (this.#state === 'half-open' && this.#mode === 'auto') {
+      this.#probeFailed(admission, now, retryAfterMs);
       return;
     }
     this.#inARow++;
+    this.#window?.add(now, true, now - admission.at >= this.#settings.slowAfterMs);
     this.#judge(now, retryAfterMs);
   }
 
   /** Says nothing of the callee: a probe gives its place back. */
   ignored(admission: Admission): void {
-    if (admission.generation === this.#generation && this.#state === 'half-open') this.#probes?.delete(admission);
+    if (this.#counts(admission, 'ignored')) this.release(admission);
   }
 
-  #judge(now: number, retryAfterMs: number | undefined): void {
-    if (this.#state !== 'closed') return;
-    const { failures, failureRate, slowRate, minimumCalls } = this.#settings;
-    const window = this.#window;
-    window?.turn(now);
-    const rated = window !== undefined && window.calls >= minimumCalls;
-    if (this.#inARow >= failures || (rated && (window.failures / window.calls >= failureRate || window.slow / window.calls >= slowRate))) {
-      this.#open(now, retryAfterMs);
+  /** As if it had not been admitted. */
+  release(admission: Admission): void {
+    this.#probes?.delete(admission);
+  }
+
+  /** Takes the outcome of work that threw, as `classify` judges it. */
+  settled(admission: Admission, now: number, error: unknown): void {
+    const verdict = this.#verdict(error);
+    if (verdict === 'failure') this.failed(admission, now, error);
+    else if (verdict === 'success') this.succeeded(admission, now);
+    else this.ignored(admission);
+  }
+
+  #verdict(error: unknown): Verdict {
+    try {
+      return this.#classify(error);
+    } catch (thrown) {
+      this.#runtime.observe.log('error', `classify of the breaker ${this.name} threw: counted as a failure`, { error: thrown });
+      return 'failure';
     }
   }
 
-  #probeFailed(now: number, retryAfterMs: number | undefined): void {
-    if (++this.#probesFailed > this.#settings.probeFailures) this.#open(now, retryAfterMs);
+  /** Whether an outcome may change what the breaker knows: those of an earlier generation are in the metrics only. */
+  #counts(admission: Admission, outcome: Verdict): boolean {
+    const current = admission.generation === this.#generation;
+    const { observe } = this.#runtime;
+    if (observe !== silent && this.#mode !== 'disabled')
+      observe.count('seaworthy_breaker_calls_total', { breaker: this.name, outcome: current ? outcome : 'late' });
+    return current && (this.#mode === 'auto' || this.#mode === 'metrics-only');
+  }
+
+  #judge(now: number, retryAfterMs: number | undefined): void {
+    if (this.#mode !== 'auto') return;
+    const { failures, failureRate, slowRate, minimumCalls } = this.#settings;
+    const window = this.#window;
+    const rated = window !== undefined && window.calls >= minimumCalls;
+    if (this.#inARow >= failures || (rated && (window.failures / window.calls >= failureRate || window.slow / window.calls >= slowRate)))
+      this.#open(now, retryAfterMs);
+  }
+
+  /** Whether it opened. A probe whose lease is over has failed already. */
+  #probeFailed(probe: Admission, now: number, retryAfterMs: number | undefined): boolean {
+    if (!this.#probes?.delete(probe) || ++this.#probesFailed <= this.#settings.probeFailures) return false;
+    this.#open(now, retryAfterMs);
+    return true;
   }
 
   #open(now: number, retryAfterMs: number | undefined): void {
@@ -265,15 +246,8 @@ export class Breaker {
     const grown = Math.min(openForMaxMs, openForMs * 2 ** Math.min(this.#opened, 30));
     const wait = grown > openForMs ? grown * (0.5 + this.#runtime.random.next() / 2) : openForMs;
     this.#opened++;
-    this.#openUntil = now + Math.max(wait, retryAfterMs ?? 0);
+    this.#openUntil = now + Math.max(wait, Math.min(retryAfterMs ?? 0, longestRetryAfterMs));
     this.#enter('open');
-  }
-
-  #halfOpen(): void {
-    this.#probes = new Set();
-    this.#probesWell = 0;
-    this.#probesFailed = 0;
-    this.#enter('half-open');
   }
 
   #close(now: number): void {
@@ -284,10 +258,16 @@ export class Breaker {
     this.#enter('closed');
   }
 
+  #forgetProbes(): void {
+    this.#probes = this.#state === 'half-open' ? new Set() : undefined;
+    this.#probesWell = 0;
+    this.#probesFailed = 0;
+  }
+
   #enter(state: BreakerState): void {
     this.#state = state;
     this.#generation++;
-    if (state !== 'half-open') this.#probes = undefined;
+    this.#forgetProbes();
     const { observe } = this.#runtime;
     observe.count('seaworthy_breaker_transitions_total', { breaker: this.name, to: state });
     observe.log(state === 'open' ? 'warn' : 'info', `the breaker ${this.name} is ${state}`, { breaker: this.name, state });

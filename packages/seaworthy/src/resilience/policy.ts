@@ -27,6 +27,9 @@ export interface GuardOptions {
 /** Runs work under a policy. Rejects with what the last attempt threw, or with why there was none. */
 export type Guard<F = never> = <T>(work: (context: WorkContext) => PromiseLike<T> | T, options?: GuardOptions) => Promise<T | F>;
 
+/** A guard that can be taken out of the gauges, with its breaker and bulkhead, when there is no further use for it. */
+export type Policy<F = never> = Guard<F> & { dispose(): void };
+
 interface Parts {
   deadline?: DeadlinePart;
   fallback?: FallbackPart<unknown>;
@@ -36,6 +39,8 @@ interface Parts {
   timeout?: TimeoutPart;
 }
 
+const standard = systemRuntime();
+
 type FallbackOf<P> = P extends FallbackPart<infer F> ? F : never;
 
 /**
@@ -43,20 +48,27 @@ type FallbackOf<P> = P extends FallbackPart<infer F> ? F : never;
  * bulkhead, timeout. So every attempt is seen by the breaker, and a wait in the bulkhead's queue does not count as slow.
  * Throws `PolicyInvalid` when a part is given twice.
  */
-export function policy<const P extends readonly Part[]>(...parts: P): Guard<FallbackOf<P[number]>> {
-  return policyOn(systemRuntime(), ...parts);
+export function policy<const P extends readonly Part[]>(...parts: P): Policy<FallbackOf<P[number]>> {
+  return policyOn(standard, ...parts);
 }
 
-/** The same, on a given runtime. */
-export function policyOn<const P extends readonly Part[]>(runtime: Runtime, ...parts: P): Guard<FallbackOf<P[number]>> {
+/** The same, on a given runtime, which also gets the reports of its breaker and bulkhead unless they have one. */
+export function policyOn<const P extends readonly Part[]>(runtime: Runtime, ...parts: P): Policy<FallbackOf<P[number]>> {
   const chosen: Record<string, unknown> = {};
   for (const part of parts) {
     if (chosen[part.kind]) throw new PolicyInvalid(`a policy has its ${part.kind} once: combine the two`);
     chosen[part.kind] = part;
   }
+  const { breaker, bulkhead } = chosen as Parts;
+  if (runtime !== standard) breaker?.attach(runtime);
+  bulkhead?.attach(runtime);
   const guard = new PolicyGuard(runtime, chosen as Parts);
   const run: Guard<unknown> = (work, options) => guard.run(work, options);
-  return run as Guard<FallbackOf<P[number]>>;
+  const dispose = (): void => {
+    breaker?.dispose();
+    bulkhead?.dispose();
+  };
+  return Object.assign(run, { dispose }) as Policy<FallbackOf<P[number]>>;
 }
 
 type Work = (context: WorkContext) => unknown;
@@ -75,12 +87,14 @@ class PolicyGuard {
   readonly #runtime: Runtime;
   readonly #parts: Parts;
   readonly #wheel: Wheel;
+  readonly #name: string;
   readonly #lean: boolean;
 
   constructor(runtime: Runtime, parts: Parts) {
     this.#runtime = runtime;
     this.#parts = parts;
     this.#wheel = wheelOf(runtime.clock);
+    this.#name = parts.breaker?.name ?? parts.bulkhead?.name ?? 'policy';
     const kinds = Object.keys(parts);
     this.#lean = kinds.length === 1 && kinds[0] === 'breaker';
   }
@@ -91,59 +105,86 @@ class PolicyGuard {
     const own = this.#parts.deadline ? now + this.#parts.deadline.ms : Number.POSITIVE_INFINITY;
     const until = options?.deadline && options.deadline.at < own ? options.deadline.at : own;
     return this.#parts.retry || this.#parts.fallback
-      ? this.#rounds(work, until, options?.signal)
-      : this.#attempt(work, 1, until, options?.signal, now);
+      ? this.#rounds(work, until, options)
+      : this.#attempt(work, 1, until, options?.signal, now, this.#parts);
   }
 
   /** Nothing but a breaker: no timer, no queue, no caller to watch. */
   async #throughBreaker<T>(work: Work): Promise<T> {
     const breaker = this.#parts.breaker as Breaker;
     const { clock } = this.#runtime;
-    const admission = breaker.timed ? breaker.admit(clock.monotonic()) : breaker.admitUntimed();
+    const admission = breaker.admit(breaker.timed ? clock.monotonic() : 0);
     try {
       const value = (await work(new Unwatched())) as T;
       breaker.succeeded(admission, breaker.timed ? clock.monotonic() : 0);
       return value;
     } catch (error) {
-      if (breaker.classify(error) === 'failure') breaker.failed(admission, clock.monotonic(), error);
-      else breaker.ignored(admission);
+      breaker.settled(admission, clock.monotonic(), error);
       throw error;
     }
   }
 
-  async #rounds<T>(work: Work, until: number, signal: AbortSignal | undefined): Promise<T> {
+  async #rounds<T>(work: Work, until: number, options: GuardOptions | undefined): Promise<T> {
     const { retry, fallback } = this.#parts;
-    const { clock, random } = this.#runtime;
+    const { clock, observe } = this.#runtime;
+    const signal = options?.signal;
     for (let tried = 1; ; tried++) {
       try {
-        const value = await this.#attempt<T>(work, tried, until, signal, clock.monotonic());
+        const value = await this.#attempt<T>(work, tried, until, signal, clock.monotonic(), this.#parts);
         retry?.budget?.succeeded();
         return value;
       } catch (error) {
         if (signal?.aborted) throw error;
-        if (retry?.budget && retry.when(error)) retry.budget.failed();
-        const wait = error instanceof DeadlineExceeded ? undefined : retry?.waitMs(tried, error, random);
+        const wait = retry ? this.#waitMs(retry, tried, error) : undefined;
         if (wait === undefined || clock.monotonic() + wait >= until) {
-          if (fallback) return fallback.value(error) as T;
+          if (fallback) return this.#instead(fallback, error, options);
           throw error;
         }
+        observe.count('seaworthy_policy_retries_total', { policy: this.#name });
         if (wait > 0) await sleep(clock, wait, signal);
       }
     }
   }
 
+  /** Milliseconds until the next try; `undefined`: none. */
+  #waitMs(retry: Retry, tried: number, error: unknown): number | undefined {
+    if (error instanceof DeadlineExceeded) return undefined;
+    try {
+      return retry.waitMs(tried, error, this.#runtime.random);
+    } catch (thrown) {
+      this.#runtime.observe.log('error', `retry when of the policy ${this.#name} threw: not tried again`, { error: thrown });
+      return undefined;
+    }
+  }
+
+  /** The policy's own deadline may have passed: that is what a fallback is for. The caller's bounds it too. */
+  #instead<T>(fallback: FallbackPart<unknown>, error: unknown, options: GuardOptions | undefined): Promise<T> {
+    const { clock, observe } = this.#runtime;
+    const now = clock.monotonic();
+    const until = options?.deadline?.at ?? Number.POSITIVE_INFINITY;
+    if (now >= until) return Promise.reject(error);
+    observe.count('seaworthy_policy_fallbacks_total', { policy: this.#name });
+    return this.#attempt(() => fallback.value(error), 1, until, options?.signal, now, {});
+  }
+
   /** One attempt: admitted by the breaker, with a slot of the bulkhead, bounded by timeout, deadline and the caller. */
-  #attempt<T>(work: Work, tried: number, until: number, signal: AbortSignal | undefined, now: number): Promise<T> {
+  #attempt<T>(
+    work: Work,
+    tried: number,
+    until: number,
+    signal: AbortSignal | undefined,
+    now: number,
+    { breaker, bulkhead, timeout }: Parts,
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       if (now >= until) return reject(new DeadlineExceeded('the attempt was not begun: the deadline has passed'));
-      const { breaker, bulkhead, timeout } = this.#parts;
       const admission = breaker?.admit(now);
       const attempt = new Attempt(this.#runtime.clock, this.#wheel, tried, resolve as Settle, reject);
       attempt.breaker = breaker;
       attempt.admission = admission;
       attempt.caller = signal;
-      attempt.limitMs = timeout ? timeout.ms : Number.POSITIVE_INFINITY;
+      if (timeout) attempt.limitMs = timeout.ms;
       attempt.until = until;
       if (!bulkhead) return attempt.begin(work, now);
       attempt.bulkhead = bulkhead;

@@ -1,7 +1,7 @@
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Random } from '../core/random.ts';
 import { classify, retryAfterOf } from './classify.ts';
-import { atLeast, BreakerOpen } from './errors.ts';
+import { atLeast, BreakerOpen, LocalRejection } from './errors.ts';
 
 /**
  * Tokens that retries of all callers to one upstream share (gRFC A6): a retry needs more than half of them, a failure
@@ -67,8 +67,10 @@ export function retry(options: RetryOptions = {}): Retry {
     budget: options.budget,
     when,
     waitMs(tried, error, random) {
-      if (tried >= attempts || !when(error)) return undefined;
-      if (options.budget && !options.budget.open) return undefined;
+      const worth = when(error);
+      // Our own refusals never reached the callee: they take nothing from what its callers share.
+      if (worth && !(error instanceof LocalRejection)) options.budget?.failed();
+      if (!worth || tried >= attempts || options.budget?.open === false) return undefined;
       const asked = retryAfterOf(error);
       if (asked !== undefined && (asked < 0 || asked > capMs)) return undefined;
       const backoff = random.next() * Math.min(capMs, baseMs * 2 ** Math.min(tried - 1, 40));
