@@ -8,14 +8,14 @@ import { startProcessor } from './processor/start.ts';
 
 /** Starts the card processor, then the shop, and stops them in the other order. */
 async function main(): Promise<void> {
-  const { port, host, dir, ports, drain, logLevel } = environment(process.env);
+  const { port, host, dir, ports, drain, grace, logLevel } = environment(process.env);
   const { observe, exposition } = telemetry({ level: logLevel });
   const crash = process.env['SEAWORTHY_CRASH_AT'];
   const surroundings = runtime({ observe, ...(crash && { reached: crashAt(crash) }) });
 
   const processor = await startProcessor({ dir });
   const client = cards(processor.url);
-  const fleet = await start(shop(client), { port, host, dir, ports, drain, runtime: surroundings, exposition }).catch(
+  const fleet = await start(shop(client), { port, host, dir, ports, drain, grace, runtime: surroundings, exposition }).catch(
     async (error: unknown) => {
       await processor.stop();
       throw error;
@@ -39,6 +39,9 @@ async function main(): Promise<void> {
     process.exitCode = 0;
   }
   process.on('SIGTERM', stop);
+  // npm passes a signal on to its shell, which dies of it without telling: the shop then has another parent.
+  const parent = process.ppid;
+  if (process.env['npm_lifecycle_event'] !== undefined) setInterval(() => void (process.ppid !== parent && stop('SIGTERM')), 200).unref();
   process.on('SIGINT', stop);
 }
 

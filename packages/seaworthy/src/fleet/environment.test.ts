@@ -3,7 +3,15 @@ import { test } from 'node:test';
 import { EnvironmentInvalid, environment } from './environment.ts';
 
 test('an empty environment gives the defaults', () => {
-  assert.deepEqual(environment({}), { port: 8080, host: '127.0.0.1', dir: '.seaworthy', ports: false, drain: '10s', logLevel: 'info' });
+  assert.deepEqual(environment({}), {
+    port: 8080,
+    host: '127.0.0.1',
+    dir: '.seaworthy',
+    ports: false,
+    drain: '10s',
+    grace: '0s',
+    logLevel: 'info',
+  });
 });
 
 test('what is given is taken', () => {
@@ -13,9 +21,10 @@ test('what is given is taken', () => {
     SEAWORTHY_DIR: '/data',
     SEAWORTHY_PORTS: '1',
     SEAWORTHY_DRAIN: '500ms',
+    SEAWORTHY_GRACE: '5s',
     LOG_LEVEL: 'silent',
   });
-  assert.deepEqual(given, { port: 0, host: '::1', dir: '/data', ports: true, drain: '500ms', logLevel: 'silent' });
+  assert.deepEqual(given, { port: 0, host: '::1', dir: '/data', ports: true, drain: '500ms', grace: '5s', logLevel: 'silent' });
 });
 
 const wrong: readonly [string, string][] = [

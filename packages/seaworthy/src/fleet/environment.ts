@@ -19,6 +19,8 @@ export interface Environment {
   readonly ports: boolean;
   /** `SEAWORTHY_DRAIN`: how long a stop may take. Default `10s`. */
   readonly drain: Duration;
+  /** `SEAWORTHY_GRACE`: how long it serves on after it said that it is unready. Default `0s`. */
+  readonly grace: Duration;
   /** `LOG_LEVEL`: `debug`, `info`, `warn`, `error` or `silent`. Default `info`. */
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
@@ -50,6 +52,7 @@ export function environment(env: Readonly<Record<string, string | undefined>>): 
     dir: read('SEAWORTHY_DIR', '.seaworthy', (text) => (text.includes('\0') ? undefined : text), 'the path of a folder'),
     ports: read('SEAWORTHY_PORTS', false, (text) => ({ '0': false, '1': true })[text], '0 or 1'),
     drain: read('SEAWORTHY_DRAIN', '10s', duration, "a number and a unit, such as '10s'"),
+    grace: read('SEAWORTHY_GRACE', '0s', duration, "a number and a unit, such as '5s'"),
     logLevel: read('LOG_LEVEL', 'info', (text) => levels.find((level) => level === text), levels.join(', ')),
   };
   if (wrong.length > 0) throw new EnvironmentInvalid(wrong.join('; '));

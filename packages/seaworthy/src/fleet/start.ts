@@ -6,6 +6,7 @@ import { local } from '../client/transports/local.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
+import { sleep } from '../core/sleep.ts';
 import { gatewayRoutes } from '../gateway/serve.ts';
 import { type Health, healthRoutes, metricsRoute, readiness } from '../service/health.ts';
 import { type RunningService, run } from '../service/running.ts';
@@ -33,6 +34,8 @@ export interface StartOptions {
   readonly ports?: boolean;
   /** How long a stop may take. Default 10 s. */
   readonly drain?: Duration;
+  /** How long it serves on after it said that it is unready, until whoever routes to it has seen that. Default 0 s. */
+  readonly grace?: Duration;
   readonly runtime?: Runtime;
   /** Metrics for `/metrics`. Default none. */
   readonly exposition?: () => string;
@@ -50,7 +53,7 @@ export interface RunningFleet {
   readonly urls: Readonly<Record<string, string>>;
   /** Calls operations as the gateway would. */
   readonly call: Caller;
-  /** Unready first, then drains within the budget, then closes. Nothing in hand counts as failed. */
+  /** Unready first; after the grace it takes nothing new, drains within the budget, and closes. Nothing in hand counts as failed. */
   stop(): Promise<void>;
 }
 
@@ -80,14 +83,23 @@ function listening(running: ReadonlyMap<string, RunningService>, exposition: () 
 
 /** Runs all services of a fleet, and its gateway, in this process. Resolves once they are ready; what fails to start stops the rest. */
 export async function start(fleet: Fleet, options: StartOptions = {}): Promise<RunningFleet> {
-  const { dir = '.seaworthy', host, port, drain = '10s', runtime = systemRuntime(), exposition = () => '' } = options;
+  const { dir = '.seaworthy', host, port, drain = '10s', grace = '0s', runtime = systemRuntime(), exposition = () => '' } = options;
   const drainMs = milliseconds(drain, 'drain');
+  const graceMs = milliseconds(grace, 'grace');
   const bus = await (options.bus ?? embedded({ dir })).open(labelledRuntime(runtime, 'bus'));
   const running = new Map<string, RunningService>();
   const servers: HttpServer[] = [];
   const failed = (error: unknown): ReturnType<typeof failedReply> => failedReply(runtime, error);
 
-  async function stop(): Promise<void> {
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= stopAll();
+    return stopped;
+  };
+
+  async function stopAll(): Promise<void> {
+    for (const service of running.values()) service.retire();
+    if (graceMs > 0) await sleep(runtime.clock, graceMs);
     const budget = new AbortController();
     const timer = runtime.clock.after(drainMs, () =>
       budget.abort(new DrainExceeded(`the fleet did not stop within ${drain}: the rest is taken up at the next start`)),

@@ -31,9 +31,11 @@ function isAbsent(operation: At, error: unknown): boolean {
   return declared[error.name]?.status === 404;
 }
 
+const isLate = (error: unknown): boolean => error instanceof SeaworthyError && error.kind === 'deadline';
+
 function missing(operation: At, error: unknown): Missing {
   if (isAbsent(operation, error)) return { status: 'absent', error };
-  return { status: error instanceof SeaworthyError && error.kind === 'deadline' ? 'timeout' : 'failed', error };
+  return { status: isLate(error) ? 'timeout' : 'failed', error };
 }
 
 /** Nobody failed at it: it could not be served now, and may be soon. */
@@ -77,7 +79,7 @@ export async function gather(http: Http, parts: Parts, incoming: Incoming, call:
   for (const [name, part, result] of fared) {
     if ('value' in result || !part.required) continue;
     if (isAbsent(part.operation, result.error)) return { none: part.operation, failure: result.error as Failure };
-    const kind = result.status === 'timeout' ? 'deadline' : comesBack(result.error) ? 'unavailable' : 'upstream';
+    const kind = isLate(result.error) ? 'deadline' : comesBack(result.error) ? 'unavailable' : 'upstream';
     throw new PartsMissing(
       `${http} cannot answer without its part ${name}, which ${kind === 'deadline' ? 'was too late' : 'failed'}`,
       kind,

@@ -27,6 +27,7 @@ export function misfit(saga: AnySaga | undefined, instance: Instance): string | 
     const now = saga.steps[index];
     if (!now) return `its step ${step} is gone`;
     if (now.name !== step) return `its step ${index + 1} was ${step} and is ${now.name} now`;
+    if (state === 'intended' && now.kind === 'local') return `its step ${step} called other services and is local now`;
     if (state === 'done' && instance.state !== 'running' && !now.step.undo) return `its step ${step} can no longer be undone`;
   }
   return undefined;

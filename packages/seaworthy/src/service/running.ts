@@ -30,6 +30,8 @@ export interface RunningService {
   readonly health: Health;
   /** Takes up what an earlier process left: sagas, intents, the outbox; subscribes, and is ready from then on. */
   begin(): Promise<void>;
+  /** From now on it says that it is unready; it still does all it does. */
+  retire(): void;
   /** First half of a stop: unready, and it begins nothing of its own any more. Calls are still answered. */
   quiesce(signal: AbortSignal): Promise<void>;
   /** Second half: refuses calls, waits for those in hand, closes its database. */
@@ -47,6 +49,7 @@ export interface RunParts {
 }
 
 const forgetEveryMs = 60_000;
+const forgetAtOnce = 1000;
 
 /** Opens a service: its database, migrated; its outbox, inbox, sagas and external commands. It does nothing until `begin`. */
 export async function run(service: Service, { runtime, store: driver, bus, call, keepKeys = '24h' }: RunParts): Promise<RunningService> {
@@ -98,7 +101,8 @@ export async function run(service: Service, { runtime, store: driver, bus, call,
       await sleep(clock, forgetEveryMs, closing.signal, { background: true }).catch(() => {});
       if (closing.signal.aborted) return;
       try {
-        await store.transaction((tx) => forget(store.own(tx), clock.now() - keepMs, 1000));
+        const batch = (): Promise<number> => store.transaction((tx) => forget(store.own(tx), clock.now() - keepMs, forgetAtOnce));
+        while (!closing.signal.aborted && (await batch()) === forgetAtOnce);
       } catch (error) {
         observe.log('error', 'old idempotency keys could not be forgotten, they are tried again', { error });
       }
@@ -133,6 +137,9 @@ export async function run(service: Service, { runtime, store: driver, bus, call,
       });
       forgetting = forgetKeys();
       phase = 'ready';
+    },
+    retire() {
+      phase = 'stopping';
     },
     async quiesce(signal) {
       phase = 'stopping';
