@@ -1,0 +1,62 @@
+import { breaker } from './breaker.ts';
+import { bulkhead } from './bulkhead.ts';
+import { keyed } from './keyed.ts';
+import { deadline, fallback, timeout } from './parts.ts';
+import { type Policy, policy } from './policy.ts';
+import { retry } from './retry.ts';
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const same = <A, B>(..._: Same<A, B> extends true ? [] : [never]): void => {};
+
+interface Price {
+  readonly cents: number;
+}
+declare const price: Price;
+
+const guard = policy(deadline('2s'), retry({ attempts: 3 }), breaker(), bulkhead({ limit: 20 }), timeout('500ms'));
+same<typeof guard, Policy<never>>();
+
+// The result of the work is the result of the guard, awaited.
+const one = guard(async ({ signal, attempt }) => {
+  same<typeof signal, AbortSignal>();
+  same<typeof attempt, number>();
+  return price;
+});
+same<typeof one, Promise<Price>>();
+const plain = guard(() => 5);
+same<typeof plain, Promise<number>>();
+
+// A fallback adds what it may answer instead.
+const safe = policy(
+  retry(),
+  fallback(() => undefined),
+);
+const maybe = safe(async () => price);
+same<typeof maybe, Promise<Price | undefined>>();
+const later = policy(
+  fallback(async (error) => {
+    same<typeof error, unknown>();
+    return 'instead';
+  }),
+)(() => 5);
+same<typeof later, Promise<string | number>>();
+
+// A policy by key keeps the types of both.
+const guards = keyed((_host: `${string}:${number}`) => policy(timeout('1s')));
+const keptTypes = guards.of('a:80')(() => price);
+same<typeof keptTypes, Promise<Price>>();
+// @ts-expect-error: this is no host of that form
+guards.of('a');
+
+// @ts-expect-error: a duration has a unit
+timeout('500');
+// @ts-expect-error: a duration is no number
+deadline(2000);
+// @ts-expect-error: a bulkhead has a limit
+bulkhead({});
+// @ts-expect-error: a policy consists of parts
+policy({ attempts: 3 });
+// @ts-expect-error: the work is a function
+guard(Promise.resolve(5));
+// @ts-expect-error: a mode that there is not
+breaker().set('isolated');

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { seededRandom } from '../testing/clock.ts';
+import { breaker } from './breaker.ts';
+import { BreakerOpen } from './errors.ts';
+import { policyOn } from './policy.ts';
+import { jobRetry, RetryBudget, retry } from './retry.ts';
+import { boom, fine, quietly, sea } from './sea.test.ts';
+
+test('retries with full jitter, as often as it says', async () => {
+  const { clock, rt } = sea();
+  const at: number[] = [];
+  const all = quietly(
+    policyOn(
+      rt,
+      retry({ attempts: 4, base: '1s', cap: '3s' }),
+    )(({ attempt }) => {
+      at.push(clock.monotonic());
+      assert.equal(attempt, at.length);
+      return boom();
+    }),
+  );
+  await clock.advance(20_000);
+  await all;
+  const waits = at.slice(1).map((time, index) => time - (at[index] as number));
+  assert.equal(waits.length, 3);
+  for (const [index, most] of [1000, 2000, 3000].entries()) {
+    assert.ok((waits[index] as number) >= 0 && (waits[index] as number) <= most, String(waits));
+  }
+});
+
+test('what the caller did wrong is not tried again; a pushback is obeyed', async () => {
+  const { rt } = sea();
+  for (const error of [
+    Object.assign(new Error('wrong'), { status: 404 }),
+    Object.assign(new Error('no'), { retryAfterMs: -1 }),
+    Object.assign(new Error('long'), { retryAfterMs: 60_000 }),
+  ]) {
+    let begun = 0;
+    await quietly(
+      policyOn(
+        rt,
+        retry(),
+      )(() => {
+        begun++;
+        throw error;
+      }),
+    );
+    assert.equal(begun, 1, error.message);
+  }
+});
+
+test('a retry waits as long as it was asked to', async () => {
+  const { clock, rt } = sea();
+  const at: number[] = [];
+  const all = policyOn(
+    rt,
+    retry({ attempts: 2, cap: '2s' }),
+  )(() => {
+    at.push(clock.monotonic());
+    if (at.length === 1) throw Object.assign(new Error('later'), { retryAfterMs: 1500 });
+    return 'fine';
+  });
+  await clock.advance(1490);
+  assert.equal(at.length, 1);
+  await clock.advance(200);
+  assert.equal(await all, 'fine');
+});
+
+test('a budget ends the storm of retries', async () => {
+  const { rt } = sea();
+  const budget = new RetryBudget(10);
+  let begun = 0;
+  const guard = policyOn(rt, retry({ attempts: 5, base: '0ms', budget }));
+  for (let call = 0; call < 50; call++) {
+    await quietly(
+      guard(() => {
+        begun++;
+        return boom();
+      }),
+    );
+  }
+  assert.ok(begun < 60, `${begun} tries for 50 calls`);
+});
+
+test('a backoff is a number, however often it was tried', () => {
+  assert.equal(retry({ attempts: 9999, base: '0ms' }).waitMs(2000, new Error('failed'), seededRandom(1)), 0);
+  const wait = retry({ attempts: 9999 }).waitMs(5000, new Error('failed'), { next: () => 0.5 });
+  assert.equal(wait, 1000);
+});
+
+test('for jobs it waits from 2 s to 10 s', () => {
+  const longest = { next: () => 0.999_999 };
+  const waits = [1, 2].map((tried) => Math.round(jobRetry().waitMs(tried, new Error('failed'), longest) as number));
+  assert.deepEqual(waits, [2000, 4000]);
+  assert.equal(Math.round(jobRetry({ attempts: 9 }).waitMs(8, new Error('failed'), longest) as number), 10_000);
+});
+
+test('when it throws, the error of the work is what the caller gets', async () => {
+  const guard = policyOn(
+    sea().rt,
+    retry({
+      when: () => {
+        throw new Error('when is broken');
+      },
+    }),
+  );
+  await assert.rejects(guard(boom), /boom/);
+});
+
+test('refusals of our own take nothing from the budget', () => {
+  const budget = new RetryBudget(2);
+  const refused = retry({ attempts: 99, budget });
+  for (let call = 0; call < 9; call++) refused.waitMs(1, new BreakerOpen('open', { retryAfterMs: 1 }), seededRandom(1));
+  assert.equal(budget.open, true);
+  refused.waitMs(1, new Error('failed'), seededRandom(1));
+  assert.equal(budget.open, false);
+});
+
+test('waits for a breaker that soon lets a probe through, and not for one that stays open', async () => {
+  const { clock, rt } = sea();
+  const health = breaker({ runtime: rt, failures: 1, openFor: '1s' });
+  const guard = policyOn(rt, retry({ attempts: 3, base: '10ms' }), health);
+  let begun = 0;
+  const work = (): Promise<string> => (++begun === 1 ? boom() : fine());
+  assert.equal(await clock.run(guard(work)), 'fine');
+  assert.equal(begun, 2);
+  const shut = breaker({ runtime: rt, failures: 1 });
+  const error = await clock.run(quietly(policyOn(rt, retry({ base: '0ms' }), shut)(boom)));
+  assert.ok(error instanceof BreakerOpen);
+  assert.ok(clock.monotonic() < 5000);
+});
