@@ -1,6 +1,6 @@
 import { SeaworthyError } from '../core/errors.ts';
 
-/** A statement that the database refused; the message has the statement, never its values. */
+/** A statement was refused: by the database, or for what the database would have misread; the message has the statement, never its values. */
 export class StatementFailed extends SeaworthyError {
   readonly code = 'SW_STORE_STATEMENT_FAILED';
   readonly kind = 'internal';
@@ -24,7 +24,7 @@ export class StoreClosed extends SeaworthyError {
   readonly kind = 'unavailable';
 }
 
-/** The database cannot be opened: no such folder, no permission, not a database. */
+/** The database cannot be opened or written: no such folder, no permission, not a database. */
 export class StoreUnusable extends SeaworthyError {
   readonly code = 'SW_STORE_UNUSABLE';
   readonly kind = 'unavailable';
@@ -33,5 +33,17 @@ export class StoreUnusable extends SeaworthyError {
 /** A migration that has been applied was edited since. */
 export class MigrationEdited extends SeaworthyError {
   readonly code = 'SW_STORE_MIGRATION_EDITED';
+  readonly kind = 'invalid';
+}
+
+/** A savepoint ended while one that began after it was open, or the work ended before its savepoint did. */
+export class SavepointMisused extends SeaworthyError {
+  readonly code = 'SW_STORE_SAVEPOINT_MISUSED';
+  readonly kind = 'internal';
+}
+
+/** A statement of a migration was refused; nothing of the migrations that were to be applied with it is left. */
+export class MigrationFailed extends SeaworthyError {
+  readonly code = 'SW_STORE_MIGRATION_FAILED';
   readonly kind = 'invalid';
 }

@@ -1,3 +1,12 @@
-export { CommitFailed, MigrationEdited, StatementFailed, StoreClosed, StoreUnusable, TransactionOver } from './errors.ts';
+export {
+  CommitFailed,
+  MigrationEdited,
+  MigrationFailed,
+  SavepointMisused,
+  StatementFailed,
+  StoreClosed,
+  StoreUnusable,
+  TransactionOver,
+} from './errors.ts';
 export type { Migration, Read, Row, Store, StoreDriver, TransactionOptions, Tx, Value } from './store.ts';
 export { type Worker, type WorkerOptions, worker, workerMigrations } from './worker.ts';

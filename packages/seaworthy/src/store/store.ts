@@ -1,10 +1,13 @@
 import type { Runtime } from '../core/runtime.ts';
 
-/** What a column may hold, in and out. Integers beyond 2^53 come back as bigint. */
+/** What a column may hold, in and out. Whole numbers go in as integers; integers beyond 2^53 come back as bigint. */
 export type Value = string | number | bigint | boolean | null | Uint8Array;
 export type Row = Readonly<Record<string, Value>>;
 
-/** SQL with `?` placeholders; the driver translates. Booleans are stored as 0 and 1 where the engine has none. */
+/**
+ * One SQL statement with `?` placeholders, one value for each; the driver translates. Booleans are stored as 0 and 1 where the
+ * engine has none. What is refused throws `StatementFailed`: also a second statement, or a `commit`, in the same text.
+ */
 export interface Read {
   /** Every row of the answer. Outside a transaction it sees only what is committed and durable. */
   all(sql: string, ...values: readonly (Value | undefined)[]): Promise<readonly Row[]>;
@@ -14,7 +17,11 @@ export interface Read {
 export interface Tx extends Read {
   /** Runs one statement that changes rows. */
   run(sql: string, ...values: readonly (Value | undefined)[]): Promise<{ readonly changes: number }>;
-  /** When `work` throws, what it did is undone and the error goes on; the transaction itself lives. */
+  /**
+   * When `work` throws, what it did is undone and the error goes on; the transaction itself lives. Until it has settled,
+   * everything done through `tx` is inside it. Savepoints end in the reverse of their order: crossed ones, and one that is still
+   * open at the end, roll the transaction back with `SavepointMisused`.
+   */
   savepoint<V>(work: () => Promise<V>): Promise<V>;
 }
 
@@ -35,12 +42,15 @@ export interface TransactionOptions {
  *
  * Guarantees of every driver, shown by the conformance suite:
  * - Serializable: committed transactions have the same effect as some order of them one by one.
- * - `work` may run more than once: after a conflict everything it did is rolled back and it runs again, with a
- *   fresh `tx`. So it changes nothing outside `tx`; what it collects must begin empty on every run.
+ * - `work` may run more than once, one run after the other: after a conflict, or when it holds up others, everything it did
+ *   is rolled back and it runs again, with a fresh `tx`. So it changes nothing outside `tx`; what it collects must begin
+ *   empty on every run.
  * - `transaction` resolves only once the commit is durable, and rejects with what `work` threw, with nothing of it
  *   left. When the commit itself fails it rejects with `CommitFailed`, and nothing of it is left.
  * - A `tx` is usable only until its `work` settles; later use throws `TransactionOver`.
- * - An aborted `signal` rejects with its reason; the transaction is rolled back, or was never begun.
+ * - An aborted `signal` rejects with its reason at once, waiting or running; the transaction is rolled back, or was never
+ *   begun. Once `work` has settled it may come too late: then the transaction commits and resolves.
+ * - After an error that made the engine roll everything back by itself, the transaction rejects, even if `work` caught it.
  * - One transaction's failure never harms another's, even where the driver commits several together.
  */
 export interface Store<T = Tx, R = Read> {

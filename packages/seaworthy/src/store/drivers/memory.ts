@@ -1,10 +1,11 @@
 import { orAborted } from '../../core/abort.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { turn } from '../../core/turn.ts';
-import { StoreClosed, TransactionOver } from '../errors.ts';
+import { CommitFailed, StoreClosed } from '../errors.ts';
 import { applyMigrations } from '../migrations.ts';
 import type { Row, Store, StoreDriver, Tx, Value } from '../store.ts';
 import { Connection } from './sqlite-connection.ts';
+import { TxState } from './tx-state.ts';
 
 interface Statement {
   readonly sql: string;
@@ -28,19 +29,20 @@ function openMemory(service: string, runtime: Runtime): Store {
   const connection = new Connection(':memory:');
   connection.exec('pragma foreign_keys = on');
   let version = 0;
-  let closed = false;
+  let closing: Promise<void> | undefined;
   let running = 0;
+  const refuseClosed = (): void => {
+    if (closing) throw new StoreClosed(`the store of ${service} is closed`);
+  };
 
-  /** Plays the statements so far and then `next`, and keeps the outcome only if told so. */
-  function play<V>(statements: readonly Marked[], next: () => V, keep: boolean): V {
+  /** Plays the statements so far, and then `next`. What that does not commit is gone. */
+  function play<V>(statements: readonly Marked[], next: () => V): V {
     connection.exec('begin');
     try {
       for (const statement of statements) {
         if ('sql' in statement) connection.all(statement.sql, statement.values);
       }
-      const value = next();
-      if (keep) connection.exec('commit');
-      return value;
+      return next();
     } finally {
       if (connection.inTransaction) connection.exec('rollback');
     }
@@ -49,13 +51,21 @@ function openMemory(service: string, runtime: Runtime): Store {
   async function attempt<V>(work: (tx: Tx) => Promise<V>, signal: AbortSignal | undefined): Promise<V> {
     const began = version;
     const statements: Marked[] = [];
-    let over = false;
-    let marks = 0;
+    const state = new TxState();
     async function step<R>(statement: Statement, execute: () => R): Promise<R> {
-      if (over) throw new TransactionOver('this tx was used after its transaction had settled: await everything inside `transaction`');
+      state.check();
       for (let others = Math.floor(runtime.random.next() * 3); others > 0; others--) await turn();
+      state.check();
       if (version !== began) throw new Conflict();
-      const result = play(statements, execute, false);
+      const result = play(statements, () => {
+        try {
+          return execute();
+        } catch (error) {
+          // Some errors take the whole transaction back, such as `on conflict rollback`.
+          if (!connection.inTransaction) state.fail(error);
+          throw error;
+        }
+      });
       statements.push(statement);
       return result;
     }
@@ -63,39 +73,52 @@ function openMemory(service: string, runtime: Runtime): Store {
       all: (sql, ...values) => step({ sql, values }, (): readonly Row[] => connection.all(sql, values)),
       run: (sql, ...values) => step({ sql, values }, () => connection.run(sql, values)),
       async savepoint(inner) {
-        const mark = marks++;
+        state.check();
+        const mark = state.enter();
         statements.push({ mark });
+        let value: Awaited<ReturnType<typeof inner>>;
         try {
-          return await inner();
+          value = await inner();
         } catch (error) {
+          state.leave(mark);
           statements.splice(statements.findIndex((statement) => 'mark' in statement && statement.mark === mark));
           throw error;
         }
+        state.leave(mark);
+        return value;
       },
     };
     try {
       const value = await (signal ? orAborted(work(tx), signal) : work(tx));
+      state.finish();
       await turn();
       if (signal?.aborted) throw signal.reason;
       if (version !== began) throw new Conflict();
-      over = true;
-      runtime.reached('store/commit/before');
-      play(statements, () => undefined, true);
-      version++;
-      runtime.reached('store/commit/after');
-      runtime.observe.count('seaworthy_store_commits_total', { service });
+      commit(statements);
       return value;
     } catch (error) {
       // Whatever the work made of it: what it saw was no longer so.
-      if (version !== began && !over && !signal?.aborted) throw new Conflict();
+      if (version !== began && !(error instanceof CommitFailed) && !signal?.aborted) throw new Conflict();
       throw error;
     } finally {
-      over = true;
+      state.end();
     }
   }
 
+  function commit(statements: readonly Marked[]): void {
+    try {
+      runtime.reached('store/commit/before');
+      play(statements, () => connection.exec('commit'));
+    } catch (cause) {
+      throw new CommitFailed(`the commit of ${service} failed (${(cause as Error).message}): nothing of it is left`, { cause });
+    }
+    version++;
+    runtime.reached('store/commit/after');
+    runtime.observe.count('seaworthy_store_commits_total', { service });
+  }
+
   async function transaction<V>(work: (tx: Tx) => Promise<V>, signal: AbortSignal | undefined): Promise<V> {
-    if (closed) throw new StoreClosed(`the store of ${service} is closed`);
+    refuseClosed();
     running++;
     try {
       for (;;) {
@@ -114,7 +137,7 @@ function openMemory(service: string, runtime: Runtime): Store {
 
   const read: Store['read'] = {
     async all(sql, ...values) {
-      if (closed) throw new StoreClosed(`the store of ${service} is closed`);
+      refuseClosed();
       return connection.all(sql, values);
     },
   };
@@ -125,11 +148,12 @@ function openMemory(service: string, runtime: Runtime): Store {
     own: (tx) => tx,
     transaction: (work, options) => transaction(work, options?.signal),
     migrate: (migrations) => transaction((tx) => applyMigrations(tx, migrations), undefined),
-    async close() {
-      if (closed) return;
-      closed = true;
-      while (running > 0) await turn();
-      connection.close();
+    close() {
+      closing ??= (async () => {
+        while (running > 0) await turn();
+        connection.close();
+      })();
+      return closing;
     },
   };
 }

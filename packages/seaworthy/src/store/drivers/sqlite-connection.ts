@@ -1,19 +1,50 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { StatementFailed } from '../errors.ts';
+import { shapeOf } from '../statement.ts';
 import type { Row, Value } from '../store.ts';
+
+type Values = readonly (Value | undefined)[];
+
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly placeholders: number;
+  readonly returning: boolean;
+}
 
 const cached = 500;
 
-/** SQLite's own number for "somebody else has the lock" (https://sqlite.org/rescode.html#busy). */
-export const isBusy = (error: unknown): boolean => (error as { errcode?: number }).errcode === 5;
+/** A whole number goes in as an integer: node:sqlite would make 5 a 5.0, which a column of text keeps as '5.0'. */
+function toColumn(value: Value | undefined, index: number): SQLInputValue {
+  if (typeof value === 'string' || typeof value === 'bigint' || value === null) return value;
+  if (value === undefined) return null;
+  if (typeof value === 'boolean') return value ? 1n : 0n;
+  if (Number.isSafeInteger(value)) return BigInt(value as number);
+  if (typeof value === 'number' && !Number.isNaN(value)) return value;
+  if (value instanceof Uint8Array) return value;
+  // node:sqlite would take an object for named values, and NaN for null.
+  const kind = typeof value === 'number' ? 'NaN' : `of type ${(value as object).constructor?.name ?? typeof value}`;
+  throw new TypeError(`value ${index + 1} is ${kind}, not a string, number, bigint, boolean, Uint8Array or null`);
+}
 
-const toColumn = (value: Value | undefined): SQLInputValue =>
-  value === undefined ? null : typeof value === 'boolean' ? Number(value) : value;
+const toValue = (value: SQLOutputValue | undefined): SQLOutputValue =>
+  typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : (value ?? null);
 
-/** One connection of node:sqlite with its prepared statements. */
+/** Rows with an integer beyond 2^53: that one stays a bigint. */
+function wideRows(statement: StatementSync, columns: readonly SQLInputValue[]): readonly Row[] {
+  statement.setReadBigInts(true);
+  try {
+    const rows = statement.all(...columns);
+    for (const row of rows) for (const name of Object.keys(row)) row[name] = toValue(row[name]);
+    return rows as unknown as readonly Row[];
+  } finally {
+    statement.setReadBigInts(false);
+  }
+}
+
+/** One connection of node:sqlite with its prepared statements. What SQLite refuses is thrown as `StatementFailed`. */
 export class Connection {
   readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements = new Map<string, Prepared>();
 
   constructor(path: string, readOnly = false) {
     this.#database = new DatabaseSync(path, { readOnly, timeout: 0 });
@@ -23,44 +54,50 @@ export class Connection {
     return this.#database.isTransaction;
   }
 
-  /** For statements without values or rows: pragmas, BEGIN, COMMIT. */
+  /** For statements without values or rows: pragmas, BEGIN, COMMIT. Throws what node:sqlite throws. */
   exec(sql: string): void {
     this.#database.exec(sql);
   }
 
-  #prepare(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      if (this.#statements.size >= cached) this.#statements.clear();
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
+  #prepare(sql: string, values: Values): Prepared {
+    let prepared = this.#statements.get(sql);
+    if (!prepared) {
+      const { placeholders, returning, fault } = shapeOf(sql);
+      if (fault !== undefined) throw new TypeError(`the statement ${fault}`);
+      prepared = { statement: this.#database.prepare(sql), placeholders, returning };
+      if (this.#statements.size >= cached) this.#statements.delete(this.#statements.keys().next().value as string);
+      this.#statements.set(sql, prepared);
     }
-    return statement;
+    if (values.length !== prepared.placeholders) {
+      throw new TypeError(`the statement has ${prepared.placeholders} placeholders and was given ${values.length} values`);
+    }
+    return prepared;
   }
 
-  #explain(sql: string, cause: unknown): unknown {
-    if (isBusy(cause)) return cause;
+  #explain(sql: string, cause: unknown): StatementFailed {
     return new StatementFailed(`${(cause as Error).message}, in: ${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}`, { cause });
   }
 
-  all(sql: string, values: readonly (Value | undefined)[]): readonly Row[] {
+  all(sql: string, values: Values): readonly Row[] {
     try {
-      const statement = this.#prepare(sql);
+      const { statement, returning } = this.#prepare(sql, values);
       const columns = values.map(toColumn);
+      // A statement that changes rows must not be tried twice.
+      if (returning) return wideRows(statement, columns);
       try {
         return statement.all(...columns) as unknown as readonly Row[];
       } catch (error) {
         if ((error as { code?: string }).code !== 'ERR_OUT_OF_RANGE') throw error;
-        return bigRows(statement, columns);
+        return wideRows(statement, columns);
       }
     } catch (error) {
       throw this.#explain(sql, error);
     }
   }
 
-  run(sql: string, values: readonly (Value | undefined)[]): { readonly changes: number } {
+  run(sql: string, values: Values): { readonly changes: number } {
     try {
-      return { changes: Number(this.#prepare(sql).run(...values.map(toColumn)).changes) };
+      return { changes: Number(this.#prepare(sql, values).statement.run(...values.map(toColumn)).changes) };
     } catch (error) {
       throw this.#explain(sql, error);
     }
@@ -69,24 +106,5 @@ export class Connection {
   close(): void {
     this.#statements.clear();
     this.#database.close();
-  }
-}
-
-/** Rows with an integer beyond 2^53: that one stays a bigint. */
-function bigRows(statement: StatementSync, columns: SQLInputValue[]): readonly Row[] {
-  statement.setReadBigInts(true);
-  try {
-    return statement
-      .all(...columns)
-      .map((row) =>
-        Object.fromEntries(
-          Object.entries(row).map(([name, value]) => [
-            name,
-            typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value,
-          ]),
-        ),
-      ) as unknown as readonly Row[];
-  } finally {
-    statement.setReadBigInts(false);
   }
 }

@@ -1,19 +1,28 @@
-import { orAborted } from '../../core/abort.ts';
+import type { Timer } from '../../core/clock.ts';
 import type { Runtime } from '../../core/runtime.ts';
-import { sleep } from '../../core/sleep.ts';
 import { turn } from '../../core/turn.ts';
-import { CommitFailed, TransactionOver } from '../errors.ts';
+import { CommitFailed, StoreUnusable } from '../errors.ts';
 import type { Tx } from '../store.ts';
-import { type Connection, isBusy } from './sqlite-connection.ts';
+import { isConstraint, patiently } from './sqlite-busy.ts';
+import type { Connection } from './sqlite-connection.ts';
+import { beginRun } from './sqlite-tx.ts';
 
-/** One transaction that waits, or that has run and waits for the commit of its group. */
+/** One transaction that waits, runs, or has run and waits for the commit of its group. */
 interface Member {
   readonly work: (tx: Tx) => Promise<unknown>;
   readonly signal: AbortSignal | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
+  /** Set while it runs: ends the run, whatever its work still does. */
+  stop: ((ending: Ending) => void) | undefined;
   value: unknown;
+  /** It runs in a group of its own, since it harmed or held up the one that it was in. */
+  solo: boolean;
 }
+
+/** How a run ended. `yielded`: it is to run again once its work has settled. */
+type Ending = { readonly kind: 'done'; readonly value: unknown } | { readonly kind: 'failed'; readonly error: unknown } | typeof yielded;
+const yielded = { kind: 'yielded' } as const;
 
 /** The one who writes to a file: transactions run one after another, and those that wait together commit together. */
 export interface Writer {
@@ -22,124 +31,136 @@ export interface Writer {
   idle(): Promise<void>;
 }
 
-/** A group is committed after so many members, or so long a time, even while others wait. */
+/** A group is committed after so many members, or so long a time, even while others wait or one still runs. */
 const largest = 128;
 const longestMs = 20;
 
+/** What the work sees of a run that is taken back so that those before it can commit. */
+class Yielded extends Error {}
+
 export function writer(connection: Connection, service: string, runtime: Runtime): Writer {
-  const { clock, random, observe } = runtime;
+  const { clock, observe } = runtime;
   const waiting: Member[] = [];
+  /** Those whose first run was taken back and has not settled yet. */
+  const yielding = new Set<Member>();
+  let unsettled = 0;
+  let settledAll = (): void => {};
   let pumping: Promise<void> | undefined;
 
-  /** Who does not want to wait any longer does not have to. */
-  function leaveAborted(): void {
-    for (const member of waiting.splice(0)) {
-      if (member.signal?.aborted) member.reject(member.signal.reason);
-      else waiting.push(member);
+  /** Whose work is done can no longer leave: it commits with its group. */
+  function abort(member: Member): void {
+    const error = member.signal?.reason;
+    if (member.stop) {
+      member.stop({ kind: 'failed', error });
+      return;
     }
+    const place = waiting.indexOf(member);
+    if (place >= 0) waiting.splice(place, 1);
+    if (place >= 0 || yielding.delete(member)) member.reject(error);
   }
 
-  /** Another process has the lock: wait a little, without holding up the event loop. */
-  async function patiently(what: () => void): Promise<void> {
-    for (let round = 0; ; round++) {
-      try {
-        return what();
-      } catch (error) {
-        if (!isBusy(error)) throw error;
-        observe.count('seaworthy_store_busy_total', { service });
-        leaveAborted();
-        await sleep(clock, Math.min(50, 1 + round) * (0.5 + random.next()));
-      }
-    }
+  /** Once its first run has settled it comes next, in a group of its own. */
+  function again(member: Member, settled: Promise<unknown>): void {
+    observe.count('seaworthy_store_yields_total', { service });
+    member.solo = true;
+    yielding.add(member);
+    settled.then(() => {
+      if (!yielding.delete(member)) return;
+      waiting.unshift(member);
+      pumping ??= pump();
+    });
   }
 
-  function transactionOf(): { readonly tx: Tx; readonly end: () => void } {
-    let over = false;
-    let depth = 0;
-    const check = (): void => {
-      if (over) throw new TransactionOver('this tx was used after its transaction had settled: await everything inside `transaction`');
-    };
-    const tx: Tx = {
-      async all(sql, ...values) {
-        check();
-        return connection.all(sql, values);
-      },
-      async run(sql, ...values) {
-        check();
-        return connection.run(sql, values);
-      },
-      async savepoint(work) {
-        check();
-        const name = `s${depth++}`;
-        connection.exec(`savepoint ${name}`);
-        try {
-          return await work();
-        } catch (error) {
-          if (!over && connection.inTransaction) connection.exec(`rollback to ${name}`);
-          throw error;
-        } finally {
-          depth--;
-          if (!over && connection.inTransaction) connection.exec(`release ${name}`);
-        }
-      },
-    };
-    return {
-      tx,
-      end: () => {
-        over = true;
-      },
-    };
-  }
-
-  /** Runs one member behind a savepoint of its own. Its failure is its own, and rejects at once. */
+  /** Runs the first that waits. True when it is done; what failed has been taken back and rejected, and is nobody else's concern. */
   async function run(member: Member): Promise<boolean> {
-    const { tx, end } = transactionOf();
-    connection.exec('savepoint member');
+    const attempt = beginRun(connection);
+    waiting.shift();
+    let settled: Promise<unknown> = Promise.resolve();
+    const ending = await new Promise<Ending>((resolve) => {
+      member.stop = (early) => {
+        attempt.end(early === yielded ? new Yielded('this run was taken back, the work runs again') : undefined);
+        resolve(early);
+      };
+      const done = (value: unknown): void => resolve({ kind: 'done', value });
+      const failed = (error: unknown): void => resolve({ kind: 'failed', error });
+      try {
+        settled = member.work(attempt.tx).then(done, failed);
+      } catch (error) {
+        failed(error);
+      }
+    });
+    member.stop = undefined;
     try {
-      const work = member.work(tx);
-      member.value = await (member.signal ? orAborted(work, member.signal) : work);
-      end();
-      connection.exec('release member');
-      return true;
+      if (ending.kind === 'done') {
+        attempt.keep();
+        member.value = ending.value;
+        return true;
+      }
+      attempt.undo();
+      if (ending.kind === 'failed') member.reject(ending.error);
+      else again(member, settled);
     } catch (error) {
-      end();
-      if (connection.inTransaction) connection.exec('rollback to member; release member');
       member.reject(error);
-      return false;
+      attempt.undo();
+    }
+    return false;
+  }
+
+  /** Takes everything back; who was done runs again, in the order that it was. */
+  function rerun(done: readonly Member[]): void {
+    if (connection.inTransaction) connection.exec('rollback');
+    for (const member of done.toReversed()) {
+      if (member.signal?.aborted) member.reject(member.signal.reason);
+      else waiting.unshift(member);
     }
   }
 
-  async function commit(group: readonly Member[]): Promise<void> {
+  function commit(done: readonly Member[]): void {
     try {
       runtime.reached('store/commit/before');
-      await patiently(() => connection.exec('commit'));
+      connection.exec('commit');
       runtime.reached('store/commit/after');
     } catch (cause) {
+      if (isConstraint(cause) && done.length > 1) {
+        // A deferred constraint: only alone can it be told whose it is.
+        for (const member of done) member.solo = true;
+        rerun(done);
+        return;
+      }
       if (connection.inTransaction) connection.exec('rollback');
       const error = new CommitFailed(`the commit of ${service} failed (${(cause as Error).message}): nothing of it is left`, { cause });
-      for (const member of group) member.reject(error);
+      for (const member of done) member.reject(error);
       return;
     }
     observe.count('seaworthy_store_commits_total', { service });
-    observe.count('seaworthy_store_transactions_total', { service }, group.length);
-    for (const member of group) member.resolve(member.value);
+    observe.count('seaworthy_store_transactions_total', { service }, done.length);
+    for (const member of done) member.resolve(member.value);
   }
 
-  async function group(): Promise<void> {
-    await patiently(() => connection.exec('begin immediate'));
+  async function group(done: Member[]): Promise<void> {
+    await patiently(() => connection.exec('begin immediate'), { service, runtime, until: () => waiting.length === 0 });
     const began = clock.monotonic();
-    const done: Member[] = [];
-    while (waiting.length > 0 && done.length < largest && (done.length === 0 || clock.monotonic() - began < longestMs)) {
-      const member = waiting.shift() as Member;
-      if (member.signal?.aborted) member.reject(member.signal.reason);
-      else if (await run(member)) done.push(member);
-      if (!connection.inTransaction) {
-        // The engine itself rolled all back (a full disk, say): the healthy ones run again.
-        waiting.unshift(...done);
-        return;
+    let current: Member | undefined;
+    let late = false;
+    let timer: Timer | undefined;
+    const commitSoon = (): void => {
+      late = true;
+      current?.stop?.(yielded);
+    };
+    try {
+      while (waiting.length > 0 && done.length < largest && !late && (done.length === 0 || clock.monotonic() - began < longestMs)) {
+        if (done.length > 0 && waiting[0]?.solo) break;
+        current = waiting[0] as Member;
+        // Whose work is done should not wait for one that hangs.
+        if (done.length > 0) timer ??= clock.after(longestMs, commitSoon);
+        if (await run(current)) done.push(current);
+        if (!connection.inTransaction) return rerun(done.splice(0));
+        if (current.solo) break;
       }
+    } finally {
+      timer?.cancel();
     }
-    if (done.length > 0) await commit(done);
+    if (done.length > 0) commit(done);
     else connection.exec('rollback');
   }
 
@@ -147,10 +168,14 @@ export function writer(connection: Connection, service: string, runtime: Runtime
     while (waiting.length > 0) {
       // Whatever arrives in the same turn of the event loop joins the group.
       await turn();
+      if (waiting.length === 0) break;
+      const done: Member[] = [];
       try {
-        await group();
-      } catch (error) {
-        for (const member of waiting.splice(0)) member.reject(error);
+        await group(done);
+      } catch (cause) {
+        const error = new StoreUnusable(`the database of ${service} cannot be written: ${(cause as Error).message}`, { cause });
+        for (const member of [...done, ...waiting.splice(0)]) member.reject(error);
+        if (connection.inTransaction) connection.exec('rollback');
       }
     }
     pumping = undefined;
@@ -159,11 +184,38 @@ export function writer(connection: Connection, service: string, runtime: Runtime
   return {
     add<V>(work: (tx: Tx) => Promise<V>, signal: AbortSignal | undefined): Promise<V> {
       return new Promise<V>((resolve, reject) => {
-        waiting.push({ work, signal, resolve: resolve as (value: unknown) => void, reject, value: undefined });
+        if (signal?.aborted) return reject(signal.reason);
+        const left = (): void => abort(member);
+        let open = true;
+        const settle = (): void => {
+          if (!open) return;
+          open = false;
+          signal?.removeEventListener('abort', left);
+          if (--unsettled === 0) settledAll();
+        };
+        const member: Member = {
+          ...{ work, signal, stop: undefined, value: undefined, solo: false },
+          resolve(value) {
+            settle();
+            resolve(value as V);
+          },
+          reject(error) {
+            settle();
+            reject(error);
+          },
+        };
+        unsettled++;
+        signal?.addEventListener('abort', left, { once: true });
+        waiting.push(member);
         pumping ??= pump();
       });
     },
-    idle: async () => {
+    async idle() {
+      if (unsettled > 0) {
+        await new Promise<void>((resolve) => {
+          settledAll = resolve;
+        });
+      }
       await pumping;
     },
   };

@@ -1,0 +1,32 @@
+/** What can be told from the text of a statement before it runs. */
+export interface Shape {
+  /** How many values it needs. */
+  readonly placeholders: number;
+  /** It may change rows and give rows. */
+  readonly returning: boolean;
+  /** The rule that it breaks, as the end of a sentence. */
+  readonly fault: string | undefined;
+}
+
+const token = /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'[^']*'|"[^"]*"|`[^`]*`|[a-z_\u0080-\uffff][\w$\u0080-\uffff]*|\?\d+|[:@$][a-z_]\w*|\S/giu;
+const isComment = (text: string): boolean => text.startsWith('--') || text.startsWith('/*');
+const control = new Set(['begin', 'commit', 'end', 'rollback', 'savepoint', 'release']);
+
+/**
+ * Reads a statement as far as its placeholders and its end. What an engine would take in silence is a fault here: a second
+ * statement would never run, a value that is missing would be null, and a `commit` would tear the transaction apart.
+ */
+export function shapeOf(sql: string): Shape {
+  const tokens = (sql.match(token) ?? []).filter((text) => !isComment(text));
+  const words = tokens.map((text) => text.toLowerCase());
+  const isTrigger = words[0] === 'create' && words.slice(1, 3).includes('trigger');
+  const end = words.indexOf(';');
+  const odd = tokens.find((text) => /^(?:\?\d|[:@$]\w)/.test(text));
+  let fault: string | undefined;
+  if (words.length === 0) fault = 'is empty';
+  else if (control.has(words[0] as string)) fault = 'begins or ends a transaction: that is for `transaction` and `savepoint` alone';
+  else if (end >= 0 && !isTrigger && words.slice(end).some((text) => text !== ';'))
+    fault = 'is more than one statement: give them one by one';
+  else if (odd !== undefined) fault = `has the placeholder ${odd}: write every one as a bare ?`;
+  return { placeholders: words.filter((text) => text === '?').length, returning: words.includes('returning'), fault };
+}
