@@ -22,7 +22,8 @@ export interface SubscribeOptions {
  * - Every group gets every event at least once: also after a crash, a lost connection, a rebalance.
  * - Order per key within a group, across all its members: an event is handed over only after every earlier one of
  *   its key was acknowledged. Redelivered events may come again, but never out of order among those not yet acknowledged.
- * - A key whose handler fails or hangs does not hold up other keys (until `concurrency` is used up).
+ * - A key whose handler fails or hangs does not hold up other keys, until `concurrency` is used up or so much stands
+ *   behind it that a driver holds no more (32 events for each of `concurrency` at least, or 8 MiB).
  * - When a member dies its events go to another within seconds; a member that only stalled may finish an event that
  *   another repeats meanwhile: effects once is the inbox's task.
  */

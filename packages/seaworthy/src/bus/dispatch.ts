@@ -1,62 +1,80 @@
+import { orAborted, scope } from '../core/abort.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
-import type { Handle } from './bus.ts';
+import type { SubscribeOptions } from './bus.ts';
 import type { Envelope } from './envelope.ts';
+
+/** One event on its way to the handler. */
+export interface Delivery {
+  readonly envelope: Envelope;
+  /** Called once the event was acknowledged; not at all when it was cut short. */
+  done(): void;
+  /** True once somebody else has it: then it is not begun any more. */
+  gone?(): boolean;
+  /** Called when it is in hand no more, either way. */
+  settled?(): void;
+}
 
 /** Hands events to a handler: in order within a key, many keys at one time. */
 export interface Dispatch {
   /** How many are in hand or in line. */
   readonly size: number;
-  /** `done` is called once the event was acknowledged; not at all when it was cut short. */
-  add(envelope: Envelope, done: () => void): void;
-  /** Begins nothing new, waits for what is in hand, and aborts it when `signal` does. */
+  /** The same, but of each key no more than a few: a key that waits fills `size`, not this. */
+  readonly load: number;
+  add(delivery: Delivery): void;
+  /** Begins nothing new and waits for what is in hand; aborts it when `signal` does, and leaves alone what ignores that. */
   close(signal?: AbortSignal): Promise<void>;
-}
-
-interface Item {
-  readonly envelope: Envelope;
-  readonly done: () => void;
 }
 
 /** A rejected event is tried again after this, doubled up to 5 s; its key waits meanwhile. */
 const firstMs = 100;
 const longestMs = 5000;
+/** How many of one key count for `load`. */
+const perKey = 8;
+/** How long an aborted handler may take to give up. */
+const graceMs = 1000;
 
-export function dispatch(handle: Handle, concurrency: number, runtime: Runtime): Dispatch {
+export function dispatch({ topic, group, handle, concurrency }: Required<SubscribeOptions>, runtime: Runtime): Dispatch {
   const { clock, random, observe } = runtime;
-  const lines = new Map<string, Item[]>();
+  const lines = new Map<string, Delivery[]>();
   const ready: string[] = [];
-  const cut = new AbortController();
   const running = new Set<Promise<void>>();
-  let closing = false;
+  const closing = new AbortController();
+  const cut = new AbortController();
   let size = 0;
+  let load = 0;
 
-  async function one({ envelope, done }: Item): Promise<void> {
-    for (let round = 0; ; round++) {
+  async function one(delivery: Delivery): Promise<void> {
+    const { envelope } = delivery;
+    for (let round = 0; !delivery.gone?.(); round++) {
       try {
         await handle(envelope, { signal: cut.signal });
-        return done();
+        return delivery.done();
       } catch (error) {
-        if (closing) return;
-        observe.count('seaworthy_bus_redelivered_total');
-        observe.log('warn', 'an event was not taken, it comes again', { event: envelope.type, id: envelope.id, error });
-        await sleep(clock, Math.min(longestMs, firstMs * 2 ** round) * (0.5 + random.next() / 2), cut.signal).catch(() => {});
-        if (closing) return;
+        if (closing.signal.aborted) return;
+        observe.count('seaworthy_bus_redelivered_total', { topic, group });
+        observe.log('warn', 'an event was not taken, it comes again', { event: envelope.type, id: envelope.id, group, error });
+        const ms = Math.min(longestMs, firstMs * 2 ** round) * (0.5 + random.next() / 2);
+        await sleep(clock, ms, closing.signal).catch(() => {});
+        if (closing.signal.aborted) return;
       }
     }
   }
 
   async function run(key: string): Promise<void> {
-    const line = lines.get(key) as Item[];
-    await one(line[0] as Item);
+    const line = lines.get(key) as Delivery[];
+    const delivery = line[0] as Delivery;
+    await one(delivery);
     line.shift();
     size--;
+    if (line.length < perKey) load--;
     if (line.length === 0) lines.delete(key);
     else ready.push(key);
+    delivery.settled?.();
   }
 
   function pump(): void {
-    while (!closing && ready.length > 0 && running.size < concurrency) {
+    while (!closing.signal.aborted && ready.length > 0 && running.size < concurrency) {
       const work: Promise<void> = run(ready.shift() as string).then(() => {
         running.delete(work);
         pump();
@@ -65,28 +83,45 @@ export function dispatch(handle: Handle, concurrency: number, runtime: Runtime):
     }
   }
 
+  async function giveUp(drained: Promise<unknown>): Promise<void> {
+    const grace = scope({ clock, timeout: { ms: graceMs, reason: () => new Error('grace') } });
+    await orAborted(drained, grace.signal).catch(() =>
+      observe.log('warn', 'handlers ignore their signal and are left alone: their events come again', {
+        topic,
+        group,
+        handlers: running.size,
+      }),
+    );
+    grace.end();
+  }
+
   return {
     get size() {
       return size;
     },
-    add(envelope, done) {
-      size++;
-      const key = envelope.partitionkey;
+    get load() {
+      return load;
+    },
+    add(delivery) {
+      const key = delivery.envelope.partitionkey;
       const line = lines.get(key);
-      if (line) line.push({ envelope, done });
+      if (line) line.push(delivery);
       else {
-        lines.set(key, [{ envelope, done }]);
+        lines.set(key, [delivery]);
         ready.push(key);
       }
+      size++;
+      if ((line?.length ?? 1) <= perKey) load++;
       pump();
     },
     async close(signal) {
-      closing = true;
-      const stop = (): void => cut.abort(signal?.reason);
-      signal?.addEventListener('abort', stop, { once: true });
-      if (signal?.aborted) stop();
-      await Promise.all(running);
-      signal?.removeEventListener('abort', stop);
+      closing.abort();
+      const drained = Promise.all(running);
+      if (!signal) return void (await drained);
+      await orAborted(drained, signal).catch((reason: unknown) => {
+        cut.abort(reason);
+        return giveUp(drained);
+      });
     },
   };
 }

@@ -52,22 +52,30 @@ export function envelope({ id, service, event, key, now, data, notAfterMs }: Env
   };
 }
 
-const isTime = (value: unknown): boolean =>
-  typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value));
+/** RFC 3339, section 5.6: without an offset from UTC a time is a different one on each machine. */
+const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+const isTime = (value: unknown): boolean => typeof value === 'string' && rfc3339.test(value) && !Number.isNaN(Date.parse(value));
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
 
+const text = 'must be a text that is not empty';
+const time = 'must be a time as RFC 3339 writes it, such as 2026-01-31T12:00:00Z';
 const rules: readonly [name: string, holds: (value: unknown) => boolean, rule: string][] = [
   ['specversion', (value) => value === '1.0', 'must be "1.0"'],
-  ['id', isText, 'must be a text that is not empty'],
-  ['source', isText, 'must be a text that is not empty'],
-  ['type', isText, 'must be a text that is not empty'],
-  ['partitionkey', isText, 'must be a text that is not empty'],
-  ['time', isTime, 'must be a time as RFC 3339 writes it'],
+  // Engines compare ids as UTF-8, in which all halves of a surrogate pair are one and the same character.
+  ['id', (value) => isText(value) && (value as string).isWellFormed(), `${text} and is well-formed Unicode`],
+  ['source', isText, text],
+  ['type', isText, text],
+  ['partitionkey', isText, text],
+  ['time', isTime, time],
   ['datacontenttype', (value) => value === 'application/json', 'must be "application/json"'],
-  ['notafter', (value) => value === undefined || isTime(value), 'must be a time as RFC 3339 writes it'],
+  ['data_base64', (value) => value === undefined, 'must be absent: data is JSON, not bytes'],
+  ['notafter', (value) => value === undefined || isTime(value), time],
 ];
 
-/** Reads an event from text. Throws `EnvelopeInvalid`. */
+/**
+ * Reads an event from text. CloudEvents takes JSON as data for granted where `datacontenttype` is absent: it is filled in.
+ * Throws `EnvelopeInvalid`, which names each attribute and its rule.
+ */
 export function parseEnvelope(text: string): Envelope {
   let value: unknown;
   try {
@@ -75,14 +83,23 @@ export function parseEnvelope(text: string): Envelope {
   } catch (cause) {
     throw new EnvelopeInvalid(`the event is no JSON: ${(cause as Error).message}`, { cause });
   }
-  return checkedEnvelope(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new EnvelopeInvalid('the event must be a JSON object');
+  return checkedEnvelope('datacontenttype' in value ? value : { ...value, datacontenttype: 'application/json' });
 }
 
-/** The event itself. Throws `EnvelopeInvalid`, which names each attribute and its rule. */
-export function checkedEnvelope(value: unknown): Envelope {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new EnvelopeInvalid('the event must be a JSON object');
+/** The event as text. Throws `EnvelopeInvalid`, which names each attribute and its rule. */
+export function writeEnvelope(envelope: Envelope): string {
+  const checked = checkedEnvelope(envelope);
+  try {
+    return JSON.stringify(checked);
+  } catch (cause) {
+    throw new EnvelopeInvalid(`the event ${envelope.id} cannot be written: data must be JSON (${(cause as Error).message})`, { cause });
+  }
+}
+
+function checkedEnvelope(value: object): Envelope {
   const fields = value as Readonly<Record<string, unknown>>;
   const wrong = rules.filter(([name, holds]) => !holds(fields[name])).map(([name, , rule]) => `${name} ${rule}`);
-  if (wrong.length > 0) throw new EnvelopeInvalid(`the event is no CloudEvents 1.0 event: ${wrong.join('; ')}`);
+  if (wrong.length > 0) throw new EnvelopeInvalid(`the event is no CloudEvents 1.0 event of ours: ${wrong.join('; ')}`);
   return value as Envelope;
 }

@@ -4,14 +4,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { after, describe, test } from 'node:test';
 import { CloudEvent, HTTP } from 'cloudevents';
 import fc from 'fast-check';
+import { silent } from '../../core/observe.ts';
 import { runtime } from '../../core/runtime.ts';
+import { sqlite } from '../../store/drivers/sqlite.ts';
 import { seededRandom } from '../../testing/clock.ts';
 import { conformance } from '../conformance.ts';
 import { EnvelopeInvalid, envelope, parseEnvelope } from '../envelope.ts';
 import { embedded } from './embedded.ts';
+import { append, logMigrations, prune, readLog } from './embedded-log.ts';
 import { memory } from './memory.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-bus-'));
@@ -78,6 +82,39 @@ if (process.argv[2] === 'member') {
       );
     }
     await bus.close();
+  });
+
+  test('embedded: a row that is no event is passed over and told, whatever else is in the log arrives', async () => {
+    const dir = join(root, 'unreadable');
+    const told: string[] = [];
+    const bus = await embedded({ dir }).open(runtime({ observe: { ...silent, log: (_level, message) => void told.push(message) } }));
+    const one = (n: number) => envelope({ id: `k/${n}`, service: 'orders', event: 'placed', key: 'k', now: 0, data: {} });
+    await bus.publish('orders', [one(0), one(1)]);
+    const db = new DatabaseSync(join(dir, 'bus.db'));
+    db.prepare("update bus_log set body = 'none' where id = 'k/0'").run();
+    db.close();
+    const got = Promise.withResolvers<string>();
+    await bus.subscribe({ topic: 'orders', group: 'g', handle: async ({ id }) => got.resolve(id) });
+    assert.equal(await got.promise, 'k/1');
+    assert.match(told.join(), /row 1 of bus_log is no event/);
+    await bus.close();
+  });
+
+  test('embedded: what every group has had is forgotten after its time, all of it; what one has still to get is kept', async () => {
+    const dir = join(root, 'pruned');
+    const store = await sqlite({ dir }).open('bus', runtime());
+    await store.migrate(logMigrations);
+    const many = Array.from({ length: 2500 }, (_, n) =>
+      envelope({ id: `k/${n}`, service: 'orders', event: 'placed', key: 'k', now: 0, data: {} }),
+    );
+    await append(store, 'orders', many, 0);
+    await store.transaction((tx) =>
+      tx.run("insert into bus_progress (topic, name, part, position, owner) values ('orders', 'g', 0, 2400, '')"),
+    );
+    assert.equal(await prune(store, 1), 2400);
+    assert.equal((await readLog(store, 'orders', 0, 3000)).length, 100);
+    assert.equal(await prune(store, 0), 0);
+    await store.close();
   });
 
   test('the envelope is a CloudEvent to others, there and back', () => {

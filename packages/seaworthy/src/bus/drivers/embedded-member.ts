@@ -1,10 +1,15 @@
 import { bell } from '../../core/bell.ts';
 import type { Runtime } from '../../core/runtime.ts';
+import { sleep } from '../../core/sleep.ts';
 import type { Store } from '../../store/store.ts';
 import type { Worker } from '../../store/worker.ts';
-import type { Handle } from '../bus.ts';
+import type { SubscribeOptions } from '../bus.ts';
 import { dispatch } from '../dispatch.ts';
-import { join, leave, readLog, type Sharing, saveProgress, takeShare } from './embedded-log.ts';
+import { parseEnvelope } from '../envelope.ts';
+import { RowUnreadable } from '../errors.ts';
+import { join, leave, type Place, saveProgress, takeShare } from './embedded-group.ts';
+import { firstAt, type Logged, readLog } from './embedded-log.ts';
+import { Partition } from './embedded-partition.ts';
 
 /** One subscription of one process. */
 export interface Member {
@@ -17,121 +22,123 @@ interface Parts {
   readonly store: Store;
   readonly worker: Worker;
   readonly runtime: Runtime;
-  readonly topic: string;
-  readonly group: string;
-  readonly handle: Handle;
-  readonly concurrency: number;
-}
-
-/** How far one partition is. Events are done in any order; what counts is up to where all are. */
-class Partition {
-  handed: number;
-  saved: number;
-  readonly #open: { readonly position: number; done: boolean }[] = [];
-
-  constructor(position: number) {
-    this.handed = position;
-    this.saved = position;
-  }
-
-  hand(position: number): () => void {
-    const entry = { position, done: false };
-    this.handed = position;
-    this.#open.push(entry);
-    return () => {
-      entry.done = true;
-    };
-  }
-
-  /** The last position before which everything is done. */
-  get done(): number {
-    while (this.#open[0]?.done) this.#open.shift();
-    return this.#open[0] ? this.#open[0].position - 1 : this.handed;
-  }
-
-  get idle(): boolean {
-    return this.done === this.handed;
-  }
+  readonly options: Required<SubscribeOptions>;
 }
 
 /** Other processes' events and deaths are looked for this often; one's own publishing wakes at once. */
 const pollMs = 100;
 const shareMs = 1000;
 const saveMs = 200;
+const stumbleMs = 1000;
 const batch = 256;
+/** No more is read while so much is in hand, however many keys wait: bytes here, events for each of `concurrency`. */
+const mostBytes = 8 * 2 ** 20;
+const mostEach = 32;
 
-export async function member(parts: Parts): Promise<Member> {
-  const { store, worker, runtime, topic, group } = parts;
+export async function member({ store, worker, runtime, options }: Parts): Promise<Member> {
+  const { topic, group, concurrency } = options;
   const { clock, observe } = runtime;
-  const sharing: Sharing = { topic, group, owner: worker.id };
+  const place: Place = { topic, group, member: runtime.ids.next(), worker };
   const owned = new Map<number, Partition>();
-  const leaving = new Set<number>();
-  const hands = dispatch(parts.handle, parts.concurrency, runtime);
+  const hands = dispatch(options, runtime);
   const woken = bell(clock);
   const stopping = new AbortController();
+  let bytes = 0;
+  let full = false;
   let from = 0;
+  let lagMs = 0;
   let sharedAt = Number.NEGATIVE_INFINITY;
   let savedAt = clock.monotonic();
 
-  await join(store, sharing);
+  function forget(part: number): void {
+    const partition = owned.get(part);
+    if (partition) partition.lost = true;
+    owned.delete(part);
+  }
 
-  async function takePartitions(): Promise<void> {
+  /** Takes what is free of its share, marks what is to go to others, and notices what is gone. */
+  async function share(): Promise<void> {
     sharedAt = clock.monotonic();
-    const { mine, taken } = await takeShare(store, sharing, worker.dead);
-    for (const [part, position] of taken) owned.set(part, new Partition(position));
-    for (const part of owned.keys()) if (!mine.has(part)) leaving.add(part);
-    if (taken.size > 0) from = Math.min(...[...owned.values()].map((partition) => partition.handed));
+    const { right, mine } = await takeShare(store, place, stopping.signal);
+    for (const [part, position] of mine) if (!owned.has(part)) owned.set(part, new Partition(position));
+    for (const [part, partition] of owned) {
+      if (!mine.has(part)) forget(part);
+      else partition.leaving = !right.has(part);
+    }
+    const active = staying();
+    if (active.length > 0) from = Math.min(...active.map(({ seen }) => seen));
+    const first = await firstAt(store, topic, Math.min(from, ...active.map(({ done }) => done)));
+    lagMs = first === undefined || active.length === 0 ? 0 : Math.max(0, clock.now() - first);
+  }
+
+  const staying = (): Partition[] => [...owned.values()].filter(({ leaving }) => !leaving);
+  const isHungry = (): boolean => hands.load <= 2 * concurrency && hands.size <= mostEach * concurrency && bytes <= mostBytes;
+
+  function hand(partition: Partition, { position, body }: Logged): void {
+    let envelope: ReturnType<typeof parseEnvelope>;
+    try {
+      envelope = parseEnvelope(body);
+    } catch (cause) {
+      const message = `row ${position} of bus_log is no event and is passed over: correct its body and publish it again`;
+      observe.count('seaworthy_bus_unreadable_total', { topic, group });
+      observe.log('error', message, { topic, group, position, error: new RowUnreadable(message, { cause }) });
+      return;
+    }
+    partition.hand(position);
+    bytes += body.length;
+    hands.add({
+      envelope,
+      gone: () => partition.lost,
+      done: () => partition.finish(position),
+      settled() {
+        bytes -= body.length;
+        if (full && isHungry()) woken.ring();
+      },
+    });
   }
 
   /** Hands out what is new, and no more than can be held. True when there may be more. */
   async function read(): Promise<boolean> {
-    const room = parts.concurrency * 4 - hands.size;
-    if (owned.size === 0 || room <= 0) return false;
-    const events = await readLog(store, topic, from, Math.min(batch, room));
-    for (const { position, part, envelope } of events) {
-      from = position;
-      const partition = owned.get(part);
-      if (!partition || leaving.has(part) || position <= partition.handed) continue;
-      const done = partition.hand(position);
-      hands.add(envelope, () => {
-        done();
-        // Room to read on, or a partition that can be handed over.
-        if (hands.size <= parts.concurrency) woken.ring();
-      });
+    full = !isHungry();
+    if (owned.size === 0 || full) return false;
+    const rows = await readLog(store, topic, from, batch);
+    if (stopping.signal.aborted) return false;
+    for (const row of rows) {
+      const partition = owned.get(row.part);
+      if (partition && !partition.leaving && row.position > partition.seen) hand(partition, row);
     }
-    return events.length > 0;
+    from = rows.at(-1)?.position ?? from;
+    // Also those that had nothing: who goes on after this member need not look through all this again.
+    for (const partition of staying()) partition.seen = Math.max(partition.seen, from);
+    return rows.length === batch;
   }
 
-  /** Progress may lag behind what is done: after a crash those come again, and the inbox knows them. */
-  async function save(all: boolean): Promise<void> {
-    const due = [...owned].filter(([part, partition]) =>
-      leaving.has(part) ? partition.idle || all : partition.done > partition.saved || all,
-    );
+  /** Progress may lag behind what is done: after a crash that comes again, and the inbox knows it. */
+  async function save(last: boolean, signal: AbortSignal | undefined): Promise<void> {
     savedAt = clock.monotonic();
-    if (due.length === 0) return;
+    const due = [...owned]
+      .map(([part, partition]) => ({ part, partition, position: partition.done, release: last || (partition.leaving && partition.idle) }))
+      .filter(({ partition, position, release }) => release || position > partition.saved);
+    if (due.length === 0 && !last) return;
     runtime.reached('bus/progress/before');
-    const lost = await store.transaction(async (tx) => {
-      const gone: number[] = [];
-      for (const [part, partition] of due) {
-        const kept = await saveProgress(tx, sharing, part, partition.done, !all && !leaving.has(part));
-        if (!kept || leaving.has(part)) gone.push(part);
-      }
-      if (all) await leave(tx, sharing);
-      return gone;
-    });
+    const lost = await store.transaction(
+      async (tx) => {
+        const gone: number[] = [];
+        for (const one of due) if (!(await saveProgress(tx, place, one)) || one.release) gone.push(one.part);
+        if (last) await leave(tx, place);
+        return gone;
+      },
+      { signal },
+    );
     runtime.reached('bus/progress/after');
-    for (const [, partition] of due) partition.saved = partition.done;
-    for (const part of lost) {
-      owned.delete(part);
-      leaving.delete(part);
-    }
+    for (const { partition, position } of due) partition.saved = position;
+    for (const part of lost) forget(part);
   }
 
   async function round(): Promise<void> {
-    const now = clock.monotonic();
-    if (now - sharedAt >= shareMs) await takePartitions();
+    if (clock.monotonic() - sharedAt >= shareMs) await share();
     const more = await read();
-    if (clock.monotonic() - savedAt >= saveMs) await save(false);
+    if (clock.monotonic() - savedAt >= saveMs) await save(false, stopping.signal);
     if (!more) await woken.wait(pollMs, stopping.signal);
   }
 
@@ -140,27 +147,37 @@ export async function member(parts: Parts): Promise<Member> {
       try {
         await round();
       } catch (error) {
+        if (stopping.signal.aborted) return;
         observe.log('error', `the subscription of ${group} to ${topic} stumbled, it goes on`, { error });
-        await woken.wait(1000, stopping.signal);
+        await sleep(clock, stumbleMs, stopping.signal, { background: true }).catch(() => {});
       }
     }
   }
 
-  await takePartitions();
+  await join(store, place);
+  await share();
   const running = run();
-  const remove = observe.gauge('seaworthy_bus_in_hand', { topic, group }, () => hands.size);
+  const gauges = [
+    observe.gauge('seaworthy_bus_in_hand', { topic, group }, () => hands.size),
+    observe.gauge('seaworthy_bus_lag_seconds', { topic, group }, () => lagMs / 1000),
+  ];
+
+  async function end(signal: AbortSignal | undefined): Promise<void> {
+    stopping.abort();
+    await Promise.all([running, hands.close(signal)]);
+    // What cannot be saved comes again, once this process's worker is gone.
+    await save(true, undefined).catch((error: unknown) =>
+      observe.log('error', `the subscription of ${group} to ${topic} could not save its progress`, { error }),
+    );
+    for (const remove of gauges) remove();
+  }
+
   let closed: Promise<void> | undefined;
   return {
     topic,
     wake: woken.ring,
     close(signal) {
-      closed ??= (async () => {
-        stopping.abort();
-        await running;
-        await hands.close(signal);
-        await save(true);
-        remove();
-      })();
+      closed ??= end(signal);
       return closed;
     },
   };

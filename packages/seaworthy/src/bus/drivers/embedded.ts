@@ -5,6 +5,8 @@ import { sqlite } from '../../store/drivers/sqlite.ts';
 import type { Store } from '../../store/store.ts';
 import { type Worker, worker, workerMigrations } from '../../store/worker.ts';
 import type { Bus, BusDriver, Subscription } from '../bus.ts';
+import { BusClosed } from '../errors.ts';
+import { checkedOptions } from '../options.ts';
 import { append, logMigrations, prune } from './embedded-log.ts';
 import { type Member, member } from './embedded-member.ts';
 
@@ -14,14 +16,19 @@ export interface EmbeddedOptions {
   readonly retention?: Duration;
 }
 
-/** A durable log in one SQLite file, `<dir>/bus.db`, shared by the processes of one machine. */
+/** A durable log in one SQLite file, `<dir>/bus.db`, shared by the processes of one machine. Opening throws `StoreUnusable`. */
 export function embedded({ dir, retention = '7d' }: EmbeddedOptions): BusDriver {
   const keepMs = milliseconds(retention, 'retention');
   return {
     async open(runtime) {
       const store = await sqlite({ dir }).open('bus', runtime);
-      await store.migrate([...workerMigrations, ...logMigrations]);
-      return busOn(store, await worker(store, runtime), runtime, keepMs);
+      try {
+        await store.migrate([...workerMigrations, ...logMigrations]);
+        return busOn(store, await worker(store, runtime), runtime, keepMs);
+      } catch (error) {
+        await store.close();
+        throw error;
+      }
     },
   };
 }
@@ -38,30 +45,43 @@ function busOn(store: Store, own: Worker, runtime: Runtime, keepMs: number): Bus
       );
     }
   })();
+  const check = (): void => {
+    if (closing.signal.aborted) throw new BusClosed('the bus is closed: neither publish nor subscribe after `close`');
+  };
+
+  async function end(): Promise<void> {
+    closing.abort();
+    await Promise.all([pruning, ...[...members].map((one) => one.close())]);
+    await own.close();
+    await store.close();
+  }
+
+  let closed: Promise<void> | undefined;
   return {
     async publish(topic, envelopes) {
+      check();
       if (envelopes.length === 0) return;
       runtime.reached('bus/append/before');
       await append(store, topic, envelopes, runtime.clock.now());
       runtime.reached('bus/append/after');
       for (const one of members) if (one.topic === topic) one.wake();
     },
-    async subscribe({ topic, group, handle, concurrency = 64 }): Promise<Subscription> {
-      const one = await member({ store, worker: own, runtime, topic, group, handle, concurrency });
+    async subscribe(options): Promise<Subscription> {
+      check();
+      const one = await member({ store, worker: own, runtime, options: checkedOptions(options) });
+      if (closing.signal.aborted) await one.close();
+      check();
       members.add(one);
       return {
         async close(signal) {
-          members.delete(one);
           await one.close(signal);
+          members.delete(one);
         },
       };
     },
-    async close() {
-      closing.abort();
-      await Promise.all([...members].map((one) => one.close()));
-      await pruning;
-      await own.close();
-      await store.close();
+    close() {
+      closed ??= end();
+      return closed;
     },
   };
 }

@@ -1,22 +1,26 @@
 import type { Runtime } from '../../core/runtime.ts';
-import type { Bus, BusDriver, SubscribeOptions } from '../bus.ts';
+import { turn } from '../../core/turn.ts';
+import type { Bus, BusDriver, Handle } from '../bus.ts';
 import { type Dispatch, dispatch } from '../dispatch.ts';
-import type { Envelope } from '../envelope.ts';
+import { type Envelope, parseEnvelope, writeEnvelope } from '../envelope.ts';
+import { BusClosed } from '../errors.ts';
+import { checkedOptions } from '../options.ts';
 
 interface Topic {
-  readonly log: Envelope[];
+  /** As text: publisher and subscribers never share an object. */
+  readonly log: string[];
   readonly groups: Map<string, Group>;
 }
 
-/** Who of a key's group has events of it in hand, the earliest first. */
+/** Who of a group has events of a key in hand, the earliest first. */
 interface Holding {
   readonly member: Dispatch;
-  readonly open: Set<Envelope>;
+  readonly open: Set<{ readonly text: string }>;
 }
 
 interface Group {
   /** Not yet handed to anybody. */
-  backlog: Envelope[];
+  backlog: string[];
   readonly held: Map<string, Holding>;
   readonly members: Dispatch[];
 }
@@ -33,31 +37,37 @@ export function memory({ duplicates = 0 }: { readonly duplicates?: number } = {}
     members[[...key].reduce((sum, c) => sum + c.charCodeAt(0), 0) % members.length] as Dispatch;
 
   /** A key that somebody has events of in hand stays with that member: two must not have them at one time. */
-  function hand(group: Group, envelope: Envelope): void {
+  function hand(group: Group, text: string): void {
+    const envelope: Envelope = parseEnvelope(text);
     const key = envelope.partitionkey;
-    const holding = group.held.get(key) ?? { member: choose(group, key), open: new Set<Envelope>() };
+    const holding = group.held.get(key) ?? { member: choose(group, key), open: new Set() };
+    const entry = { text };
     group.held.set(key, holding);
-    holding.open.add(envelope);
-    holding.member.add(structuredClone(envelope), () => {
-      holding.open.delete(envelope);
-      if (holding.open.size === 0 && group.held.get(key) === holding) group.held.delete(key);
+    holding.open.add(entry);
+    holding.member.add({
+      envelope,
+      gone: () => group.held.get(key) !== holding,
+      done() {
+        holding.open.delete(entry);
+        if (holding.open.size === 0 && group.held.get(key) === holding) group.held.delete(key);
+      },
     });
   }
 
-  function feed(group: Group, runtime: Runtime): void {
+  function feed(group: Group, { random }: Runtime): void {
     if (group.members.length === 0) return;
-    for (const envelope of group.backlog.splice(0)) {
-      hand(group, envelope);
-      if (runtime.random.next() < duplicates) hand(group, { ...envelope });
+    for (const text of group.backlog.splice(0)) {
+      hand(group, text);
+      if (random.next() < duplicates) hand(group, text);
     }
   }
 
   /** What a member that is gone did not acknowledge comes again, before all that is later. */
   function takeBack(group: Group, member: Dispatch): void {
-    const undone: Envelope[] = [];
+    const undone: string[] = [];
     for (const [key, holding] of group.held) {
       if (holding.member !== member) continue;
-      undone.push(...holding.open);
+      undone.push(...[...holding.open].map(({ text }) => text));
       group.held.delete(key);
     }
     group.backlog.unshift(...undone);
@@ -65,22 +75,36 @@ export function memory({ duplicates = 0 }: { readonly duplicates?: number } = {}
 
   return {
     async open(runtime) {
-      const mine: (() => Promise<void>)[] = [];
+      const mine = new Set<() => Promise<void>>();
+      let closed = false;
+      const check = (): void => {
+        if (closed) throw new BusClosed('the bus is closed: neither publish nor subscribe after `close`');
+      };
+      /** Keys overtake each other, as they do where there is a network. */
+      const later =
+        (handle: Handle): Handle =>
+        async (envelope, delivery) => {
+          for (let turns = Math.floor(runtime.random.next() * 3); turns > 0; turns--) await turn();
+          return handle(envelope, delivery);
+        };
       const bus: Bus = {
         async publish(topic, envelopes) {
+          check();
           const { log, groups } = topicOf(topic);
-          const copies = envelopes.map((envelope) => structuredClone(envelope));
-          log.push(...copies);
+          const texts = envelopes.map(writeEnvelope);
+          log.push(...texts);
           for (const group of groups.values()) {
-            group.backlog.push(...copies);
+            group.backlog.push(...texts);
             feed(group, runtime);
           }
         },
-        async subscribe({ topic, group: name, handle, concurrency = 64 }: SubscribeOptions) {
-          const { log, groups } = topicOf(topic);
-          const group = groups.get(name) ?? { backlog: [...log], held: new Map<string, Holding>(), members: [] };
-          groups.set(name, group);
-          const member = dispatch(handle, concurrency, runtime);
+        async subscribe(given) {
+          check();
+          const options = checkedOptions(given);
+          const { log, groups } = topicOf(options.topic);
+          const group = groups.get(options.group) ?? { backlog: [...log], held: new Map<string, Holding>(), members: [] };
+          groups.set(options.group, group);
+          const member = dispatch({ ...options, handle: later(options.handle) }, runtime);
           group.members.push(member);
           feed(group, runtime);
           const close = async (signal?: AbortSignal): Promise<void> => {
@@ -89,12 +113,14 @@ export function memory({ duplicates = 0 }: { readonly duplicates?: number } = {}
             await member.close(signal);
             takeBack(group, member);
             feed(group, runtime);
+            mine.delete(close);
           };
-          mine.push(close);
+          mine.add(close);
           return { close };
         },
         async close() {
-          await Promise.all(mine.map((close) => close()));
+          closed = true;
+          await Promise.all([...mine].map((close) => close()));
         },
       };
       return bus;
