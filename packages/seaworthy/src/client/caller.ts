@@ -1,5 +1,8 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
+import { checkedKey } from '../contract/headers.ts';
+import { InputInvalid } from '../contract/input.ts';
+import { problemOf } from '../contract/problem.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
 import { Deadline } from '../core/deadline.ts';
 import type { Duration } from '../core/duration.ts';
@@ -75,16 +78,24 @@ export function caller({
     return guard;
   };
 
+  /** What cannot even be sent is refused in the service's own words. */
+  function refused(error: unknown): Answer {
+    if (error instanceof InputInvalid) return { kind: 'problem', problem: problemOf(error) };
+    throw error;
+  }
+
   async function send(operation: Bound, input: unknown, options: CallOptions): Promise<unknown> {
     const name = `${operation.service}.${operation.name}`;
     const deadline = options.deadline ?? Deadline.after(runtime.clock, timeout);
-    const key = options.key ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
+    const key = checkedKey(options.key) ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
     const span = runtime.observe.span('seaworthy_call', { operation: name });
     try {
       const transport = transportOf(operation.service);
       const answer = await guardOf(operation.service)(
         async ({ signal, attempt }) => {
-          const answered = await transport.send({ operation, input, key, deadline, undoes: options.undoes, attempt, signal });
+          const answered = await transport
+            .send({ operation, input, key, deadline, undoes: options.undoes, attempt, signal })
+            .catch(refused);
           // What is no answer of the contract is the policy's to judge, and perhaps to try again.
           if (answered.kind === 'problem') throw new CallFailed(name, answered.problem);
           return answered;

@@ -64,6 +64,37 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
       () => ({ a: query({ http: 'GET /a', input: z.object({ o: z.object({}) }), output: Ref }) }),
       /x\.a\.input\.o would travel in the query string of a GET/,
     ],
+    [
+      'a text or number in a path',
+      () => ({ a: query({ http: 'GET /a/{id}', input: z.object({ id: z.union([z.string(), z.int()]) }), output: Ref }) }),
+      /x\.a\.input\.id is in the path, and cannot be both a string and a number/,
+    ],
+    [
+      'a list of texts or booleans in a query string',
+      () => ({ a: query({ http: 'GET /a', input: z.object({ l: z.array(z.enum(['x']).or(z.boolean())) }), output: Ref }) }),
+      /x\.a\.input\.l would travel in the query string of a GET, and cannot be both/,
+    ],
+    [
+      'anything at all in a query string',
+      () => ({ a: query({ http: 'GET /a', input: z.looseObject({ id: z.string() }), output: Ref }) }),
+      /x\.a\.input would travel in the query string of a GET, and can only have fields that it names/,
+    ],
+    [
+      'an unknown in a query string',
+      () => ({ a: query({ http: 'GET /a', input: z.object({ u: z.unknown() }), output: Ref }) }),
+      /x\.a\.input\.u would travel in the query string/,
+    ],
+    [
+      'an output that its validation makes something else',
+      () => ({
+        a: query({
+          http: 'GET /a',
+          input: z.object({}),
+          output: z.object({ n: z.codec(z.string(), z.number(), { decode: Number, encode: String }) }),
+        }),
+      }),
+      /x\.a\.output becomes something else by being validated/,
+    ],
     ['a path that is none', () => ({ a: command({ http: 'POST a' as never, input: Ref }) }), /x\.a\.http is "POST a": write one of/],
     ['a command by GET', () => ({ a: command({ http: 'GET /a', input: Ref }) }), /x\.a\.http is a GET, which must not change anything/],
     [

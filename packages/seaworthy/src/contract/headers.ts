@@ -26,11 +26,13 @@ function one(headers: Incoming, name: string): string | undefined {
   throw new HeaderInvalid(`${name}: was sent ${value.length} times, send it once`);
 }
 
-function text(headers: Incoming, name: string): string | undefined {
-  const value = one(headers, name);
+/** A key as a header can carry it. Throws `HeaderInvalid`. */
+export function checkedKey(value: string | undefined, name = 'idempotency-key'): string | undefined {
   if (value === undefined || /^[\x21-\x7e]{1,255}$/.test(value)) return value;
   throw new HeaderInvalid(`${name}: takes 1 to 255 visible ASCII characters without spaces`);
 }
+
+const text = (headers: Incoming, name: string): string | undefined => checkedKey(one(headers, name), name);
 
 function whole(headers: Incoming, name: string, largest: number): number | undefined {
   const value = one(headers, name);

@@ -1,5 +1,6 @@
-import type { Http, Operation } from './contract.ts';
-import { type JsonSchema, jsonSchema } from './schema.ts';
+import type { At, Http, Operation } from './contract.ts';
+import { InputInvalid, writeInput } from './input.ts';
+import { type JsonSchema, jsonSchema, typesOf } from './schema.ts';
 import { httpParts } from './verify.ts';
 
 /** A call on the wire, before its headers. */
@@ -28,6 +29,7 @@ interface Plan {
   /** Literal parts and parameters of the path, in turn. */
   readonly pieces: readonly string[];
   readonly types: ReadonlyMap<string, JsonSchema>;
+  readonly required: readonly string[];
 }
 
 const plans = new WeakMap<Operation, Map<Http, Plan>>();
@@ -36,17 +38,34 @@ function planOf(operation: Operation, http: Http): Plan {
   const known = plans.get(operation)?.get(http);
   if (known) return known;
   const { method, path, params, bodiless } = httpParts(http);
-  const types = new Map(Object.entries(jsonSchema(operation.input, 'input').properties ?? {}));
-  const plan = { method, bodiless, params, pieces: path.split(/\{([^}]+)\}/g), types };
+  const { properties = {}, required = [] } = jsonSchema(operation.input, 'input');
+  const plan = { method, bodiless, params, pieces: path.split(/\{([^}]+)\}/g), types: new Map(Object.entries(properties)), required };
   plans.set(operation, (plans.get(operation) ?? new Map<Http, Plan>()).set(http, plan));
   return plan;
 }
 
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Puts the input of a call into path, query string and body. */
-export function requestOf(operation: Operation, input: unknown): WireRequest {
+/** RFC 3986, 5.2.4: whoever is in between may remove dot segments, encoded or not, and then it is another path. */
+const isSegment = (text: string): boolean => text !== '' && text !== '.' && text !== '..' && text.isWellFormed();
+
+/** Throws `InputInvalid` when a parameter of the path is what no path can carry. What is missing is the schema's to refuse. */
+export function checkPath(operation: Operation & At, input: unknown): void {
+  const { params } = planOf(operation, operation.http);
+  if (params.length === 0 || !isFields(input)) return;
+  const wrong = params.filter((name) => typeof input[name] === 'string' && !isSegment(input[name]));
+  if (wrong.length === 0) return;
+  const message = "is in the path, and cannot be empty, '.', '..' or malformed Unicode";
+  throw new InputInvalid(
+    operation,
+    wrong.map((path) => ({ path, message })),
+  );
+}
+
+/** Puts the input of a call into path, query string and body. Throws `InputInvalid` when it cannot travel. */
+export function requestOf(operation: Operation & At, input: unknown): WireRequest {
   const { method, bodiless, params, pieces } = planOf(operation, operation.http);
+  checkPath(operation, input);
   const fields: Fields = isFields(input) ? input : {};
   const path = pieces.map((piece, index) => (index % 2 === 0 ? piece : encodeURIComponent(String(fields[piece])))).join('');
   const rest = Object.entries(fields).filter(([name, value]) => !params.includes(name) && value !== undefined);
@@ -54,18 +73,13 @@ export function requestOf(operation: Operation, input: unknown): WireRequest {
     return {
       method,
       path,
-      body: !isFields(input) ? JSON.stringify(input) : rest.length > 0 ? JSON.stringify(Object.fromEntries(rest)) : undefined,
+      body: !isFields(input) ? writeInput(operation, input) : rest.length > 0 ? writeInput(operation, Object.fromEntries(rest)) : undefined,
     };
   }
   const query = new URLSearchParams();
   for (const [name, value] of rest) for (const one of [value].flat()) query.append(name, String(one));
   return { method, path: query.size > 0 ? `${path}?${query}` : path, body: undefined };
 }
-
-const typesOf = (schema: JsonSchema): readonly string[] =>
-  (schema.anyOf ?? schema.oneOf ?? [schema]).flatMap(
-    (one) => one.type ?? (one.enum ?? ('const' in one ? [one.const] : [])).map((value) => typeof value),
-  );
 
 /** A text as what its field wants; what it cannot become is left for validation, which names the field. */
 function coerce(text: string, schema: JsonSchema | undefined): unknown {
@@ -79,18 +93,20 @@ function coerce(text: string, schema: JsonSchema | undefined): unknown {
 
 /** Puts path, query string and body together as the input of `operation`, reached by `http`. What does not fit is for validation to refuse. */
 export function inputOf(operation: Operation, request: RawRequest, http: Http = operation.http): unknown {
-  const { bodiless, params, types } = planOf(operation, http);
+  const { bodiless, params, types, required } = planOf(operation, http);
   const fromPath = params.map((name): [string, unknown] => [name, coerce(request.params[name] as string, types.get(name))]);
   if (!bodiless) {
     if (request.body === undefined) return Object.fromEntries(fromPath);
     return isFields(request.body) ? Object.fromEntries([...Object.entries(request.body), ...fromPath]) : request.body;
   }
   const query = new URLSearchParams(request.query);
+  // A list without elements leaves no trace in a query string; where one must be, it is that.
+  const emptyLists = [...required].filter((name) => typesOf(types.get(name) ?? {}).includes('array')).map((name) => [name, []] as const);
   const fromQuery = [...new Set(query.keys())].map((name): [string, unknown] => {
     const schema = types.get(name);
     const values = query.getAll(name);
     if (schema && typesOf(schema).includes('array')) return [name, values.map((value) => coerce(value, schema.items))];
     return [name, values.length === 1 ? coerce(values[0] as string, schema) : values];
   });
-  return Object.fromEntries([...fromQuery, ...fromPath]);
+  return Object.fromEntries([...emptyLists, ...fromQuery, ...fromPath]);
 }

@@ -1,7 +1,7 @@
 import { milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Event, Http, Members, Operation } from './contract.ts';
-import { type JsonSchema, jsonSchema, type Schema } from './schema.ts';
+import { type JsonSchema, jsonSchema, type Schema, typesOf } from './schema.ts';
 
 /** A contract that cannot be kept over the wire; the message lists every place and rule. */
 export class ContractInvalid extends SeaworthyError {
@@ -13,19 +13,19 @@ type Say = (place: string, rule: string) => void;
 
 const scalars = new Set(['string', 'number', 'integer', 'boolean']);
 
-const alternatives = (schema: JsonSchema): readonly JsonSchema[] => schema.anyOf ?? schema.oneOf ?? [schema];
-
 /** Every alternative is a string, a number or a boolean: it fits into a path or a query string. */
-export function isScalar(schema: JsonSchema): boolean {
-  return alternatives(schema).every((one) => {
-    if (one.enum) return one.enum.every((value) => typeof value !== 'object');
-    if ('const' in one) return typeof one.const !== 'object';
-    return one.type !== undefined && [one.type].flat().every((type) => scalars.has(type as string));
-  });
-}
+export const isScalar = (schema: JsonSchema): boolean => typesOf(schema).every((type) => scalars.has(type));
+
+/** A text and what it reads as could not be told apart on arrival. */
+const isAmbiguous = (schema: JsonSchema): boolean => {
+  const types = new Set(typesOf(schema));
+  return types.has('string') && types.size > 1;
+};
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const bodiless = new Set(['GET', 'DELETE']);
+
+const either = 'cannot be both a string and a number or boolean, which nobody could tell apart';
 
 /** The parts of `'GET /orders/{orderId}'`. */
 export function httpParts(http: Http): {
@@ -53,6 +53,18 @@ function schemaOf(schema: Schema, side: 'input' | 'output', place: string, say: 
   }
 }
 
+/** What validation may add to a schema of JSON on its way from one side to the other. */
+const ofOneSide = new Set(['required', 'additionalProperties', 'default']);
+
+function bothSides(schema: Schema, place: string, say: Say): JsonSchema | undefined {
+  const output = schemaOf(schema, 'output', place, say);
+  const input = output && schemaOf(schema, 'input', place, say);
+  const shape = (side: unknown): string => JSON.stringify(side, (name, value: unknown) => (ofOneSide.has(name) ? undefined : value));
+  if (input && shape(input) !== shape(output))
+    say(place, 'becomes something else by being validated, which both sides do: let it have one form');
+  return output;
+}
+
 function verifyOperation(name: string, operation: Operation, say: Say): void {
   if (!/^(GET|POST|PUT|PATCH|DELETE) \/(?:[\w.~-]+|\{\w+\})?(?:\/(?:[\w.~-]+|\{\w+\}))*$/.test(operation.http)) {
     say(
@@ -62,7 +74,7 @@ function verifyOperation(name: string, operation: Operation, say: Say): void {
     return;
   }
   const input = schemaOf(operation.input, 'input', `${name}.input`, say);
-  if (operation.output) schemaOf(operation.output, 'output', `${name}.output`, say);
+  if (operation.output) bothSides(operation.output, `${name}.output`, say);
   const { params, bodiless: inQuery, method } = httpParts(operation.http);
   if (input && input.type !== 'object') say(`${name}.input`, 'is no object: the input of an operation has named fields');
   const fields = input?.properties ?? {};
@@ -70,10 +82,18 @@ function verifyOperation(name: string, operation: Operation, say: Say): void {
     const field = fields[param];
     if (!field) say(`${name}.http`, `names {${param}}, which the input lacks`);
     else if (!isScalar(field)) say(`${name}.input.${param}`, 'is in the path, and can only be a string, a number or a boolean');
+    else if (isAmbiguous(field)) say(`${name}.input.${param}`, `is in the path, and ${either}`);
   }
   if (inQuery) {
+    if (input?.additionalProperties)
+      say(`${name}.input`, `would travel in the query string of a ${method}, and can only have fields that it names`);
     for (const [field, schema] of Object.entries(fields)) {
-      if (params.includes(field) || isScalar(schema) || (schema.items && isScalar(schema.items))) continue;
+      if (params.includes(field)) continue;
+      const one = schema.items ?? schema;
+      if (isScalar(one)) {
+        if (isAmbiguous(one)) say(`${name}.input.${field}`, `would travel in the query string of a ${method}, and ${either}`);
+        continue;
+      }
       say(
         `${name}.input.${field}`,
         `would travel in the query string of a ${method}, and can only be a string, a number, a boolean or an array of these`,
@@ -85,15 +105,14 @@ function verifyOperation(name: string, operation: Operation, say: Say): void {
   for (const [error, { status, data }] of Object.entries(operation.errors as Readonly<Record<string, { status: number; data?: Schema }>>)) {
     if (!Number.isInteger(status) || status < 400 || status > 599)
       say(`${name}.errors.${error}`, `has the status ${status}: choose one from 400 to 599`);
-    if (data) schemaOf(data, 'output', `${name}.errors.${error}.data`, say);
+    if (data) bothSides(data, `${name}.errors.${error}.data`, say);
   }
   if (!Number.isInteger(operation.status) || operation.status < 200 || operation.status > 299)
     say(`${name}.status`, `is ${operation.status}: choose one from 200 to 299`);
 }
 
 function verifyEvent(name: string, event: Event, say: Say): void {
-  const data = schemaOf(event.data, 'output', `${name}.data`, say);
-  schemaOf(event.data, 'input', `${name}.data`, say);
+  const data = bothSides(event.data, `${name}.data`, say);
   if (data && data.properties?.[event.key]?.type !== 'string')
     say(`${name}.key`, `is ${JSON.stringify(event.key)}, which is no field of type string in its data`);
   if (event.notAfter !== undefined) {

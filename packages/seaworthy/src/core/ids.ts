@@ -22,6 +22,12 @@ function uuid7(ms: number, fill: (bytes: Uint8Array) => void): string {
   return text;
 }
 
+/** Before every identity that was made at `ms` or later, in the order of texts. */
+export const idsFrom = (ms: number): string => {
+  const hexMs = Math.max(0, ms).toString(16).padStart(12, '0');
+  return `${hexMs.slice(0, 8)}-${hexMs.slice(8)}`;
+};
+
 /** Identities from the machine's clock and its cryptographic randomness. */
 export const systemIds: Ids = { next: () => uuid7(systemClock.now(), randomFillSync) };
 

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from './clock.ts';
 import type { CrashPoint } from './crash.ts';
-import { type Ids, systemIds } from './ids.ts';
+import { type Ids, seededIds, systemIds } from './ids.ts';
 import { guarded, type Observe, silent } from './observe.ts';
 import { type Random, systemRandom } from './random.ts';
 
@@ -14,12 +14,14 @@ export interface Runtime {
   readonly reached: (point: CrashPoint) => void;
 }
 
-/** A runtime of the machine's own clock, randomness and ids, silent, with parts replaced as given. */
+/** A runtime of the machine's own clock, randomness and ids, silent, with parts replaced as given. Ids follow from a given clock or randomness. */
 export function runtime(parts: Partial<Runtime> = {}): Runtime {
+  const { clock = systemClock, random = systemRandom } = parts;
+  const ids = parts.clock || parts.random ? seededIds(clock, random) : systemIds;
   return Object.freeze({
-    clock: parts.clock ?? systemClock,
-    random: parts.random ?? systemRandom,
-    ids: parts.ids ?? systemIds,
+    clock,
+    random,
+    ids: parts.ids ?? ids,
     observe: guarded(parts.observe ?? silent),
     reached: parts.reached ?? (() => {}),
   });

@@ -136,6 +136,15 @@ for (const [what, error, status, retryAfter] of [
   });
 }
 
+test('a required part that hangs on an absent one answers in the words of that one, whichever is named first', async () => {
+  const hanging = aggregate('GET /api/customers/{id}', ({ part }) => {
+    const order = part(shop.order, ({ params }) => params);
+    return { customer: part(shop.customer, ({ order }) => ({ id: order.customer }), { after: { order } }), order };
+  });
+  const answer = await ask([hanging], { ...fine, order: fails(new Failure('NotFound', undefined)) });
+  assert.deepEqual([answer.status, answer.json['error']], [404, 'NotFound']);
+});
+
 test('a route passes path, body and key on, and the answer back with status and Location', async () => {
   const placing = route('POST /api/orders/{id}', shop.place);
   const { status, headers, json, asked } = await ask([placing], fine, { body: { n: 5 }, headers: { 'idempotency-key': 'k' } });

@@ -20,6 +20,8 @@ export class PartsMissing extends SeaworthyError {
 interface Missing {
   readonly status: Exclude<PartStatus, 'ok'>;
   readonly error: unknown;
+  /** Whose error it is: another part's, when this one hangs on it. */
+  readonly operation: At;
 }
 type Fared = { readonly value: unknown } | Missing;
 type AnyPart = Part<string, unknown, boolean>;
@@ -34,8 +36,8 @@ function isAbsent(operation: At, error: unknown): boolean {
 const isLate = (error: unknown): boolean => error instanceof SeaworthyError && error.kind === 'deadline';
 
 function missing(operation: At, error: unknown): Missing {
-  if (isAbsent(operation, error)) return { status: 'absent', error };
-  return { status: isLate(error) ? 'timeout' : 'failed', error };
+  if (isAbsent(operation, error)) return { status: 'absent', error, operation };
+  return { status: isLate(error) ? 'timeout' : 'failed', error, operation };
 }
 
 /** Nobody failed at it: it could not be served now, and may be soon. */
@@ -55,7 +57,7 @@ export async function gather(http: Http, parts: Parts, incoming: Incoming, call:
     const needed = Object.entries(part.after);
     const context: Record<string, unknown> = { params: incoming.params };
     for (const [name, fared] of await Promise.all(needed.map(async ([name, other]) => [name, await fare(other)] as const))) {
-      if (!('value' in fared)) return { status: 'absent', error: fared.error };
+      if (!('value' in fared)) return { ...fared, status: 'absent' };
       context[name] = fared.value;
     }
     try {
@@ -78,7 +80,7 @@ export async function gather(http: Http, parts: Parts, incoming: Incoming, call:
   const status = Object.fromEntries(fared.map(([name, , part]) => [name, 'value' in part ? 'ok' : part.status] as const));
   for (const [name, part, result] of fared) {
     if ('value' in result || !part.required) continue;
-    if (isAbsent(part.operation, result.error)) return { none: part.operation, failure: result.error as Failure };
+    if (isAbsent(result.operation, result.error)) return { none: result.operation, failure: result.error as Failure };
     const kind = isLate(result.error) ? 'deadline' : comesBack(result.error) ? 'unavailable' : 'upstream';
     throw new PartsMissing(
       `${http} cannot answer without its part ${name}, which ${kind === 'deadline' ? 'was too late' : 'failed'}`,

@@ -7,5 +7,5 @@ describe('sqlite and the embedded bus', () => {
 });
 
 describe('memory store and memory bus', () => {
-  for (const { name, run } of crashConformance(inMemory, time, 3)) test(name, run);
+  for (const { name, run } of crashConformance(inMemory, time, 2)) test(name, run);
 });

@@ -19,7 +19,7 @@ import { type Worker, worker, workerMigrations } from '../store/worker.ts';
 import { seededRandom, type VirtualClock, virtualClock } from '../testing/clock.ts';
 import type { Cause } from './cause.ts';
 import { type SagaEngine, sagaEngine } from './engine.ts';
-import { type Instance, instanceOf, markStopping } from './journal.ts';
+import { forgetEnded, type Instance, instanceOf, markStopping } from './journal.ts';
 import { type AnySaga, saga } from './saga.ts';
 import { sagaMigrations } from './tables.ts';
 import { judge, stuckSagas } from './verdict.ts';
@@ -416,6 +416,35 @@ for (const [name, driver] of drivers) {
       );
       await assert.rejects(sea.process([]), /there is no such saga any more/);
       await sea.process([longer]);
+    });
+
+    named('G7: a running saga whose done step has lost its undo is refused', async (sea) => {
+      sea.callee.answers = { pay: () => new Promise(() => {}) };
+      const { engine, worker } = await sea.process([trip]);
+      await start(sea, engine);
+      for (let round = 0; round < 50 && sea.callee.log.length < 2; round++) await sea.clock.advance(10);
+      await engine.close(AbortSignal.abort(new Error('down')));
+      await worker.close();
+      const lost = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id }) => id })
+        .local('note', { do: () => {}, undo: () => {} })
+        .step('book', { do: ({ call, input }) => call(remote.book, input) })
+        .step('pay', { do: () => {}, undo: () => {} });
+      await assert.rejects(sea.process([lost]), /trip t .*its step book can no longer be undone/);
+    });
+
+    named('an ended saga is forgotten after its time, and its key is free again; a live one never', async (sea) => {
+      const { engine } = await sea.process([trip]);
+      await start(sea, engine);
+      const { changed } = await sea.until('done');
+      const forget = (before: number): Promise<number> => sea.store.transaction((tx) => forgetEnded(tx, before, 10));
+      await sea.clock.advance(5);
+      assert.equal(await forget(changed), 0);
+      sea.callee.answers = { pay: () => new Promise(() => {}) };
+      await sea.run(engine, ({ start }) => start(trip, { id: 'live' }));
+      await sea.clock.advance(100);
+      assert.equal(await forget(sea.clock.now()), 1);
+      assert.equal((await sea.instance()).key, 'live');
+      await engine.close(AbortSignal.abort(new Error('over')));
     });
 
     named('G13: a close cuts the running step without a failure; the next start goes on with it', async (sea) => {

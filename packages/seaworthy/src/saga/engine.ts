@@ -11,7 +11,7 @@ import { type DriveParts, drive, progress } from './drive.ts';
 import { type Instance, insert, instanceOf, markStopping } from './journal.ts';
 import { type AnySaga, SagaInvalid, type Start, type Stop } from './saga.ts';
 import { SagaStopping } from './step.ts';
-import { fingerprint, verifyVersions } from './versions.ts';
+import { planOf, verifyVersions } from './versions.ts';
 
 /** A saga was started with an input that breaks its schema; nothing of the handler is left. */
 export class SagaInputInvalid extends SeaworthyError {
@@ -48,7 +48,7 @@ export interface EngineParts {
   readonly worker: Worker;
   readonly published: () => void;
   /** Instances at work at one time. Default 256. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
 }
 
 interface Defined extends AnySaga {
@@ -73,6 +73,7 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
   const cut = new AbortController();
   let polling: Promise<void> = Promise.resolve();
   let stuck = 0;
+  const gauges: (() => void)[] = [];
 
   function enqueue(id: string): void {
     if (known.has(id)) return;
@@ -206,7 +207,7 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
       if (known) return undefined;
     }
     const fresh: Instance = {
-      ...{ id, name: saga.name, key, fingerprint: fingerprint(saga), input, owner: worker.id, started: now, changed: now, due: now },
+      ...{ id, name: saga.name, key, plan: planOf(saga), input, owner: worker.id, started: now, changed: now, due: now },
       ...{ state: 'running', journal: [], cause: undefined, stopping: undefined, attempts: 0, error: undefined },
     };
     const { state, journal } = await progress(driving, saga, tx, own, fresh, []);
@@ -248,8 +249,10 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
     },
     async begin() {
       await verifyVersions(store.ownRead, parts.sagas);
-      observe.gauge('seaworthy_saga_active', {}, () => active.size);
-      observe.gauge('seaworthy_saga_stuck', {}, () => stuck);
+      gauges.push(
+        observe.gauge('seaworthy_saga_active', {}, () => active.size),
+        observe.gauge('seaworthy_saga_stuck', {}, () => stuck),
+      );
       polling = poll();
     },
     async close(signal) {
@@ -261,6 +264,7 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
       await polling;
       await Promise.all([...active.values()].map(({ done }) => done));
       signal?.removeEventListener('abort', end);
+      for (const remove of gauges) remove();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { idsFrom } from '../core/ids.ts';
 import type { Row, Tx, Value } from '../store/store.ts';
 import type { Cause } from './cause.ts';
 
@@ -20,7 +21,8 @@ export interface Instance {
   readonly id: string;
   readonly name: string;
   readonly key: string;
-  readonly fingerprint: string;
+  /** The steps as they were when it began, by kind, name and whether they can be undone. */
+  readonly plan: string;
   readonly input: unknown;
   readonly state: SagaState;
   readonly journal: readonly Entry[];
@@ -45,7 +47,7 @@ export function instanceOf(row: Row): Instance {
     id: String(row['id']),
     name: String(row['name']),
     key: String(row['key']),
-    fingerprint: String(row['fingerprint']),
+    plan: String(row['plan']),
     input: JSON.parse(String(row['input'])),
     state: String(row['state']) as SagaState,
     journal: JSON.parse(String(row['journal'])) as Entry[],
@@ -63,12 +65,12 @@ export function instanceOf(row: Row): Instance {
 /** Inserts a started instance. False when there is one of the same name and key. */
 export async function insert(tx: Tx, instance: Instance): Promise<boolean> {
   const { changes } = await tx.run(
-    `insert into sw_saga (id, name, key, fingerprint, input, state, journal, attempts, due, owner, started, changed)
+    `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
       values (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) on conflict (name, key) do nothing`,
     instance.id,
     instance.name,
     instance.key,
-    instance.fingerprint,
+    instance.plan,
     JSON.stringify(instance.input),
     instance.state,
     JSON.stringify(instance.journal),
@@ -78,6 +80,21 @@ export async function insert(tx: Tx, instance: Instance): Promise<boolean> {
     instance.changed,
   );
   return changes > 0;
+}
+
+/**
+ * Forgets up to `limit` instances that ended before `before`, and their keys with them. Returns how many.
+ * Ids are in the order of time: whatever is younger is not even looked at.
+ */
+export async function forgetEnded(tx: Tx, before: number, limit: number): Promise<number> {
+  const { changes } = await tx.run(
+    `delete from sw_saga where id in
+      (select id from sw_saga where id < ? and changed < ? and state in ('done', 'undone') order by id limit ?)`,
+    idsFrom(before),
+    before,
+    limit,
+  );
+  return changes;
 }
 
 /** What a transition changes. */

@@ -44,6 +44,8 @@ export interface Step<Do, R> {
   readonly undo?: (context: Do & Undoing<NoInfer<R>>) => unknown;
   /** Runs of `do` whose outcome may stay unknown before the saga is undone. Default 3, from 1 s to 30 s apart. */
   readonly retry?: { readonly attempts: number };
+}
+export interface RemoteStep<Do, R> extends Step<Do, R> {
   /** Of one run. Default 10 s. */
   readonly timeout?: Duration;
 }
@@ -54,7 +56,7 @@ type And<Results, N extends string, R> = Results & { readonly [K in N]: R };
 export interface Recorded {
   readonly kind: 'remote' | 'local';
   readonly name: string;
-  readonly step: Step<never, unknown>;
+  readonly step: RemoteStep<never, unknown>;
 }
 
 /** A definition, whole at every link of the chain. `S` owns it, `Use` are the services it calls, `T` its transaction. */
@@ -79,7 +81,7 @@ export interface Builder<S extends string, M, Use extends string, T, Input, Resu
   /** A step that calls other services; it has no transaction. */
   step<const N extends string, R>(
     name: Fresh<N, Results>,
-    step: Step<Remote<Input, Results, Use>, R>,
+    step: RemoteStep<Remote<Input, Results, Use>, R>,
   ): Builder<S, M, Use, T, Input, And<Results, N, R>>;
   /** A step in a transaction of the owner's own database; it has no `call`. */
   local<const N extends string, R>(

@@ -8,7 +8,7 @@ export function sagaMigrations(_dialect: Store['dialect']): readonly Migration[]
       statements: [
         // `journal` is a JSON array with an entry for each step that was begun, in order; see journal.ts.
         `create table sw_saga (
-          id text not null primary key, name text not null, key text not null, fingerprint text not null, input text not null,
+          id text not null primary key, name text not null, key text not null, plan text not null, input text not null,
           state text not null, journal text not null, cause text, stopping text, attempts integer not null, due bigint not null,
           error text, owner text not null, started bigint not null, changed bigint not null, unique (name, key))`,
         "create index sw_saga_live on sw_saga (owner, due) where state in ('running', 'undoing')",

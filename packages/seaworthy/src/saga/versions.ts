@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Read } from '../store/store.ts';
 import { type Instance, instanceOf } from './journal.ts';
@@ -11,10 +10,10 @@ export class SagaStranded extends SeaworthyError {
 }
 
 /** What of a definition an instance depends on: names, kinds and order of its steps, and which can be undone. */
-export const fingerprint = (saga: AnySaga): string =>
-  createHash('sha256')
-    .update(saga.steps.map(({ kind, name, step }) => `${kind} ${name} ${step.undo ? 'undo' : ''}`).join('\n'))
-    .digest('base64url');
+export const planOf = (saga: AnySaga): string =>
+  saga.steps.map(({ kind, name, step }) => `${kind} ${name}${step.undo ? ' undo' : ''}`).join(', ');
+
+const hadUndo = (plan: string, index: number): boolean => plan.split(', ')[index]?.endsWith(' undo') ?? false;
 
 /**
  * Why `saga` cannot carry on `instance`, if it cannot. The steps that the instance has begun must be the first ones of the
@@ -22,13 +21,14 @@ export const fingerprint = (saga: AnySaga): string =>
  */
 export function misfit(saga: AnySaga | undefined, instance: Instance): string | undefined {
   if (!saga) return 'there is no such saga any more';
-  if (fingerprint(saga) === instance.fingerprint) return undefined;
+  if (planOf(saga) === instance.plan) return undefined;
   for (const [index, { step, state }] of instance.journal.entries()) {
     const now = saga.steps[index];
     if (!now) return `its step ${step} is gone`;
     if (now.name !== step) return `its step ${index + 1} was ${step} and is ${now.name} now`;
     if (state === 'intended' && now.kind === 'local') return `its step ${step} called other services and is local now`;
-    if (state === 'done' && instance.state !== 'running' && !now.step.undo) return `its step ${step} can no longer be undone`;
+    const mayBeUndone = state === 'done' || state === 'intended' || state === 'stuck';
+    if (mayBeUndone && hadUndo(instance.plan, index) && !now.step.undo) return `its step ${step} can no longer be undone`;
   }
   return undefined;
 }

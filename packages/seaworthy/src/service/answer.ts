@@ -1,8 +1,10 @@
 import { Failure } from '../client/call.ts';
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
+import { InputInvalid } from '../contract/input.ts';
+import { checkPath } from '../contract/request.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
-import { InputInvalid, OutputInvalid } from './errors.ts';
+import { OutputInvalid } from './errors.ts';
 
 type Bound = Operation & At;
 
@@ -10,9 +12,10 @@ export const nameOf = (operation: At): string => `${operation.service}.${operati
 
 /** The input as the handler gets it, defaults applied. Throws `InputInvalid`, which names each field and its rule. */
 export async function accept(operation: Bound, input: unknown): Promise<unknown> {
+  checkPath(operation, input);
   const result = await examine(operation.input, input);
   if ('value' in result) return result.value;
-  throw new InputInvalid(`the input of ${nameOf(operation)} is wrong: ${sentence(result.findings)}`, result.findings);
+  throw new InputInvalid(operation, result.findings);
 }
 
 async function promised(schema: Schema, value: unknown, what: string): Promise<unknown> {

@@ -2,7 +2,7 @@ import type { Attempt, Endpoint } from '../client/transport.ts';
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { problemOf } from '../contract/problem.ts';
-import { orAborted, scope } from '../core/abort.ts';
+import { orAborted, type Scope, scope } from '../core/abort.ts';
 import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import { accept, nameOf } from './answer.ts';
@@ -28,11 +28,19 @@ function explained(name: string, thrown: unknown, caller: AbortSignal): Seaworth
   return new HandlerFailed(`${name} failed: the service's log has the cause`, { cause: thrown });
 }
 
+/** An endpoint that can come to rest. */
+export interface Serving extends Endpoint {
+  /** Waits for the calls in hand; aborts them, and rolls back what they do, when `signal` does. */
+  idle(signal: AbortSignal): Promise<void>;
+}
+
 /** The receiving side of a service: from an attempt on any transport to its answer. It never throws. */
-export function endpoint(parts: EndpointParts): Endpoint {
+export function endpoint(parts: EndpointParts): Serving {
   const { service, runtime, externals } = parts;
   const operations = service.contract as unknown as Readonly<Record<string, Operation & At>>;
   const inProgress = new Set<string>();
+  const inHand = new Set<Scope>();
+  let rest = (): void => {};
 
   async function command(call: Received): Promise<Answer> {
     const handler = service.handlers[call.operation] as CommandHandler;
@@ -74,6 +82,7 @@ export function endpoint(parts: EndpointParts): Endpoint {
         parents: [attempt.signal],
         timeout: { ms: deadline.remaining(), reason: late },
       });
+      inHand.add(work);
       try {
         parts.admit();
         deadline.check(name);
@@ -87,7 +96,21 @@ export function endpoint(parts: EndpointParts): Endpoint {
         return { kind: 'problem', problem: problemOf(error) };
       } finally {
         work.end();
+        inHand.delete(work);
+        if (inHand.size === 0) rest();
       }
+    },
+    async idle(signal) {
+      const cut = (): void => {
+        for (const work of inHand) work.abort(signal.reason);
+      };
+      signal.addEventListener('abort', cut, { once: true });
+      if (signal.aborted) cut();
+      await new Promise<void>((resolve) => {
+        rest = resolve;
+        if (inHand.size === 0) resolve();
+      });
+      signal.removeEventListener('abort', cut);
     },
   };
 }

@@ -18,18 +18,6 @@ export class StepUndone extends SeaworthyError {
   readonly kind = 'mismatch';
 }
 
-/** The input of a call breaks its contract; `issues` say where and how. */
-export class InputInvalid extends SeaworthyError {
-  readonly code = 'SW_INPUT_INVALID';
-  readonly kind = 'invalid';
-  readonly issues: readonly { readonly path: string; readonly message: string }[];
-
-  constructor(message: string, issues: readonly { readonly path: string; readonly message: string }[]) {
-    super(message);
-    this.issues = issues;
-  }
-}
-
 /** A handler answered something that its contract does not promise: a bug in the service. Nothing was committed. */
 export class OutputInvalid extends SeaworthyError {
   readonly code = 'SW_OUTPUT_INVALID';
@@ -42,7 +30,7 @@ export class OperationUnknown extends SeaworthyError {
   readonly kind = 'not_found';
 }
 
-/** The service is starting or stopping; another instance, or the same one later, can serve. */
+/** The service is stopping; another instance, or the same one later, can serve. */
 export class ServiceUnready extends SeaworthyError {
   readonly code = 'SW_SERVICE_UNREADY';
   readonly kind = 'unavailable';

@@ -5,11 +5,12 @@ import type { At, Operation } from '../contract/contract.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
-import { consumer } from '../outbox/consumer.ts';
+import { type ConsumerOptions, consumer } from '../outbox/consumer.ts';
 import { collector } from '../outbox/outbox.ts';
-import { relay } from '../outbox/relay.ts';
+import { type RelayOptions, relay } from '../outbox/relay.ts';
 import { outboxMigrations } from '../outbox/tables.ts';
 import { sagaEngine } from '../saga/engine.ts';
+import { forgetEnded } from '../saga/journal.ts';
 import { sagaMigrations } from '../saga/tables.ts';
 import type { Store, StoreDriver } from '../store/store.ts';
 import { worker as registerWorker, workerMigrations } from '../store/worker.ts';
@@ -44,18 +45,46 @@ export interface RunParts {
   readonly store: StoreDriver;
   readonly bus: Bus;
   readonly call: Caller;
-  /** How long the answer to an idempotency key is kept. Default 24 h. */
+}
+
+/** What of a service may be set for the place that it runs in. */
+export interface RunOptions {
+  /** How long the answer to an idempotency key is kept, and a tombstone of an undone step. Default 24 h. */
   readonly keepKeys?: Duration;
+  /** How long an ended saga is kept, and with it the key under which it is not started again. Default 90 d. */
+  readonly keepSagas?: Duration;
+  /** Sagas at work at one time. Default 256. */
+  readonly sagas?: number;
+  readonly relay?: RelayOptions;
+  readonly consumer?: ConsumerOptions;
 }
 
 const forgetEveryMs = 60_000;
 const forgetAtOnce = 1000;
 
-/** Opens a service: its database, migrated; its outbox, inbox, sagas and external commands. It does nothing until `begin`. */
-export async function run(service: Service, { runtime, store: driver, bus, call, keepKeys = '24h' }: RunParts): Promise<RunningService> {
-  const { clock, observe } = runtime;
+/** Opens a service: its database, migrated; its outbox, inbox, sagas and external commands. It does nothing of its own until `begin`. */
+export async function run(service: Service, parts: RunParts & RunOptions): Promise<RunningService> {
   const name = service.contract['~contract'];
-  const store = (await ((service.store as StoreDriver | undefined) ?? driver).open(name, runtime)) as Store<unknown, unknown>;
+  const store = (await ((service.store as StoreDriver | undefined) ?? parts.store).open(name, parts.runtime)) as Store<unknown, unknown>;
+  try {
+    return await runOn(store, service, parts);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function runOn(
+  store: Store<unknown, unknown>,
+  service: Service,
+  { runtime, bus, call, keepKeys = '24h', keepSagas = '90d', sagas: concurrency, ...options }: RunParts & RunOptions,
+): Promise<RunningService> {
+  const { clock } = runtime;
+  const name = service.contract['~contract'];
+  const kept = [
+    { ms: milliseconds(keepKeys, 'keepKeys'), forget },
+    { ms: milliseconds(keepSagas, 'keepSagas'), forget: forgetEnded },
+  ];
   await store.migrate([
     ...workerMigrations,
     ...outboxMigrations(store.dialect),
@@ -65,8 +94,10 @@ export async function run(service: Service, { runtime, store: driver, bus, call,
     ...service.migrations,
   ]);
   const worker = await registerWorker(store, runtime);
-  const posting = relay({ store, bus, runtime, worker, service: name });
-  const sagas = sagaEngine({ store, runtime, contract: service.contract, sagas: service.sagas, call, worker, published: posting.wake });
+  const posting = relay({ ...options.relay, store, bus, runtime, worker, service: name });
+  const sagas = sagaEngine({
+    ...{ store, runtime, contract: service.contract, sagas: service.sagas, call, worker, published: posting.wake, concurrency },
+  });
   const collectors: Collectors = {
     publishing: () => collector(service.contract, runtime) as ReturnType<Collectors['publishing']>,
     starting: sagas.collect,
@@ -85,8 +116,6 @@ export async function run(service: Service, { runtime, store: driver, bus, call,
   });
 
   let phase: Phase = 'starting';
-  let inHand = 0;
-  let idle = (): void => {};
   const admit = (): void => {
     if (phase !== 'closed') return;
     throw new ServiceUnready(`the service ${name} is stopping`, { retryAfterMs: 1000 });
@@ -95,16 +124,16 @@ export async function run(service: Service, { runtime, store: driver, bus, call,
   let hearing: { close(signal?: AbortSignal): Promise<void> } | undefined;
   const closing = new AbortController();
 
-  async function forgetKeys(): Promise<void> {
-    const keepMs = milliseconds(keepKeys, 'keepKeys');
+  async function forgetOld(): Promise<void> {
     while (!closing.signal.aborted) {
       await sleep(clock, forgetEveryMs, closing.signal, { background: true }).catch(() => {});
-      if (closing.signal.aborted) return;
       try {
-        const batch = (): Promise<number> => store.transaction((tx) => forget(store.own(tx), clock.now() - keepMs, forgetAtOnce));
-        while (!closing.signal.aborted && (await batch()) === forgetAtOnce);
+        for (const { ms, forget: forgetting } of kept) {
+          const batch = (): Promise<number> => store.transaction((tx) => forgetting(store.own(tx), clock.now() - ms, forgetAtOnce));
+          while (!closing.signal.aborted && (await batch()) === forgetAtOnce);
+        }
       } catch (error) {
-        observe.log('error', 'old idempotency keys could not be forgotten, they are tried again', { error });
+        runtime.observe.log('error', 'old keys and ended sagas could not be forgotten, they are tried again', { error });
       }
     }
   }
@@ -112,22 +141,13 @@ export async function run(service: Service, { runtime, store: driver, bus, call,
 
   return {
     name,
-    endpoint: {
-      async handle(attempt) {
-        inHand++;
-        try {
-          return await offered.handle(attempt);
-        } finally {
-          inHand--;
-          if (inHand === 0) idle();
-        }
-      },
-    },
+    endpoint: offered,
     health: { phase: () => phase, checks: () => ({}) },
     async begin() {
       await sagas.begin();
       outside.begin();
       hearing = await consumer({
+        ...options.consumer,
         store,
         bus,
         runtime,
@@ -135,7 +155,7 @@ export async function run(service: Service, { runtime, store: driver, bus, call,
         service: name,
         subscriptions: reactions(service, store, runtime, collectors),
       });
-      forgetting = forgetKeys();
+      forgetting = forgetOld();
       phase = 'ready';
     },
     retire() {
@@ -148,14 +168,7 @@ export async function run(service: Service, { runtime, store: driver, bus, call,
     async close(signal) {
       phase = 'closed';
       closing.abort();
-      await outside.close(signal);
-      if (inHand > 0) {
-        await new Promise<void>((resolve) => {
-          idle = resolve;
-          signal.addEventListener('abort', () => resolve(), { once: true });
-          if (signal.aborted) resolve();
-        });
-      }
+      await Promise.all([outside.close(signal), offered.idle(signal)]);
       await posting.close(signal);
       await forgetting;
       await worker.close();

@@ -19,6 +19,7 @@ import { policyOn } from '../resilience/policy.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
 import type { StoreDriver } from '../store/store.ts';
+import { ServiceUnready } from './errors.ts';
 import { external } from './handler.ts';
 import { type RunningService, run } from './running.ts';
 import { service } from './service.ts';
@@ -46,6 +47,7 @@ const desk = contract('desk', {
     }),
     output: z.object({ asked: z.unknown() }),
   }),
+  pick: query({ http: 'GET /pick', input: z.object({ from: z.array(z.int()) }), output: z.object({ from: z.array(z.int()) }) }),
   hang: query({ http: 'GET /hang', input: z.object({}), output: z.object({}) }),
   lie: query({ http: 'GET /lie', input: z.object({}), output: z.object({ n: z.int() }) }),
   written: event({ key: 'id', data: Ref }),
@@ -90,6 +92,7 @@ const deskService = (stage: Backstage) =>
         return { text: String(row['text']) };
       },
       search: ({ input }) => ({ asked: input }),
+      pick: ({ input }) => input,
       hang: {
         remote: ({ signal }) => {
           stage.hung = signal;
@@ -185,6 +188,31 @@ for (const [way, driver, transportTo] of ways) {
         assert.ok(error.problem.issues?.some(({ path }) => path === 'limit'));
         return true;
       });
+    });
+
+    for (const id of ['', '.', '..', '\ud800']) {
+      test(`G14: ${JSON.stringify(id)} cannot be in a path, and is refused before it is another path`, async () => {
+        await assert.rejects(sea.call(desk.note, { id }), (error: unknown) => {
+          assert.ok(failsWith('SW_INPUT_INVALID', 400)(error));
+          assert.deepEqual(
+            (error as CallFailed).problem.issues?.map(({ path }) => path),
+            ['id'],
+          );
+          return true;
+        });
+      });
+    }
+
+    test('G14: what is no JSON is refused by the caller itself, as is a key that no header carries', async () => {
+      const circle: Record<string, unknown> = {};
+      circle['self'] = circle;
+      await assert.rejects(sea.call(desk.write, { id: 'a', text: 1n as unknown as string }), failsWith('SW_INPUT_INVALID', 400));
+      await assert.rejects(sea.call(desk.write, { id: 'a', text: circle as unknown as string }), failsWith('SW_INPUT_INVALID', 400));
+      await assert.rejects(sea.call(desk.write, { id: 'a' }, { key: 'a key' }), /idempotency-key: takes 1 to 255 visible ASCII/);
+    });
+
+    test('an empty list arrives as one where there must be a list', async () => {
+      assert.deepEqual(await sea.call(desk.pick, { from: [] }), { from: [] });
     });
 
     test('query strings carry numbers, booleans and lists', async () => {
@@ -421,6 +449,54 @@ test('an intent that a dead process left is driven to its outcome by the next on
   assert.deepEqual(keys, ['left1']);
   await second.quiesce(AbortSignal.abort());
   await second.close(AbortSignal.abort(new Error('the test is over')));
+  await bus.close();
+});
+
+test('G13: the transaction of a command that does not end is cut and rolled back when the time for closing is over', async () => {
+  const dir = join(root, String(folder++));
+  const rt = runtime();
+  const stage: Backstage = { runs: 0, write: () => new Promise(() => {}), reach: () => 'yes', hung: undefined };
+  const bus = await memoryBus().open(rt);
+  const open = (): Promise<RunningService> =>
+    run(deskService(stage), { runtime: rt, store: sqlite({ dir }), bus, call: (() => assert.fail('it calls nobody')) as never });
+  const first = await open();
+  await first.begin();
+  const call = caller({ runtime: rt, transportOf: () => local('desk', () => first.endpoint), policyOf: () => policyOn(rt) });
+  const hanging = call(desk.write, { id: 'cut' }).then(
+    () => 'answered',
+    (error: unknown) => (error as CallFailed).problem.code,
+  );
+  await until('the handler runs', () => stage.runs > 0);
+  await first.quiesce(AbortSignal.abort());
+  await first.close(AbortSignal.abort(new ServiceUnready('the time for closing is over')));
+  assert.equal(await hanging, 'SW_SERVICE_UNREADY');
+  const second = await open();
+  const again = caller({ runtime: rt, transportOf: () => local('desk', () => second.endpoint), policyOf: () => policyOn(rt) });
+  await assert.rejects(again(desk.note, { id: 'cut' }), (error: unknown) => error instanceof Failure && error.name === 'NotFound');
+  await second.close(AbortSignal.abort());
+  await bus.close();
+});
+
+test('a service that fails to open leaves nothing open', async () => {
+  const rt = runtime();
+  const bus = await memoryBus().open(rt);
+  let closed = 0;
+  const driver = memory();
+  const watched: StoreDriver = {
+    async open(name, on) {
+      const store = await driver.open(name, on);
+      return {
+        ...store,
+        async close() {
+          closed++;
+          await store.close();
+        },
+      };
+    },
+  };
+  const broken = service(contract('broken', {}), { handlers: {}, migrations: [{ name: 'broken/1', statements: ['create nonsense'] }] });
+  await assert.rejects(run(broken, { runtime: rt, store: watched, bus, call: (() => assert.fail()) as never }), /broken\/1/);
+  assert.equal(closed, 1);
   await bus.close();
 });
 
