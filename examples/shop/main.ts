@@ -8,22 +8,23 @@ import { startProcessor } from './processor/start.ts';
 
 /** Starts the card processor, then the shop, and stops them in the other order. */
 async function main(): Promise<void> {
-  const { port, host, dir, ports, drain, grace, logLevel } = environment(process.env);
+  const { logLevel, ...settings } = environment(process.env);
   const { observe, exposition } = telemetry({ level: logLevel });
   const crash = process.env['SEAWORTHY_CRASH_AT'];
   const surroundings = runtime({ observe, ...(crash && { reached: crashAt(crash) }) });
 
-  const processor = await startProcessor({ dir });
+  // A shop of several processes has one card processor, which somebody else has started.
+  const elsewhere = process.env['SHOP_PROCESSOR'];
+  const processor = elsewhere ? { url: elsewhere, stop: async () => {} } : await startProcessor(settings);
   const client = cards(processor.url);
-  const fleet = await start(shop(client), { port, host, dir, ports, drain, grace, runtime: surroundings, exposition }).catch(
-    async (error: unknown) => {
-      await processor.stop();
-      throw error;
-    },
-  );
-  observe.log('info', `the shop is open at ${fleet.url}`, {
-    url: fleet.url,
-    ...(ports && { services: fleet.urls }),
+  const fleet = await start(shop(client), { ...settings, runtime: surroundings, exposition }).catch(async (error: unknown) => {
+    await processor.stop();
+    throw error;
+  });
+  const { only } = settings;
+  observe.log('info', only ? `of the shop ${only.join(' and ')} run here` : `the shop is open at ${fleet.url}`, {
+    ...(fleet.url !== undefined && { url: fleet.url }),
+    ...(settings.ports && { services: fleet.urls }),
     processor: processor.url,
   });
 

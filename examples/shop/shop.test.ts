@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { round } from './crash/round.ts';
+import { roundOfWhole } from './crash/whole.ts';
 import { type OrderPage, type ShopClient, shopClient } from './replay/shop-client.ts';
 import { type SpawnedShop, spawnShop } from './spawn.ts';
 
@@ -197,7 +197,7 @@ for (const kill of [
   { kind: 'point', point: 'external/do/after', nth: 3 },
 ] as const) {
   test(`killed ${kill.kind === 'time' ? 'at some moment' : `at ${kill.point}`} and started again, it loses nothing and does nothing twice`, async () => {
-    const result = await round({
+    const result = await roundOfWhole({
       dir: join(root, `crash-${kill.kind === 'time' ? 'time' : kill.point.replaceAll('/', '-')}`),
       run: 'test',
       kill,

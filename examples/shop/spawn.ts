@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** A shop in a process of its own. */
+/** A shop, or a part of it, in a process of its own. */
 export interface SpawnedShop {
+  /** Of the gateway; empty when it runs elsewhere. */
   readonly url: string;
   readonly child: ChildProcess;
   /** Resolves with the exit code, or the signal's name, once it is gone. */
@@ -35,8 +36,8 @@ export async function spawnShop({ dir, env = {} }: { readonly dir: string; reado
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       printed = `${printed}${line}\n`.slice(-4000);
-      const { url: open } = (line.startsWith('{') ? JSON.parse(line) : {}) as { url?: string };
-      if (open !== undefined) resolve(open);
+      const { url: open, processor } = (line.startsWith('{') ? JSON.parse(line) : {}) as { url?: string; processor?: string };
+      if (processor !== undefined) resolve(open ?? '');
     });
     ended.then((how) => reject(new Error(`the shop ended with ${how} before it was open: ${printed}`)));
   });

@@ -4,50 +4,75 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { crashPoints } from 'seaworthy/core';
 import { seededRandom } from 'seaworthy/testing';
-import { type Kill, type RoundResult, round } from './round.ts';
+import type { RoundResult } from './round.ts';
+import { startSeveral } from './several.ts';
+import { roundOfWhole } from './whole.ts';
 
 /** What the shop's orders never pass: no reaction of the shop fails, so none is parked or buried. The outbox's own tests kill there. */
 const beyond = /^inbox\/(park|claim|retry|bury|redrive)/;
 
 const settleWithinMs = 30_000;
 
-function fail(name: string, { killed, recoveredMs, reconciliation }: RoundResult, mustBeKilled: boolean): readonly string[] {
-  return [
-    ...(mustBeKilled && !killed ? [`${name}: never reached`] : []),
-    ...(recoveredMs > settleWithinMs ? [`${name}: settled only ${Math.round(recoveredMs)} ms after the crash`] : []),
-    ...reconciliation.differences.map((difference) => `${name}: ${difference}`),
-  ];
+interface Round {
+  readonly name: string;
+  /** A point that is never reached is a mistake of the test; a random moment may come too late. */
+  readonly mustKill: boolean;
+  readonly play: () => Promise<RoundResult>;
 }
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '10' },
     points: { type: 'string', default: 'all' },
+    several: { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
     orders: { type: 'string', default: '120' },
   },
 });
 const random = seededRandom(Number(values.seed));
+const orders = Number(values.orders);
+const count = (text: string): readonly number[] => Array.from({ length: Number(text) }, (_, index) => index + 1);
+const moment = (): number => Math.round(50 + random.next() * 900);
 /** Opening the shop commits some twenty times by itself. */
 const nthOf = (point: string): number => (point.startsWith('store/') ? 40 : 1) + Math.floor(random.next() * 8);
-const dir = mkdtempSync(join(tmpdir(), 'seaworthy-crash-'));
 const points = values.points === 'all' ? crashPoints.filter((point) => !beyond.test(point)) : values.points.split(',').filter(Boolean);
-const kills: (readonly [string, Kill])[] = [
-  ...Array.from({ length: Number(values.rounds) }, (_, index): [string, Kill] => {
-    const ms = Math.round(50 + random.next() * 900);
-    return [`random ${index + 1}, after ${ms} ms`, { kind: 'time', ms }];
-  }),
-  ...points.map((point): [string, Kill] => [point, { kind: 'point', point, nth: nthOf(point) }]),
-];
 
+const dir = mkdtempSync(join(tmpdir(), 'seaworthy-crash-'));
 const wrong: string[] = [];
+
+async function judge({ name, mustKill, play }: Round): Promise<void> {
+  const { killed, orders: played, recoveredMs, reconciliation } = await play();
+  const found = [
+    ...(mustKill && !killed ? [`${name}: never reached`] : []),
+    ...(recoveredMs > settleWithinMs ? [`${name}: settled only ${Math.round(recoveredMs)} ms after the crash`] : []),
+    ...reconciliation.differences.map((difference) => `${name}: ${difference}`),
+  ];
+  wrong.push(...found);
+  const fate = killed ? `killed, all settled ${(recoveredMs / 1000).toFixed(1)} s later` : 'not killed in time';
+  process.stdout.write(`  ${found.length === 0 ? 'ok ' : 'BAD'}  ${name.padEnd(28)} ${played} orders, ${fate}\n`);
+}
+
 try {
-  for (const [index, [name, kill]] of kills.entries()) {
-    const result = await round({ dir, run: `${values.seed}-${index}`, kill, orders: Number(values.orders) });
-    const found = fail(name, result, kill.kind === 'point');
-    wrong.push(...found);
-    const fate = result.killed ? `killed, all settled ${(result.recoveredMs / 1000).toFixed(1)} s later` : 'not killed in time';
-    process.stdout.write(`  ${found.length === 0 ? 'ok ' : 'BAD'}  ${name.padEnd(28)} ${result.orders} orders, ${fate}\n`);
+  for (const index of count(values.rounds)) {
+    const ms = moment();
+    const play = (): Promise<RoundResult> => roundOfWhole({ dir, run: `${values.seed}-${index}`, orders, kill: { kind: 'time', ms } });
+    await judge({ name: `random ${index}, after ${ms} ms`, mustKill: false, play });
+  }
+  for (const point of points) {
+    const kill = { kind: 'point', point, nth: nthOf(point) } as const;
+    await judge({ name: point, mustKill: true, play: () => roundOfWhole({ dir, run: `${values.seed}-${point}`, orders, kill }) });
+  }
+  if (Number(values.several) > 0) {
+    const shop = await startSeveral(join(dir, 'several'));
+    try {
+      for (const index of count(values.several)) {
+        const [ms, which] = [moment(), random.next()];
+        const play = (): Promise<RoundResult> => shop.round({ run: `${values.seed}-${index}`, orders, ms, which });
+        await judge({ name: `one of two, ${index}, after ${ms} ms`, mustKill: false, play });
+      }
+    } finally {
+      await shop.close();
+    }
   }
 } finally {
   rmSync(dir, { recursive: true, force: true });

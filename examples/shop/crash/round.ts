@@ -1,18 +1,27 @@
-import { createServer } from 'node:net';
 import { type Placing, type Played, play } from '../replay/play.ts';
 import { type Reconciliation, reconcile } from '../replay/reconcile.ts';
 import { type ShopClient, type Stock, shopClient } from '../replay/shop-client.ts';
-import { type SpawnedShop, spawnShop } from '../spawn.ts';
 
-/** How a round kills the shop. */
-export type Kill =
-  /** After so many milliseconds of load. */
-  | { readonly kind: 'time'; readonly ms: number }
-  /** By itself, at the `nth` arrival at a named point. */
-  | { readonly kind: 'point'; readonly point: string; readonly nth: number };
+/** What kills, while orders are under way, and brings back. */
+export interface Strike {
+  /** When it killed, by `performance.now()`; `undefined` as long as it has not. */
+  readonly killedAt: () => number | undefined;
+  /** Kills no more, and resolves once what it killed is back. */
+  readonly over: () => Promise<void>;
+}
+
+export interface RoundParts {
+  /** Of the shop. */
+  readonly url: string;
+  /** Makes the orders of this round its own. */
+  readonly run: string;
+  readonly orders: number;
+  /** Begins the killing; called when the load does. */
+  readonly strike: () => Strike;
+}
 
 export interface RoundResult {
-  /** Whether it was killed while orders were under way. */
+  /** Whether something was killed while orders were under way. */
   readonly killed: boolean;
   readonly orders: number;
   /** From the kill to the last of its orders being settled. */
@@ -21,16 +30,6 @@ export interface RoundResult {
 }
 
 const products = ['lantern', 'mug', 'hanger'];
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 function placingsOf(run: string, count: number): readonly Placing[] {
   const tokens: Readonly<Record<number, string>> = { 3: 'tok_declined', 7: 'tok_flaky' };
@@ -58,31 +57,10 @@ async function cancelSome(shop: ShopClient, played: readonly Played[]): Promise<
   );
 }
 
-/** Plays orders on `dir`, kills the shop once while they are under way, starts it again, and holds the books against each other. */
-export async function round({
-  dir,
-  run,
-  kill,
-  orders = 120,
-}: {
-  readonly dir: string;
-  readonly run: string;
-  readonly kill: Kill;
-  readonly orders?: number;
-}): Promise<RoundResult> {
-  const port = await freePort();
-  const env = { PORT: String(port), LOG_LEVEL: 'info', SEAWORTHY_CRASH_AT: kill.kind === 'point' ? `${kill.point}:${kill.nth}` : '' };
-  let shop: SpawnedShop = await spawnShop({ dir, env });
-  const client = shopClient(`http://127.0.0.1:${port}`, 64);
-  let killedAt: number | undefined;
-  let restarted: Promise<void> = Promise.resolve();
-  const watched = shop;
-  restarted = watched.ended.then(async (how) => {
-    if (how !== 'SIGKILL') return;
-    killedAt = performance.now();
-    shop = await spawnShop({ dir, env: { ...env, SEAWORTHY_CRASH_AT: '' } });
-  });
-  const timer = kill.kind === 'time' ? setTimeout(() => void watched.kill(), kill.ms) : undefined;
+/** Plays orders while `strike` does its worst, and holds the books against each other. */
+export async function round({ url, run, orders, strike }: RoundParts): Promise<RoundResult> {
+  const client = shopClient(url, 64);
+  const striking = strike();
   try {
     const before = new Map<string, Stock>();
     for (const product of products) {
@@ -91,18 +69,16 @@ export async function round({
     }
     const played = await cancelSome(client, await play(client, placingsOf(run, orders), 24, () => {}));
     const settledAt = performance.now();
-    clearTimeout(timer);
-    const reconciliation = await reconcile(client, played, before);
-    if (killedAt !== undefined) await restarted;
+    await striking.over();
+    const killedAt = striking.killedAt();
     return {
       killed: killedAt !== undefined,
       orders: played.length,
       recoveredMs: killedAt === undefined ? 0 : Math.max(0, settledAt - killedAt),
-      reconciliation,
+      reconciliation: await reconcile(client, played, before),
     };
   } finally {
-    clearTimeout(timer);
+    await striking.over();
     await client.close();
-    await shop.stop();
   }
 }

@@ -2,5 +2,6 @@ export { type Call, Failure, failed, type Outcome, type Reply } from './call.ts'
 export { type Caller, type CallerParts, type CallOptions, caller, defaultPolicy } from './caller.ts';
 export { AnswerInvalid, CallFailed, Unreachable } from './errors.ts';
 export type { Endpoint, Transport } from './transport.ts';
-export { http } from './transports/http.ts';
+export { type HttpOptions, http } from './transports/http.ts';
 export { local } from './transports/local.ts';
+export { type SpreadOptions, spread } from './transports/spread.ts';

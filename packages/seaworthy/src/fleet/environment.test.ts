@@ -8,6 +8,8 @@ test('an empty environment gives the defaults', () => {
     host: '127.0.0.1',
     dir: '.seaworthy',
     ports: false,
+    only: undefined,
+    addresses: {},
     drain: '10s',
     grace: '0s',
     logLevel: 'info',
@@ -24,7 +26,22 @@ test('what is given is taken', () => {
     SEAWORTHY_GRACE: '5s',
     LOG_LEVEL: 'silent',
   });
-  assert.deepEqual(given, { port: 0, host: '::1', dir: '/data', ports: true, drain: '500ms', grace: '5s', logLevel: 'silent' });
+  assert.deepEqual(given, {
+    ...{ port: 0, host: '::1', dir: '/data', ports: true, drain: '500ms', grace: '5s', logLevel: 'silent' },
+    only: undefined,
+    addresses: {},
+  });
+});
+
+test('what runs here, on which ports, and where the rest is', () => {
+  const { only, ports, addresses } = environment({
+    SEAWORTHY_ONLY: 'orders,gateway',
+    SEAWORTHY_PORTS: 'orders=7101',
+    SEAWORTHY_ADDRESSES: 'payments=http://a:7102|http://b:7102, stock=https://c/',
+  });
+  assert.deepEqual(only, ['orders', 'gateway']);
+  assert.deepEqual(ports, { orders: 7101 });
+  assert.deepEqual(addresses, { payments: ['http://a:7102', 'http://b:7102'], stock: ['https://c/'] });
 });
 
 const wrong: readonly [string, string][] = [
@@ -33,6 +50,11 @@ const wrong: readonly [string, string][] = [
   ['PORT', '-1'],
   ['HOST', 'a b'],
   ['SEAWORTHY_PORTS', 'yes'],
+  ['SEAWORTHY_PORTS', 'orders=99999'],
+  ['SEAWORTHY_ONLY', 'orders,'],
+  ['SEAWORTHY_ADDRESSES', 'orders'],
+  ['SEAWORTHY_ADDRESSES', 'orders=http://a/path'],
+  ['SEAWORTHY_ADDRESSES', 'orders=ftp://a'],
   ['SEAWORTHY_DRAIN', '10'],
   ['LOG_LEVEL', 'loud'],
 ];

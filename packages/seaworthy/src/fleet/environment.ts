@@ -15,8 +15,12 @@ export interface Environment {
   readonly host: string;
   /** `SEAWORTHY_DIR`: where the embedded databases live. Default `.seaworthy`. */
   readonly dir: string;
-  /** `SEAWORTHY_PORTS=1`: each service listens on a port of its own too. Default 0. */
-  readonly ports: boolean;
+  /** `SEAWORTHY_PORTS`: `1`, each service listens too, on any free port; or on fixed ones, `orders=7101,payments=7102`. Default 0. */
+  readonly ports: boolean | Readonly<Record<string, number>>;
+  /** `SEAWORTHY_ONLY=orders,gateway`: what runs in this process. Default all. */
+  readonly only: readonly string[] | undefined;
+  /** `SEAWORTHY_ADDRESSES=orders=http://a:7101|http://b:7101,payments=http://a:7102`: where the rest is found. Default none. */
+  readonly addresses: Readonly<Record<string, readonly string[]>>;
   /** `SEAWORTHY_DRAIN`: how long a stop may take. Default `10s`. */
   readonly drain: Duration;
   /** `SEAWORTHY_GRACE`: how long it serves on after it said that it is unready. Default `0s`. */
@@ -46,11 +50,31 @@ export function environment(env: Readonly<Record<string, string | undefined>>): 
       return undefined; // reported with the others, by its rule
     }
   };
+  /** `a=1,b=2` by name; `undefined` when a value or the form is wrong. */
+  function named<T>(text: string, parse: (value: string) => T | undefined): Readonly<Record<string, T>> | undefined {
+    const pairs = text.split(',').map((one) => /^([a-z][a-z0-9-]*)=(.+)$/.exec(one.trim()));
+    const entries = pairs.map((pair) => [pair?.[1], pair?.[2] === undefined ? undefined : parse(pair[2])] as const);
+    return entries.every(([, value]) => value !== undefined) ? Object.fromEntries(entries) : undefined;
+  }
+  const names = (text: string): readonly string[] | undefined =>
+    /^[a-z][a-z0-9-]*(,[a-z][a-z0-9-]*)*$/.test(text) ? text.split(',') : undefined;
+  const urls = (text: string): readonly string[] | undefined => {
+    const all = text.split('|');
+    return all.every((url) => /^https?:\/\/[^/]+\/?$/.test(url) && URL.canParse(url)) ? all : undefined;
+  };
+  const ports = (text: string): Environment['ports'] | undefined => ({ '0': false, '1': true })[text] ?? named(text, port);
   const result: Environment = {
     port: read('PORT', 8080, port, 'a port from 0 to 65535'),
     host: read('HOST', '127.0.0.1', (text) => (/^[\w.:-]+$/.test(text) ? text : undefined), 'an address or a host name'),
     dir: read('SEAWORTHY_DIR', '.seaworthy', (text) => (text.includes('\0') ? undefined : text), 'the path of a folder'),
-    ports: read('SEAWORTHY_PORTS', false, (text) => ({ '0': false, '1': true })[text], '0 or 1'),
+    ports: read('SEAWORTHY_PORTS', false, ports, "0, 1 or ports by name, such as 'orders=7101,payments=7102'"),
+    only: read('SEAWORTHY_ONLY', undefined, names, "names with commas between, such as 'orders,gateway'"),
+    addresses: read(
+      'SEAWORTHY_ADDRESSES',
+      {},
+      (text) => named(text, urls),
+      "base URLs by name, such as 'orders=http://a:7101|http://b:7101,payments=http://a:7102'",
+    ),
     drain: read('SEAWORTHY_DRAIN', '10s', duration, "a number and a unit, such as '10s'"),
     grace: read('SEAWORTHY_GRACE', '0s', duration, "a number and a unit, such as '5s'"),
     logLevel: read('LOG_LEVEL', 'info', (text) => levels.find((level) => level === text), levels.join(', ')),

@@ -2,7 +2,7 @@ import { SeaworthyError } from '../core/errors.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Service } from '../service/service.ts';
 
-/** The services of a fleet do not fit together. */
+/** The services of a fleet do not fit together, or not to where they are to run; the message names each place and rule. */
 export class FleetInvalid extends SeaworthyError {
   readonly code = 'SW_FLEET_INVALID';
   readonly kind = 'invalid';

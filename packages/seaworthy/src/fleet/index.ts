@@ -1,3 +1,4 @@
 export { type Environment, EnvironmentInvalid, environment } from './environment.ts';
 export { type Fleet, FleetInvalid, fleet } from './fleet.ts';
-export { DrainExceeded, type RunningFleet, type StartOptions, start } from './start.ts';
+export type { StartOptions } from './options.ts';
+export { DrainExceeded, type RunningFleet, start } from './start.ts';

@@ -10,7 +10,8 @@ import { route } from '../gateway/route.ts';
 import { external } from '../service/handler.ts';
 import { service } from '../service/service.ts';
 import { fleet } from './fleet.ts';
-import { type StartOptions, start } from './start.ts';
+import type { StartOptions } from './options.ts';
+import { start } from './start.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-fleet-'));
 after(() => rmSync(root, { recursive: true, force: true }));

@@ -1,9 +1,6 @@
-import type { BusDriver } from '../bus/bus.ts';
 import { embedded } from '../bus/drivers/embedded.ts';
-import { type Caller, caller } from '../client/caller.ts';
-import type { Transport } from '../client/transport.ts';
-import { local } from '../client/transports/local.ts';
-import { type Duration, milliseconds } from '../core/duration.ts';
+import type { Caller } from '../client/caller.ts';
+import { milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
@@ -13,9 +10,11 @@ import { type RunningService, run } from '../service/running.ts';
 import { failedReply, operationRoutes } from '../service/transports/http.ts';
 import { type HttpRoute, type HttpServer, httpServer } from '../service/transports/server.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
-import type { StoreDriver } from '../store/store.ts';
 import { labelled } from '../telemetry/telemetry.ts';
 import type { Fleet } from './fleet.ts';
+import type { StartOptions } from './options.ts';
+import { plan } from './plan.ts';
+import { type Reach, reach } from './reach.ts';
 
 /** The fleet did not stop within its budget; what was cut short is taken up at the next start. */
 export class DrainExceeded extends SeaworthyError {
@@ -23,31 +22,9 @@ export class DrainExceeded extends SeaworthyError {
   readonly kind = 'deadline';
 }
 
-export interface StartOptions {
-  /** Where the embedded databases live. Default `.seaworthy`. */
-  readonly dir?: string;
-  /** Of the gateway. Default 0: any free one. */
-  readonly port?: number;
-  /** Default `127.0.0.1`. */
-  readonly host?: string;
-  /** Whether each service listens on a port of its own too. Default false. */
-  readonly ports?: boolean;
-  /** How long a stop may take. Default 10 s. */
-  readonly drain?: Duration;
-  /** How long it serves on after it said that it is unready, until whoever routes to it has seen that. Default 0 s. */
-  readonly grace?: Duration;
-  readonly runtime?: Runtime;
-  /** Metrics for `/metrics`. Default none. */
-  readonly exposition?: () => string;
-  /** Default embedded SQLite in `dir`. */
-  readonly store?: StoreDriver;
-  /** Default the embedded log in `dir`. */
-  readonly bus?: BusDriver;
-}
-
-/** A fleet at work in this process. */
+/** A fleet, or a part of it, at work in this process. */
 export interface RunningFleet {
-  /** Of the gateway; `undefined` without one. */
+  /** Of the gateway; `undefined` when it does not run here. */
   readonly url: string | undefined;
   /** Of each service that has a port of its own. */
   readonly urls: Readonly<Record<string, string>>;
@@ -55,19 +32,6 @@ export interface RunningFleet {
   readonly call: Caller;
   /** Unready first; after the grace it takes nothing new, drains within the budget, and closes. Nothing in hand counts as failed. */
   stop(): Promise<void>;
-}
-
-/** A caller, with policies of its own, that reaches services in this process. */
-function calling(runtime: Runtime, services: ReadonlyMap<string, RunningService>): Caller {
-  const transports = new Map<string, Transport>();
-  return caller({
-    runtime,
-    transportOf(service) {
-      const transport = transports.get(service) ?? local(service, () => services.get(service)?.endpoint);
-      transports.set(service, transport);
-      return transport;
-    },
-  });
 }
 
 function listening(running: ReadonlyMap<string, RunningService>, exposition: () => string): readonly HttpRoute[] {
@@ -81,15 +45,25 @@ function listening(running: ReadonlyMap<string, RunningService>, exposition: () 
   return [...healthRoutes(all), ...each, metricsRoute(exposition)];
 }
 
-/** Runs all services of a fleet, and its gateway, in this process. Resolves once they are ready; what fails to start stops the rest. */
+/**
+ * Runs the services of a fleet and its gateway in this process, or those that `only` names. Resolves once they are ready;
+ * what fails to start stops the rest. Throws `FleetInvalid` when something is called that neither runs here nor has an address.
+ */
 export async function start(fleet: Fleet, options: StartOptions = {}): Promise<RunningFleet> {
-  const { dir = '.seaworthy', host, port, drain = '10s', grace = '0s', runtime = systemRuntime(), exposition = () => '' } = options;
+  const { dir = '.seaworthy', host, drain = '10s', grace = '0s', runtime = systemRuntime(), exposition = () => '' } = options;
+  const { services, gateway, addressesOf, portOf } = plan(fleet, options);
   const drainMs = milliseconds(drain, 'drain');
   const graceMs = milliseconds(grace, 'grace');
   const bus = await (options.bus ?? embedded({ dir })).open(labelledRuntime(runtime, 'bus'));
   const running = new Map<string, RunningService>();
   const servers: HttpServer[] = [];
+  const reaches: Reach[] = [];
   const failed = (error: unknown): ReturnType<typeof failedReply> => failedReply(runtime, error);
+  const reachFrom = (own: Runtime): Reach => {
+    const made = reach({ runtime: own, endpointOf: (name) => running.get(name)?.endpoint, addressesOf, calls: options.calls });
+    reaches.push(made);
+    return made;
+  };
 
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => {
@@ -107,36 +81,38 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
     const all = [...running.values()];
     await Promise.all([...servers.map((server) => server.close(budget.signal)), ...all.map((service) => service.quiesce(budget.signal))]);
     await Promise.all(all.map((service) => service.close(budget.signal)));
+    await Promise.all(reaches.map((one) => one.close()));
     await bus.close();
     timer.cancel();
   }
 
   try {
     const store = options.store ?? sqlite({ dir });
-    for (const service of fleet.services) {
+    for (const service of services) {
       const name = service.contract['~contract'];
       const own = labelledRuntime(runtime, name);
-      running.set(name, await run(service, { runtime: own, store, bus, call: calling(own, running) }));
+      running.set(name, await run(service, { ...options, runtime: own, store, bus, call: reachFrom(own).call }));
     }
-    const call = calling(labelledRuntime(runtime, 'gateway'), running);
     const urls: Record<string, string> = {};
-    if (options.ports) {
-      for (const service of fleet.services) {
-        const one = running.get(service.contract['~contract']) as RunningService;
-        const routes = [...operationRoutes(service, one.endpoint, runtime), ...healthRoutes(one.health), metricsRoute(exposition)];
-        const server = await httpServer({ routes, host, failed });
-        servers.push(server);
-        urls[one.name] = server.url;
-      }
+    for (const service of services) {
+      const one = running.get(service.contract['~contract']) as RunningService;
+      const port = portOf(one.name);
+      if (port === undefined) continue;
+      const routes = [...operationRoutes(service, one.endpoint, runtime), ...healthRoutes(one.health), metricsRoute(exposition)];
+      const server = await httpServer({ routes, host, port, failed });
+      servers.push(server);
+      urls[one.name] = server.url;
     }
     for (const service of running.values()) await service.begin();
+    const own = labelledRuntime(runtime, 'gateway');
+    const { call } = reachFrom(own);
     let url: string | undefined;
-    if (fleet.gateway) {
+    if (gateway) {
       const routes = [
-        ...gatewayRoutes(fleet.gateway, { runtime: labelledRuntime(runtime, 'gateway'), call }),
+        ...gatewayRoutes(gateway, { runtime: own, call, timeout: options.requestTimeout }),
         ...listening(running, exposition),
       ];
-      const server = await httpServer({ routes, host, port, failed });
+      const server = await httpServer({ routes, host, port: options.port, failed });
       servers.push(server);
       url = server.url;
     }

@@ -16,7 +16,7 @@ export interface GatewayOptions {
   /** Its own: a breaker and a bulkhead for each upstream. */
   readonly call: Caller;
   /** For the whole of a request; a client's shorter one holds. Default 10 s. */
-  readonly timeout?: Duration;
+  readonly timeout?: Duration | undefined;
 }
 
 /** An upstream's problem is the client's own to read; that it broke inside is a matter between us and it (RFC 9110, 15.6.3). */

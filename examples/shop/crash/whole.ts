@@ -1,0 +1,49 @@
+import { spawnShop } from '../spawn.ts';
+import { freePort } from './ports.ts';
+import { type RoundResult, round } from './round.ts';
+
+/** How the shop is killed. */
+export type Kill =
+  /** After so many milliseconds of load. */
+  | { readonly kind: 'time'; readonly ms: number }
+  /** By itself, at the `nth` arrival at a named point. */
+  | { readonly kind: 'point'; readonly point: string; readonly nth: number };
+
+export interface WholeParts {
+  readonly dir: string;
+  readonly run: string;
+  readonly orders: number;
+  readonly kill: Kill;
+}
+
+/** A round with the whole shop in one process, which is killed once and started again. */
+export async function roundOfWhole({ dir, run, orders, kill }: WholeParts): Promise<RoundResult> {
+  const env = { PORT: String(await freePort()) };
+  let shop = await spawnShop({ dir, env: { ...env, SEAWORTHY_CRASH_AT: kill.kind === 'point' ? `${kill.point}:${kill.nth}` : '' } });
+  const first = shop;
+  let killedAt: number | undefined;
+  const restarted = first.ended.then(async (how) => {
+    if (how !== 'SIGKILL') return;
+    killedAt = performance.now();
+    shop = await spawnShop({ dir, env });
+  });
+  try {
+    return await round({
+      url: first.url,
+      run,
+      orders,
+      strike() {
+        const timer = kill.kind === 'time' ? setTimeout(() => void first.kill(), kill.ms) : undefined;
+        return {
+          killedAt: () => killedAt,
+          async over() {
+            clearTimeout(timer);
+            if (killedAt !== undefined) await restarted;
+          },
+        };
+      },
+    });
+  } finally {
+    await shop.stop();
+  }
+}

@@ -1,0 +1,36 @@
+import type { BusDriver } from '../bus/bus.ts';
+import type { CallerParts } from '../client/caller.ts';
+import type { Duration } from '../core/duration.ts';
+import type { Runtime } from '../core/runtime.ts';
+import type { RunOptions } from '../service/running.ts';
+import type { StoreDriver } from '../store/store.ts';
+
+export interface StartOptions extends RunOptions {
+  /** Which of the services run in this process, `gateway` for the gateway. Default all. */
+  readonly only?: readonly string[] | undefined;
+  /** Where those are found that run elsewhere: each base URL is one instance. */
+  readonly addresses?: Readonly<Record<string, string | readonly string[]>>;
+  /** Where the embedded databases live. Default `.seaworthy`. */
+  readonly dir?: string;
+  /** Of the gateway. Default 0: any free one. */
+  readonly port?: number;
+  /** Default `127.0.0.1`. */
+  readonly host?: string;
+  /** Whether each service listens too: on any free port, or on the one that is named here. Default false. */
+  readonly ports?: boolean | Readonly<Record<string, number>>;
+  /** How long a stop may take. Default 10 s. */
+  readonly drain?: Duration;
+  /** How long it serves on after it said that it is unready, until whoever routes to it has seen that. Default 0 s. */
+  readonly grace?: Duration;
+  readonly runtime?: Runtime;
+  /** Metrics for `/metrics`. Default none. */
+  readonly exposition?: () => string;
+  /** Default embedded SQLite in `dir`. */
+  readonly store?: StoreDriver;
+  /** Default the embedded log in `dir`. */
+  readonly bus?: BusDriver;
+  /** How the calls of services and gateway are guarded and how long one may take, unless they say otherwise. */
+  readonly calls?: Pick<CallerParts, 'policyOf' | 'timeout'>;
+  /** For the whole of a request at the gateway. Default 10 s. */
+  readonly requestTimeout?: Duration;
+}

@@ -1,0 +1,68 @@
+import type { Gateway } from '../gateway/gateway.ts';
+import type { Service } from '../service/service.ts';
+import { type Fleet, FleetInvalid } from './fleet.ts';
+import type { StartOptions } from './options.ts';
+
+/** What of a fleet runs in this process, and where the rest is. */
+export interface Plan {
+  readonly services: readonly Service[];
+  readonly gateway: Gateway | undefined;
+  readonly addressesOf: (service: string) => readonly string[] | undefined;
+  /** 0 for any free one; `undefined` for none. */
+  readonly portOf: (service: string) => number | undefined;
+}
+
+const nameOf = (service: Service): string => service.contract['~contract'];
+
+/** Who is called by what runs here: by its sagas, and by the gateway's routes. */
+function called(services: readonly Service[], gateway: Gateway | undefined): ReadonlyMap<string, string> {
+  const by = new Map<string, string>();
+  for (const service of services) {
+    for (const saga of service.sagas)
+      for (const used of saga.uses) by.set(used['~contract'], `the saga ${saga.name} of ${nameOf(service)}`);
+  }
+  for (const { http, targets } of gateway?.routes ?? []) for (const { service } of targets) by.set(service, `the route ${http}`);
+  return by;
+}
+
+function isAddress(text: string): boolean {
+  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol) && new URL(text).pathname === '/';
+}
+
+/** Checks the options against the fleet. Throws `FleetInvalid`, which names everything that does not fit. */
+export function plan(fleet: Fleet, { only, addresses = {}, ports = false }: StartOptions): Plan {
+  const names = fleet.services.map(nameOf);
+  const wrong: string[] = [];
+  const known = (given: string, option: string): void => {
+    if (!names.includes(given) && !(option === 'only' && given === 'gateway'))
+      wrong.push(`${option} names ${given}, which the fleet does not have: it has ${names.join(', ')}`);
+  };
+  for (const name of only ?? []) known(name, 'only');
+  if (only?.includes('gateway') && !fleet.gateway) wrong.push('only names the gateway, and the fleet has none');
+  const found = new Map<string, readonly string[]>();
+  for (const [name, given] of Object.entries(addresses)) {
+    known(name, 'addresses');
+    const urls = [given].flat();
+    for (const url of urls) if (!isAddress(url)) wrong.push(`addresses.${name} has ${JSON.stringify(url)}: write http://HOST:PORT`);
+    found.set(name, urls);
+  }
+  const fixed = typeof ports === 'object' ? new Map(Object.entries(ports)) : undefined;
+  for (const [name, port] of fixed ?? []) {
+    known(name, 'ports');
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) wrong.push(`ports.${name} is ${port}: a port is 0 to 65535`);
+  }
+  const services = fleet.services.filter((service) => !only || only.includes(nameOf(service)));
+  const gateway = !only || only.includes('gateway') ? fleet.gateway : undefined;
+  const here = new Set(services.map(nameOf));
+  for (const [name, by] of called(services, gateway)) {
+    if (!here.has(name) && !found.get(name)?.length)
+      wrong.push(`${by} calls ${name}, which neither runs in this process nor has an address: add it to \`addresses\``);
+  }
+  if (wrong.length > 0) throw new FleetInvalid(wrong.join('; '));
+  return {
+    services,
+    gateway,
+    addressesOf: (service) => (here.has(service) ? undefined : found.get(service)),
+    portOf: (service) => (fixed ? fixed.get(service) : ports ? 0 : undefined),
+  };
+}
