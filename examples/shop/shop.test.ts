@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { startSeveral } from './crash/several.ts';
 import { roundOfWhole } from './crash/whole.ts';
 import { type OrderPage, type ShopClient, shopClient } from './replay/shop-client.ts';
 import { type SpawnedShop, spawnShop } from './spawn.ts';
@@ -227,5 +228,17 @@ test('G7: two processes share one folder; when one is killed, the other settles 
   } finally {
     await Promise.all([one.close(), two.close()]);
     assert.equal(await second.stop(), 0);
+  }
+});
+
+test('G7: two processes a service behind one gateway; when one is killed, the others settle what it had in hand', async () => {
+  const shop = await startSeveral(join(root, 'several'));
+  try {
+    const result = await shop.round({ run: 'test', orders: 60, ms: 150, which: 0 });
+    assert.equal(result.killed, true);
+    assert.deepEqual(result.reconciliation.differences, []);
+    assert.ok(result.reconciliation.confirmedTotal > 0);
+  } finally {
+    await shop.close();
   }
 });

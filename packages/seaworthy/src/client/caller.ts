@@ -1,8 +1,6 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { checkedKey } from '../contract/headers.ts';
-import { InputInvalid } from '../contract/input.ts';
-import { problemOf } from '../contract/problem.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
 import { Deadline } from '../core/deadline.ts';
 import type { Duration } from '../core/duration.ts';
@@ -13,6 +11,7 @@ import { type Guard, policyOn } from '../resilience/policy.ts';
 import { retry } from '../resilience/retry.ts';
 import { type Callable, Failure, type Reply, reply } from './call.ts';
 import { AnswerInvalid, CallFailed } from './errors.ts';
+import { type Instance, instances, type Send } from './instances.ts';
 import type { Transport } from './transport.ts';
 
 export interface CallOptions {
@@ -35,16 +34,29 @@ export type Caller = <Sent, Output, E>(
 
 export interface CallerParts {
   readonly runtime: Runtime;
-  readonly transportOf: (service: string) => Transport;
-  /** One policy a callee. Default: 3 attempts within the deadline, a breaker (5 failures, 30 s, 2 successes), 100 calls at one time. */
+  /** The way to a service, or to each of its instances. */
+  readonly transportOf: (service: string) => Transport | readonly Instance[];
+  /** One for each callee, over all attempts of a call. Default `defaultPolicy`: 3 attempts. */
   readonly policyOf?: (service: string) => Guard;
+  /** One for each instance of a callee, around each attempt. Default `defaultGuard`: a breaker, and 100 calls at one time. */
+  readonly guardOf?: (service: string, instance?: string) => Guard;
   /** The default deadline of a call. Default 5 s. */
   readonly timeout?: Duration;
 }
 
-/** The policy that calls to a service have unless they are given another. */
-export const defaultPolicy = (runtime: Runtime, service: string): Guard =>
-  policyOn(runtime, retry(), breaker({ name: service, runtime }), bulkhead({ name: service, limit: 100, queue: 1000 }));
+/** What is tried again, unless a caller is given another policy: 3 attempts with 50 ms to 2 s of backoff, within the deadline. */
+export const defaultPolicy = (runtime: Runtime): Guard => policyOn(runtime, retry());
+
+/**
+ * What guards each attempt, unless a caller is given another: 100 at one time and 1000 waiting, and a breaker that opens
+ * after 5 failures in a row and closes after 2 successes. It opens for 30 s; for one instance of several, which the others
+ * stand in for, 1 s first and twice as long each time, up to 30 s, so that it soon does its share again.
+ */
+export function defaultGuard(runtime: Runtime, service: string, instance?: string): Guard {
+  const name = instance === undefined ? service : `${service} at ${instance}`;
+  const open = instance === undefined ? {} : ({ openFor: '1s', openForMax: '30s' } as const);
+  return policyOn(runtime, breaker({ name, runtime, ...open }), bulkhead({ name, limit: 100, queue: 1000 }));
+}
 
 type Bound = Operation & At;
 
@@ -68,21 +80,21 @@ async function resultOf(operation: Bound, answer: Answer): Promise<unknown> {
 export function caller({
   runtime,
   transportOf,
-  policyOf = (service) => defaultPolicy(runtime, service),
+  policyOf = () => defaultPolicy(runtime),
+  guardOf = (service, instance) => defaultGuard(runtime, service, instance),
   timeout = '5s',
 }: CallerParts): Caller {
-  const policies = new Map<string, Guard>();
-  const guardOf = (service: string): Guard => {
-    const guard = policies.get(service) ?? policyOf(service);
-    policies.set(service, guard);
-    return guard;
+  const callees = new Map<string, { readonly policy: Guard; readonly send: Send }>();
+  const calleeOf = (service: string): { readonly policy: Guard; readonly send: Send } => {
+    const known = callees.get(service);
+    if (known) return known;
+    const way = transportOf(service);
+    const all = 'send' in way ? [{ at: service, transport: way }] : way;
+    const guard = ({ at }: Instance): Guard => guardOf(service, all.length > 1 ? at : undefined);
+    const made = { policy: policyOf(service), send: instances(all, { runtime, guardOf: guard }) };
+    callees.set(service, made);
+    return made;
   };
-
-  /** What cannot even be sent is refused in the service's own words. */
-  function refused(error: unknown): Answer {
-    if (error instanceof InputInvalid) return { kind: 'problem', problem: problemOf(error) };
-    throw error;
-  }
 
   async function send(operation: Bound, input: unknown, options: CallOptions): Promise<unknown> {
     const name = `${operation.service}.${operation.name}`;
@@ -90,16 +102,15 @@ export function caller({
     const key = checkedKey(options.key) ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
     const span = runtime.observe.span('seaworthy_call', { operation: name });
     try {
-      const transport = transportOf(operation.service);
-      const answer = await guardOf(operation.service)(
-        async ({ signal, attempt }) => {
-          const answered = await transport
-            .send({ operation, input, key, deadline, undoes: options.undoes, attempt, signal })
-            .catch(refused);
-          // What is no answer of the contract is the policy's to judge, and perhaps to try again.
-          if (answered.kind === 'problem') throw new CallFailed(name, answered.problem);
-          return answered;
-        },
+      const { policy, send: sendTo } = calleeOf(operation.service);
+      const tried = new Set<string>();
+      // What is no answer of the contract is the policy's to judge, and perhaps to try again.
+      const judged = (answer: Answer): Answer => {
+        if (answer.kind === 'problem') throw new CallFailed(name, answer.problem);
+        return answer;
+      };
+      const answer = await policy(
+        ({ signal, attempt }) => sendTo(tried, { operation, input, key, deadline, undoes: options.undoes, attempt, signal }, judged),
         { signal: options.signal, deadline },
       );
       const value = await resultOf(operation, answer);

@@ -1,7 +1,7 @@
 export { type Call, Failure, failed, type Outcome, type Reply } from './call.ts';
-export { type Caller, type CallerParts, type CallOptions, caller, defaultPolicy } from './caller.ts';
+export { type Caller, type CallerParts, type CallOptions, caller, defaultGuard, defaultPolicy } from './caller.ts';
 export { AnswerInvalid, CallFailed, Unreachable } from './errors.ts';
+export type { Instance } from './instances.ts';
 export type { Endpoint, Transport } from './transport.ts';
 export { type HttpOptions, http } from './transports/http.ts';
 export { local } from './transports/local.ts';
-export { type SpreadOptions, spread } from './transports/spread.ts';

@@ -30,7 +30,7 @@ export interface StartOptions extends RunOptions {
   /** Default the embedded log in `dir`. */
   readonly bus?: BusDriver;
   /** How the calls of services and gateway are guarded and how long one may take, unless they say otherwise. */
-  readonly calls?: Pick<CallerParts, 'policyOf' | 'timeout'>;
+  readonly calls?: Pick<CallerParts, 'policyOf' | 'guardOf' | 'timeout'>;
   /** For the whole of a request at the gateway. Default 10 s. */
   readonly requestTimeout?: Duration;
 }

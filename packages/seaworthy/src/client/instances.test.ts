@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { contract, query } from '../contract/contract.ts';
+import { type Runtime, runtime } from '../core/runtime.ts';
+import { BreakerOpen } from '../resilience/errors.ts';
+import { policyOn } from '../resilience/policy.ts';
+import { retry } from '../resilience/retry.ts';
+import { virtualClock } from '../testing/clock.ts';
+import { type CallerParts, caller } from './caller.ts';
+import { Unreachable } from './errors.ts';
+import type { Instance } from './instances.ts';
+
+const desk = contract('desk', { ask: query({ http: 'GET /ask', input: z.object({ n: z.string().optional() }), output: z.object({}) }) });
+
+/** A caller of a service with instances `a`, `b`, ...; those in `dead` cannot be reached, those in `sick` fail. */
+function world(names: string, options: (rt: Runtime) => Partial<CallerParts> = () => ({})) {
+  const clock = virtualClock();
+  const rt = runtime({ clock, random: { next: () => 0.5 } });
+  const sent: string[] = [];
+  const visits: string[] = [];
+  const dead = new Set<string>();
+  const sick = new Set<string>();
+  const all = [...names].map(
+    (at): Instance => ({
+      at,
+      transport: {
+        async send({ input }) {
+          sent.push(at);
+          visits.push(`${(input as { n?: string }).n}${at}`);
+          if (dead.has(at)) throw new Unreachable(`${at} is gone`);
+          if (sick.has(at)) return { kind: 'problem', problem: { type: 'about:blank', title: 'No', status: 500, code: 'SW_INTERNAL' } };
+          return { kind: 'output', output: {} };
+        },
+        close: async () => {},
+      },
+    }),
+  );
+  const call = caller({ runtime: rt, transportOf: () => all, ...options(rt) });
+  const taken = (): string => sent.splice(0).join('');
+  const ask = (n?: string): Promise<unknown> => clock.run(call(desk.ask, n === undefined ? {} : { n }));
+  return { clock, dead, sick, taken, visits, ask };
+}
+
+test('instances take calls in turn', async () => {
+  const { ask, taken } = world('abc');
+  for (let times = 0; times < 6; times++) await ask();
+  assert.equal(taken(), 'abcabc');
+});
+
+test('a call that did not reach one instance tries another, and the next calls pass it over for a while', async () => {
+  const { clock, ask, taken, dead } = world('ab');
+  dead.add('a');
+  await ask();
+  assert.equal(taken(), 'ab');
+  for (let times = 0; times < 4; times++) await ask();
+  assert.equal(taken(), 'bbbb');
+  dead.clear();
+  await clock.advance(1000);
+  await ask();
+  await ask();
+  assert.deepEqual([...taken()].sort(), ['a', 'b']);
+});
+
+test('a repeat goes first to an instance that the call has not been to, whoever else calls meanwhile', async () => {
+  const { ask, visits, sick } = world('ab', (rt) => ({ policyOf: () => policyOn(rt, retry({ attempts: 2 })) }));
+  for (const name of 'ab') sick.add(name);
+  await Promise.allSettled(['1', '2'].map(ask));
+  assert.deepEqual(visits.sort(), ['1a', '1b', '2a', '2b']);
+});
+
+test('the breaker of a sick instance refuses only that one, and lets it do its share again soon after it is well', async () => {
+  const { clock, ask, taken, sick } = world('ab');
+  sick.add('a');
+  for (let times = 0; times < 20; times++) await ask();
+  const seen = taken();
+  assert.equal([...seen].filter((name) => name === 'a').length, 5);
+  assert.equal([...seen].filter((name) => name === 'b').length, 20);
+  sick.clear();
+  await clock.advance(1500);
+  for (let times = 0; times < 6; times++) await ask();
+  assert.equal([...taken()].filter((name) => name === 'a').length, 3);
+});
+
+test('when every instance is refused, the call is refused, and nothing is sent', async () => {
+  const { ask, taken, sick } = world('ab', (rt) => ({ policyOf: () => policyOn(rt) }));
+  for (const name of 'ab') sick.add(name);
+  for (let times = 0; times < 10; times++) await assert.rejects(ask(), /500/);
+  taken();
+  await assert.rejects(ask(), BreakerOpen);
+  assert.equal(taken(), '');
+});
+
+test('a service without an address is unreachable', async () => {
+  await assert.rejects(world('').ask(), (error: unknown) => error instanceof Unreachable && /has no address/.test(error.message));
+});

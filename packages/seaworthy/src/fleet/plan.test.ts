@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { command, contract, event, query } from '../contract/contract.ts';
+import { gateway } from '../gateway/gateway.ts';
+import { route } from '../gateway/route.ts';
+import { saga } from '../saga/saga.ts';
+import { service } from '../service/service.ts';
+import { FleetInvalid, fleet } from './fleet.ts';
+import type { StartOptions } from './options.ts';
+import { plan } from './plan.ts';
+import { start } from './start.ts';
+
+const stock = contract('stock', {
+  take: command({ http: 'POST /take', input: z.object({ id: z.string() }), output: z.object({ left: z.int() }) }),
+});
+const orders = contract('orders', {
+  place: command({ http: 'POST /orders', input: z.object({ id: z.string() }) }),
+  order: query({ http: 'GET /orders/{id}', input: z.object({ id: z.string() }), output: z.object({ state: z.string() }) }),
+  placed: event({ key: 'id', data: z.object({ id: z.string() }) }),
+});
+const mails = contract('mails', { sent: query({ http: 'GET /sent', input: z.object({}), output: z.object({ count: z.int() }) }) });
+
+const fulfil = saga(orders, 'fulfil', { input: z.object({ id: z.string() }), uses: [stock] })
+  .step('take', { do: ({ input, call }) => call(stock.take, { id: input.id }), undo: () => undefined })
+  .local('done', { do: ({ tx, input }) => tx.run("update placed set state = 'done' where id = ?", input.id).then(() => undefined) });
+
+const shop = fleet({
+  services: [
+    service(stock, { handlers: { take: () => ({ left: 1 }) } }),
+    service(orders, {
+      migrations: [{ name: 'orders/1', statements: ['create table placed (id text primary key, state text not null)'] }],
+      sagas: [fulfil],
+      handlers: {
+        async place({ input, tx, publish, start: begin }) {
+          await tx.run('insert into placed values (?, ?)', input.id, 'pending');
+          publish('placed', input);
+          begin(fulfil, input);
+        },
+        async order({ input, read }) {
+          const [row] = await read.all('select state from placed where id = ?', input.id);
+          return { state: String(row?.['state'] ?? 'unknown') };
+        },
+      },
+    }),
+    service(mails, {
+      migrations: [{ name: 'mails/1', statements: ['create table mail (id text primary key)'] }],
+      handlers: { sent: async ({ read }) => ({ count: (await read.all('select 1 from mail')).length }) },
+      on: (on) => [on(orders.placed, ({ data, tx }) => tx.run('insert into mail values (?)', data.id).then(() => undefined))],
+    }),
+  ],
+  gateway: gateway({
+    routes: [route('POST /orders', orders.place), route('GET /orders/{id}', orders.order), route('GET /sent', mails.sent)],
+  }),
+});
+
+const refused: readonly [string, StartOptions, RegExp][] = [
+  [
+    'a service that is not in the fleet',
+    { only: ['order'] },
+    /only names order, which the fleet does not have: it has stock, orders, mails/,
+  ],
+  ['an address of nobody', { addresses: { nobody: 'http://a' } }, /addresses names nobody/],
+  ['a port of nobody', { ports: { nobody: 1 } }, /ports names nobody/],
+  [
+    'an address with a path',
+    { only: ['mails'], addresses: { stock: 'http://a/b' } },
+    /addresses\.stock has "http:\/\/a\/b": write http:\/\/HOST:PORT/,
+  ],
+  ['an address that is none', { only: ['mails'], addresses: { stock: 'a:b:c' } }, /addresses\.stock has "a:b:c"/],
+  ['a port out of range', { ports: { stock: 70_000 } }, /ports\.stock is 70000: a port is 0 to 65535/],
+  ['a saga whose callee is nowhere', { only: ['orders'] }, /the saga fulfil of orders calls stock, .*add it to `addresses`/],
+  ['a route whose upstream is nowhere', { only: ['gateway'] }, /the route GET \/sent calls mails/],
+];
+for (const [what, options, message] of refused) {
+  test(`${what} is refused by place and rule`, () => {
+    assert.throws(
+      () => plan(shop, options),
+      (error: unknown) => error instanceof FleetInvalid && message.test(error.message),
+    );
+  });
+}
+
+test('everything that does not fit is named at once', () => {
+  assert.throws(() => plan(shop, { only: ['gateway', 'x'], ports: { y: 0 } }), /names x.*names y.*calls orders.*calls mails/);
+});
+
+test('each service alone, and the gateway, found at their addresses, do together what one process does', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'seaworthy-plan-'));
+  const first = await start(shop, { dir, only: ['stock'], ports: true });
+  const second = await start(shop, { dir, only: ['mails'], ports: true });
+  const third = await start(shop, { dir, only: ['orders'], ports: true, addresses: first.urls });
+  const front = await start(shop, { dir, only: ['gateway'], addresses: { ...first.urls, ...second.urls, ...third.urls } });
+  try {
+    assert.deepEqual([first.url, second.url, third.url], [undefined, undefined, undefined]);
+    const post = await fetch(`${front.url}/orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ id: 'o1' }),
+    });
+    assert.equal(post.ok, true);
+    const get = async (path: string): Promise<unknown> => (await fetch(`${front.url}${path}`)).json();
+    const settled = async (): Promise<boolean> =>
+      ((await get('/orders/o1')) as { state: string }).state === 'done' && ((await get('/sent')) as { count: number }).count === 1;
+    while (!(await settled())) await new Promise((resolve) => setTimeout(resolve, 10));
+  } finally {
+    for (const one of [front, third, second, first]) await one.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
