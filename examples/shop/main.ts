@@ -7,7 +7,7 @@ import { cards } from './payments/cards.ts';
 import { startProcessor } from './processor/start.ts';
 
 /** Starts the card processor, then the shop, and stops them in the other order. */
-async function main(): Promise<void> {
+async function run(): Promise<void> {
   const { logLevel, ...settings } = environment(process.env);
   const { observe, exposition } = telemetry({ level: logLevel });
   const crash = process.env['SEAWORTHY_CRASH_AT'];
@@ -46,9 +46,11 @@ async function main(): Promise<void> {
   process.on('SIGINT', stop);
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(
-    `${error instanceof SeaworthyError ? `${error.code}: ${error.message}` : String((error as Error).stack ?? error)}\n`,
-  );
-  process.exit(1);
-});
+export default async function main(): Promise<void> {
+  await run().catch((error: unknown) => {
+    process.stderr.write(
+      `${error instanceof SeaworthyError ? `${error.code}: ${error.message}` : String((error as Error).stack ?? error)}\n`,
+    );
+    process.exit(1);
+  });
+}

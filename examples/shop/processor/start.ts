@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { getCompileCacheDir } from 'node:module';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -9,19 +8,16 @@ export interface RunningProcessor {
   stop(): Promise<void>;
 }
 
+const runner = fileURLToPath(new URL('../../../scripts/run.js', import.meta.url));
 const program = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 /** Starts the card processor as a child process; it ends with this one, however this one ends. */
 export async function startProcessor({ dir }: { readonly dir: string }): Promise<RunningProcessor> {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', '--max-old-space-size=32', program, dir],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      // One heap arena, and what was compiled before: it is a small program.
-      env: { ...process.env, MALLOC_ARENA_MAX: '1', NODE_COMPILE_CACHE: getCompileCacheDir() },
-    },
-  );
+  const child: ChildProcess = spawn(process.execPath, ['--max-semi-space-size=1', '--max-old-space-size=32', runner, program, dir], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    // One heap arena: it is a small program.
+    env: { ...process.env, MALLOC_ARENA_MAX: '1' },
+  });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const port = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
