@@ -56,8 +56,12 @@ async function measure(
   return { row, all };
 }
 
-/** Measures, prints a table and one line of JSON, and keeps both under `results/`. Ratios above 1 are in our favour. */
-export async function bench(name: string, metrics: readonly Metric[], { rounds = 7, notes = [] as readonly string[] } = {}): Promise<void> {
+/** Measures, prints a table and one line of JSON, and keeps both under `results/`. Ratios above 1 are in our favour. `notes` are taken at the end. */
+export async function bench(
+  name: string,
+  metrics: readonly Metric[],
+  { rounds = 7, notes = () => [] as readonly string[] } = {},
+): Promise<void> {
   const rows: Row[] = [];
   const lines = [
     '| metric | unit | ours | best peer | limit | ratio to best peer | ratio to limit | all |',
@@ -73,7 +77,7 @@ export async function bench(name: string, metrics: readonly Metric[], { rounds =
   }
   const [cpu] = cpus();
   const machine = `${cpus().length} × ${cpu?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}, Node ${process.versions.node}; medians of ${rounds} interleaved rounds`;
-  const text = [`# ${name}`, '', machine, '', ...lines, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
+  const text = [`# ${name}`, '', machine, '', ...lines, ...(notes().length > 0 ? ['', ...notes()] : [])].join('\n');
   const folder = join(import.meta.dirname, 'results');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.md`), `${text}\n`);

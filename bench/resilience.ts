@@ -134,7 +134,7 @@ await bench(
     },
   ],
   {
-    notes: [
+    notes: () => [
       'Policy: deadline, retry, breaker, bulkhead and timeout together; cockatiel as the equivalent `wrap`; opossum has no retry or deadline, mollitia no deadline.',
       'Bytes: what the heap grows by a call while nothing is collected; idle: what an instance holds after a collection.',
     ],

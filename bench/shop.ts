@@ -196,7 +196,7 @@ await bench(
   ],
   {
     rounds: 5,
-    notes: [
+    notes: () => [
       `${orders} orders of ${lines} lines, ${concurrency} at one time, synchronous=FULL, client and card processor on the same machine.`,
       `Commits an order: ${(commits.reduce((sum, one) => sum + one, 0) / commits.length).toFixed(2)}, over the four databases of the shop.`,
       `Where the shop's process spends its time: ${where}.`,

@@ -94,7 +94,7 @@ try {
         },
       },
     ],
-    { rounds: 5, notes: ['synchronous=FULL, WAL, one insert a transaction; the limit is one synchronous loop without promises.'] },
+    { rounds: 5, notes: () => ['synchronous=FULL, WAL, one insert a transaction; the limit is one synchronous loop without promises.'] },
   );
 } finally {
   await store.close();
