@@ -1,0 +1,37 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fleet, start } from 'seaworthy/fleet';
+import { aggregate, gateway, route } from 'seaworthy/gateway';
+import { service } from 'seaworthy/service';
+import { orders, payments, stock } from './contracts.ts';
+
+const elsewhere = async (): Promise<never> => {
+  throw new Error('it runs elsewhere');
+};
+const upstream = process.argv[2] as string;
+const { url } = await start(
+  fleet({
+    services: [
+      service(orders, { handlers: { order: elsewhere } }),
+      service(payments, { handlers: { payment: elsewhere } }),
+      service(stock, { handlers: { reservation: elsewhere } }),
+    ],
+    gateway: gateway({
+      routes: [
+        route('GET /api/orders/{orderId}', orders.order),
+        aggregate('GET /api/pages/{orderId}', ({ part }) => ({
+          order: part(orders.order, ({ params }) => params),
+          payment: part(payments.payment, ({ params }) => params).optional(),
+          reservation: part(stock.reservation, ({ params }) => params).optional(),
+        })),
+      ],
+    }),
+  }),
+  {
+    dir: mkdtempSync(join(tmpdir(), 'seaworthy-bench-')),
+    only: ['gateway'],
+    addresses: { orders: upstream, payments: upstream, stock: upstream },
+  },
+);
+process.stdout.write(`${url}\n`);
