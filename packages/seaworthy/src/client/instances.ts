@@ -57,7 +57,7 @@ export function instances(all: readonly Instance[], { runtime, guardOf, aside = 
   }
 
   return async (tried, attempt, judged) => {
-    let refusal: unknown = new Unreachable(`${attempt.operation.service} has no address: give it one`);
+    let refusal: unknown;
     for (const place of inTurn(tried)) {
       try {
         return await place.guard(
@@ -76,6 +76,6 @@ export function instances(all: readonly Instance[], { runtime, guardOf, aside = 
         refusal = error;
       }
     }
-    throw refusal;
+    throw refusal ?? new Unreachable(`${attempt.operation.service} has no address: give it one`);
   };
 }
