@@ -1,3 +1,4 @@
+export { type AsyncApi, asyncapi } from './asyncapi.ts';
 export {
   type At,
   type Contract,
@@ -11,6 +12,7 @@ export {
   type Operation,
   query,
 } from './contract.ts';
+export { type DocumentOptions, type OpenApi, type OpenApiOptions, openapi } from './openapi.ts';
 export type { Problem } from './problem.ts';
 export type { Finding, Issue, Schema } from './schema.ts';
 export { ContractInvalid } from './verify.ts';

@@ -1,4 +1,5 @@
 import type { At, Http, Operation, Params } from '../contract/contract.ts';
+import type { Shown } from '../contract/openapi.ts';
 import { responseOf } from '../contract/response.ts';
 import { GatewayInvalid } from './errors.ts';
 import type { Route } from './gateway.ts';
@@ -38,6 +39,19 @@ function make(
   return part as Part<string, unknown, boolean>;
 }
 
+type ShownParts = Extract<Shown, { kind: 'aggregate' }>['parts'];
+
+/** The operations without which there is no answer: those of required parts, and of what these wait for. */
+function decisive(parts: Parts): readonly (Operation & At)[] {
+  const all = new Set<At>();
+  const visit = (part: Part<string, unknown, boolean>): void => {
+    all.add(part.operation);
+    for (const needed of Object.values(part.after)) visit(needed);
+  };
+  for (const part of Object.values(parts)) if (part.required) visit(part);
+  return [...all] as (Operation & At)[];
+}
+
 /**
  * Answers one request from several operations, called at the same time unless a part names others in `after`.
  * A missing optional part is left out and its status told; a missing required one fails the whole.
@@ -53,6 +67,7 @@ export function aggregate<const H extends Http, P extends Parts, Body = Answer<P
   return {
     http,
     targets: Object.values(made).map((part) => part.operation) as At<ServicesOf<P> & string>[],
+    shows: { kind: 'aggregate', parts: made as unknown as ShownParts, decisive: decisive(made), shaped: shape !== undefined },
     async run(incoming, call) {
       const gathered = await gather(http, made, incoming, call);
       if ('none' in gathered) {

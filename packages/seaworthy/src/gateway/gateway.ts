@@ -1,5 +1,6 @@
 import type { CallOptions } from '../client/caller.ts';
 import type { At, Http, Params } from '../contract/contract.ts';
+import type { Shown } from '../contract/openapi.ts';
 import { GatewayInvalid } from './errors.ts';
 
 /** An operation as a gateway calls it: what it is sent and what comes back are checked where routes are written. */
@@ -26,6 +27,8 @@ export interface Route<S extends string = string> {
   readonly http: Http;
   /** The operations that it calls. */
   readonly targets: readonly At<S>[];
+  /** What the gateway's document says of it. Default nothing. */
+  readonly shows?: Shown;
   readonly run: (incoming: Incoming, call: GatewayCall) => Promise<Outgoing>;
 }
 

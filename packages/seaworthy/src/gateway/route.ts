@@ -16,6 +16,7 @@ export function route<const H extends Http, S extends string, Sent>(
   return {
     http: http as Http,
     targets: [plain],
+    shows: { kind: 'operation', operation: plain },
     async run(incoming, call) {
       const input = inputOf(plain, incoming, http as Http);
       try {

@@ -1,0 +1,149 @@
+/** A JSON object of a document. */
+export interface Doc {
+  readonly [key: string]: unknown;
+}
+
+/** The schemas of one document, each under a name of its own. */
+export interface Components {
+  /** Moves a schema to the document's components; gives the reference to it. Equal schemas are one. `whole` is what its `#` means. */
+  place(name: string, schema: object, side: Side, whole?: object): Doc;
+  /** Adds a schema of the document's own, whose references are the document's already. */
+  add(name: string, schema: Doc, side: Side): Doc;
+  /** A schema where it stands, with what it refers to moved. */
+  inline(name: string, schema: object, side: Side, whole: object): Doc;
+  /** All that were moved, by name. */
+  schemas(): Doc;
+}
+export type Side = 'Input' | 'Output';
+
+interface World {
+  readonly name: string;
+  readonly side: Side;
+  readonly root: Doc;
+  readonly defs: Doc;
+}
+
+export const isDoc = (value: unknown): value is Doc => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What holds values, not schemas; and what holds schemas by names of the user's choice. */
+const values = new Set(['const', 'enum', 'default', 'examples']);
+const byName = new Set(['properties', 'patternProperties', 'dependentSchemas', '$defs']);
+
+const mapped = (fields: Doc, to: (value: unknown, key: string) => unknown): Doc =>
+  Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, to(value, key)]));
+
+function mapRefs(schema: unknown, to: (ref: string) => string): unknown {
+  if (Array.isArray(schema)) return schema.map((one) => mapRefs(one, to));
+  if (!isDoc(schema)) return schema;
+  return mapped(schema, (value, key) => {
+    if (key === '$ref' && typeof value === 'string') return to(value);
+    if (values.has(key)) return value;
+    return byName.has(key) && isDoc(value) ? mapped(value, (one) => mapRefs(one, to)) : mapRefs(value, to);
+  });
+}
+
+/** A reference within a schema: to one of its definitions, or to itself; `rest` goes on from there. */
+function target(ref: string): { readonly def: string | undefined; readonly rest: string } | undefined {
+  const [, def, rest = ''] = /^#(?:\/\$defs\/([^/]+))?(\/.*)?$/.exec(ref) ?? ['', undefined, undefined];
+  if (!ref.startsWith('#')) return undefined;
+  return { def: def === undefined ? undefined : decodeURIComponent(def).replaceAll('~1', '/').replaceAll('~0', '~'), rest };
+}
+
+/** All that decides what a schema means, as text. */
+function meaning(own: Doc, { root, defs }: World): string {
+  const reached = new Map<string, unknown>();
+  const visit = (schema: unknown): void =>
+    void mapRefs(schema, (ref) => {
+      const { def } = target(ref) ?? { def: ref };
+      const key = def ?? '#';
+      if (!reached.has(key)) {
+        const next = def === undefined ? root : defs[def];
+        reached.set(key, next);
+        visit(next);
+      }
+      return ref;
+    });
+  visit(own);
+  return JSON.stringify([own, [...reached].sort(([a], [b]) => (a < b ? -1 : 1))]);
+}
+
+/** A text as a part of a name: `orders-archive` is `OrdersArchive`. */
+export const pascal = (text: string): string =>
+  text
+    .split(/[^A-Za-z0-9]+/)
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join('');
+
+/**
+ * The components of a document. `reserved` are its own; `wrap` and `path` are for formats that keep a schema in something else.
+ * A schema that its vendor names keeps that name, and gets its side behind it where the two sides differ.
+ */
+export function components(
+  reserved: Doc = {},
+  { wrap, path }: { readonly wrap: (schema: Doc) => Doc; readonly path: string } = { wrap: (schema) => schema, path: '' },
+): Components {
+  const taken = new Map<string, Doc | undefined>(Object.entries(reserved) as [string, Doc][]);
+  const names = new Map<string, string>();
+
+  function free(name: string, side: Side): string {
+    if (!taken.has(name)) return name;
+    const sided = name.endsWith(side) ? name : `${name}${side}`;
+    if (!taken.has(sided)) return sided;
+    let next = 2;
+    while (taken.has(`${sided}${next}`)) next++;
+    return `${sided}${next}`;
+  }
+
+  function claim(wanted: string, given: string | undefined, own: Doc, world: World): string {
+    const identity = `${given ?? ''} ${meaning(own, world)}`;
+    const known = names.get(identity);
+    if (known !== undefined) return known;
+    const name = free(wanted, world.side);
+    names.set(identity, name);
+    taken.set(name, undefined); // its place, before what it refers to takes its own
+    taken.set(name, rewritten(own, world));
+    return name;
+  }
+
+  function refTo(ref: string, world: World): string {
+    const to = target(ref);
+    if (!to) return ref;
+    const { def, rest } = to;
+    const own = def === undefined ? world.root : (world.defs[def] as Doc);
+    // A vendor's own numbering (`__schema0`) means nothing beside that of another schema.
+    const given = def === undefined || def.startsWith('__') ? undefined : def;
+    const wanted = def === undefined ? world.name : given === undefined ? `${world.name}${pascal(def)}` : def.replaceAll(/[^\w.-]/g, '_');
+    return `#/components/schemas/${claim(wanted, given, own, world)}${path}${rest}`;
+  }
+
+  const rewritten = (own: Doc, world: World): Doc => mapRefs(own, (ref) => refTo(ref, world)) as Doc;
+
+  function worldOf(name: string, side: Side, schema: object, whole: object): readonly [Doc, World] {
+    const { $schema: _, $id: __, $defs: ___, ...own } = schema as Doc;
+    const { $schema: ____, $id: _____, $defs, ...root } = whole as Doc;
+    return [own, { name, side, root, defs: isDoc($defs) ? $defs : {} }];
+  }
+
+  const reference = (name: string): Doc => ({ $ref: `#/components/schemas/${name}${path}` });
+
+  return {
+    add(name, schema, side) {
+      const identity = `own ${JSON.stringify(schema)}`;
+      const known = names.get(identity) ?? free(name, side);
+      names.set(identity, known);
+      taken.set(known, schema);
+      return reference(known);
+    },
+    place(name, schema, side, whole = schema) {
+      const [own, world] = worldOf(name, side, schema, whole);
+      const { $ref, ...rest } = own;
+      if (typeof $ref === 'string' && Object.keys(rest).length === 0) return { $ref: refTo($ref, world) };
+      return reference(claim(name, undefined, own, world));
+    },
+    inline(name, schema, side, whole) {
+      const [own, world] = worldOf(name, side, schema, whole);
+      return rewritten(own, world);
+    },
+    schemas: () => Object.fromEntries([...taken].map(([name, schema]) => [name, wrap(schema as Doc)])),
+  };
+}
