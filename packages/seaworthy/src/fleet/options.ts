@@ -1,5 +1,6 @@
 import type { BusDriver } from '../bus/bus.ts';
 import type { CallerParts } from '../client/caller.ts';
+import type { DocumentOptions } from '../contract/openapi.ts';
 import type { Duration } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { RunOptions } from '../service/running.ts';
@@ -25,6 +26,8 @@ export interface StartOptions extends RunOptions {
   readonly runtime?: Runtime;
   /** Metrics for `/metrics`. Default none. */
   readonly exposition?: () => string;
+  /** Whether all that listens serves `/openapi.json`, `/asyncapi.json` and `/docs`, and what they say of themselves. Default true. */
+  readonly documents?: boolean | DocumentOptions;
   /** Default embedded SQLite in `dir`. */
   readonly store?: StoreDriver;
   /** Default the embedded log in `dir`. */

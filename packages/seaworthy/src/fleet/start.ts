@@ -11,6 +11,7 @@ import { failedReply, operationRoutes } from '../service/transports/http.ts';
 import { type HttpRoute, type HttpServer, httpServer } from '../service/transports/server.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
 import { labelled } from '../telemetry/telemetry.ts';
+import { documentsOf } from './documents.ts';
 import type { Fleet } from './fleet.ts';
 import type { StartOptions } from './options.ts';
 import { plan } from './plan.ts';
@@ -52,6 +53,7 @@ function listening(running: ReadonlyMap<string, RunningService>, exposition: () 
 export async function start(fleet: Fleet, options: StartOptions = {}): Promise<RunningFleet> {
   const { dir = '.seaworthy', host, drain = '10s', grace = '0s', runtime = systemRuntime(), exposition = () => '' } = options;
   const { services, gateway, addressesOf, portOf } = plan(fleet, options);
+  const documents = documentsOf(fleet, options.documents);
   const drainMs = milliseconds(drain, 'drain');
   const graceMs = milliseconds(grace, 'grace');
   const bus = await (options.bus ?? embedded({ dir })).open(labelledRuntime(runtime, 'bus'));
@@ -98,7 +100,8 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
       const one = running.get(service.contract['~contract']) as RunningService;
       const port = portOf(one.name);
       if (port === undefined) continue;
-      const routes = [...operationRoutes(service, one.endpoint, runtime), ...healthRoutes(one.health), metricsRoute(exposition)];
+      const own = operationRoutes(service, one.endpoint, runtime);
+      const routes = [...own, ...healthRoutes(one.health), metricsRoute(exposition), ...documents.of(service.contract, own)];
       const server = await httpServer({ routes, host, port, failed });
       servers.push(server);
       urls[one.name] = server.url;
@@ -108,10 +111,8 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
     const { call } = reachFrom(own);
     let url: string | undefined;
     if (gateway) {
-      const routes = [
-        ...gatewayRoutes(gateway, { runtime: own, call, timeout: options.requestTimeout }),
-        ...listening(running, exposition),
-      ];
+      const outer = gatewayRoutes(gateway, { runtime: own, call, timeout: options.requestTimeout });
+      const routes = [...outer, ...listening(running, exposition), ...documents.of(gateway, outer)];
       const server = await httpServer({ routes, host, port: options.port, failed });
       servers.push(server);
       url = server.url;

@@ -1,0 +1,36 @@
+import { asyncapi } from '../contract/asyncapi.ts';
+import type { Contract, Members } from '../contract/contract.ts';
+import { type DocumentOptions, openapi } from '../contract/openapi.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { besides, documentRoutes } from '../service/transports/documents.ts';
+import type { HttpRoute } from '../service/transports/server.ts';
+import type { Fleet } from './fleet.ts';
+
+/** The documents of what listens: a service's own, or the gateway's with the events of the whole fleet. */
+export interface FleetDocuments {
+  /** For a server that has `routes` of its own: these go first. */
+  of(what: Contract<string, Members> | Gateway, routes: readonly HttpRoute[]): readonly HttpRoute[];
+}
+
+/** A service goes by its contract's name; `title` is that of the fleet, at its gateway. */
+export function documentsOf(fleet: Fleet, options: boolean | DocumentOptions = true): FleetDocuments {
+  if (options === false) return { of: () => [] };
+  const { title, ...said } = options === true ? ({} as DocumentOptions) : options;
+  const whole = { ...said, ...(title !== undefined && { title }) };
+  return {
+    of: (what, routes) =>
+      besides(
+        routes,
+        '~contract' in what
+          ? documentRoutes({ openapi: () => openapi(what, said), asyncapi: () => asyncapi(what, said) })
+          : documentRoutes({
+              openapi: () => openapi(what, whole),
+              asyncapi: () =>
+                asyncapi(
+                  fleet.services.map(({ contract }) => contract),
+                  whole,
+                ),
+            }),
+      ),
+  };
+}

@@ -1,0 +1,110 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { type HttpReply, type HttpRoute, problemReply } from './server.ts';
+
+/** The package that has Swagger UI as files, an optional peer. */
+export const viewer = '@fastify/swagger-ui';
+
+export interface Documents {
+  /** Each is made at its first request, and kept. */
+  readonly openapi: () => object;
+  readonly asyncapi: () => object;
+  /** The folder of the viewer's files; `undefined` when it is not installed. Default: where `@fastify/swagger-ui` is. */
+  readonly viewerFolder?: () => string | undefined;
+}
+
+const json = (make: () => object): (() => Promise<HttpReply>) => {
+  let text: string | undefined;
+  return async () => {
+    text ??= JSON.stringify(make());
+    return { status: 200, headers: { 'content-type': 'application/json' }, body: text };
+  };
+};
+
+function installed(): string | undefined {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve(`${viewer}/package.json`)), 'static');
+  } catch {
+    return undefined;
+  }
+}
+
+const missing = (): HttpReply =>
+  problemReply({
+    type: 'about:blank',
+    title: 'Not Found',
+    status: 404,
+    code: 'SW_DOCUMENTS_VIEWER_MISSING',
+    detail: `the page needs the package ${viewer}: run "npm install ${viewer}"; /openapi.json is there without it`,
+  });
+
+/** Nothing may come from elsewhere, nor go there. Swagger UI writes its style into the page, and has pictures in it. */
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+// All addresses are relative, so that a proxy may put the page below a prefix.
+const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<div id="api"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+`;
+
+// Without validatorUrl it would send the document to a server of others.
+const script = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#api', validatorUrl: null, deepLinking: true });
+`;
+
+const files: Readonly<Record<string, string>> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+};
+
+/** `/openapi.json`, `/asyncapi.json`, and `/docs`: a page that shows the first, or 404 without the package for it. */
+export function documentRoutes({ openapi, asyncapi, viewerFolder = installed }: Documents): readonly HttpRoute[] {
+  const get = (path: string, handle: HttpRoute['handle']): HttpRoute => ({ method: 'GET', path, handle });
+  const text = (type: string, body: string): HttpReply => ({
+    status: 200,
+    headers: { 'content-type': type, 'content-security-policy': policy, 'x-content-type-options': 'nosniff' },
+    body,
+  });
+  const seen =
+    (answer: (folder: string) => HttpReply | Promise<HttpReply>): HttpRoute['handle'] =>
+    async () => {
+      const folder = viewerFolder();
+      return folder === undefined ? missing() : answer(folder);
+    };
+  return [
+    get('/openapi.json', json(openapi)),
+    get('/asyncapi.json', json(asyncapi)),
+    get(
+      '/docs',
+      seen(() => text('text/html; charset=utf-8', page)),
+    ),
+    get(
+      '/docs/start.js',
+      seen(() => text('text/javascript; charset=utf-8', script)),
+    ),
+    ...Object.entries(files).map(([name, type]) =>
+      // Read each time: a megabyte and a half that nobody asks for often.
+      get(
+        `/docs/${name}`,
+        seen(async (folder) => text(type, await readFile(join(folder, name), 'utf8'))),
+      ),
+    ),
+  ];
+}
+
+/** Those that take no method and path from `routes`. */
+export const besides = (routes: readonly HttpRoute[], more: readonly HttpRoute[]): readonly HttpRoute[] =>
+  more.filter(({ method, path }) => !routes.some((route) => route.method === method && route.path === path));
