@@ -129,6 +129,21 @@ describe('the shop, over HTTP', () => {
     );
   });
 
+  test('its documents, and the page that shows them with files of its own', async () => {
+    const { paths } = JSON.parse((await ask('/openapi.json')).text) as { paths: object };
+    assert.deepEqual(Object.keys(paths), [
+      '/api/orders',
+      '/api/orders/{orderId}',
+      '/api/orders/{orderId}/cancel',
+      '/api/orders/{orderId}/payments',
+      '/api/products/{productId}/stock',
+    ]);
+    const { channels } = JSON.parse((await ask('/asyncapi.json')).text) as { channels: object };
+    assert.deepEqual(Object.keys(channels), ['orders', 'payments', 'inventory']);
+    assert.match((await ask('/docs')).text, /swagger-ui-bundle/);
+    assert.match((await ask('/docs/swagger-ui-bundle.js')).text, /SwaggerUIBundle/);
+  });
+
   const json = { 'content-type': 'application/json' };
   const wrong: readonly [string, string, RequestInit, number, RegExp][] = [
     ['no body', '/api/orders', { method: 'POST' }, 400, /items|body/],
