@@ -84,6 +84,7 @@ function operationDoc(
   const keyed = operation.kind === 'command' ? (['conflict', 'mismatch'] as const) : [];
   const inBetween = behind ? (['exhausted', 'upstream'] as const) : (['internal'] as const);
   return {
+    summary: `${operation.service}.${operation.name}`,
     tags: [operation.service],
     ...requestDoc(operation, http, template, schemas),
     responses: {
@@ -128,7 +129,12 @@ function aggregateDoc(
   const none = declared.filter(({ schema }, index) => declared.findIndex((other) => other.schema['$ref'] === schema['$ref']) === index);
   const body = shaped ? { description: 'Made of the parts.' } : schemas.add(`${pascal(id)}Answer`, answerDoc(parts, schemas), 'Output');
   return {
-    tags: [...new Set(Object.values(parts).map(({ operation }) => operation.service))],
+    summary: Object.values(parts)
+      .map(({ operation: { service, name } }) => `${service}.${name}`)
+      .join(' + '),
+    tags: Object.values(parts)
+      .slice(0, 1)
+      .map(({ operation }) => operation.service),
     parameters: [...new Set(renamed(params, template))]
       .map((name): Doc => ({ name, in: 'path', required: true, schema: { type: 'string', minLength: 1 } }))
       .concat(deadline),
