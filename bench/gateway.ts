@@ -1,4 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { load } from './gateways/load.ts';
@@ -6,6 +9,7 @@ import { bench } from './harness.ts';
 
 const requests = 20_000;
 const children: ChildProcess[] = [];
+const dir = mkdtempSync(join(tmpdir(), 'seaworthy-bench-'));
 
 /** Each in a process of its own. Resolves with its address. */
 function begin(name: string, ...given: readonly string[]): Promise<string> {
@@ -22,7 +26,7 @@ function begin(name: string, ...given: readonly string[]): Promise<string> {
 try {
   const upstream = await begin('upstream');
   const [ours, bare, proxy, fast] = [
-    await begin('seaworthy', upstream),
+    await begin('seaworthy', upstream, dir),
     await begin('bare', upstream),
     await begin('fastify-http-proxy', upstream),
     await begin('fast-gateway', upstream),
@@ -61,4 +65,5 @@ try {
   );
 } finally {
   for (const child of children) child.kill();
+  rmSync(dir, { recursive: true, force: true });
 }

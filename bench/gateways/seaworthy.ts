@@ -1,6 +1,3 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fleet, start } from 'seaworthy/fleet';
 import { aggregate, gateway, route } from 'seaworthy/gateway';
 import { service } from 'seaworthy/service';
@@ -9,7 +6,7 @@ import { orders, payments, stock } from './contracts.ts';
 const elsewhere = async (): Promise<never> => {
   throw new Error('it runs elsewhere');
 };
-const upstream = process.argv[2] as string;
+const [, , upstream, dir] = process.argv as unknown as readonly [string, string, string, string];
 const { url } = await start(
   fleet({
     services: [
@@ -29,7 +26,7 @@ const { url } = await start(
     }),
   }),
   {
-    dir: mkdtempSync(join(tmpdir(), 'seaworthy-bench-')),
+    dir,
     only: ['gateway'],
     addresses: { orders: upstream, payments: upstream, stock: upstream },
   },
