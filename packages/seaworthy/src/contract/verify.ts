@@ -1,6 +1,6 @@
 import { milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
-import type { Event, Http, Members, Operation } from './contract.ts';
+import type { Event, Http, Members, Operation } from './member.ts';
 import { type JsonSchema, jsonSchema, type Schema, typesOf } from './schema.ts';
 
 /** A contract that cannot be kept over the wire; the message lists every place and rule. */

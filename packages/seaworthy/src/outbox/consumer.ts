@@ -5,6 +5,7 @@ import type { Runtime } from '../core/runtime.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { attempt, type Subscription } from './attempt.ts';
+import type { Consuming } from './consuming.ts';
 import { bury } from './dead-letter.ts';
 import { SubscriptionInvalid } from './errors.ts';
 import { recordedError } from './history.ts';
@@ -43,23 +44,6 @@ export interface Consumer {
   wake(): void;
   /** Takes nothing new; waits for what is in hand. What `signal` cuts short is rolled back and comes again: it is no failure. */
   close(signal?: AbortSignal): Promise<void>;
-}
-
-/** What one consumer's parts share. */
-export interface Consuming<T> {
-  readonly store: Store<T, unknown>;
-  readonly runtime: Runtime;
-  readonly worker: Worker;
-  readonly service: string;
-  readonly ladder: ReturnType<typeof ladder>;
-  readonly subscriptions: ReadonlyMap<string, Subscription<T>>;
-  readonly concurrency: number;
-  readonly timeoutMs: number;
-  readonly pollMs: number;
-  /** Aborts when the time for closing is over. */
-  readonly cut: AbortSignal;
-  /** From the moment that closing began, no failure counts: what a handler needs may be gone already. */
-  readonly closing: () => boolean;
 }
 
 function byType<T>(subscriptions: readonly Subscription<T>[]): Map<string, Subscription<T>> {

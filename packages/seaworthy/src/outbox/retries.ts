@@ -1,7 +1,7 @@
 import { sleep } from '../core/sleep.ts';
 import type { Tx } from '../store/store.ts';
 import { attempt } from './attempt.ts';
-import type { Consuming } from './consumer.ts';
+import type { Consuming } from './consuming.ts';
 import { bury, type Reason } from './dead-letter.ts';
 import { recordedError, withAttempt } from './history.ts';
 import { backoff, type Loop, loop } from './loop.ts';
