@@ -1,23 +1,17 @@
 import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
-import { examine, type Schema, sentence } from '../contract/schema.ts';
 import { bell } from '../core/bell.ts';
 import type { Timer } from '../core/clock.ts';
-import { SeaworthyError } from '../core/errors.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
-import { type DriveParts, drive, progress } from './drive.ts';
-import { type Instance, insert, instanceOf, markStopping } from './journal.ts';
-import { type AnySaga, SagaInvalid, type Start, type Stop } from './saga.ts';
+import { drive } from './drive.ts';
+import { instanceOf } from './journal.ts';
+import { orphans } from './orphans.ts';
+import type { AnySaga, Start, Stop } from './saga.ts';
+import { collectStarts, type Defined, type StartsParts } from './starts.ts';
 import { SagaStopping } from './step.ts';
-import { planOf, verifyVersions } from './versions.ts';
-
-/** A saga was started with an input that breaks its schema; nothing of the handler is left. */
-export class SagaInputInvalid extends SeaworthyError {
-  readonly code = 'SW_SAGA_INPUT_INVALID';
-  readonly kind = 'internal';
-}
+import { verifyVersions } from './versions.ts';
 
 /** The starts and stops of one run of one handler. */
 export interface Started {
@@ -51,19 +45,15 @@ export interface EngineParts {
   readonly concurrency?: number | undefined;
 }
 
-interface Defined extends AnySaga {
-  readonly input: Schema;
-  readonly key: ((input: unknown) => string) | undefined;
-}
-
 const pollMs = 1000;
 const batch = 500;
 
 export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEngine {
   const { store, runtime, worker, published } = parts;
-  const { clock, ids, observe } = runtime;
+  const { clock, observe } = runtime;
   const sagas = new Map(parts.sagas.map((saga) => [saga.name, saga as Defined]));
-  const driving: DriveParts = parts;
+  const starting: StartsParts = { ...parts, sagas, owner: worker.id };
+  const free = orphans(store, runtime, worker, sagas);
   const line: string[] = [];
   const known = new Set<string>();
   const active = new Map<string, { readonly stop: AbortController; readonly done: Promise<void> }>();
@@ -116,7 +106,7 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
     if (!instance || instance.owner !== worker.id || (instance.state !== 'running' && instance.state !== 'undoing')) return undefined;
     const early = instance.due - clock.now();
     if (early > 0 && instance.stopping === undefined) return early;
-    return drive(driving, sagas.get(instance.name) as AnySaga, instance, { stop, cut: cut.signal });
+    return drive(parts, sagas.get(instance.name) as AnySaga, instance, { stop, closing: stopping.signal, cut: cut.signal });
   }
 
   function pump(): void {
@@ -141,32 +131,10 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
   /** Instances that nobody living owns, and own ones that no wake told of. */
   async function look(): Promise<void> {
     const now = clock.now();
-    const dead = worker.dead();
     const live = "state in ('running', 'undoing')";
-    const orphans = await store.ownRead.all(
-      `select id from sw_saga where ${live} and (owner = '' or ${dead.sql}) limit ?`,
-      ...dead.values,
-      batch,
-    );
-    if (orphans.length > 0) {
-      const taken = await store.transaction(async (tx) => {
-        const own = store.own(tx);
-        const mine: string[] = [];
-        const at = worker.dead();
-        for (const { id } of orphans) {
-          const { changes } = await own.run(
-            `update sw_saga set owner = ? where id = ? and (owner = '' or ${at.sql})`,
-            worker.id,
-            String(id),
-            ...at.values,
-          );
-          if (changes > 0) mine.push(String(id));
-        }
-        return mine;
-      });
-      observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
-      for (const id of taken) enqueue(id);
-    }
+    const taken = await free.take(batch);
+    observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
+    for (const id of taken) enqueue(id);
     const due = await store.ownRead.all(
       `select id from sw_saga where ${live} and owner = ? and due <= ? limit ?`,
       worker.id,
@@ -182,7 +150,7 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
     for (const { id } of stopped) hurry(String(id));
     const [count] = await store.ownRead.all("select count(*) as n from sw_saga where state = 'stuck'");
     stuck = Number(count?.['n'] ?? 0);
-    if (orphans.length === batch) woken.ring();
+    if (taken.length === batch) woken.ring();
   }
 
   async function poll(): Promise<void> {
@@ -194,56 +162,15 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
     }
   }
 
-  async function begin(own: Tx, tx: unknown, saga: Defined, given: unknown): Promise<string | undefined> {
-    const examined = await examine(saga.input, given);
-    if ('findings' in examined)
-      throw new SagaInputInvalid(`the input of the saga ${saga.name} breaks its schema: ${sentence(examined.findings)}`);
-    const now = clock.now();
-    const id = ids.next();
-    const key = saga.key ? saga.key(examined.value) : id;
-    const input: unknown = JSON.parse(JSON.stringify(examined.value));
-    if (saga.key) {
-      const [known] = await own.all('select 1 as known from sw_saga where name = ? and key = ?', saga.name, key);
-      if (known) return undefined;
-    }
-    const fresh: Instance = {
-      ...{ id, name: saga.name, key, plan: planOf(saga), input, owner: worker.id, started: now, changed: now, due: now },
-      ...{ state: 'running', journal: [], cause: undefined, stopping: undefined, attempts: 0, error: undefined },
-    };
-    const { state, journal } = await progress(driving, saga, tx, own, fresh, []);
-    runtime.reached('saga/start/before');
-    return (await insert(own, { ...fresh, state, journal })) ? id : undefined;
-  }
-
   return {
     collect(tx) {
-      const starts: { readonly saga: Defined; readonly input: unknown }[] = [];
-      const stops: { readonly saga: string; readonly key: string; readonly reason: string }[] = [];
-      const fresh: string[] = [];
-      const hurried: string[] = [];
-      const own = (saga: AnySaga): Defined => {
-        const defined = sagas.get(saga.name);
-        if (defined) return defined;
-        throw new SagaInvalid(`the service ${parts.contract['~contract']} does not run the saga ${saga.name}: add it to its \`sagas\``);
-      };
+      const { fresh, stopped, start, stop, write } = collectStarts(starting, tx);
       return {
-        start: (saga, input) => void starts.push({ saga: own(saga as unknown as AnySaga), input }),
-        stop: (saga, key, reason) => void stops.push({ saga: own(saga as unknown as AnySaga).name, key, reason }),
-        async write(ownTx) {
-          for (const { saga, input } of starts) {
-            const id = await begin(ownTx, tx, saga, input);
-            if (id !== undefined) fresh.push(id);
-          }
-          for (const { saga, key, reason } of stops) {
-            const id = await markStopping(ownTx, saga, key, reason);
-            if (id !== undefined) hurried.push(id);
-          }
-          return starts.length + stops.length;
-        },
+        ...{ start, stop, write },
         committed() {
           if (fresh.length > 0) published();
           for (const id of fresh) enqueue(id);
-          for (const id of hurried) if (known.has(id)) hurry(id);
+          for (const id of stopped) if (known.has(id)) hurry(id);
         },
       };
     },

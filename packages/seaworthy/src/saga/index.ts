@@ -1,7 +1,7 @@
 export type { Cause } from './cause.ts';
-export { SagaInputInvalid } from './engine.ts';
 export type { Entry, Instance, SagaState } from './journal.ts';
 export { type Builder, type Saga, SagaInvalid, type Start, type Stop, saga } from './saga.ts';
+export { SagaInputInvalid } from './starts.ts';
 export { ResultInvalid, StepTimeout } from './step.ts';
 export { judge, SagaNotStuck, stuckSagas, type Verdict } from './verdict.ts';
 export { SagaStranded } from './versions.ts';

@@ -5,6 +5,9 @@ import type { Cause } from './cause.ts';
 /** `running` and `undoing` are live; `stuck` waits for a verdict; `done` and `undone` are ended. */
 export type SagaState = 'running' | 'undoing' | 'stuck' | 'done' | 'undone';
 
+/** How often each call of an undo was refused with a declared error, by operation and place. */
+export type Refusals = Readonly<Record<string, number>>;
+
 /** What is known of one step that was begun. */
 export interface Entry {
   readonly step: string;
@@ -14,6 +17,8 @@ export interface Entry {
    */
   readonly state: 'intended' | 'done' | 'refused' | 'stuck' | 'undone' | 'skipped';
   readonly result?: unknown;
+  /** Of its undo's calls, by earlier runs. */
+  readonly refusals?: Refusals;
 }
 
 /** One instance of a saga, as its row is. */
@@ -21,7 +26,7 @@ export interface Instance {
   readonly id: string;
   readonly name: string;
   readonly key: string;
-  /** The steps as they were when it began, by kind, name and whether they can be undone. */
+  /** The steps as they were in the code that last wrote it, by kind, name and whether they can be undone. */
   readonly plan: string;
   readonly input: unknown;
   readonly state: SagaState;
@@ -108,14 +113,15 @@ export interface Change {
 }
 
 /**
- * Writes a transition, if the instance is still its owner's and still in the state that the owner saw. The way forward is
- * barred once somebody has stopped it. False when it was refused: read the row again.
+ * Writes a transition and the plan that it follows, if the instance is still its owner's and still in the state that the
+ * owner saw. The way forward is barred once somebody has stopped it. False when it was refused: read the row again.
  */
 export async function advance(tx: Tx, instance: Instance, change: Change, now: number): Promise<boolean> {
   const forward = change.state === 'running' || change.state === 'done';
   const { changes } = await tx.run(
-    `update sw_saga set state = ?, journal = ?, cause = ?, attempts = ?, due = ?, error = ?, changed = ?
+    `update sw_saga set plan = ?, state = ?, journal = ?, cause = ?, attempts = ?, due = ?, error = ?, changed = ?
       where id = ? and owner = ? and state = ?${forward ? ' and stopping is null' : ''}`,
+    instance.plan,
     change.state,
     JSON.stringify(change.journal),
     change.cause === undefined ? (instance.cause === undefined ? null : JSON.stringify(instance.cause)) : JSON.stringify(change.cause),

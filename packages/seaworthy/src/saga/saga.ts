@@ -18,13 +18,17 @@ export interface Before<Input, Results> {
   readonly input: Input;
   /** Of the steps before this one, by name. */
   readonly results: Results;
-  /** When this run of the step began, in milliseconds since the epoch. */
+  /**
+   * When this run of the step began, in milliseconds since the epoch. Another run has another: an input of a call that was made
+   * of it would be another payload under the same key.
+   */
   readonly now: number;
+  /** Aborts when the run's time is over, when the saga is to be stopped, or when the process goes down. */
+  readonly signal: AbortSignal;
 }
 export interface Remote<Input, Results, S extends string> extends Before<Input, Results> {
   /** Calls an operation of the services that the saga uses; each call carries the step's own idempotency key. */
   readonly call: Call<S>;
-  readonly signal: AbortSignal;
 }
 export interface Local<Input, Results, M, T> extends Before<Input, Results> {
   readonly tx: T;
@@ -38,15 +42,16 @@ export interface Undoing<R> {
 }
 
 export interface Step<Do, R> {
-  /** A declared error means that it did not happen: no retry, no undo of this step. Anything else thrown is unknown. */
+  /**
+   * A declared error means that it did not happen: no retry, and no undo of this step unless another command of the same run
+   * may have happened. Anything else thrown is unknown.
+   */
   readonly do: (context: Do) => R | Promise<R>;
   /** Takes the effect back, also one that nobody saw. Repeated until it succeeds or the saga is stuck. */
   readonly undo?: (context: Do & Undoing<NoInfer<R>>) => unknown;
   /** Runs of `do` whose outcome may stay unknown before the saga is undone. Default 3, from 1 s to 30 s apart. */
   readonly retry?: { readonly attempts: number };
-}
-export interface RemoteStep<Do, R> extends Step<Do, R> {
-  /** Of one run. Default 10 s. */
+  /** Of one run of `do` or `undo`, which is then cut: a transaction is rolled back, what calls did is unknown. Default 10 s. */
   readonly timeout?: Duration;
 }
 type Fresh<N extends string, Results> = N extends keyof Results ? `there is already a step named ${N}` : N;
@@ -56,7 +61,7 @@ type And<Results, N extends string, R> = Results & { readonly [K in N]: R };
 export interface Recorded {
   readonly kind: 'remote' | 'local';
   readonly name: string;
-  readonly step: RemoteStep<never, unknown>;
+  readonly step: Step<never, unknown>;
 }
 
 /** A definition, whole at every link of the chain. `S` owns it, `Use` are the services it calls, `T` its transaction. */
@@ -81,7 +86,7 @@ export interface Builder<S extends string, M, Use extends string, T, Input, Resu
   /** A step that calls other services; it has no transaction. */
   step<const N extends string, R>(
     name: Fresh<N, Results>,
-    step: RemoteStep<Remote<Input, Results, Use>, R>,
+    step: Step<Remote<Input, Results, Use>, R>,
   ): Builder<S, M, Use, T, Input, And<Results, N, R>>;
   /** A step in a transaction of the owner's own database; it has no `call`. */
   local<const N extends string, R>(
@@ -112,8 +117,9 @@ export function saga<const S extends string, M extends Members, Input, Use exten
 
 function build(head: Omit<AnySaga, 'steps'>, steps: readonly Recorded[]): object {
   function grown(kind: Recorded['kind'], name: string, step: Step<never, unknown>): object {
-    if (!/^[A-Za-z][\w-]*$/.test(name))
-      throw new SagaInvalid(`the step name ${JSON.stringify(name)} of ${head.name} is not letters, digits, _ and -`);
+    // It is part of the keys of its calls, which are headers of at most 255 characters.
+    if (!/^[A-Za-z][\w-]{0,99}$/.test(name))
+      throw new SagaInvalid(`the step name ${JSON.stringify(name)} of ${head.name} is not up to 100 letters, digits, _ and -`);
     if (steps.some((other) => other.name === name))
       throw new SagaInvalid(`the saga ${head.name} has two steps named ${name}: name them apart`);
     return build(head, [...steps, { kind, name, step }]);

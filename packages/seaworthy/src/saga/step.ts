@@ -1,18 +1,15 @@
-import type { Call } from '../client/call.ts';
-import type { Caller } from '../client/caller.ts';
 import { CallFailed } from '../client/errors.ts';
-import type { At, Operation } from '../contract/contract.ts';
-import { Deadline } from '../core/deadline.ts';
-import { milliseconds } from '../core/duration.ts';
+import { orAborted, scope } from '../core/abort.ts';
+import type { Clock } from '../core/clock.ts';
+import { type Duration, milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
-import type { Runtime } from '../core/runtime.ts';
 import { retryAfterOf } from '../resilience/classify.ts';
 import { LocalRejection } from '../resilience/errors.ts';
 import type { Entry, Instance } from './journal.ts';
 import type { Recorded } from './saga.ts';
 
-/** A run of a step or an undo took longer than its timeout; its outcome is unknown. */
+/** A run of a step or an undo took longer than its timeout: a transaction was rolled back, what calls did is unknown. */
 export class StepTimeout extends SeaworthyError {
   readonly code = 'SW_SAGA_STEP_TIMEOUT';
   readonly kind = 'deadline';
@@ -48,19 +45,6 @@ export function kept(step: string, result: unknown): unknown {
   throw new ResultInvalid(`the result of the step ${step} is no JSON but ${typeof result}: return plain data`);
 }
 
-/** The call of one run: its keys are the step's own, so that a repeated run makes the same calls. */
-export function callOf(caller: Caller, runtime: Runtime, key: string, { step }: Recorded, signal: AbortSignal, undoes?: string): Call {
-  const made = new Map<string, number>();
-  const deadline = Deadline.after(runtime.clock, step.timeout ?? '10s');
-  const calling = caller as unknown as (operation: unknown, input: unknown, options: object) => unknown;
-  return ((operation: Operation & At, input: unknown) => {
-    const name = `${operation.service}.${operation.name}`;
-    const count = (made.get(name) ?? 0) + 1;
-    made.set(name, count);
-    return calling(operation, input, { key: `${key}#${count}`, deadline, signal, undoes });
-  }) as unknown as Call;
-}
-
 /** Nothing was done and nobody is to blame: the step waits, and has not used up an attempt. Milliseconds, or `undefined`. */
 export function postponedMs(error: unknown): number | undefined {
   const inProgress =
@@ -73,4 +57,29 @@ export function postponedMs(error: unknown): number | undefined {
 export const backoffMs = (attempts: number, longestMs: number, random: Random): number =>
   Math.max(50, random.next() * Math.min(longestMs, 1000 * 2 ** Math.min(attempts - 1, 20)));
 
-export const timeoutMs = ({ step }: Recorded): number => milliseconds(step.timeout ?? '10s', 'timeout');
+export const timeoutOf = ({ step }: Recorded): Duration => step.timeout ?? '10s';
+
+/** What was thrown, in words; also of what is no error. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
+/** Runs `work` of a step or an undo until its timeout is over or a parent aborts. What is cut goes on by itself, and is not heard. */
+export async function bounded(
+  clock: Clock,
+  step: Recorded,
+  parents: readonly AbortSignal[],
+  work: (signal: AbortSignal) => unknown,
+): Promise<unknown> {
+  const timeout = timeoutOf(step);
+  const reason = (): unknown =>
+    new StepTimeout(`a run of the step ${step.name} took longer than ${timeout}: it was cut, and counts as failed`);
+  const within = scope({ clock, parents, timeout: { ms: milliseconds(timeout, `the timeout of ${step.name}`), reason } });
+  try {
+    within.signal.throwIfAborted();
+    return await orAborted(
+      Promise.resolve().then(() => work(within.signal)),
+      within.signal,
+    );
+  } finally {
+    within.end();
+  }
+}

@@ -2,6 +2,7 @@ import { SeaworthyError } from '../core/errors.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Read, Store } from '../store/store.ts';
 import { type Entry, type Instance, instanceOf } from './journal.ts';
+import { kept } from './step.ts';
 
 /** There is no saga of this id that is stuck. */
 export class SagaNotStuck extends SeaworthyError {
@@ -23,7 +24,10 @@ export async function stuckSagas(read: Read): Promise<readonly Instance[]> {
   return (await read.all("select * from sw_saga where state = 'stuck' order by changed")).map(instanceOf);
 }
 
-/** Gives a verdict; the saga goes on with its undo within seconds. Throws `SagaNotStuck`. */
+/**
+ * Gives a verdict; the saga goes on with its undo within seconds. Throws `SagaNotStuck`, and `ResultInvalid` for a
+ * result that is no JSON.
+ */
 export async function judge(store: Store<unknown, unknown>, runtime: Runtime, id: string, verdict: Verdict): Promise<void> {
   await store.transaction(async (tx) => {
     const own = store.own(tx);
@@ -33,7 +37,11 @@ export async function judge(store: Store<unknown, unknown>, runtime: Runtime, id
     const index = journal.findIndex(({ state }) => state === 'stuck');
     const entry = journal[index] as Entry;
     const judged: Entry =
-      verdict.kind === 'skip' ? { ...entry, state: 'skipped' } : verdict.kind === 'result' ? { ...entry, result: verdict.result } : entry;
+      verdict.kind === 'skip'
+        ? { ...entry, state: 'skipped' }
+        : verdict.kind === 'result'
+          ? { ...entry, result: kept(entry.step, verdict.result) }
+          : entry;
     const now = runtime.clock.now();
     await own.run(
       "update sw_saga set state = 'undoing', journal = ?, attempts = 0, due = ?, owner = '', changed = ? where id = ?",

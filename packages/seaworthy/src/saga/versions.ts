@@ -13,22 +13,24 @@ export class SagaStranded extends SeaworthyError {
 export const planOf = (saga: AnySaga): string =>
   saga.steps.map(({ kind, name, step }) => `${kind} ${name}${step.undo ? ' undo' : ''}`).join(', ');
 
-const hadUndo = (plan: string, index: number): boolean => plan.split(', ')[index]?.endsWith(' undo') ?? false;
-
 /**
  * Why `saga` cannot carry on `instance`, if it cannot. The steps that the instance has begun must be the first ones of the
- * definition, in the same order: steps may be added, changed or removed behind them, but not before or among them.
+ * definition, in the same order: steps may be added, changed or removed behind them, but not before or among them. One that
+ * may have to be undone, or run again, keeps its kind, and its undo if it had one.
  */
-export function misfit(saga: AnySaga | undefined, instance: Instance): string | undefined {
+export function misfit(saga: AnySaga | undefined, { plan, journal }: Instance): string | undefined {
   if (!saga) return 'there is no such saga any more';
-  if (planOf(saga) === instance.plan) return undefined;
-  for (const [index, { step, state }] of instance.journal.entries()) {
+  if (planOf(saga) === plan) return undefined;
+  const planned = plan.split(', ');
+  for (const [index, { step, state }] of journal.entries()) {
     const now = saga.steps[index];
     if (!now) return `its step ${step} is gone`;
     if (now.name !== step) return `its step ${index + 1} was ${step} and is ${now.name} now`;
-    if (state === 'intended' && now.kind === 'local') return `its step ${step} called other services and is local now`;
-    const mayBeUndone = state === 'done' || state === 'intended' || state === 'stuck';
-    if (mayBeUndone && hadUndo(instance.plan, index) && !now.step.undo) return `its step ${step} can no longer be undone`;
+    if (state !== 'done' && state !== 'intended' && state !== 'stuck') continue;
+    const [kind, , hadUndo] = (planned[index] as string).split(' ');
+    if (hadUndo && !now.step.undo) return `its step ${step} can no longer be undone`;
+    const needed = state === 'intended' || now.step.undo !== undefined;
+    if (needed && now.kind !== kind) return `its step ${step} was ${kind} and is ${now.kind} now`;
   }
   return undefined;
 }

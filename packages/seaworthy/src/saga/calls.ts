@@ -1,0 +1,61 @@
+import { type Call, Failure } from '../client/call.ts';
+import type { Caller } from '../client/caller.ts';
+import type { At, Operation } from '../contract/contract.ts';
+import type { Clock } from '../core/clock.ts';
+import { Deadline } from '../core/deadline.ts';
+import type { Refusals } from './journal.ts';
+import type { Recorded } from './saga.ts';
+import { timeoutOf } from './step.ts';
+
+/** The calls of one run of a step or an undo. */
+export interface Calls {
+  readonly call: Call;
+  /** Whether a command was called that may have happened: all that did not end in a declared error. */
+  readonly happened: () => boolean;
+  readonly refusals: () => Refusals;
+}
+
+export interface CallsParts {
+  readonly caller: Caller;
+  readonly clock: Clock;
+  readonly key: string;
+  readonly step: Recorded;
+  readonly signal: AbortSignal;
+  /** The key of the step that the calls undo. */
+  readonly undoes?: string;
+  /** Of earlier runs. A refused call did nothing, and its answer is kept under its key: it is repeated under another one. */
+  readonly refusals?: Refusals | undefined;
+}
+
+/** Calls whose keys are the step's own, so that a repeated run makes the same calls. */
+export function callsOf({ caller, clock, key, step, signal, undoes, refusals = {} }: CallsParts): Calls {
+  const made = new Map<string, number>();
+  const deadline = Deadline.after(clock, timeoutOf(step));
+  const calling = caller as unknown as (operation: unknown, input: unknown, options: object) => Promise<unknown>;
+  const refused = { ...refusals };
+  let unsettled = 0;
+
+  function call(operation: Operation & At, input: unknown): Promise<unknown> {
+    const name = `${operation.service}.${operation.name}`;
+    const count = (made.get(name) ?? 0) + 1;
+    made.set(name, count);
+    const place = `${name}#${count}`;
+    const before = refusals[place];
+    const answer = calling(operation, input, {
+      key: `${key}#${count}${before === undefined ? '' : `~${before}`}`,
+      deadline,
+      signal,
+      undoes,
+    });
+    if (operation.kind !== 'command') return answer;
+    unsettled++;
+    answer.then(undefined, (error: unknown) => {
+      if (!(error instanceof Failure)) return;
+      unsettled--;
+      refused[place] = (before ?? 0) + 1;
+    });
+    return answer;
+  }
+
+  return { call: call as unknown as Call, happened: () => unsettled > 0, refusals: () => refused };
+}

@@ -1,0 +1,95 @@
+import { Failure } from '../client/call.ts';
+import { callsOf } from './calls.ts';
+import { causeOf } from './cause.ts';
+import { type Held, type Interrupts, Overtaken } from './held.ts';
+import type { Entry } from './journal.ts';
+import { runLocals } from './locals.ts';
+import type { Recorded } from './saga.ts';
+import { bounded, kept, postponedMs, resultsOf, stepKey } from './step.ts';
+
+const longestRetryMs = 30_000;
+const attemptsOf = ({ step }: Recorded): number => step.retry?.attempts ?? 3;
+
+async function stopReason({ parts, instance }: Held): Promise<string> {
+  const [row] = await parts.store.ownRead.all('select stopping from sw_saga where id = ?', instance.id);
+  return String(row?.['stopping'] ?? 'stopped');
+}
+
+/** Runs the local steps behind `journal`; when one fails, `journal` is kept all the same. */
+async function locals(held: Held, { stop, cut }: Interrupts, journal: readonly Entry[], attempts: number): Promise<number | undefined> {
+  const { parts, saga, instance } = held;
+  let at: Recorded | undefined;
+  const begins = (step: Recorded): void => {
+    at = step;
+  };
+  try {
+    await held.move((tx, own) => runLocals(parts, saga, { tx, own, instance, journal, parents: [stop, cut], begins }));
+  } catch (error) {
+    if (cut.aborted || error instanceof Overtaken || !at) throw error;
+    if (stop.aborted) {
+      await held.undoing({ kind: 'stopped', reason: await stopReason(held) }, journal);
+      return undefined;
+    }
+    if (!(error instanceof Failure) && attempts + 1 < attemptsOf(at))
+      return held.again(error, { longestMs: longestRetryMs, attempts: attempts + 1, journal });
+    await held.undoing(causeOf(at.name, error), journal);
+  }
+  return undefined;
+}
+
+async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promise<number | undefined> {
+  const { parts, instance } = held;
+  const { stop, cut } = interrupts;
+  const { clock } = parts.runtime;
+  const { journal } = instance;
+  const before = journal.slice(0, -1);
+  const seen = { input: instance.input, results: resultsOf(before), now: clock.now() };
+  const run = step.step.do as (context: never) => unknown;
+  const key = stepKey(instance, step.name);
+  let happened = (): boolean => false;
+  let result: unknown;
+  try {
+    const returned = await bounded(clock, step, [stop, cut], (signal) => {
+      const calls = callsOf({ caller: parts.call, clock, key, step, signal });
+      happened = calls.happened;
+      return run({ ...seen, call: calls.call, signal } as never);
+    });
+    result = kept(step.name, returned);
+  } catch (error) {
+    if (cut.aborted) throw error;
+    if (error instanceof Failure) {
+      // A step may make several calls: refused is only the last one.
+      await held.undoing(causeOf(step.name, error), happened() ? journal : [...before, { step: step.name, state: 'refused' }]);
+      return undefined;
+    }
+    if (stop.aborted) {
+      await held.undoing({ kind: 'stopped', reason: await stopReason(held) });
+      return undefined;
+    }
+    const wait = postponedMs(error);
+    if (wait !== undefined) return wait;
+    const attempts = instance.attempts + 1;
+    if (attempts < attemptsOf(step)) return held.again(error, { longestMs: longestRetryMs, attempts, journal });
+    await held.undoing(causeOf(step.name, error));
+    return undefined;
+  }
+  const done: readonly Entry[] = [...before, { step: step.name, state: 'done', ...(result !== undefined && { result }) }];
+  const wait = await locals(held, interrupts, done, 0);
+  // Stopped meanwhile: what came of this step is known all the same, and its undo shall see it.
+  const { state, stopping } = held.instance;
+  if (state !== 'running' || stopping === undefined) return wait;
+  await held.undoing({ kind: 'stopped', reason: stopping }, done);
+  return undefined;
+}
+
+/** Takes the next step of a running instance. Returns the milliseconds to wait before the one after it, if there is any. */
+export async function forward(held: Held, interrupts: Interrupts): Promise<number | undefined> {
+  const { saga, instance } = held;
+  if (instance.stopping !== undefined) {
+    await held.undoing({ kind: 'stopped', reason: instance.stopping });
+    return undefined;
+  }
+  const last = instance.journal.at(-1);
+  if (last?.state !== 'intended') return locals(held, interrupts, instance.journal, instance.attempts);
+  return remote(held, saga.steps.find(({ name }) => name === last.step) as Recorded, interrupts);
+}

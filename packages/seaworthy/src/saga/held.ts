@@ -1,0 +1,105 @@
+import type { Caller } from '../client/caller.ts';
+import type { Contract, Members } from '../contract/contract.ts';
+import type { Runtime } from '../core/runtime.ts';
+import type { Store, Tx } from '../store/store.ts';
+import type { Cause } from './cause.ts';
+import { advance, type Change, type Entry, type Instance, instanceOf } from './journal.ts';
+import type { AnySaga } from './saga.ts';
+import { backoffMs, messageOf } from './step.ts';
+import { planOf } from './versions.ts';
+
+/** What sagas of one service need to run. */
+export interface DriveParts {
+  readonly store: Store<unknown, unknown>;
+  readonly runtime: Runtime;
+  readonly contract: Contract<string, Members>;
+  readonly call: Caller;
+  /** Called after a commit that published something. */
+  readonly published: () => void;
+}
+
+/** How an engine may interrupt one instance. */
+export interface Interrupts {
+  /** Somebody wants it stopped: the running step is aborted and the instance read again. */
+  readonly stop: AbortSignal;
+  /** The engine closes: no further step is begun. */
+  readonly closing: AbortSignal;
+  /** The engine ends: nothing is written any more, nothing counts as failed. */
+  readonly cut: AbortSignal;
+}
+
+/** The row was not as this engine saw it: taken over, stopped or judged meanwhile. */
+export class Overtaken extends Error {}
+
+export type Work = (tx: unknown, own: Tx) => Promise<Change & { readonly published?: number }>;
+
+/** One instance in the hand of one engine. */
+export interface Held {
+  readonly parts: DriveParts;
+  readonly saga: AnySaga;
+  /** As it was last written or read. */
+  readonly instance: Instance;
+  /** Writes a transition, with what `work` does. When it was stopped meanwhile, `instance` is read again instead. Throws `Overtaken`. */
+  move(work: Work): Promise<void>;
+  /** Turns it round. */
+  undoing(cause: Cause, journal?: readonly Entry[]): Promise<void>;
+  /** Counts a failed run; the next is due after a while. Returns the wait in milliseconds. */
+  again(
+    error: unknown,
+    run: { readonly longestMs: number; readonly attempts: number; readonly journal: readonly Entry[] },
+  ): Promise<number>;
+}
+
+export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
+  const { store, runtime } = parts;
+  const { clock, random, observe } = runtime;
+  // What this code writes, only code that knows its steps may carry on.
+  const plan = planOf(saga);
+  let instance: Instance = { ...begun, plan };
+
+  async function move(work: Work): Promise<void> {
+    let published = 0;
+    let written: Change | undefined;
+    const now = clock.now();
+    runtime.reached('saga/advance/before');
+    try {
+      await store.transaction(async (tx) => {
+        const own = store.own(tx);
+        const { published: count = 0, ...change } = await work(tx, own);
+        if (!(await advance(own, instance, change, now))) throw new Overtaken();
+        published = count;
+        written = change;
+      });
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw error;
+      const [row] = await store.ownRead.all('select * from sw_saga where id = ?', instance.id);
+      const current = row && instanceOf(row);
+      if (!current || current.owner !== instance.owner) throw error;
+      instance = { ...current, plan };
+      return;
+    }
+    runtime.reached('saga/advance/after');
+    if (published > 0) parts.published();
+    const { cause = instance.cause, attempts = 0, due = now, error, ...change } = written as Change;
+    instance = { ...instance, ...change, cause, attempts, due, error, changed: now };
+    if (instance.state === 'done' || instance.state === 'undone')
+      observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: instance.state });
+  }
+
+  return {
+    parts,
+    saga,
+    get instance() {
+      return instance;
+    },
+    move,
+    undoing: (cause, journal = instance.journal) => move(async () => ({ state: 'undoing', journal, cause })),
+    async again(error, { longestMs, attempts, journal }) {
+      const { id, state } = instance;
+      const wait = backoffMs(attempts, longestMs, random);
+      observe.log('warn', `a step of ${saga.name} failed, it is tried again`, { saga: saga.name, id, state, attempts, error });
+      await move(async () => ({ state, journal, attempts, due: clock.now() + wait, error: messageOf(error) }));
+      return wait;
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { collector } from '../outbox/outbox.ts';
+import type { Tx } from '../store/store.ts';
+import type { DriveParts } from './held.ts';
+import type { Change, Entry, Instance } from './journal.ts';
+import type { AnySaga, Recorded } from './saga.ts';
+import { bounded, kept, resultsOf } from './step.ts';
+
+export interface LocalsParts {
+  readonly tx: unknown;
+  readonly own: Tx;
+  readonly instance: Instance;
+  /** They begin where it ends. */
+  readonly journal: readonly Entry[];
+  readonly parents: readonly AbortSignal[];
+  /** Told of each step that begins. */
+  readonly begins?: (step: Recorded) => void;
+}
+
+/** Runs local steps in the caller's transaction, up to the next remote step or the end. */
+export async function runLocals(
+  { contract, runtime }: DriveParts,
+  saga: AnySaga,
+  { tx, own, instance, journal, parents, begins }: LocalsParts,
+): Promise<Change & { readonly published: number }> {
+  const { clock } = runtime;
+  const entries = [...journal];
+  const events = collector(contract, runtime);
+  for (let next = saga.steps[entries.length]; next; next = saga.steps[entries.length]) {
+    const { kind, name, step } = next;
+    if (kind === 'remote') {
+      entries.push({ step: name, state: 'intended' });
+      return { state: 'running', journal: entries, published: await events.write(own) };
+    }
+    begins?.(next);
+    const seen = { input: instance.input, results: resultsOf(entries), tx, publish: events.publish, now: clock.now() };
+    const run = step.do as (context: never) => unknown;
+    const result = kept(name, await bounded(clock, next, parents, (signal) => run({ ...seen, signal } as never)));
+    entries.push({ step: name, state: 'done', ...(result !== undefined && { result }) });
+  }
+  return { state: 'done', journal: entries, published: await events.write(own) };
+}

@@ -1,0 +1,74 @@
+import { collector } from '../outbox/outbox.ts';
+import { callsOf } from './calls.ts';
+import { type Held, type Interrupts, Overtaken } from './held.ts';
+import type { Entry, Refusals } from './journal.ts';
+import type { Recorded } from './saga.ts';
+import { bounded, messageOf, postponedMs, resultsOf, stepKey } from './step.ts';
+
+const undoable: ReadonlySet<Entry['state']> = new Set(['done', 'intended', 'stuck']);
+const attemptsInAll = 10;
+const longestUndoMs = 60_000;
+
+/** Takes back the last step that is not taken back yet. Returns the milliseconds to wait before the next try, if it failed. */
+export async function undo(held: Held, { cut }: Interrupts): Promise<number | undefined> {
+  const { parts, saga, instance } = held;
+  const { contract, runtime } = parts;
+  const { clock, observe } = runtime;
+  const stepOf = (name: string): Recorded => saga.steps.find((step) => step.name === name) as Recorded;
+  const index = instance.journal.findLastIndex(({ step, state }) => undoable.has(state) && stepOf(step).step.undo);
+  const entry = instance.journal[index];
+  if (!entry) {
+    await held.move(async () => ({ state: 'undone', journal: instance.journal }));
+    return undefined;
+  }
+  const step = stepOf(entry.step);
+  const run = step.step.undo as (context: never) => unknown;
+  const journal = instance.journal.with(index, { ...entry, state: 'undone' });
+  const seen = {
+    input: instance.input,
+    results: resultsOf(instance.journal.slice(0, index)),
+    result: entry.result,
+    cause: instance.cause,
+    now: clock.now(),
+  };
+  let refusals = (): Refusals => ({});
+  try {
+    // A stop is over by now: only the end of the engine interrupts an undo.
+    if (step.kind === 'local') {
+      await held.move(async (tx, own) => {
+        const events = collector(contract, runtime);
+        await bounded(clock, step, [cut], (signal) => run({ ...seen, tx, publish: events.publish, signal } as never));
+        return { state: 'undoing', journal, published: await events.write(own) };
+      });
+    } else {
+      const undoes = stepKey(instance, step.name);
+      await bounded(clock, step, [cut], (signal) => {
+        const calls = callsOf({
+          ...{ caller: parts.call, clock, key: `${undoes}.undo`, step, signal, undoes, refusals: entry.refusals },
+        });
+        refusals = calls.refusals;
+        return run({ ...seen, call: calls.call, signal } as never);
+      });
+      await held.move(async () => ({ state: 'undoing', journal }));
+    }
+    return undefined;
+  } catch (error) {
+    if (cut.aborted || error instanceof Overtaken) throw error;
+    const wait = postponedMs(error);
+    const refused = refusals();
+    const tried: Entry = { ...entry, ...(Object.keys(refused).length > 0 && { refusals: refused }) };
+    if (wait !== undefined) return wait;
+    const attempts = instance.attempts + 1;
+    if (attempts < attemptsInAll)
+      return held.again(error, { longestMs: longestUndoMs, attempts, journal: instance.journal.with(index, tried) });
+    observe.log('error', `${saga.name} is stuck: its step ${step.name} cannot be undone, and waits for a verdict`, {
+      saga: saga.name,
+      id: instance.id,
+      error,
+    });
+    observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: 'stuck' });
+    const waiting = instance.journal.with(index, { ...tried, state: 'stuck' });
+    await held.move(async () => ({ state: 'stuck', journal: waiting, attempts, error: messageOf(error) }));
+    return undefined;
+  }
+}
