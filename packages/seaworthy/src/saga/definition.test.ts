@@ -1,0 +1,11 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Ref, trips } from './conformance/world.ts';
+import { saga } from './saga.ts';
+
+test('two steps of one name, and names that cannot be kept, are refused', () => {
+  const one = saga(trips, 'one', { input: Ref }).local('a', { do: () => 1 });
+  assert.throws(() => one.local('a' as never, { do: () => 2 }), /two steps named a/);
+  assert.throws(() => saga(trips, 'No Name', { input: Ref }), /lower case/);
+  assert.throws(() => saga(trips, 'x', { input: Ref }).local('a b', { do: () => 1 }), /step name/);
+});
