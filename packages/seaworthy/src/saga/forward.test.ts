@@ -3,12 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { Failure } from '../client/call.ts';
 import { CallFailed } from '../client/errors.ts';
+import type { Duration } from '../core/duration.ts';
 import { BreakerOpen } from '../resilience/errors.ts';
+import type { Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import type { Cause } from './cause.ts';
 import { Ref, remote, stores, trip, trips, type World, world } from './conformance/world.ts';
 import { saga } from './saga.ts';
+import { StepTimeout } from './step.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -118,3 +122,140 @@ named('a result that is no JSON is refused by name, and its step undone', async 
   const { cause } = await sea.until('undone');
   assert.match(JSON.stringify(cause), /the result of the step count is no JSON/);
 });
+
+/** Books, and then has a local step of its own. */
+const ending = (finish: (context: { readonly signal: AbortSignal; readonly tx: Tx }) => unknown, timeout: Duration = '2s') =>
+  saga(trips, 'ending', { input: Ref, uses: [remote], key: ({ id }) => id })
+    .step('book', { do: ({ call, input }) => call(remote.book, input), undo: ({ call, input }) => call(remote.unbook, input) })
+    .local('finish', { timeout, retry: { attempts: 2 }, do: finish });
+
+named('G6: a hanging local step is cut at its timeout, rolled back and tried again; what was before it is kept', async (sea) => {
+  const signals: AbortSignal[] = [];
+  const hangs = ending(async ({ tx, signal }) => {
+    await tx.run('insert into note (id, text) values (?, ?)', 'b', `run ${signals.length}`);
+    signals.push(signal);
+    if (signals.length === 1) await new Promise(() => {});
+  });
+  const { engine } = await sea.process([hangs]);
+  await sea.run(engine, ({ start }) => start(hangs, { id: 'b' }));
+  await sea.until('done');
+  assert.deepEqual(
+    signals.map(({ aborted }) => aborted),
+    [true, false],
+  );
+  assert.ok(signals[0]?.reason instanceof StepTimeout);
+  assert.deepEqual(sea.callee.log, ['book b']);
+  assert.equal(await sea.note(), 'run 1');
+});
+
+named('a local step that always hangs holds nobody up for ever, and ends its saga by its attempts', async (sea) => {
+  let runs = 0;
+  const hangs = ending(() => {
+    runs++;
+    return new Promise(() => {});
+  });
+  const { engine } = await sea.process([hangs]);
+  await sea.run(engine, ({ start }) => start(hangs, { id: 'b' }));
+  await sea.when('it hangs', () => runs === 1);
+  await sea.run(engine, ({ start }) => start(trip, { id: 't' }));
+  await sea.when(
+    'the other is done',
+    async () => (await sea.store.read.all("select 1 from sw_saga where name = 'trip' and state = 'done'")).length > 0,
+  );
+  await sea.when(
+    'it is undone',
+    async () => (await sea.store.read.all("select 1 from sw_saga where name = 'ending' and state = 'undone'")).length > 0,
+  );
+  const [row] = await sea.store.read.all("select cause from sw_saga where name = 'ending'");
+  assert.match(String(row?.['cause']), /"step":"finish","code":"SW_SAGA_STEP_TIMEOUT"/);
+  assert.ok(sea.callee.log.includes('unbook b'));
+});
+
+named('a local step that hangs at the start fails the handler, with nothing left', async (sea) => {
+  const hangs = saga(trips, 'hangs', { input: Ref }).local('first', { timeout: '1s', do: () => new Promise<never>(() => {}) });
+  const { engine } = await sea.process([hangs]);
+  let failed: unknown;
+  sea
+    .run(engine, ({ start }) => start(hangs, { id: 'h' }))
+    .catch((error: unknown) => {
+      failed = error;
+    });
+  await sea.when('the handler fails', () => failed !== undefined);
+  assert.ok(failed instanceof StepTimeout);
+  assert.deepEqual(await sea.store.read.all('select 1 from sw_saga'), []);
+});
+
+named('of several local steps in one transaction the cause names the one that failed, which is tried as often as it says', async (sea) => {
+  const runs: string[] = [];
+  const two = saga(trips, 'two', { input: Ref, uses: [remote] })
+    .step('book', { do: ({ call, input }) => call(remote.book, input) })
+    .local('good', { retry: { attempts: 9 }, do: ({ tx }) => tx.all('select 1 as one') })
+    .local('bad', {
+      retry: { attempts: 4 },
+      do: async ({ tx }) => {
+        await tx.all('select 1 as one');
+        runs.push('bad');
+        throw new Error('no');
+      },
+    });
+  const { engine } = await sea.process([two]);
+  await sea.run(engine, ({ start }) => start(two, { id: 't' }));
+  const { cause } = await sea.until('undone');
+  assert.deepEqual(cause, { kind: 'failed', step: 'bad', message: 'no' });
+  assert.equal(runs.length, 4);
+});
+
+named('a declared error of a local step is no unknown outcome: it is not tried again', async (sea) => {
+  const refused = ending(async ({ tx }) => {
+    await tx.run('insert into note (id, text) values (?, ?)', 'b', 'refused');
+    throw new Failure('Broke', { by: 1 });
+  });
+  const { engine } = await sea.process([refused]);
+  await sea.run(engine, ({ start }) => start(refused, { id: 'b' }));
+  const { cause, journal } = await sea.until('undone');
+  assert.deepEqual(cause, { kind: 'declared', step: 'finish', name: 'Broke', data: { by: 1 } });
+  assert.deepEqual(
+    journal.map(({ step, state }) => `${step} ${state}`),
+    ['book undone'],
+  );
+  assert.equal(await sea.note(), undefined);
+});
+
+for (const [what, first, log] of [
+  ['another command of its run was done', 'done', ['book x', 'pay x', 'unbook x']],
+  ['another command of its run was refused too', 'refused', ['book x', 'pay x']],
+] as const) {
+  named(`G6: a step that is refused when ${what}`, async (sea) => {
+    const refuse = () => {
+      throw new Failure('Full', undefined);
+    };
+    sea.callee.answers = { pay: refuse, ...(first === 'refused' && { book: refuse }) };
+    const both = saga(trips, 'both', { input: Ref, uses: [remote] }).step('both', {
+      async do({ call, input }) {
+        await call(remote.book, input).outcome();
+        await call(remote.pay, input);
+      },
+      undo: ({ call, input, result }) => call(remote.unbook, { id: result === undefined ? input.id : 'seen' }),
+    });
+    const { engine } = await sea.process([both]);
+    await sea.run(engine, ({ start }) => start(both, { id: 'x' }));
+    const { cause } = await sea.until('undone');
+    assert.equal(cause?.kind, 'declared');
+    assert.deepEqual(sea.callee.log, log);
+  });
+}
+
+for (const thrown of [undefined, null, 'a word']) {
+  named(`a step that throws ${JSON.stringify(thrown)} has failed like any other`, async (sea) => {
+    sea.callee.answers = {
+      pay: () => {
+        throw thrown;
+      },
+    };
+    const { engine } = await sea.process([trip]);
+    await sea.start(engine);
+    const { cause } = await sea.until('undone');
+    assert.deepEqual(cause, { kind: 'failed', step: 'pay', message: String(thrown) });
+    assert.equal(sea.callee.log.filter((line) => line === 'pay t').length, 3);
+  });
+}

@@ -3,9 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { stores, trip, type World, world } from './conformance/world.ts';
+import { Ref, remote, stores, trip, trips, type World, world } from './conformance/world.ts';
 import { markStopping } from './journal.ts';
+import { saga } from './saga.ts';
+import { bounded } from './step.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -48,4 +51,56 @@ named('stop: decided by the database, also when the last step succeeds in the sa
   assert.deepEqual(sea.callee.log, ['book t', 'pay t', 'repay t', 'unbook t/7']);
   assert.equal(await sea.note(), 'stopped/elsewhere');
   assert.equal((await sea.store.read.all('select 1 from sw_outbox')).length, 0);
+});
+
+test('stop: a local step that runs is cut, rolled back and not undone; what came before it is', async () => {
+  // Where a transaction that hangs does not keep the stop out.
+  const sea = await world(memory(), virtualClock(), seededRandom(1));
+  let begun = 0;
+  const hangs = saga(trips, 'hangs', { input: Ref, uses: [remote], key: ({ id }) => id })
+    .step('book', {
+      do: ({ call, input }) => call(remote.book, input),
+      undo: ({ call, input, result }) => call(remote.unbook, { id: `${input.id}/${result?.seat ?? 'unseen'}` }),
+    })
+    .local('finish', {
+      timeout: '1h',
+      do: () => {
+        begun++;
+        return new Promise(() => {});
+      },
+      undo: ({ tx }) => tx.run("insert into note (id, text) values ('u', 'undone')"),
+    });
+  const { engine } = await sea.process([hangs]);
+  await sea.run(engine, ({ start }) => start(hangs, { id: 'h' }));
+  await sea.when('it hangs', () => begun > 0);
+  const stopped = sea.run(engine, ({ stop }) => stop(hangs, 'h', 'enough'));
+  await sea.until('undone');
+  await stopped;
+  assert.deepEqual((await sea.instance()).cause, { kind: 'stopped', reason: 'enough' });
+  // What came of the step before it is known, though it was not written when the stop came.
+  assert.deepEqual(sea.callee.log, ['book h', 'unbook h/7']);
+  assert.equal(await sea.note(), undefined);
+});
+
+named('stop: it is seen when a failed step is about to wait, and not only after the wait', async (sea) => {
+  const slow = saga(trips, 'slow', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
+    retry: { attempts: 99 },
+    async do({ call, input }) {
+      await call(remote.pay, input);
+      await sea.store.transaction((tx) => markStopping(tx, 'slow', 's', 'elsewhere'));
+      throw new Error('unknown');
+    },
+  });
+  const { engine } = await sea.process([slow]);
+  await sea.run(engine, ({ start }) => start(slow, { id: 's' }));
+  // Far less than the next look at the database.
+  await sea.when('it is undone', async () => (await sea.instance()).state === 'undone');
+  assert.ok(sea.clock.monotonic() < 500, `${sea.clock.monotonic()} ms`);
+  assert.deepEqual(sea.callee.log, ['pay s']);
+});
+
+test('a step that was to be stopped before it began is not begun', async () => {
+  const step = { kind: 'remote', name: 'pay', step: { do: () => {} } } as const;
+  const begun = bounded(virtualClock(), step, [AbortSignal.abort(new Error('enough'))], () => assert.fail('it is not begun'));
+  await assert.rejects(begun, /enough/);
 });

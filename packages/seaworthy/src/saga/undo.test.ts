@@ -6,8 +6,9 @@ import { after, test } from 'node:test';
 import { Failure } from '../client/call.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { stores, trip, type World, world } from './conformance/world.ts';
-import { judge, stuckSagas } from './verdict.ts';
+import { Ref, remote, stores, trip, trips, type World, world } from './conformance/world.ts';
+import { saga } from './saga.ts';
+import { judge, SagaNotStuck, stuckSagas } from './verdict.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -90,3 +91,117 @@ for (const [verdict, last] of [
     assert.equal(await sea.note(), 'declared/Broke');
   });
 }
+
+named(
+  'G6: an undo that was refused with a declared error is repeated under another key, one of unknown outcome under its own',
+  async (sea) => {
+    sea.callee.answers = {
+      pay: () => {
+        throw new Failure('Broke', undefined);
+      },
+      // The second is told to nobody; a callee answers a refused key for a day with the same refusal.
+      unbook: (attempt) => {
+        if (attempt === 1 || attempt === 3) throw new Failure('NotNow', undefined);
+        if (attempt < 5) throw new Error('connection lost');
+      },
+    };
+    const { engine } = await sea.process([trip]);
+    await sea.start(engine);
+    const { id } = await sea.until('undone');
+    assert.deepEqual(
+      sea.callee.options.slice(2).map(({ key, undoes }) => [key?.replace(id, ''), undoes]),
+      ['#1', '#1~1', '#1~1', '#1~2', '#1~2'].map((end) => [`.book.undo${end}`, `${id}.book`]),
+    );
+  },
+);
+
+named('G6: after a verdict too, what was refused is asked under another key', async (sea) => {
+  let mended = false;
+  sea.callee.answers = {
+    pay: () => {
+      throw new Failure('Broke', undefined);
+    },
+    unbook: () => {
+      if (!mended) throw new Failure('NotNow', undefined);
+    },
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  const { id } = await sea.until('stuck');
+  mended = true;
+  await judge(sea.store as Store<unknown, unknown>, sea.runtime, id, { kind: 'retry' });
+  await sea.until('undone');
+  const keys = sea.callee.options.slice(2).map(({ key }) => key);
+  assert.equal(new Set(keys).size, keys.length);
+  assert.equal(keys.length, 11);
+});
+
+named('of an undo with two calls only the one that was refused gets another key', async (sea) => {
+  const both = saga(trips, 'both', { input: Ref, uses: [remote] })
+    .step('book', {
+      do: ({ call, input }) => call(remote.book, input),
+      async undo({ call, input }) {
+        await call(remote.unbook, input);
+        await call(remote.repay, input);
+      },
+    })
+    .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  sea.callee.answers = {
+    pay: () => {
+      throw new Failure('Broke', undefined);
+    },
+    repay: (attempt) => {
+      if (attempt === 1) throw new Failure('NotNow', undefined);
+    },
+  };
+  const { engine } = await sea.process([both]);
+  await sea.run(engine, ({ start }) => start(both, { id: 'b' }));
+  await sea.until('undone');
+  assert.deepEqual(
+    sea.callee.options.slice(2).map(({ key }) => key?.split('undo')[1]),
+    ['#1', '#1', '#1', '#1~1'],
+  );
+});
+
+named('a local undo that hangs is cut at its timeout, rolled back and tried again', async (sea) => {
+  let runs = 0;
+  const local = saga(trips, 'local', { input: Ref, uses: [remote] })
+    .local('note', {
+      timeout: '1s',
+      do: ({ tx }) => tx.run("insert into note (id, text) values ('n', 'open')"),
+      async undo({ tx, signal }) {
+        await tx.run('update note set text = text || ?', ' undone');
+        if (runs++ > 0) return;
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        await new Promise(() => {});
+      },
+    })
+    .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  sea.callee.answers = {
+    pay: () => {
+      throw new Failure('Broke', undefined);
+    },
+  };
+  const { engine } = await sea.process([local]);
+  await sea.run(engine, ({ start }) => start(local, { id: 'l' }));
+  await sea.until('undone');
+  assert.equal(await sea.note(), 'open undone');
+});
+
+named('a verdict on what is not stuck, or with what is no JSON, is refused by name', async (sea) => {
+  sea.callee.answers = {
+    pay: () => {
+      throw new Failure('Broke', undefined);
+    },
+    unbook: () => {
+      throw undefined;
+    },
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  const store = sea.store as Store<unknown, unknown>;
+  const { id } = await sea.instance();
+  await assert.rejects(judge(store, sea.runtime, id, { kind: 'skip' }), SagaNotStuck);
+  assert.equal((await sea.until('stuck')).error, 'undefined');
+  await assert.rejects(judge(store, sea.runtime, id, { kind: 'result', result: 1n }), /the result of the step book is no JSON/);
+});
