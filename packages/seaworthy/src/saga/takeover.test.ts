@@ -7,8 +7,9 @@ import { Failure } from '../client/call.ts';
 import { Crashed, fuse, mortalStore } from '../outbox/conformance/mortal.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { stores, trip, type World, world } from './conformance/world.ts';
+import { Ref, remote, stores, trip, trips, type World, world } from './conformance/world.ts';
 import type { SagaEngine } from './engine.ts';
+import { saga } from './saga.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -114,3 +115,71 @@ for (const broke of [false, true]) {
     assert.ok(steps > 15, `it died at ${steps} places`);
   });
 }
+
+named('a close lets the running step end, and begins no further one; the next start does', async (sea) => {
+  let resume: (value: unknown) => void = () => {};
+  sea.callee.answers = { book: () => new Promise((resolve) => (resume = resolve)) };
+  const first = await sea.process([trip]);
+  await sea.start(first.engine);
+  await sea.when('it books', () => sea.callee.log.length === 1);
+  let closed = false;
+  const closing = first.engine.close().then(() => {
+    closed = true;
+  });
+  resume({ seat: 7 });
+  await sea.when('it is closed', () => closed);
+  await closing;
+  assert.deepEqual(sea.callee.log, ['book t']);
+  assert.deepEqual((await sea.instance()).journal.slice(1), [
+    { step: 'book', state: 'done', result: { seat: 7 } },
+    { step: 'pay', state: 'intended' },
+  ]);
+  await first.worker.close();
+  await sea.process([trip]);
+  await sea.until('done');
+  assert.deepEqual(sea.callee.log, ['book t', 'pay t']);
+});
+
+named('a close cuts a local step that hangs, and that is no failure', async (sea) => {
+  let runs = 0;
+  const hangs = saga(trips, 'hangs', { input: Ref, uses: [remote] })
+    .step('book', { do: ({ call, input }) => call(remote.book, input) })
+    .local('finish', { timeout: '1h', retry: { attempts: 1 }, do: () => (runs++ === 0 ? new Promise<void>(() => {}) : undefined) });
+  const first = await sea.process([hangs]);
+  await sea.run(first.engine, ({ start }) => start(hangs, { id: 'h' }));
+  await sea.when('it hangs', () => runs > 0);
+  await first.engine.close(AbortSignal.abort(new Error('down')));
+  await first.worker.close();
+  assert.deepEqual([(await sea.instance()).state, (await sea.instance()).attempts], ['running', 0]);
+  await sea.process([hangs]);
+  await sea.until('done');
+});
+
+named('G7, G8: a process does not take over what only newer code can carry on; that code does', async (sea) => {
+  sea.callee.answers = { repay: (attempt) => (attempt === 1 ? new Promise(() => {}) : undefined) };
+  const old = saga(trips, 'grows', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  const grown = old.step('more', { do: ({ call, input }) => call(remote.repay, input) });
+  await sea.process([old]);
+  const newer = await sea.process([grown]);
+  await sea.run(newer.engine, ({ start }) => start(grown, { id: 'g' }));
+  await sea.when('it is at the step that the old code lacks', () => sea.callee.log.includes('repay g'));
+  await newer.engine.close(AbortSignal.abort(new Error('down')));
+  await newer.worker.close();
+  const { owner } = await sea.instance();
+  await sea.clock.advance(10_000);
+  assert.equal((await sea.instance()).owner, owner);
+  // What it cannot carry on keeps it from nothing else.
+  await sea.store.transaction((tx) =>
+    tx.run(
+      "insert into sw_saga select 'other', name, 'other', ?, input, state, ?, cause, stopping, attempts, due, error, owner, started, changed from sw_saga",
+      'remote pay',
+      '[{"step":"pay","state":"intended"}]',
+    ),
+  );
+  await sea.when(
+    'the other is done',
+    async () => (await sea.store.read.all("select 1 from sw_saga where id = 'other' and state = 'done'")).length > 0,
+  );
+  await sea.process([grown]);
+  await sea.when('it is done', async () => (await sea.store.read.all("select 1 from sw_saga where state <> 'done'")).length === 0);
+});

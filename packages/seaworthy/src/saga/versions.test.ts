@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { Ref, remote, stores, trip, trips, type World, world } from './conformance/world.ts';
-import { saga } from './saga.ts';
-import { SagaStranded } from './versions.ts';
+import type { Entry, Instance } from './journal.ts';
+import { type AnySaga, saga } from './saga.ts';
+import { misfit, SagaStranded } from './versions.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -34,7 +35,7 @@ named('G8: a definition that cannot carry on live instances is refused by name; 
   await sea.process([longer]);
 });
 
-named('G7: a running saga whose done step has lost its undo is refused', async (sea) => {
+named('G8: a running saga whose done step has lost its undo is refused', async (sea) => {
   sea.callee.answers = { pay: () => new Promise(() => {}) };
   const { engine, worker } = await sea.process([trip]);
   await sea.start(engine);
@@ -47,3 +48,80 @@ named('G7: a running saga whose done step has lost its undo is refused', async (
     .step('pay', { do: () => {}, undo: () => {} });
   await assert.rejects(sea.process([lost]), /trip t .*its step book can no longer be undone/);
 });
+
+named('G8: after a rollback of the code, what the newer code had begun is refused by name', async (sea) => {
+  sea.callee.answers = { repay: () => new Promise(() => {}) };
+  const old = saga(trips, 'grows', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
+    do: ({ call, input }) => call(remote.pay, input),
+  });
+  const grown = old.step('more', { do: ({ call, input }) => call(remote.repay, input), undo: () => {} });
+  // It begins under the old code, and is carried on by the newer one.
+  const first = await sea.process([old]);
+  sea.callee.answers['pay'] = (attempt) => (attempt === 1 ? new Promise(() => {}) : undefined);
+  await sea.run(first.engine, ({ start }) => start(old, { id: 'g' }));
+  await sea.when('it pays', () => sea.callee.log.length === 1);
+  await first.engine.close(AbortSignal.abort(new Error('deploy')));
+  await first.worker.close();
+  const second = await sea.process([grown]);
+  await sea.when('it is at the new step', () => sea.callee.log.includes('repay g'));
+  await second.engine.close(AbortSignal.abort(new Error('rollback')));
+  await second.worker.close();
+  await assert.rejects(sea.process([old]), /grows g .*its step more is gone/);
+  const lost = old.step('more', { do: ({ call, input }) => call(remote.repay, input) });
+  await assert.rejects(sea.process([lost]), /its step more can no longer be undone/);
+  await sea.process([grown]);
+});
+
+/** One that has begun the steps `states` of its plan. */
+const begun = (plan: string, ...states: Entry['state'][]): Instance => ({
+  ...{ id: 'i', name: 'x', key: 'k', plan, input: {}, state: 'running', cause: undefined, stopping: undefined },
+  ...{ attempts: 0, due: 0, error: undefined, owner: 'o', started: 0, changed: 0 },
+  journal: states.map((state, index) => ({ step: plan.split(', ')[index]?.split(' ')[1] ?? '', state })),
+});
+/** A definition by its plan. */
+function defined(plan: string): AnySaga {
+  const steps = plan === '' ? [] : plan.split(', ').map((one) => one.split(' '));
+  return {
+    ...{ name: 'x', service: 'trips', uses: [] },
+    steps: steps.map(([kind, name, undo]) => ({
+      ...{ kind: kind as 'remote' | 'local', name: name as string },
+      step: { do: () => {}, ...(undo && { undo: () => {} }) },
+    })),
+  };
+}
+const was = 'remote a undo, local b undo, remote c, remote d undo';
+for (const [what, now, states, why] of [
+  ['nothing has changed', was, ['done', 'done', 'done', 'intended'], undefined],
+  ['the step that runs is gone', 'remote a undo, local b undo', ['done', 'done', 'intended'], /its step c is gone/],
+  ['a step that has not begun is gone', 'remote a undo, local b undo', ['done', 'done'], undefined],
+  ['steps behind are in another order', 'remote a undo, local b undo, remote d undo, remote c', ['done', 'done'], undefined],
+  ['steps that were begun are in another order', 'local b undo, remote a undo', ['done', 'done'], /its step 1 was a and is b now/],
+  ['a step that is done has lost its undo', 'remote a, local b undo', ['done', 'done'], /its step a can no longer be undone/],
+  ['the step that runs has lost its undo', 'remote a, local b undo', ['intended'], /its step a can no longer be undone/],
+  ['a stuck step has lost its undo', 'remote a, local b undo', ['stuck'], /its step a can no longer be undone/],
+  [
+    'a step that need not be undone has lost its undo',
+    'remote a, local b, remote c, remote d',
+    ['undone', 'skipped', 'done', 'refused'],
+    undefined,
+  ],
+  ['a step that has not begun has lost its undo', 'remote a undo, local b', ['done'], undefined],
+  ['a step has gained an undo', 'remote a undo, local b undo, remote c undo', ['done', 'done', 'done'], undefined],
+  ['the step that runs has become a local one', 'local a undo', ['intended'], /its step a was remote and is local now/],
+  ['a step to be undone has become a local one', 'local a undo', ['done'], /its step a was remote and is local now/],
+  [
+    'a step to be undone has become a remote one',
+    'remote a undo, remote b undo',
+    ['done', 'done'],
+    /its step b was local and is remote now/,
+  ],
+  ['a done step that nothing undoes has become a local one', 'remote a undo, local b undo, local c', ['done', 'done', 'done'], undefined],
+  ['a step that is undone has become a local one', 'local a undo', ['undone'], undefined],
+  ['all steps are gone before any began', '', [], undefined],
+] as const) {
+  test(`G8: ${what}: it is ${why ? 'refused' : 'carried on'}`, () => {
+    const reason = misfit(defined(now), begun(was, ...states));
+    if (why) assert.match(reason ?? 'nothing', why);
+    else assert.equal(reason, undefined);
+  });
+}
