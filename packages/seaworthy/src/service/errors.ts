@@ -42,6 +42,12 @@ export class OutcomePending extends SeaworthyError {
   readonly kind = 'unavailable';
 }
 
+/** There are intents of an external command that this code does not have; the message names it. */
+export class IntentStranded extends SeaworthyError {
+  readonly code = 'SW_INTENT_STRANDED';
+  readonly kind = 'invalid';
+}
+
 /** The caller left, or stopped waiting, before there was an answer. */
 export class CallCancelled extends SeaworthyError {
   readonly code = 'SW_CALL_CANCELLED';

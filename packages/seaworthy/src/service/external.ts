@@ -1,50 +1,34 @@
 import type { Answer } from '../contract/answer.ts';
-import type { At, Operation } from '../contract/contract.ts';
-import { problemOf } from '../contract/problem.ts';
 import { orAborted, scope } from '../core/abort.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
-import { milliseconds } from '../core/duration.ts';
 import { sleep } from '../core/sleep.ts';
-import { declaredOf } from './answer.ts';
-import { answerOnce, type Commands, changing, type Received } from './command.ts';
+import type { Received } from './command.ts';
+import { conclude } from './conclude.ts';
 import type { Reaching } from './context.ts';
-import { KeyInProgress, OutcomePending, ServiceUnready, StepUndone } from './errors.ts';
-import type { External } from './handler.ts';
-import { bury, type Keyed, record, recorded, refuseUndone } from './idempotency.ts';
-import { type Dead, dueIntents, type Intent, keep, openIntent, postpone, settle, take } from './intent.ts';
-import { type Unit, unit } from './unit.ts';
-
-export type AnyExternal = External<unknown, Record<string, unknown>, Record<string, never>, unknown, unknown>;
-
-/** One worker of the service's database, which others can tell is alive. Its id in a row is the fence of what it writes. */
-export interface Owner {
-  readonly id: string;
-  dead(): Dead;
-}
+import { IntentStranded, KeyInProgress, OutcomePending, ServiceUnready } from './errors.ts';
+import { type AnyExternal, patienceMs } from './handler.ts';
+import type { Keyed } from './idempotency.ts';
+import { type ExternalParts, intend } from './intend.ts';
+import { dueIntents, type Intent, markOf, postpone, take } from './intent.ts';
 
 /** The external commands of one service: what they intend is driven to an outcome, whoever still waits for it. */
 export interface Externals {
   /** Answers once the outcome is committed; the work goes on when the caller leaves. */
   run(call: Received, handler: AnyExternal): Promise<Answer>;
-  /** Drives what is due and what a dead worker left behind, until `close`. */
-  begin(): void;
+  /** Drives what is due and what a dead worker left behind, until `close`. Throws `IntentStranded`. */
+  begin(): Promise<void>;
   /** Begins nothing new and waits for what runs; what `signal` cuts short is driven on after the next start. */
   close(signal?: AbortSignal): Promise<void>;
 }
 
-interface Parts extends Commands {
-  readonly owner: Owner;
-  readonly operationOf: (name: string) => { readonly operation: Operation & At; readonly handler: AnyExternal };
-}
+type Known = NonNullable<ReturnType<ExternalParts['operationOf']>>;
 
-const patienceMs = (handler: AnyExternal): number => milliseconds(handler.timeout ?? '30s', 'timeout');
 const pollMs = 1000;
 const batch = 64;
 /** Exponential from half a second to half a minute, with equal jitter: a third party that is down is not forgotten. */
 const retryMs = (attempts: number, chance: number): number => Math.min(30_000, 500 * 2 ** Math.min(attempts, 10)) * (0.5 + chance / 2);
-const markOf = ({ operation, key }: Keyed): string => `${operation} ${key}`;
 
-export function externals(parts: Parts): Externals {
+export function externals(parts: ExternalParts): Externals {
   const { store, runtime, owner } = parts;
   const { clock, observe } = runtime;
   /** What this process is at; the database alone cannot tell, since the intents are all its own. */
@@ -53,47 +37,14 @@ export function externals(parts: Parts): Externals {
   const cut = new AbortController();
   let polling: Promise<void> = Promise.resolve();
 
-  /** The first transaction: the recorded answer, or an intent that is now this worker's to drive. */
-  async function intend(call: Received, handler: AnyExternal): Promise<{ readonly answer: Answer } | { readonly intent: Intent }> {
-    let work: Unit | undefined;
-    const result = await store.transaction(
-      async (tx) => {
-        work = undefined;
-        const own = store.own(tx);
-        await refuseUndone(own, call);
-        const answer = await recorded(own, call);
-        if (answer) return { answer };
-        const open = await openIntent(own, call, owner.dead(), owner.id);
-        if (open && !open.free)
-          throw new KeyInProgress(`${markOf(call)} is still in progress elsewhere: ask again soon`, { retryAfterMs: 1000 });
-        if (open) {
-          await take(own, call, owner.id);
-          return { intent: open.intent };
-        }
-        const fresh = unit(parts.collectors, tx);
-        const context = changing(parts, tx, fresh, call.input);
-        if (call.attempt.undoes !== undefined) await bury(own, call.attempt.undoes, context.now);
-        try {
-          const intended = await own.savepoint(async () => {
-            const value = await handler.before(context);
-            await fresh.write(own);
-            return value;
-          });
-          const { operation, key, fingerprint, input } = call;
-          const intent: Intent = { operation, key, fingerprint, input, intent: intended ?? null, since: context.now, attempts: 0 };
-          await keep(own, intent, owner.id, context.now + 2 * patienceMs(handler));
-          work = fresh;
-          return { intent };
-        } catch (error) {
-          const declared = await declaredOf(call.attempt.operation, error);
-          await record(own, call, declared, context.now);
-          return { answer: declared };
-        }
-      },
-      { signal: call.signal },
-    );
-    work?.committed();
-    return result;
+  /** Another run of `do` is due after a while. Returns the milliseconds. */
+  async function later(intent: Intent, error: unknown, what: string): Promise<number> {
+    const { operation, key, attempts } = intent;
+    const wait = retryMs(attempts, runtime.random.next());
+    await store.transaction((tx) => postpone(store.own(tx), intent, owner.id, clock.now() + wait));
+    observe.count('seaworthy_external_postponed_total', { operation });
+    observe.log('warn', `${operation} ${what}, it is tried again`, { key, attempts: attempts + 1, error });
+    return wait;
   }
 
   /** Without a transaction: one run of `do`, after which its outcome is known or it is due again. */
@@ -105,53 +56,26 @@ export function externals(parts: Parts): Externals {
       return await orAborted(Promise.resolve(handler.do(context as Reaching<unknown, never>)), within.signal);
     } catch (cause) {
       if (cut.signal.aborted) throw cause;
-      const wait = retryMs(intent.attempts, runtime.random.next());
-      await store.transaction((tx) => postpone(store.own(tx), intent, owner.id, clock.now() + wait));
-      observe.count('seaworthy_external_postponed_total', { operation: intent.operation });
-      observe.log('warn', `${intent.operation} gave no outcome, it is tried again`, {
-        key: intent.key,
-        attempts: intent.attempts + 1,
-        error: cause,
-      });
+      const retryAfterMs = await later(intent, cause, 'gave no outcome');
       throw new OutcomePending(`${intent.operation} has no outcome yet; it is driven on, and a repeat under the same key will be told`, {
         cause,
-        retryAfterMs: wait,
+        retryAfterMs,
       });
     } finally {
       within.end();
     }
   }
 
-  /** The second transaction: outcome, events and answer; the intent is no more. */
-  async function conclude(intent: Intent, outcome: unknown): Promise<Answer> {
-    const { operation, handler } = parts.operationOf(intent.operation);
-    let work: Unit | undefined;
-    const answer = await store.transaction(async (tx): Promise<Answer> => {
-      work = undefined;
-      const own = store.own(tx);
-      if (!(await settle(own, intent, owner.id)))
-        throw new KeyInProgress(`${markOf(intent)} was taken over by another worker`, { retryAfterMs: 1000 });
-      try {
-        await refuseUndone(own, intent);
-      } catch (error) {
-        if (error instanceof StepUndone) return { kind: 'problem', problem: problemOf(error) };
-        throw error;
-      }
-      const fresh = unit(parts.collectors, tx);
-      const context = { ...changing(parts, tx, fresh, intent.input), intent: intent.intent as never, outcome: outcome as never };
-      const result = await answerOnce({ operation, call: intent, own, work: fresh, now: context.now }, () => handler.after(context));
-      work = fresh;
-      return result;
-    });
-    work?.committed();
-    return answer;
-  }
-
-  async function drive(intent: Intent, handler: AnyExternal): Promise<Answer> {
+  async function drive(intent: Intent, known: Known): Promise<Answer> {
     runtime.reached('external/do/before');
-    const outcome = await reach(intent, handler);
+    const outcome = await reach(intent, known.handler);
     runtime.reached('external/do/after');
-    return conclude(intent, outcome);
+    try {
+      return await conclude(parts, known, intent, outcome, cut.signal);
+    } catch (error) {
+      if (!cut.signal.aborted && !(error instanceof KeyInProgress)) await later(intent, error, 'has an outcome that could not be written');
+      throw error;
+    }
   }
 
   /** Keeps others in this process off the same key until `work` has settled. */
@@ -169,14 +93,18 @@ export function externals(parts: Parts): Externals {
     const intents = await store.transaction(async (tx) => {
       const own = store.own(tx);
       const found = await dueIntents(own, now, owner.dead(), owner.id, batch);
-      for (const intent of found) await take(own, intent, owner.id);
-      return found;
+      const mine: { readonly intent: Intent; readonly known: Known }[] = [];
+      for (const intent of found) {
+        const known = parts.operationOf(intent.operation);
+        // What only other code knows is left to that code.
+        if (!known || busy.has(markOf(intent))) continue;
+        await take(own, intent, owner.id, now + 2 * patienceMs(known.handler));
+        mine.push({ intent, known });
+      }
+      return mine;
     });
-    for (const intent of intents) {
-      if (busy.has(markOf(intent))) continue;
-      // Its failure is logged and counted where it happens, and the intent stays due.
-      alone(intent, () => drive(intent, parts.operationOf(intent.operation).handler)).catch(() => {});
-    }
+    // A call under the same key may have come first. Other failures are logged and counted where they happen; the intent is kept.
+    for (const { intent, known } of intents) if (!busy.has(markOf(intent))) alone(intent, () => drive(intent, known)).catch(() => {});
   }
 
   async function poll(): Promise<void> {
@@ -195,11 +123,19 @@ export function externals(parts: Parts): Externals {
       if (stopping.signal.aborted)
         throw new ServiceUnready(`${call.operation} is not begun: the service is stopping`, { retryAfterMs: 1000 });
       return alone(call, async () => {
-        const result = await intend(call, handler);
-        return 'answer' in result ? result.answer : drive(result.intent, handler);
+        const result = await intend(parts, call, handler);
+        return 'answer' in result ? result.answer : drive(result.intent, { operation: call.attempt.operation, handler });
       });
     },
-    begin() {
+    async begin() {
+      const open = await store.ownRead.all('select operation, count(*) as n from sw_intent group by operation order by operation');
+      const stranded = open.filter((row) => !parts.operationOf(String(row['operation'])));
+      if (stranded.length > 0) {
+        const names = stranded.map((row) => `${row['operation']} (${row['n']})`).join(', ');
+        throw new IntentStranded(
+          `there are open intents of ${names}, which is no external command of this code: run the code that began them until they have an outcome, or keep the command`,
+        );
+      }
       polling = poll();
     },
     async close(signal) {

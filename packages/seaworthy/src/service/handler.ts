@@ -1,5 +1,5 @@
 import type { At, Contract, Event, Operation } from '../contract/contract.ts';
-import type { Duration } from '../core/duration.ts';
+import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Read, Tx } from '../store/store.ts';
 import type { CommandContext, EventContext, QueryContext, Reaching, RemoteQueryContext } from './context.ts';
 
@@ -17,6 +17,10 @@ export interface External<Input, E, M, T, Returned> {
   readonly timeout: Duration | undefined;
 }
 
+export type AnyExternal = External<unknown, Record<string, unknown>, Record<string, never>, unknown, unknown>;
+
+export const patienceMs = ({ timeout = '30s' }: Pick<AnyExternal, 'timeout'>): number => milliseconds(timeout, 'timeout');
+
 /** Makes the handler of a command that reaches a third party. */
 export function external<Input, E, M, Returned, Intent, Outcome, T = Tx>(parts: {
   readonly before: (context: CommandContext<Input, E, M, T>) => Awaitable<Intent>;
@@ -24,7 +28,7 @@ export function external<Input, E, M, Returned, Intent, Outcome, T = Tx>(parts: 
   readonly after: (
     context: CommandContext<Input, E, M, T> & { readonly intent: NoInfer<Intent>; readonly outcome: NoInfer<Outcome> },
   ) => Awaitable<Returned>;
-  /** Of one run of `do`, after which its signal aborts; it is repeated later under the same key. Default 30 s. */
+  /** Of one run of `do`, whose signal then aborts, and of one of `after`, which is rolled back; `do` is repeated later under the same key. Default 30 s. */
   readonly timeout?: Duration;
 }): External<Input, E, M, T, Returned> {
   return { ...parts, timeout: parts.timeout } as External<Input, E, M, T, Returned>;

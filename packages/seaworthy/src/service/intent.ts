@@ -60,6 +60,14 @@ export interface Dead {
   readonly values: readonly (string | number)[];
 }
 
+/** One worker of the service's database, which others can tell is alive. Its id in a row is the fence of what it writes. */
+export interface Owner {
+  readonly id: string;
+  dead(): Dead;
+}
+
+export const markOf = ({ operation, key }: Keyed): string => `${operation} ${key}`;
+
 /** The intent of an earlier call under the same key, and whether `owner` may drive it. Throws `KeyReused` for another payload. */
 export async function openIntent(
   tx: Tx,
@@ -101,8 +109,9 @@ export async function postpone(tx: Tx, intent: Keyed, owner: string, due: number
   );
 }
 
-export async function take(tx: Tx, intent: Keyed, owner: string): Promise<void> {
-  await tx.run('update sw_intent set owner = ? where operation = ? and key = ?', owner, intent.operation, intent.key);
+/** It is this owner's now, who is at it until `due`. */
+export async function take(tx: Tx, intent: Keyed, owner: string, due: number): Promise<void> {
+  await tx.run('update sw_intent set owner = ?, due = ? where operation = ? and key = ?', owner, due, intent.operation, intent.key);
 }
 
 /** Up to `limit` intents, oldest first, that are this owner's and due, or whose owner is dead. */

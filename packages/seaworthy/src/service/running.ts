@@ -16,7 +16,8 @@ import type { Store, StoreDriver } from '../store/store.ts';
 import { worker as registerWorker, workerMigrations } from '../store/worker.ts';
 import { endpoint } from './endpoint.ts';
 import { ServiceUnready } from './errors.ts';
-import { type AnyExternal, externals } from './external.ts';
+import { externals } from './external.ts';
+import type { AnyExternal } from './handler.ts';
 import type { Health, Phase } from './health.ts';
 import { forget, idempotencyMigrations } from './idempotency.ts';
 import { intentMigrations } from './intent.ts';
@@ -109,10 +110,12 @@ async function runOn(
     runtime,
     collectors,
     owner: worker,
-    operationOf: (operation) => ({
-      operation: operations[operation] as Operation & At,
-      handler: service.handlers[operation] as AnyExternal,
-    }),
+    operationOf(name) {
+      const handler = service.handlers[name];
+      return typeof handler === 'object' && handler !== null && 'do' in handler
+        ? { operation: operations[name] as Operation & At, handler: handler as AnyExternal }
+        : undefined;
+    },
   });
 
   let phase: Phase = 'starting';
@@ -144,8 +147,8 @@ async function runOn(
     endpoint: offered,
     health: { phase: () => phase, checks: () => ({}) },
     async begin() {
+      await outside.begin();
       await sagas.begin();
-      outside.begin();
       hearing = await consumer({
         ...options.consumer,
         store,

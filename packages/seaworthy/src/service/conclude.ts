@@ -1,0 +1,54 @@
+import type { Answer } from '../contract/answer.ts';
+import type { At, Operation } from '../contract/contract.ts';
+import { problemOf } from '../contract/problem.ts';
+import { orAborted, scope } from '../core/abort.ts';
+import { DeadlineExceeded } from '../core/deadline.ts';
+import { answerOnce, changing } from './command.ts';
+import { KeyInProgress, StepUndone } from './errors.ts';
+import { type AnyExternal, patienceMs } from './handler.ts';
+import { refuseUndone } from './idempotency.ts';
+import type { ExternalParts } from './intend.ts';
+import { type Intent, markOf, settle } from './intent.ts';
+import { type Unit, unit } from './unit.ts';
+
+/** The second transaction: outcome, events and answer; the intent is no more. */
+export async function conclude(
+  parts: ExternalParts,
+  { operation, handler }: { readonly operation: Operation & At; readonly handler: AnyExternal },
+  intent: Intent,
+  outcome: unknown,
+  cut: AbortSignal,
+): Promise<Answer> {
+  const { store, owner, runtime } = parts;
+  const { clock } = runtime;
+  const late = (): unknown =>
+    new DeadlineExceeded(`what came of ${markOf(intent)} was not written within ${handler.timeout ?? '30s'}: it is rolled back`);
+  let work: Unit | undefined;
+  const answer = await store.transaction(async (tx): Promise<Answer> => {
+    work = undefined;
+    const own = store.own(tx);
+    if (!(await settle(own, intent, owner.id)))
+      throw new KeyInProgress(`${markOf(intent)} was taken over by another worker`, { retryAfterMs: 1000 });
+    try {
+      await refuseUndone(own, intent);
+    } catch (error) {
+      if (error instanceof StepUndone) return { kind: 'problem', problem: problemOf(error) };
+      throw error;
+    }
+    const fresh = unit(parts.collectors, tx);
+    const context = { ...changing(parts, tx, fresh, intent.input), intent: intent.intent as never, outcome: outcome as never };
+    // From when it begins: the wait for its turn says nothing about it.
+    const within = scope({ clock, parents: [cut], timeout: { ms: patienceMs(handler), reason: late } });
+    try {
+      const result = await answerOnce({ operation, call: intent, own, work: fresh, now: context.now }, () =>
+        orAborted(Promise.resolve(handler.after(context)), within.signal),
+      );
+      work = fresh;
+      return result;
+    } finally {
+      within.end();
+    }
+  });
+  work?.committed();
+  return answer;
+}

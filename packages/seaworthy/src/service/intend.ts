@@ -1,0 +1,69 @@
+import type { Answer } from '../contract/answer.ts';
+import type { At, Operation } from '../contract/contract.ts';
+import { declaredOf } from './answer.ts';
+import { type Commands, changing, type Received } from './command.ts';
+import { KeyInProgress } from './errors.ts';
+import { type AnyExternal, patienceMs } from './handler.ts';
+import { bury, record, recorded, refuseUndone } from './idempotency.ts';
+import { type Intent, keep, markOf, type Owner, openIntent, take } from './intent.ts';
+import { type Unit, unit } from './unit.ts';
+
+export interface ExternalParts extends Commands {
+  readonly owner: Owner;
+  /** `undefined` when this code has no external command of that name. */
+  readonly operationOf: (name: string) => { readonly operation: Operation & At; readonly handler: AnyExternal } | undefined;
+}
+
+const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null));
+
+/** The first transaction: the recorded answer, or an intent that is now this worker's to drive. */
+export async function intend(
+  parts: ExternalParts,
+  call: Received,
+  handler: AnyExternal,
+): Promise<{ readonly answer: Answer } | { readonly intent: Intent }> {
+  const { store, owner, runtime } = parts;
+  // Until then it is being driven; after it whoever drove it has lost it.
+  const due = (): number => runtime.clock.now() + 2 * patienceMs(handler);
+  let work: Unit | undefined;
+  const result = await store.transaction(
+    async (tx) => {
+      work = undefined;
+      const own = store.own(tx);
+      await refuseUndone(own, call);
+      const answer = await recorded(own, call);
+      if (answer) return { answer };
+      const open = await openIntent(own, call, owner.dead(), owner.id);
+      if (open && !open.free)
+        throw new KeyInProgress(`${markOf(call)} is still in progress elsewhere: ask again soon`, { retryAfterMs: 1000 });
+      if (open) {
+        await take(own, call, owner.id, due());
+        return { intent: open.intent };
+      }
+      const fresh = unit(parts.collectors, tx);
+      const context = changing(parts, tx, fresh, call.input);
+      if (call.attempt.undoes !== undefined) await bury(own, call.attempt.undoes, context.now);
+      try {
+        const intended = await own.savepoint(async () => {
+          const value = await handler.before(context);
+          await fresh.write(own);
+          return value;
+        });
+        const { operation, key, fingerprint } = call;
+        // As they will be read after a crash, so that `do` and `after` see the same before and after one.
+        const read = { input: asJson(call.input), intent: asJson(intended) };
+        const intent: Intent = { operation, key, fingerprint, ...read, since: context.now, attempts: 0 };
+        await keep(own, intent, owner.id, due());
+        work = fresh;
+        return { intent };
+      } catch (error) {
+        const declared = await declaredOf(call.attempt.operation, error);
+        await record(own, call, declared, context.now);
+        return { answer: declared };
+      }
+    },
+    { signal: call.signal },
+  );
+  work?.committed();
+  return result;
+}
