@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { memory as memoryBus } from '../bus/drivers/memory.ts';
+import { type Caller, caller } from '../client/caller.ts';
+import { CallFailed } from '../client/errors.ts';
+import { local } from '../client/transports/local.ts';
+import { command, contract } from '../contract/contract.ts';
+import { runtime } from '../core/runtime.ts';
+import { policyOn } from '../resilience/policy.ts';
+import { memory } from '../store/drivers/memory.ts';
+import type { Store, StoreDriver, Tx } from '../store/store.ts';
+import { seededRandom, type VirtualClock, virtualClock } from '../testing/clock.ts';
+import { IntentStranded } from './errors.ts';
+import { external } from './handler.ts';
+import { type RunningService, run } from './running.ts';
+import { service } from './service.ts';
+
+const till = contract('till', {
+  charge: command({ http: 'POST /charges', input: z.object({ id: z.string() }), output: z.object({ receipt: z.string() }) }),
+});
+
+/** What the three functions do, as a test sets it. */
+interface Stage {
+  before: () => unknown;
+  do: (context: { readonly intent: unknown; readonly key: string }) => unknown;
+  after: (context: { readonly tx: Tx; readonly intent: unknown }) => unknown;
+}
+
+interface Sea {
+  readonly stage: Stage;
+  readonly clock: VirtualClock;
+  readonly store: Store;
+  readonly logged: string[];
+  /** A process that runs the till, on the same database. */
+  process(definition?: ReturnType<typeof tillOf>): Promise<{ readonly running: RunningService; readonly call: Caller }>;
+  when(what: string, holds: () => boolean | Promise<boolean>): Promise<void>;
+}
+
+const tillOf = (stage: Stage, plain = false) =>
+  service(till, {
+    migrations: [{ name: 'till/1', statements: ['create table charge (id text primary key)'] }],
+    handlers: {
+      charge: plain
+        ? () => ({ receipt: 'plain' })
+        : external({
+            timeout: '1s',
+            before: () => stage.before(),
+            do: (context) => stage.do(context),
+            async after({ input, tx, intent }) {
+              await tx.run('insert into charge (id) values (?)', input.id);
+              return { receipt: String(await stage.after({ tx, intent })) };
+            },
+          }),
+    },
+  });
+
+async function sea(): Promise<Sea> {
+  const clock = virtualClock();
+  const logged: string[] = [];
+  const silent = { span: () => ({ end: () => {} }), count: () => {}, gauge: () => () => {} };
+  const rt = runtime({
+    ...{ clock, random: seededRandom(1) },
+    observe: { ...runtime().observe, ...silent, log: (_level, line) => void logged.push(line) },
+  });
+  const stage: Stage = { before: () => ({}), do: () => 'yes', after: () => 'receipt' };
+  const store = await memory().open('till', rt);
+  // Whoever closes it is only one of its processes.
+  const shared: StoreDriver = { open: async () => ({ ...store, close: async () => {} }) };
+  const bus = await memoryBus().open(rt);
+  return {
+    ...{ stage, clock, store, logged },
+    async process(definition = tillOf(stage)) {
+      const running = await run(definition, { runtime: rt, store: shared, bus, call: (() => assert.fail('it calls nobody')) as never });
+      await running.begin();
+      const call = caller({ runtime: rt, transportOf: () => local('till', () => running.endpoint), policyOf: () => policyOn(rt) });
+      return { running, call };
+    },
+    async when(what, holds) {
+      for (let round = 0; round < 3000; round++) {
+        if (await holds()) return;
+        await clock.advance(50);
+      }
+      assert.fail(`it never came to be that ${what}`);
+    },
+  };
+}
+
+const intents = async ({ store }: Sea): Promise<number> => (await store.read.all('select 1 from sw_intent')).length;
+const charges = async ({ store }: Sea): Promise<number> => (await store.read.all('select 1 from charge')).length;
+const down = AbortSignal.abort(new Error('down'));
+async function end(running: RunningService): Promise<void> {
+  await running.quiesce(down);
+  await running.close(down);
+}
+
+test('G6: an outcome that cannot be written is asked for again, ever later and not in silence, until it can', async () => {
+  const at = await sea();
+  const { running, call } = await at.process();
+  const times: number[] = [];
+  at.stage.do = () => void times.push(at.clock.monotonic());
+  at.stage.after = () => {
+    if (times.length < 6) throw new Error('a bug');
+    return 'mended';
+  };
+  const failed = call(till.charge, { id: 'a' }, { key: 'k' }).catch((error: unknown) => error);
+  await at.when('it has its outcome', async () => (await charges(at)) === 1);
+  assert.equal(((await failed) as CallFailed).problem.code, 'SW_HANDLER_FAILED');
+  const waits = times.slice(1).map((time, index) => time - (times[index] as number));
+  // A poll a second would be five seconds for the five of them.
+  assert.ok((waits.at(-1) as number) > 4000, waits.join(', '));
+  assert.equal(at.logged.filter((line) => line.includes('could not be written')).length, 5);
+  assert.equal(await intents(at), 0);
+  assert.deepEqual(await call(till.charge, { id: 'a' }, { key: 'k' }), { receipt: 'mended' });
+  await end(running);
+});
+
+test('`after` that hangs is cut after its time and rolled back, and runs again', async () => {
+  const at = await sea();
+  const { running, call } = await at.process();
+  let runs = 0;
+  at.stage.after = () => (runs++ === 0 ? new Promise(() => {}) : 'second');
+  // Whether the call is told of the first run or of the second is the store's matter: one that saw a conflict runs it again itself.
+  call(till.charge, { id: 'a' }, { key: 'k' }).catch(() => {});
+  await at.when('it has its outcome', async () => (await charges(at)) === 1);
+  assert.equal(runs, 2);
+  assert.deepEqual(await call(till.charge, { id: 'a' }, { key: 'k' }), { receipt: 'second' });
+  await end(running);
+});
+
+test('G13: a close cuts an `after` that hangs; the next process writes the outcome', async () => {
+  const at = await sea();
+  const { running, call } = await at.process();
+  let hangs = false;
+  at.stage.after = () => {
+    hangs = true;
+    return new Promise(() => {});
+  };
+  call(till.charge, { id: 'a' }, { key: 'k' }).catch(() => {});
+  await at.when('it hangs', () => hangs);
+  await end(running);
+  assert.equal(await charges(at), 0);
+  at.stage.after = () => 'next';
+  const next = await at.process();
+  await at.when('it has its outcome', async () => (await charges(at)) === 1);
+  await end(next.running);
+});
+
+test('what `before` gave reads the same for `do` and `after`, before a crash and after it', async () => {
+  const at = await sea();
+  const first = await at.process();
+  const seen: unknown[] = [];
+  at.stage.before = () => ({ at: new Date(0), none: undefined });
+  at.stage.do = ({ intent }) => {
+    seen.push(intent);
+    return seen.length === 1 ? new Promise(() => {}) : 'yes';
+  };
+  at.stage.after = ({ intent }) => {
+    seen.push(intent);
+    return 'receipt';
+  };
+  first.call(till.charge, { id: 'a' }, { key: 'k' }).catch(() => {});
+  await at.when('it reaches out', () => seen.length === 1);
+  await end(first.running);
+  const second = await at.process();
+  await at.when('it has its outcome', async () => (await charges(at)) === 1);
+  assert.deepEqual(seen, Array(3).fill({ at: '1970-01-01T00:00:00.000Z' }));
+  await end(second.running);
+});
+
+test('G8: a service whose code lacks the external command of an open intent does not start, and says which', async () => {
+  const at = await sea();
+  at.stage.do = () => new Promise(() => {});
+  const first = await at.process();
+  first.call(till.charge, { id: 'a' }, { key: 'k' }).catch(() => {});
+  await at.when('there is an intent', async () => (await intents(at)) === 1);
+  await end(first.running);
+  await assert.rejects(
+    at.process(tillOf(at.stage, true)),
+    (error: unknown) => error instanceof IntentStranded && /charge \(1\)/.test(error.message),
+  );
+  at.stage.do = () => 'yes';
+  const second = await at.process();
+  await at.when('it has its outcome', async () => (await charges(at)) === 1);
+  await end(second.running);
+});
+
+test('G7: while its worker lives another process neither drives an intent nor answers for it; once it is dead, it does both', async () => {
+  const at = await sea();
+  let reached = 0;
+  at.stage.do = () => {
+    reached++;
+    return reached === 1 ? new Promise(() => {}) : 'yes';
+  };
+  const first = await at.process();
+  const second = await at.process();
+  first.call(till.charge, { id: 'a' }, { key: 'k' }).catch(() => {});
+  await at.when('the first reaches out', () => reached === 1);
+  await assert.rejects(
+    second.call(till.charge, { id: 'a' }, { key: 'k' }),
+    (error: unknown) => error instanceof CallFailed && error.problem.code === 'SW_IDEMPOTENCY_IN_PROGRESS',
+  );
+  assert.equal(reached, 1);
+  await end(first.running);
+  await at.when('it has its outcome', async () => (await charges(at)) === 1);
+  assert.deepEqual(await second.call(till.charge, { id: 'a' }, { key: 'k' }), { receipt: 'receipt' });
+  assert.equal(reached, 2);
+  await end(second.running);
+});
+
+test('G7: who was taken over while it reached out writes nothing any more', async () => {
+  const at = await sea();
+  const answers: ((value: unknown) => void)[] = [];
+  at.stage.do = () => new Promise((resolve) => answers.push(resolve));
+  const first = await at.process();
+  const call = first.call(till.charge, { id: 'a' }, { key: 'k' }).catch((error: unknown) => error);
+  await at.when('the first reaches out', () => answers.length === 1);
+  // Its heart stops, but it does not know.
+  await at.store.transaction((tx) => tx.run("update sw_intent set owner = 'another'"));
+  answers[0]?.('yes');
+  assert.equal(((await at.clock.run(call)) as CallFailed).problem.code, 'SW_IDEMPOTENCY_IN_PROGRESS');
+  assert.deepEqual([await charges(at), await intents(at)], [0, 1]);
+  await end(first.running);
+});
