@@ -154,14 +154,15 @@ named('a local step that always hangs holds nobody up for ever, and ends its sag
     runs++;
     return new Promise(() => {});
   });
-  const { engine } = await sea.process([hangs]);
+  const { engine } = await sea.process([hangs, trip]);
   await sea.run(engine, ({ start }) => start(hangs, { id: 'b' }));
   await sea.when('it hangs', () => runs === 1);
-  await sea.run(engine, ({ start }) => start(trip, { id: 't' }));
+  const other = sea.start(engine);
   await sea.when(
     'the other is done',
     async () => (await sea.store.read.all("select 1 from sw_saga where name = 'trip' and state = 'done'")).length > 0,
   );
+  await other;
   await sea.when(
     'it is undone',
     async () => (await sea.store.read.all("select 1 from sw_saga where name = 'ending' and state = 'undone'")).length > 0,
