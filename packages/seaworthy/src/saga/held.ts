@@ -5,7 +5,7 @@ import type { Store, Tx } from '../store/store.ts';
 import type { Cause } from './cause.ts';
 import { advance, type Change, type Entry, type Instance, instanceOf } from './journal.ts';
 import type { AnySaga } from './saga.ts';
-import { backoffMs, messageOf } from './step.ts';
+import { backoffMs, messageOf, StepTimeout } from './step.ts';
 import { planOf } from './versions.ts';
 
 /** What sagas of one service need to run. */
@@ -61,15 +61,24 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
     let published = 0;
     let written: Change | undefined;
     const now = clock.now();
+    const over = new AbortController();
+    // What took too long is not run again, even if the store saw a conflict meanwhile.
+    const cutShort = (error: unknown): never => {
+      if (error instanceof StepTimeout) over.abort(error);
+      throw error;
+    };
     runtime.reached('saga/advance/before');
     try {
-      await store.transaction(async (tx) => {
-        const own = store.own(tx);
-        const { published: count = 0, ...change } = await work(tx, own);
-        if (!(await advance(own, instance, change, now))) throw new Overtaken();
-        published = count;
-        written = change;
-      });
+      await store.transaction(
+        async (tx) => {
+          const own = store.own(tx);
+          const { published: count = 0, ...change } = await work(tx, own).catch(cutShort);
+          if (!(await advance(own, instance, change, now))) throw new Overtaken();
+          published = count;
+          written = change;
+        },
+        { signal: over.signal },
+      );
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error;
       const [row] = await store.ownRead.all('select * from sw_saga where id = ?', instance.id);

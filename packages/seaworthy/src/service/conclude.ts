@@ -23,8 +23,10 @@ export async function conclude(
   const { clock } = runtime;
   const late = (): unknown =>
     new DeadlineExceeded(`what came of ${markOf(intent)} was not written within ${handler.timeout ?? '30s'}: it is rolled back`);
+  // What took too long is not run again at once, even if the store saw a conflict meanwhile.
+  const over = new AbortController();
   let work: Unit | undefined;
-  const answer = await store.transaction(async (tx): Promise<Answer> => {
+  const conclusion = async (tx: unknown): Promise<Answer> => {
     work = undefined;
     const own = store.own(tx);
     if (!(await settle(own, intent, owner.id)))
@@ -45,10 +47,14 @@ export async function conclude(
       );
       work = fresh;
       return result;
+    } catch (error) {
+      if (within.signal.aborted) over.abort(within.signal.reason);
+      throw error;
     } finally {
       within.end();
     }
-  });
+  };
+  const answer = await store.transaction(conclusion, { signal: over.signal });
   work?.committed();
   return answer;
 }
