@@ -1,5 +1,6 @@
 import { crashing } from './conformance/crashing.ts';
 import { handling } from './conformance/handling.ts';
+import { interrupting } from './conformance/interrupting.ts';
 import { parking } from './conformance/parking.ts';
 import { sending } from './conformance/sending.ts';
 import { type Ground, type Time, world } from './conformance/world.ts';
@@ -14,7 +15,7 @@ export type { Ground, Time } from './conformance/world.ts';
 
 /** The suite of outbox, relay and inbox over a store and a bus. `fresh` gives an empty ground at each call. */
 export function conformance(fresh: () => Ground, time: () => Time): readonly Case[] {
-  return [...sending, ...handling, ...parking].map(({ name, body }) => ({
+  return [...sending, ...handling, ...interrupting, ...parking].map(({ name, body }) => ({
     name,
     async run() {
       const one = world(fresh(), time());

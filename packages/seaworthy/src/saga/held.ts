@@ -55,7 +55,7 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
   const { clock, random, observe } = runtime;
   // What this code writes, only code that knows its steps may carry on.
   const plan = planOf(saga);
-  let instance: Instance = { ...begun, plan };
+  let instance = begun;
 
   async function move(work: Work): Promise<void> {
     let published = 0;
@@ -73,7 +73,7 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
         async (tx) => {
           const own = store.own(tx);
           const { published: count = 0, ...change } = await work(tx, own).catch(cutShort);
-          if (!(await advance(own, instance, change, now))) throw new Overtaken();
+          if (!(await advance(own, { ...instance, plan }, change, now))) throw new Overtaken();
           published = count;
           written = change;
         },
@@ -84,7 +84,7 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
       const [row] = await store.ownRead.all('select * from sw_saga where id = ?', instance.id);
       const current = row && instanceOf(row);
       if (!current || current.owner !== instance.owner) throw error;
-      instance = { ...current, plan };
+      instance = current;
       return;
     }
     runtime.reached('saga/advance/after');

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { sleep } from '../../core/sleep.ts';
+import { subscriber } from './handling.ts';
+import { count, effects, type World } from './world.ts';
+
+/** What cuts a handler short, and whether that is a failure of its event. */
+export const interrupting: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
+  {
+    name: 'G5, G13: a shutdown is no failure: what it cuts short is rolled back and comes again, as a first attempt',
+    async body(world) {
+      const attempts: number[] = [];
+      const sender = await world.start('orders', { relay: true });
+      let began = false;
+      const stuck = await subscriber(world, async (_data, meta) => {
+        began = true;
+        attempts.push(meta.attempt);
+        await new Promise(() => {});
+      });
+      await world.run(sender.place('a', 1));
+      await world.until('it is in hand', async () => began);
+      const budget = new AbortController();
+      const closing = stuck.close(budget.signal);
+      await world.time.pass(500);
+      budget.abort(new Error('out of time'));
+      await world.run(closing);
+      const receiver = await subscriber(world, (_data, meta) => void attempts.push(meta.attempt));
+      await world.until('it has its effect', async () => (await effects(receiver.store)).length === 1);
+      assert.deepEqual([...new Set(attempts)], [1]);
+      assert.equal(await count(receiver.store, 'sw_parked'), 0);
+      assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'G13: a shutdown waits for what is in hand, and what fails while it waits is no failure',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      const gates = new Map<string, (error?: Error) => void>();
+      const first = await subscriber(
+        world,
+        (data) => new Promise<void>((resolve, reject) => gates.set(data.order, (error) => (error ? reject(error) : resolve()))),
+        {
+          consumer: { retry: { attempts: 1 } },
+        },
+      );
+      await world.run(Promise.all([sender.place('good', 1), sender.place('bad', 1)]));
+      // A database with one writer has one of them in hand, others both.
+      await world.until('one is in hand', async () => gates.size > 0);
+      await world.time.pass(100);
+      const closing = first.close();
+      const letGo = (): void => {
+        gates.get('bad')?.(new Error('its pool is closed already'));
+        gates.get('good')?.();
+      };
+      let closed = false;
+      void closing.then(() => (closed = true));
+      assert.equal(closed, false);
+      while (!closed) {
+        letGo();
+        await world.time.pass(10);
+      }
+      const receiver = await subscriber(world);
+      await world.until('both have their effects', async () => (await effects(receiver.store)).length === 2);
+      assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'an abort by the bus, as when a connection is lost, is no failure',
+    async body(world) {
+      let lost = false;
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world, () => (lost ? undefined : new Promise(() => {})), {
+        consumer: { retry: { attempts: 1 } },
+        bus: (bus) => ({
+          ...bus,
+          subscribe: (options) =>
+            bus.subscribe({
+              ...options,
+              async handle(envelope, delivery) {
+                if (lost) return options.handle(envelope, delivery);
+                const connection = new AbortController();
+                const work = options.handle(envelope, { signal: connection.signal });
+                await sleep(world.time.clock, 500);
+                lost = true;
+                connection.abort(new Error('the connection is lost'));
+                return work;
+              },
+            }),
+        }),
+      });
+      await world.run(sender.place('a', 1));
+      await world.until('it has its effect', async () => (await effects(receiver.store)).length === 1);
+      assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'a database that cannot begin a transaction is no failure of the event',
+    async body(world) {
+      let refusals = 3;
+      let subscribed = false;
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world, undefined, {
+        consumer: { retry: { attempts: 1 } },
+        database: (store) => ({
+          ...store,
+          async transaction(work, options) {
+            // Of the attempts; the heartbeat and what would bury the event still find it at work.
+            if (subscribed && options?.signal && refusals-- > 0) throw new Error('no database');
+            return store.transaction(work, options);
+          },
+        }),
+      });
+      subscribed = true;
+      await world.run(sender.place('a', 1));
+      await world.until('it has its effect', async () => (await effects(receiver.store)).length === 1);
+      assert.equal(refusals < 0, true);
+      assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'a handler that hangs is cut short after its timeout, and that is a failure',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      let runs = 0;
+      const receiver = await subscriber(world, () => (runs++ === 0 ? new Promise(() => {}) : undefined), { consumer: { timeout: '2s' } });
+      await world.run(sender.place('a', 1));
+      await world.until('it has its effect', async () => (await effects(receiver.store)).length === 1);
+      assert.equal(runs, 2);
+    },
+  },
+  {
+    name: "the time that an event waits for its turn at the database is not its handler's",
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world, () => sleep(world.time.clock, 300), {
+        consumer: { timeout: '400ms', retry: { attempts: 1 } },
+      });
+      await world.run(Promise.all(Array.from({ length: 5 }, (_, n) => sender.place(`line ${n}`, n))));
+      await world.until('all have their effects or none will', async () => (await count(receiver.store, 'sw_inbox')) === 5);
+      assert.equal((await effects(receiver.store)).length, 5);
+    },
+  },
+];
