@@ -1,4 +1,5 @@
 import { SeaworthyError } from '../core/errors.ts';
+import type { TraceContext } from '../core/trace.ts';
 
 /** An event on its way: a CloudEvents 1.0 event in structured JSON form (https://github.com/cloudevents/spec, v1.0.2). */
 export interface Envelope {
@@ -17,6 +18,11 @@ export interface Envelope {
   readonly data: unknown;
   /** RFC 3339: after this moment it goes to the dead letters unhandled. Ours. */
   readonly notafter?: string;
+  /** The trace of whoever published it: CloudEvents' distributed tracing extension. Not checked here: read it by `traceOf`. */
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+  /** W3C Baggage. Ours. */
+  readonly baggage?: string;
 }
 
 /** An event from elsewhere that is no CloudEvents 1.0 event of ours; the message names the attribute and its rule. */
@@ -34,11 +40,12 @@ export interface EnvelopeParts {
   readonly now: number;
   readonly data: unknown;
   readonly notAfterMs?: number | undefined;
+  readonly trace?: TraceContext | undefined;
 }
 
 export const typeOf = (service: string, event: string): string => `${service}.${event}`;
 
-export function envelope({ id, service, event, key, now, data, notAfterMs }: EnvelopeParts): Envelope {
+export function envelope({ id, service, event, key, now, data, notAfterMs, trace }: EnvelopeParts): Envelope {
   return {
     specversion: '1.0',
     id,
@@ -49,6 +56,7 @@ export function envelope({ id, service, event, key, now, data, notAfterMs }: Env
     datacontenttype: 'application/json',
     data,
     ...(notAfterMs !== undefined && { notafter: new Date(now + notAfterMs).toISOString() }),
+    ...trace,
   };
 }
 

@@ -5,6 +5,7 @@ import { examine, type Schema, sentence } from '../contract/schema.ts';
 import { Deadline } from '../core/deadline.ts';
 import type { Duration } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
+import type { TraceContext } from '../core/trace.ts';
 import { breaker } from '../resilience/breaker.ts';
 import { bulkhead } from '../resilience/bulkhead.ts';
 import { type Guard, policyOn } from '../resilience/policy.ts';
@@ -23,6 +24,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** The key of the saga step that this call undoes. */
   readonly undoes?: string | undefined;
+  /** What caused it. Default the span that runs, if telemetry knows one. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** Calls operations of services, typed by their contracts. */
@@ -100,7 +103,7 @@ export function caller({
     const name = `${operation.service}.${operation.name}`;
     const deadline = options.deadline ?? Deadline.after(runtime.clock, timeout);
     const key = checkedKey(options.key) ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
-    const span = runtime.observe.span('seaworthy_call', { operation: name });
+    const span = runtime.observe.span('seaworthy_call', { operation: name }, { kind: 'client', parent: options.trace });
     try {
       const { policy, send: sendTo } = calleeOf(operation.service);
       const tried = new Set<string>();
@@ -110,14 +113,16 @@ export function caller({
         return answer;
       };
       const answer = await policy(
-        ({ signal, attempt }) => sendTo(tried, { operation, input, key, deadline, undoes: options.undoes, attempt, signal }, judged),
+        ({ signal, attempt }) =>
+          sendTo(tried, { operation, input, key, deadline, undoes: options.undoes, attempt, trace: span.trace, signal }, judged),
         { signal: options.signal, deadline },
       );
       const value = await resultOf(operation, answer);
       span.end('output');
       return value;
     } catch (error) {
-      span.end(error instanceof Failure ? 'declared' : ((error as { kind?: string }).kind ?? 'failed'));
+      if (error instanceof Failure) span.end('declared');
+      else span.end((error as { kind?: string }).kind ?? 'failed', error);
       throw error;
     }
   }

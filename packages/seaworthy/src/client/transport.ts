@@ -2,6 +2,7 @@ import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 
 import type { Deadline } from '../core/deadline.ts';
+import type { TraceContext } from '../core/trace.ts';
 
 /** One attempt of a call, before a transport puts it on its wire. */
 export interface Attempt {
@@ -16,6 +17,8 @@ export interface Attempt {
   readonly undoes: string | undefined;
   /** From 1. */
   readonly attempt: number;
+  /** What the callee's work is part of. */
+  readonly trace?: TraceContext | undefined;
   readonly signal: AbortSignal;
 }
 

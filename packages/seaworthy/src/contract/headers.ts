@@ -1,4 +1,5 @@
 import { SeaworthyError } from '../core/errors.ts';
+import type { TraceContext } from '../core/trace.ts';
 
 /** A header that breaks its rule; the message names both. */
 export class HeaderInvalid extends SeaworthyError {
@@ -51,11 +52,13 @@ export function readHeaders(headers: Incoming): CallHeaders {
   };
 }
 
-export function writeHeaders({ key, deadlineMs, undoes, attempt }: CallHeaders): Record<string, string> {
+/** `trace` goes into the headers of the same names (W3C); `traceOf` reads them. */
+export function writeHeaders({ key, deadlineMs, undoes, attempt }: CallHeaders, trace?: TraceContext): Record<string, string> {
   return {
     ...(key !== undefined && { 'idempotency-key': key }),
     ...(deadlineMs !== undefined && { 'seaworthy-deadline-ms': String(Math.floor(deadlineMs)) }),
     ...(undoes !== undefined && { 'seaworthy-undoes': undoes }),
     ...(attempt > 1 && { 'seaworthy-attempt': String(attempt) }),
+    ...trace,
   };
 }

@@ -7,7 +7,7 @@ import { bell } from './bell.ts';
 import { Deadline, DeadlineExceeded } from './deadline.ts';
 import { type Duration, DurationInvalid, milliseconds } from './duration.ts';
 import { seededIds, systemIds } from './ids.ts';
-import { guarded, silent } from './observe.ts';
+import { guarded, type Observe, silent } from './observe.ts';
 import { sleep } from './sleep.ts';
 
 test('durations carry their unit', () => {
@@ -120,4 +120,46 @@ test('an observer that throws is reported once, and harms nothing', async () => 
   await new Promise((resolve) => setImmediate(resolve));
   process.off('warning', listen);
   assert.equal(warnings.length, 1);
+});
+
+test('an observer that throws, or calls twice, leaves the work of a span what it is', async () => {
+  const odd: Observe = {
+    ...silent,
+    span: () => ({
+      trace: undefined,
+      run: (work) => {
+        work();
+        work();
+        throw new Error('odd');
+      },
+      end: () => assert.fail('odd'),
+    }),
+  };
+  const never: Observe = { ...silent, span: () => ({ trace: undefined, run: () => assert.fail('odd'), end: () => {} }) };
+  for (const observe of [guarded(odd), guarded(never)]) {
+    let times = 0;
+    const span = observe.span('a');
+    assert.equal(
+      span.run(() => ++times),
+      1,
+    );
+    assert.equal(times, 1);
+    const own = new Error('own');
+    assert.throws(
+      () =>
+        span.run(() => {
+          throw own;
+        }),
+      (error) => error === own,
+    );
+    span.end('ok');
+  }
+});
+
+test('without telemetry a trace from elsewhere is passed on as it is', () => {
+  const parent = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
+  assert.equal(silent.span('a', {}, { parent }).trace, parent);
+  assert.equal(silent.span('a').trace, undefined);
+  const broken = guarded({ ...silent, span: () => assert.fail('odd') });
+  assert.equal(broken.span('a', {}, { parent }).trace, parent);
 });

@@ -9,7 +9,8 @@ export interface Ids {
   next(): string;
 }
 
-const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+/** Each byte as two hexadecimal digits. */
+export const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 function uuid7(ms: number, fill: (bytes: Uint8Array) => void): string {
   const bytes = new Uint8Array(16);

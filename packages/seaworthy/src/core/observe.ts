@@ -1,3 +1,5 @@
+import type { TraceContext } from './trace.ts';
+
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -11,19 +13,64 @@ export interface Observe {
   /** Registers a value to be read when somebody looks. Returns how to take it away. */
   gauge(name: string, attributes: Attributes, read: () => number): () => void;
   /** Begins a piece of work: its duration and outcome are recorded when it ends. */
-  span(name: string, attributes?: Attributes): Span;
-  log(level: Level, message: string, attributes?: Readonly<Record<string, unknown>>): void;
+  span(name: string, attributes?: Attributes, place?: Place): Span;
+  /** `trace` is what it belongs to. Default the span that runs (`Span.run`). */
+  log(level: Level, message: string, attributes?: Readonly<Record<string, unknown>>, trace?: TraceContext): void;
+}
+
+/** Where a span stands in its trace. */
+export interface Place {
+  /** Default `internal`. */
+  readonly kind?: 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+  /** What caused it. Default, unless it is a `root`, the span that runs. */
+  readonly parent?: TraceContext | undefined;
+  /** Begins a trace of its own when it has no parent: work in the background belongs to nobody who happens to run. */
+  readonly root?: boolean;
+  /** What else led to it, such as the writers of the events in a batch. */
+  readonly links?: readonly TraceContext[];
+  /** For the trace alone: here an id has its place. */
+  readonly detail?: Attributes;
 }
 
 export interface Span {
-  /** `outcome` is a word such as `ok`, `declared`, `timeout`. */
-  end(outcome: string): void;
+  /** What those have for a parent whom it causes. Without tracing it is its own parent, passed on. */
+  readonly trace: TraceContext | undefined;
+  /** Calls `work` as what runs now, for logs and for libraries that look for the active span. */
+  run<V>(work: () => V): V;
+  /** `outcome` is a word such as `ok`, `declared`, `timeout`; with an `error` it is a failure. */
+  end(outcome: string, error?: unknown): void;
 }
 
-const nothing: Span = { end: () => {} };
+const run = <V>(work: () => V): V => work();
+const end = (): void => {};
+const nothing: Span = { trace: undefined, run, end };
+const passing = (place: Place | undefined): Span => (place?.parent === undefined ? nothing : { trace: place.parent, run, end });
 
-/** Reports nowhere, at next to no cost. */
-export const silent: Observe = { count: () => {}, gauge: () => () => {}, span: () => nothing, log: () => {} };
+/** Reports nowhere, at next to no cost. A trace that came from elsewhere is passed on as it is. */
+export const silent: Observe = {
+  count: () => {},
+  gauge: () => () => {},
+  span: (_name, _attributes, place) => passing(place),
+  log: () => {},
+};
+
+/** `work` runs once and its outcome is its own, whatever `within` does around it. */
+function once<V>(work: () => V, within: (work: () => void) => void): V {
+  let settled: { readonly value: V } | { readonly error: unknown } | undefined;
+  const tried = (): void => {
+    if (settled) return;
+    try {
+      settled = { value: work() };
+    } catch (error) {
+      settled = { error };
+    }
+  };
+  within(tried);
+  tried();
+  const outcome = settled as unknown as { readonly value: V } | { readonly error: unknown };
+  if ('error' in outcome) throw outcome.error;
+  return outcome.value;
+}
 
 /** The same port, whose implementation cannot harm the work: what it throws becomes a process warning, once for each message. */
 export function guarded(observe: Observe): Observe {
@@ -50,10 +97,14 @@ export function guarded(observe: Observe): Observe {
       );
       return () => safely(remove, undefined);
     },
-    span: (name, attributes) => {
-      const span = safely(() => observe.span(name, attributes), nothing);
-      return { end: (outcome) => safely(() => span.end(outcome), undefined) };
+    span: (name, attributes, place) => {
+      const span = safely(() => observe.span(name, attributes, place), undefined) ?? passing(place);
+      return {
+        trace: safely(() => span.trace, place?.parent),
+        run: (work) => once(work, (guardedWork) => safely(() => span.run(guardedWork), undefined)),
+        end: (outcome, error) => safely(() => span.end(outcome, error), undefined),
+      };
     },
-    log: (level, message, attributes) => safely(() => observe.log(level, message, attributes), undefined),
+    log: (level, message, attributes, trace) => safely(() => observe.log(level, message, attributes, trace), undefined),
   };
 }

@@ -10,6 +10,8 @@ export interface Runtime {
   readonly random: Random;
   readonly ids: Ids;
   readonly observe: Observe;
+  /** Keys that baggage from other services may have: what has another is dropped. Default none. */
+  readonly baggage: readonly string[];
   /** Called at each named crash point; does nothing unless a test replaces it. */
   readonly reached: (point: CrashPoint) => void;
 }
@@ -23,6 +25,7 @@ export function runtime(parts: Partial<Runtime> = {}): Runtime {
     random,
     ids: parts.ids ?? ids,
     observe: guarded(parts.observe ?? silent),
+    baggage: parts.baggage ?? [],
     reached: parts.reached ?? (() => {}),
   });
 }

@@ -3,6 +3,7 @@ import type { CallerParts } from '../client/caller.ts';
 import type { DocumentOptions } from '../contract/openapi.ts';
 import type { Duration } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
+import type { Trust } from '../gateway/serve.ts';
 import type { RunOptions } from '../service/running.ts';
 import type { StoreDriver } from '../store/store.ts';
 
@@ -36,4 +37,6 @@ export interface StartOptions extends RunOptions {
   readonly calls?: Pick<CallerParts, 'policyOf' | 'guardOf' | 'timeout'>;
   /** For the whole of a request at the gateway. Default 10 s. */
   readonly requestTimeout?: Duration;
+  /** What the gateway takes over of a request's trace and baggage. Default the trace. */
+  readonly trust?: Trust;
 }

@@ -111,7 +111,7 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
     const { call } = reachFrom(own);
     let url: string | undefined;
     if (gateway) {
-      const outer = gatewayRoutes(gateway, { runtime: own, call, timeout: options.requestTimeout });
+      const outer = gatewayRoutes(gateway, { runtime: own, call, timeout: options.requestTimeout, trust: options.trust });
       const routes = [...outer, ...listening(running, exposition), ...documents.of(gateway, outer)];
       const server = await httpServer({ routes, host, port: options.port, failed });
       servers.push(server);

@@ -6,9 +6,11 @@ import { problemResponse } from '../contract/response.ts';
 import { httpParts } from '../contract/verify.ts';
 import { Deadline } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import type { Place } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { traceOf } from '../core/trace.ts';
 import { failedReply, replyOf } from '../service/transports/http.ts';
-import type { HttpRoute } from '../service/transports/server.ts';
+import type { HttpRequest, HttpRoute } from '../service/transports/server.ts';
 import type { Gateway, GatewayCall } from './gateway.ts';
 
 export interface GatewayOptions {
@@ -17,6 +19,23 @@ export interface GatewayOptions {
   readonly call: Caller;
   /** For the whole of a request; a client's shorter one holds. Default 10 s. */
   readonly timeout?: Duration | undefined;
+  readonly trust?: Trust | undefined;
+}
+
+/** What a gateway takes over from whoever is outside. */
+export interface Trust {
+  /** Whether a request goes on with the trace that it came with; otherwise it begins one, which links there. Default true. */
+  readonly trace?: boolean;
+  /** Keys that its baggage may have, out of those that the runtime allows. Default none. */
+  readonly baggage?: readonly string[];
+}
+
+function placeOf(request: HttpRequest, runtime: Runtime, { trace = true, baggage = [] }: Trust): Place {
+  const allowed = baggage.filter((key) => runtime.baggage.includes(key));
+  const outside = traceOf(request.headers, allowed);
+  if (trace || outside?.traceparent === undefined) return { kind: 'server', parent: outside };
+  const kept = outside.baggage === undefined ? undefined : { baggage: outside.baggage };
+  return { kind: 'server', root: true, parent: kept, links: [outside] };
 }
 
 /** An upstream's problem is the client's own to read; that it broke inside is a matter between us and it (RFC 9110, 15.6.3). */
@@ -26,7 +45,7 @@ const passedOn = (problem: Problem): Problem => {
 };
 
 /** The routes of a gateway, for a server. Every failure is a problem document: 503 with `Retry-After` for an open breaker, 504 past the deadline. */
-export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s' }: GatewayOptions): readonly HttpRoute[] {
+export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s', trust = {} }: GatewayOptions): readonly HttpRoute[] {
   const timeoutMs = milliseconds(timeout, 'gateway timeout');
   const calling = call as unknown as (operation: unknown, input: unknown, options: CallOptions) => Promise<unknown>;
   return gateway.routes.map((route) => {
@@ -35,17 +54,17 @@ export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s'
       method,
       path,
       async handle(request) {
-        const span = runtime.observe.span('seaworthy_gateway_request', { route: route.http });
+        const span = runtime.observe.span('seaworthy_gateway_request', { route: route.http }, placeOf(request, runtime, trust));
         try {
           const { key, deadlineMs = timeoutMs } = readHeaders(request.headers);
           const deadline = new Deadline(runtime.clock, runtime.clock.monotonic() + Math.min(timeoutMs, deadlineMs));
-          const bound: GatewayCall = (operation, input, options) => calling(operation, input, { deadline, ...options });
+          const bound: GatewayCall = (operation, input, options) => calling(operation, input, { deadline, trace: span.trace, ...options });
           const reply = replyOf(await route.run({ ...request, key }, bound));
           span.end(String(reply.status));
           return reply;
         } catch (error) {
           const reply = error instanceof CallFailed ? replyOf(problemResponse(passedOn(error.problem))) : failedReply(runtime, error);
-          span.end(String(reply.status));
+          span.end(String(reply.status), reply.status >= 500 ? error : undefined);
           return reply;
         }
       },

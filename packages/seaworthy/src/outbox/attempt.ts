@@ -3,9 +3,12 @@ import type { At, Event } from '../contract/contract.ts';
 import { examine, sentence } from '../contract/schema.ts';
 import { scope } from '../core/abort.ts';
 import type { Timer } from '../core/clock.ts';
+import type { Span } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
+import type { TraceContext } from '../core/trace.ts';
 import { StoreClosed } from '../store/errors.ts';
 import type { Store, Tx } from '../store/store.ts';
+import { transaction } from '../store/traced.ts';
 import { EventRefused, HandlerTimeout } from './errors.ts';
 
 /** What a handler may know of an event beside its data. */
@@ -19,6 +22,8 @@ export interface Meta {
   readonly time: string;
   /** From 1: the first attempt is the one on arrival. */
   readonly attempt: number;
+  /** What its handling is part of. */
+  readonly trace: TraceContext | undefined;
   /** Aborts when the handler's time is over, or when the process is going down. */
   readonly signal: AbortSignal;
 }
@@ -61,6 +66,7 @@ export interface AttemptParts<T> {
   readonly envelope: Envelope;
   readonly number: number;
   readonly timeoutMs: number;
+  readonly span: Span;
   /** Their abort means that the process goes down: it says nothing about the event. */
   readonly parents: readonly AbortSignal[];
   /** First thing in the transaction. A word means that there is nothing left to do, and names the outcome. */
@@ -81,6 +87,7 @@ export async function attempt<T>({
   envelope,
   number,
   timeoutMs,
+  span,
   parents,
   admit,
 }: AttemptParts<T>): Promise<Verdict> {
@@ -115,6 +122,7 @@ export async function attempt<T>({
     key: envelope.partitionkey,
     time: envelope.time,
     attempt: number,
+    trace: span.trace,
     signal: work.signal,
   };
   // Runs from the moment that the handler begins: the wait for its turn says nothing about it.
@@ -122,14 +130,16 @@ export async function attempt<T>({
   let after: AfterCommit | undefined | void;
   let outcome: string;
   try {
-    outcome = await store.transaction(
+    outcome = await transaction(
+      { store, runtime },
+      span,
       async (tx) => {
         timer?.cancel();
         timer = runtime.clock.after(timeoutMs, () => work.abort(late()));
         after = undefined;
         const before = await admit(store.own(tx));
         if (before !== undefined) return before;
-        after = await subscription.handle(tx, data, meta);
+        after = await span.run(() => subscription.handle(tx, data, meta));
         return 'handled';
       },
       { signal: work.signal },

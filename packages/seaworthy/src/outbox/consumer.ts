@@ -1,6 +1,7 @@
 import type { Bus, Subscription as BusSubscription } from '../bus/bus.ts';
 import { type Envelope, typeOf } from '../bus/envelope.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import type { Span } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
@@ -13,6 +14,7 @@ import { housekeeping } from './housekeeping.ts';
 import { mark } from './inbox.ts';
 import { type LadderOptions, ladder } from './ladder.ts';
 import { isHeld, park } from './parked.ts';
+import { type Follow, type Processed, processSpan } from './process.ts';
 import { retries } from './retries.ts';
 
 export interface ConsumerOptions {
@@ -24,6 +26,8 @@ export interface ConsumerOptions {
   readonly timeout?: Duration;
   /** How long an event is remembered as handled. Default 7 d. */
   readonly remember?: Duration;
+  /** Whether handling an event is part of the trace that published it, or of one of its own that links there. Default `parent`. */
+  readonly follow?: Follow;
   /** How often it looks for parked events that others left or redrove. Default 1 s. */
   readonly poll?: Duration;
 }
@@ -57,13 +61,15 @@ function byType<T>(subscriptions: readonly Subscription<T>[]): Map<string, Subsc
 }
 
 /** Handles what the bus delivers; resolves once the event is marked together with its effects, parked, or buried. */
-function delivery<T>(parts: Consuming<T>, topic: string, parked: () => void): (envelope: Envelope, signal: AbortSignal) => Promise<string> {
-  const { store, runtime, service, subscriptions, cut } = parts;
+function delivery<T>(
+  parts: Consuming<T>,
+  topic: string,
+  parked: () => void,
+): (subscription: Subscription<T>, envelope: Envelope, signal: AbortSignal, span: Span) => Promise<Processed> {
+  const { store, runtime, service, cut } = parts;
   const { clock, random } = runtime;
 
-  return async (envelope, signal) => {
-    const subscription = subscriptions.get(envelope.type);
-    if (!subscription) return 'unknown';
+  return async (subscription, envelope, signal, span) => {
     const line = { consumer: service, topic, key: envelope.partitionkey };
     runtime.reached('inbox/handle/before');
     const verdict = await attempt({
@@ -71,6 +77,7 @@ function delivery<T>(parts: Consuming<T>, topic: string, parked: () => void): (e
       subscription,
       envelope,
       number: 1,
+      span,
       parents: [signal, cut],
       async admit(tx) {
         const now = clock.now();
@@ -88,7 +95,7 @@ function delivery<T>(parts: Consuming<T>, topic: string, parked: () => void): (e
       },
     });
     runtime.reached('inbox/handle/after');
-    if (verdict.kind === 'done') return verdict.outcome;
+    if (verdict.kind === 'done') return [verdict.outcome];
     if (verdict.kind === 'failed' && parts.closing()) throw verdict.error;
 
     const now = clock.now();
@@ -115,14 +122,10 @@ function delivery<T>(parts: Consuming<T>, topic: string, parked: () => void): (e
       { signal: cut },
     );
     runtime.reached(`inbox/${point}/after`);
-    runtime.observe.log('warn', `${envelope.type} was ${outcome}`, {
-      id: envelope.id,
-      service,
-      reason,
-      error: verdict.error,
-    });
+    const told = { id: envelope.id, service, reason, error: verdict.error };
+    runtime.observe.log('warn', `${envelope.type} was ${outcome}`, told, span.trace);
     if (outcome === 'parked') parked();
-    return outcome;
+    return [outcome, verdict.error];
   };
 }
 
@@ -131,7 +134,18 @@ function delivery<T>(parts: Consuming<T>, topic: string, parked: () => void): (e
  * from then on will be handled. Throws `SubscriptionInvalid` when two are for the same event.
  */
 export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
-  const { store, bus, runtime, worker, service, concurrency = 64, timeout = '30s', remember = '7d', poll = '1s' } = given;
+  const {
+    store,
+    bus,
+    runtime,
+    worker,
+    service,
+    concurrency = 64,
+    timeout = '30s',
+    remember = '7d',
+    poll = '1s',
+    follow = 'parent',
+  } = given;
   const { observe } = runtime;
   const cut = new AbortController();
   let closing = false;
@@ -145,6 +159,7 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
     concurrency,
     timeoutMs: milliseconds(timeout, 'consumer.timeout'),
     pollMs: milliseconds(poll, 'consumer.poll'),
+    follow,
     cut: cut.signal,
     closing: () => closing,
   };
@@ -160,15 +175,13 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
       group: service,
       concurrency,
       async handle(envelope, { signal }) {
-        const known = parts.subscriptions.has(envelope.type);
-        const span = observe.span('seaworthy_inbox_handle', {
-          service,
-          event: known ? envelope.type : 'unknown',
-        });
+        const subscription = parts.subscriptions.get(envelope.type);
+        if (!subscription) return observe.count('seaworthy_inbox_unknown_total', { service });
+        const span = processSpan('seaworthy_inbox_handle', parts, envelope.type, envelope);
         try {
-          span.end(await deliver(envelope, signal));
+          span.end(...(await deliver(subscription, envelope, signal, span)));
         } catch (error) {
-          span.end('again');
+          span.end('again', error);
           throw error;
         }
       },

@@ -3,6 +3,7 @@ import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import type { Subscription } from './attempt.ts';
 import type { Ladder } from './ladder.ts';
+import type { Follow } from './process.ts';
 
 /** What one consumer's parts share. */
 export interface Consuming<T> {
@@ -15,6 +16,7 @@ export interface Consuming<T> {
   readonly concurrency: number;
   readonly timeoutMs: number;
   readonly pollMs: number;
+  readonly follow: Follow;
   /** Aborts when the time for closing is over. */
   readonly cut: AbortSignal;
   /** From the moment that closing began, no failure counts: what a handler needs may be gone already. */

@@ -24,6 +24,7 @@ export {
 export type { FailedAttempt, RecordedError } from './history.ts';
 export type { LadderOptions } from './ladder.ts';
 export { type Collector, collector } from './outbox.ts';
+export type { Follow } from './process.ts';
 export type { EventNames, Publish } from './publish.ts';
 export {
   type Relay,

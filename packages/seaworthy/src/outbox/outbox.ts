@@ -3,6 +3,7 @@ import type { At, Contract, Event, Members } from '../contract/contract.ts';
 import { examine, sentence } from '../contract/schema.ts';
 import { milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
+import type { TraceContext } from '../core/trace.ts';
 import type { Tx, Value } from '../store/store.ts';
 import { EventInvalid } from './errors.ts';
 import type { Publish } from './publish.ts';
@@ -25,7 +26,12 @@ interface Collected {
 
 const rowsAtOnce = 100;
 
-export function collector<S extends string, M extends Members>(contract: Contract<S, M>, runtime: Runtime): Collector<M> {
+/** `trace` is what publishes them; it is kept with each event. Default none. */
+export function collector<S extends string, M extends Members>(
+  contract: Contract<S, M>,
+  runtime: Runtime,
+  trace?: TraceContext,
+): Collector<M> {
   const events = contract as unknown as {
     readonly [name: string]: (Event & At) | undefined;
   };
@@ -73,6 +79,7 @@ export function collector<S extends string, M extends Members>(contract: Contrac
       now: nowMs,
       data,
       notAfterMs: event.notAfter === undefined ? undefined : milliseconds(event.notAfter),
+      trace,
     });
   }
 

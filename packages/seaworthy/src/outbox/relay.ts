@@ -3,6 +3,7 @@ import type { Envelope } from '../bus/envelope.ts';
 import { orAborted } from '../core/abort.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { type TraceContext, traceOf } from '../core/trace.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { loop } from './loop.ts';
@@ -41,6 +42,21 @@ function placeholders(values: readonly number[]): {
   return { marks: padded.map(() => '?').join(', '), padded };
 }
 
+/** As many as OpenTelemetry keeps of a span's links. */
+const linksAtMost = 128;
+
+/** The traces in which the events of a batch were written, each once. */
+function writers(envelopes: readonly Envelope[]): readonly TraceContext[] {
+  const traces = new Map<string, TraceContext>();
+  for (const envelope of envelopes) {
+    if (envelope.traceparent === undefined || traces.has(envelope.traceparent)) continue;
+    const trace = traceOf(envelope);
+    if (trace) traces.set(envelope.traceparent, trace);
+    if (traces.size === linksAtMost) break;
+  }
+  return [...traces.values()];
+}
+
 /**
  * Publishes what is in the outbox, in the order of its insertion, and deletes what the bus has taken. Each time it begins
  * at the first row that is there, so that a transaction which took its number early and committed late is not skipped.
@@ -53,6 +69,8 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
   const attributes = { service };
   let leading = false;
   let oldest: number | undefined;
+  let waiting = 0;
+  let countAgain = 0;
 
   const lead = async (): Promise<boolean> => store.transaction((tx) => worker.leads(store.own(tx), 'relay'));
 
@@ -66,39 +84,58 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     });
   }
 
+  /** Counted anew at most each ten seconds: a long outbox takes a while to count. */
+  async function unsent(): Promise<number> {
+    const now = clock.monotonic();
+    if (now < countAgain) return Math.max(waiting, batch);
+    countAgain = now + 10_000;
+    const [row] = await store.ownRead.all('select count(*) as n from sw_outbox');
+    return Number(row?.['n']);
+  }
+
   async function turn(): Promise<number> {
     if (!leading) leading = await lead();
-    if (!leading) return pollMs;
+    if (!leading) {
+      oldest = undefined;
+      waiting = 0;
+      return pollMs;
+    }
     const rows = await store.ownRead.all('select seq, at, envelope from sw_outbox order by seq limit ?', batch);
     oldest = rows[0] && Number(rows[0]['at']);
+    waiting = rows.length < batch ? rows.length : await unsent();
     if (rows.length === 0) return pollMs;
     const envelopes = rows.map((row) => JSON.parse(String(row['envelope'])) as Envelope);
-    const span = observe.span('seaworthy_outbox_publish', attributes);
+    const place = { kind: 'producer', root: true, links: writers(envelopes), detail: { topic: service, count: rows.length } } as const;
+    const span = observe.span('seaworthy_outbox_publish', attributes, place);
     try {
       runtime.reached('relay/publish/before');
       await bus.publish(service, envelopes);
       runtime.reached('relay/publish/after');
       span.end('ok');
     } catch (error) {
-      span.end('error');
+      span.end('error', error);
       throw error;
     }
     observe.count('seaworthy_outbox_published_total', attributes, rows.length);
     runtime.reached('relay/delete/before');
     leading = await remove(rows.map((row) => Number(row['seq'])));
     runtime.reached('relay/delete/after');
-    if (leading) oldest = undefined;
+    if (leading) {
+      oldest = undefined;
+      waiting = Math.max(0, waiting - rows.length);
+    }
     return rows.length < batch ? pollMs : 0;
   }
 
-  const removeGauge = observe.gauge('seaworthy_outbox_lag_seconds', attributes, () =>
-    oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000,
-  );
+  const removals = [
+    observe.gauge('seaworthy_outbox_waiting', attributes, () => waiting),
+    observe.gauge('seaworthy_outbox_lag_seconds', attributes, () => (oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000)),
+  ];
   const turns = loop({ runtime, name: 'relay', turn });
   return {
     wake: turns.wake,
     async close(signal) {
-      removeGauge();
+      for (const remove of removals) remove();
       const stopped = turns.stop();
       // Cut short, it leaves a batch that may come again: the inbox knows its events.
       await (signal ? orAborted(stopped, signal).catch(() => {}) : stopped);

@@ -1,3 +1,4 @@
+import type { Span } from '../core/observe.ts';
 import { sleep } from '../core/sleep.ts';
 import type { Tx } from '../store/store.ts';
 import { attempt } from './attempt.ts';
@@ -6,6 +7,7 @@ import { bury, type Reason } from './dead-letter.ts';
 import { recordedError, withAttempt } from './history.ts';
 import { backoff, type Loop, loop } from './loop.ts';
 import { claim, nextDue, type Parked, postpone, unpark } from './parked.ts';
+import { type Processed, processSpan } from './process.ts';
 
 /**
  * Attempts parked events again when they are due. Whoever takes one writes its worker's id on it, and every later write
@@ -29,7 +31,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
     }
   }
 
-  async function failed(event: Parked, error: unknown, refused: Reason | undefined): Promise<string> {
+  async function failed(event: Parked, error: unknown, refused: Reason | undefined, span: Span): Promise<Processed> {
     const now = clock.now();
     const attempts = event.attempts + 1;
     const later = {
@@ -46,23 +48,18 @@ export function retries<T>(parts: Consuming<T>): Loop {
       runtime.reached('inbox/park/before');
       await insist((tx) => postpone(tx, later, worker, now + waitMs));
       runtime.reached('inbox/park/after');
-      return 'parked';
+      return ['parked', error];
     }
     runtime.reached('inbox/bury/before');
     await insist(async (tx) => {
       if (await unpark(tx, event, worker, now)) await bury(tx, later, refused ?? 'failed', now);
     });
     runtime.reached('inbox/bury/after');
-    observe.log('warn', `${event.envelope.type} was buried`, {
-      id: event.envelope.id,
-      service,
-      attempts,
-      error,
-    });
-    return 'buried';
+    observe.log('warn', `${event.envelope.type} was buried`, { id: event.envelope.id, service, attempts, error }, span.trace);
+    return ['buried', error];
   }
 
-  async function retry(event: Parked): Promise<string> {
+  async function retry(event: Parked, span: Span): Promise<Processed> {
     const { envelope } = event;
     runtime.reached('inbox/retry/before');
     const verdict = await attempt({
@@ -70,24 +67,23 @@ export function retries<T>(parts: Consuming<T>): Loop {
       subscription: subscriptions.get(envelope.type),
       envelope,
       number: event.attempts + 1,
+      span,
       parents: [cut],
       admit: async (tx) => ((await unpark(tx, event, worker, clock.now())) ? undefined : 'superseded'),
     });
     runtime.reached('inbox/retry/after');
-    if (verdict.kind === 'done') return verdict.outcome;
+    if (verdict.kind === 'done') return [verdict.outcome];
     if (verdict.kind === 'failed' && closing()) throw verdict.error;
-    return failed(event, verdict.error, verdict.kind === 'refused' ? verdict.reason : undefined);
+    return failed(event, verdict.error, verdict.kind === 'refused' ? verdict.reason : undefined, span);
   }
 
   async function inHand(event: Parked): Promise<void> {
-    const span = observe.span('seaworthy_inbox_retry', {
-      service,
-      event: event.envelope.type,
-    });
+    const { envelope } = event;
+    const span = processSpan('seaworthy_inbox_retry', parts, subscriptions.has(envelope.type) ? envelope.type : 'unknown', envelope);
     try {
-      span.end(await retry(event));
+      span.end(...(await retry(event, span)));
     } catch (error) {
-      span.end('again');
+      span.end('again', error);
       observe.log('warn', 'an attempt at a parked event was cut short, it comes again', { id: event.envelope.id, service, error });
       await insist((tx) => postpone(tx, event, worker, clock.now() + pollMs));
     }

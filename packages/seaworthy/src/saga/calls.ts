@@ -3,6 +3,7 @@ import type { Caller } from '../client/caller.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import type { Clock } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
+import type { TraceContext } from '../core/trace.ts';
 import type { Refusals } from './journal.ts';
 import type { Recorded } from './saga.ts';
 import { timeoutOf } from './step.ts';
@@ -21,6 +22,8 @@ export interface CallsParts {
   readonly key: string;
   readonly step: Recorded;
   readonly signal: AbortSignal;
+  /** Of the run. */
+  readonly trace: TraceContext | undefined;
   /** The key of the step that the calls undo. */
   readonly undoes?: string;
   /** Of earlier runs. A refused call did nothing, and its answer is kept under its key: it is repeated under another one. */
@@ -28,7 +31,7 @@ export interface CallsParts {
 }
 
 /** Calls whose keys are the step's own, so that a repeated run makes the same calls. */
-export function callsOf({ caller, clock, key, step, signal, undoes, refusals = {} }: CallsParts): Calls {
+export function callsOf({ caller, clock, key, step, signal, trace, undoes, refusals = {} }: CallsParts): Calls {
   const made = new Map<string, number>();
   const deadline = Deadline.after(clock, timeoutOf(step));
   const calling = caller as unknown as (operation: unknown, input: unknown, options: object) => Promise<unknown>;
@@ -45,6 +48,7 @@ export function callsOf({ caller, clock, key, step, signal, undoes, refusals = {
       key: `${key}#${count}${before === undefined ? '' : `~${before}`}`,
       deadline,
       signal,
+      trace,
       undoes,
     });
     if (operation.kind !== 'command') return answer;

@@ -2,7 +2,7 @@ import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
 import { bell } from '../core/bell.ts';
 import type { Timer } from '../core/clock.ts';
-import type { Runtime } from '../core/runtime.ts';
+import type { TraceContext } from '../core/trace.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { drive } from './drive.ts';
@@ -11,6 +11,7 @@ import { orphans } from './orphans.ts';
 import type { AnySaga, Start, Stop } from './saga.ts';
 import { collectStarts, type Defined, type StartsParts } from './starts.ts';
 import { SagaStopping } from './step.ts';
+import type { Tracing } from './traced.ts';
 import { verifyVersions } from './versions.ts';
 
 /** The starts and stops of one run of one handler. */
@@ -25,17 +26,16 @@ export interface Started {
 
 /** Runs the sagas of one service in this process. */
 export interface SagaEngine {
-  /** For one run of a handler, in its transaction. */
-  collect(tx: unknown): Started;
+  /** For one run of a handler, in its transaction; `trace` is what the handler is part of. */
+  collect(tx: unknown, trace?: TraceContext): Started;
   /** Takes up what an earlier process left, and works from then on. Throws `SagaStranded`. */
   begin(): Promise<void>;
   /** Begins no further step; waits for those that run, and aborts them when `signal` does. Nothing counts as failed. */
   close(signal?: AbortSignal): Promise<void>;
 }
 
-export interface EngineParts {
+export interface EngineParts extends Tracing {
   readonly store: Store<unknown, unknown>;
-  readonly runtime: Runtime;
   readonly contract: Contract<string, Members>;
   readonly sagas: readonly AnySaga[];
   readonly call: Caller;
@@ -63,6 +63,7 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
   const cut = new AbortController();
   let polling: Promise<void> = Promise.resolve();
   let stuck = 0;
+  let live = 0;
   const gauges: (() => void)[] = [];
 
   function enqueue(id: string): void {
@@ -131,12 +132,12 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
   /** Instances that nobody living owns, and own ones that no wake told of. */
   async function look(): Promise<void> {
     const now = clock.now();
-    const live = "state in ('running', 'undoing')";
+    const alive = "state in ('running', 'undoing')";
     const taken = await free.take(batch);
     observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
     for (const id of taken) enqueue(id);
     const due = await store.ownRead.all(
-      `select id from sw_saga where ${live} and owner = ? and due <= ? limit ?`,
+      `select id from sw_saga where ${alive} and owner = ? and due <= ? limit ?`,
       worker.id,
       now - pollMs,
       batch,
@@ -150,6 +151,8 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
     for (const { id } of stopped) hurry(String(id));
     const [count] = await store.ownRead.all("select count(*) as n from sw_saga where state = 'stuck'");
     stuck = Number(count?.['n'] ?? 0);
+    const [lives] = await store.ownRead.all(`select count(*) as n from sw_saga where ${alive}`);
+    live = Number(lives?.['n'] ?? 0);
     if (taken.length === batch) woken.ring();
   }
 
@@ -163,8 +166,8 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
   }
 
   return {
-    collect(tx) {
-      const { fresh, stopped, start, stop, write } = collectStarts(starting, tx);
+    collect(tx, trace) {
+      const { fresh, stopped, start, stop, write } = collectStarts(starting, tx, trace);
       return {
         ...{ start, stop, write },
         committed() {
@@ -178,6 +181,7 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
       await verifyVersions(store.ownRead, parts.sagas);
       gauges.push(
         observe.gauge('seaworthy_saga_active', {}, () => active.size),
+        observe.gauge('seaworthy_saga_live', {}, () => live),
         observe.gauge('seaworthy_saga_stuck', {}, () => stuck),
       );
       polling = poll();

@@ -5,7 +5,8 @@ import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry } from './journal.ts';
 import { runLocals } from './locals.ts';
 import type { Recorded } from './saga.ts';
-import { bounded, kept, postponedMs, resultsOf, stepKey } from './step.ts';
+import { kept, postponedMs, resultsOf, stepKey } from './step.ts';
+import { traced } from './traced.ts';
 
 const longestRetryMs = 30_000;
 const attemptsOf = ({ step }: Recorded): number => step.retry?.attempts ?? 3;
@@ -49,8 +50,8 @@ async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promi
   let happened = (): boolean => false;
   let result: unknown;
   try {
-    const returned = await bounded(clock, step, [stop, cut], (signal) => {
-      const calls = callsOf({ caller: parts.call, clock, key, step, signal });
+    const returned = await traced('step', parts, instance, step, [stop, cut], (signal, trace) => {
+      const calls = callsOf({ caller: parts.call, clock, key, step, signal, trace });
       happened = calls.happened;
       return run({ ...seen, call: calls.call, signal } as never);
     });

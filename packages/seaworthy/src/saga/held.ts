@@ -1,17 +1,16 @@
 import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
-import type { Runtime } from '../core/runtime.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Cause } from './cause.ts';
 import { advance, type Change, type Entry, type Instance, instanceOf } from './journal.ts';
 import type { AnySaga } from './saga.ts';
 import { backoffMs, messageOf, StepTimeout } from './step.ts';
+import type { Tracing } from './traced.ts';
 import { planOf } from './versions.ts';
 
 /** What sagas of one service need to run. */
-export interface DriveParts {
+export interface DriveParts extends Tracing {
   readonly store: Store<unknown, unknown>;
-  readonly runtime: Runtime;
   readonly contract: Contract<string, Members>;
   readonly call: Caller;
   /** Called after a commit that published something. */
@@ -104,9 +103,9 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
     move,
     undoing: (cause, journal = instance.journal) => move(async () => ({ state: 'undoing', journal, cause })),
     async again(error, { longestMs, attempts, journal }) {
-      const { id, state } = instance;
+      const { id, state, trace } = instance;
       const wait = backoffMs(attempts, longestMs, random);
-      observe.log('warn', `a step of ${saga.name} failed, it is tried again`, { saga: saga.name, id, state, attempts, error });
+      observe.log('warn', `a step of ${saga.name} failed, it is tried again`, { saga: saga.name, id, state, attempts, error }, trace);
       await move(async () => ({ state, journal, attempts, due: clock.now() + wait, error: messageOf(error) }));
       return wait;
     },

@@ -1,4 +1,5 @@
 import { idsFrom } from '../core/ids.ts';
+import { keptTrace, type TraceContext } from '../core/trace.ts';
 import type { Row, Tx, Value } from '../store/store.ts';
 import type { Cause } from './cause.ts';
 
@@ -42,6 +43,8 @@ export interface Instance {
   readonly owner: string;
   readonly started: number;
   readonly changed: number;
+  /** Of whoever started it. */
+  readonly trace?: TraceContext | undefined;
 }
 
 const text = (value: Value | undefined): string | undefined => (value === null || value === undefined ? undefined : String(value));
@@ -64,14 +67,15 @@ export function instanceOf(row: Row): Instance {
     owner: String(row['owner']),
     started: Number(row['started']),
     changed: Number(row['changed']),
+    trace: keptTrace(row['trace']),
   };
 }
 
 /** Inserts a started instance. False when there is one of the same name and key. */
 export async function insert(tx: Tx, instance: Instance): Promise<boolean> {
   const { changes } = await tx.run(
-    `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
-      values (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) on conflict (name, key) do nothing`,
+    `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed, trace)
+      values (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?) on conflict (name, key) do nothing`,
     instance.id,
     instance.name,
     instance.key,
@@ -83,6 +87,7 @@ export async function insert(tx: Tx, instance: Instance): Promise<boolean> {
     instance.owner,
     instance.started,
     instance.changed,
+    instance.trace && JSON.stringify(instance.trace),
   );
   return changes > 0;
 }

@@ -3,7 +3,8 @@ import type { Tx } from '../store/store.ts';
 import type { DriveParts } from './held.ts';
 import type { Change, Entry, Instance } from './journal.ts';
 import type { AnySaga, Recorded } from './saga.ts';
-import { bounded, kept, resultsOf } from './step.ts';
+import { kept, resultsOf } from './step.ts';
+import { traced } from './traced.ts';
 
 export interface LocalsParts {
   readonly tx: unknown;
@@ -18,13 +19,13 @@ export interface LocalsParts {
 
 /** Runs local steps in the caller's transaction, up to the next remote step or the end. */
 export async function runLocals(
-  { contract, runtime }: DriveParts,
+  parts: DriveParts,
   saga: AnySaga,
   { tx, own, instance, journal, parents, begins }: LocalsParts,
 ): Promise<Change & { readonly published: number }> {
-  const { clock } = runtime;
+  const { contract, runtime } = parts;
   const entries = [...journal];
-  const events = collector(contract, runtime);
+  const events = collector(contract, runtime, instance.trace);
   for (let next = saga.steps[entries.length]; next; next = saga.steps[entries.length]) {
     const { kind, name, step } = next;
     if (kind === 'remote') {
@@ -32,9 +33,10 @@ export async function runLocals(
       return { state: 'running', journal: entries, published: await events.write(own) };
     }
     begins?.(next);
-    const seen = { input: instance.input, results: resultsOf(entries), tx, publish: events.publish, now: clock.now() };
+    const seen = { input: instance.input, results: resultsOf(entries), tx, publish: events.publish, now: runtime.clock.now() };
     const run = step.do as (context: never) => unknown;
-    const result = kept(name, await bounded(clock, next, parents, (signal) => run({ ...seen, signal } as never)));
+    const returned = await traced('step', parts, instance, next, parents, (signal) => run({ ...seen, signal } as never));
+    const result = kept(name, returned);
     entries.push({ step: name, state: 'done', ...(result !== undefined && { result }) });
   }
   return { state: 'done', journal: entries, published: await events.write(own) };

@@ -1,5 +1,6 @@
 import { examine, type Schema, sentence } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
+import type { TraceContext } from '../core/trace.ts';
 import type { Tx } from '../store/store.ts';
 import type { DriveParts } from './held.ts';
 import { type Instance, insert, markStopping } from './journal.ts';
@@ -38,7 +39,14 @@ export interface StartsParts extends DriveParts {
 }
 
 /** Inserts an instance, unless there is one of the same key. Returns its id. */
-async function begin(parts: StartsParts, own: Tx, tx: unknown, saga: Defined, given: unknown): Promise<string | undefined> {
+async function begin(
+  parts: StartsParts,
+  own: Tx,
+  tx: unknown,
+  saga: Defined,
+  given: unknown,
+  trace: TraceContext | undefined,
+): Promise<string | undefined> {
   const { clock, ids, reached } = parts.runtime;
   const examined = await examine(saga.input, given);
   if ('findings' in examined)
@@ -53,15 +61,15 @@ async function begin(parts: StartsParts, own: Tx, tx: unknown, saga: Defined, gi
   }
   const fresh: Instance = {
     ...{ id, name: saga.name, key, plan: planOf(saga), input, owner: parts.owner, started: now, changed: now, due: now },
-    ...{ state: 'running', journal: [], cause: undefined, stopping: undefined, attempts: 0, error: undefined },
+    ...{ state: 'running', journal: [], cause: undefined, stopping: undefined, attempts: 0, error: undefined, trace },
   };
   const { state, journal } = await runLocals(parts, saga, { tx, own, instance: fresh, journal: [], parents: [] });
   reached('saga/start/before');
   return (await insert(own, { ...fresh, state, journal })) ? id : undefined;
 }
 
-/** Collects what one run of a handler starts and stops in `tx`. */
-export function collectStarts(parts: StartsParts, tx: unknown): Starts {
+/** Collects what one run of a handler starts and stops in `tx`; `trace` is what it is part of. */
+export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceContext | undefined): Starts {
   const starts: { readonly saga: Defined; readonly input: unknown }[] = [];
   const stops: { readonly saga: string; readonly key: string; readonly reason: string }[] = [];
   const fresh: string[] = [];
@@ -78,7 +86,7 @@ export function collectStarts(parts: StartsParts, tx: unknown): Starts {
     stop: (saga, key, reason) => void stops.push({ saga: known(saga as unknown as AnySaga).name, key, reason }),
     async write(own) {
       for (const { saga, input } of starts) {
-        const id = await begin(parts, own, tx, saga, input);
+        const id = await begin(parts, own, tx, saga, input, trace);
         if (id !== undefined) fresh.push(id);
       }
       for (const { saga, key, reason } of stops) {

@@ -3,7 +3,8 @@ import { callsOf } from './calls.ts';
 import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry, Refusals } from './journal.ts';
 import type { Recorded } from './saga.ts';
-import { bounded, messageOf, postponedMs, resultsOf, stepKey } from './step.ts';
+import { messageOf, postponedMs, resultsOf, stepKey } from './step.ts';
+import { traced } from './traced.ts';
 
 const undoable: ReadonlySet<Entry['state']> = new Set(['done', 'intended', 'stuck']);
 const attemptsInAll = 10;
@@ -36,15 +37,15 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     // A stop is over by now: only the end of the engine interrupts an undo.
     if (step.kind === 'local') {
       await held.move(async (tx, own) => {
-        const events = collector(contract, runtime);
-        await bounded(clock, step, [cut], (signal) => run({ ...seen, tx, publish: events.publish, signal } as never));
+        const events = collector(contract, runtime, instance.trace);
+        await traced('undo', parts, instance, step, [cut], (signal) => run({ ...seen, tx, publish: events.publish, signal } as never));
         return { state: 'undoing', journal, published: await events.write(own) };
       });
     } else {
       const undoes = stepKey(instance, step.name);
-      await bounded(clock, step, [cut], (signal) => {
+      await traced('undo', parts, instance, step, [cut], (signal, trace) => {
         const calls = callsOf({
-          ...{ caller: parts.call, clock, key: `${undoes}.undo`, step, signal, undoes, refusals: entry.refusals },
+          ...{ caller: parts.call, clock, key: `${undoes}.undo`, step, signal, trace, undoes, refusals: entry.refusals },
         });
         refusals = calls.refusals;
         return run({ ...seen, call: calls.call, signal } as never);
@@ -61,11 +62,9 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     const attempts = instance.attempts + 1;
     if (attempts < attemptsInAll)
       return held.again(error, { longestMs: longestUndoMs, attempts, journal: instance.journal.with(index, tried) });
-    observe.log('error', `${saga.name} is stuck: its step ${step.name} cannot be undone, and waits for a verdict`, {
-      saga: saga.name,
-      id: instance.id,
-      error,
-    });
+    const told = { saga: saga.name, id: instance.id, error };
+    const message = `${saga.name} is stuck: its step ${step.name} cannot be undone, and waits for a verdict`;
+    observe.log('error', message, told, instance.trace);
     observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: 'stuck' });
     const waiting = instance.journal.with(index, { ...tried, state: 'stuck' });
     await held.move(async () => ({ state: 'stuck', journal: waiting, attempts, error: messageOf(error) }));

@@ -2,8 +2,11 @@ import { Failure } from '../client/call.ts';
 import type { Attempt } from '../client/transport.ts';
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
+import type { Span } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
+import type { TraceContext } from '../core/trace.ts';
 import type { Store, Tx } from '../store/store.ts';
+import { transaction } from '../store/traced.ts';
 import { declaredOf, outputOf } from './answer.ts';
 import type { CommandContext } from './context.ts';
 import { bury, type Keyed, record, recorded, refuseUndone } from './idempotency.ts';
@@ -21,6 +24,7 @@ export interface Received extends Keyed {
   readonly attempt: Attempt;
   readonly input: unknown;
   readonly signal: AbortSignal;
+  readonly span: Span;
 }
 
 export type Changing = CommandContext<unknown, Record<string, unknown>, Record<string, never>, unknown>;
@@ -28,12 +32,13 @@ export type Changing = CommandContext<unknown, Record<string, unknown>, Record<s
 export const fail = <K extends string>(name: K, data?: unknown): Failure<K> => new Failure(name, data);
 
 /** The context of one run of a handler that changes state, all collected in `work`. */
-export function changing(parts: Commands, tx: unknown, work: Unit, input: unknown): Changing {
+export function changing(parts: Commands, tx: unknown, work: Unit, input: unknown, trace: TraceContext | undefined): Changing {
   return {
     input,
     tx,
     now: parts.runtime.clock.now(),
     newId: parts.runtime.ids.next,
+    trace,
     publish: work.publish,
     start: work.start,
     stop: work.stop,
@@ -63,18 +68,20 @@ export async function answerOnce(
 /** Runs a command in one transaction; a repeat under its key gets the recorded answer. */
 export async function runCommand(parts: Commands, call: Received, handler: (context: Changing) => unknown): Promise<Answer> {
   let work: Unit | undefined;
-  const answer = await parts.store.transaction(
+  const answer = await transaction(
+    parts,
+    call.span,
     async (tx) => {
       work = undefined;
       const own = parts.store.own(tx);
       await refuseUndone(own, call);
       const before = await recorded(own, call);
       if (before) return before;
-      const fresh = unit(parts.collectors, tx);
-      const context = changing(parts, tx, fresh, call.input);
+      const fresh = unit(parts.collectors, tx, call.span.trace);
+      const context = changing(parts, tx, fresh, call.input, call.span.trace);
       if (call.attempt.undoes !== undefined) await bury(own, call.attempt.undoes, context.now);
       const result = await answerOnce({ operation: call.attempt.operation, call, own, work: fresh, now: context.now }, () =>
-        handler(context),
+        call.span.run(() => handler(context)),
       );
       work = fresh;
       return result;

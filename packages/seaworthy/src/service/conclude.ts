@@ -3,6 +3,8 @@ import type { At, Operation } from '../contract/contract.ts';
 import { problemOf } from '../contract/problem.ts';
 import { orAborted, scope } from '../core/abort.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
+import type { Span } from '../core/observe.ts';
+import { transaction } from '../store/traced.ts';
 import { answerOnce, changing } from './command.ts';
 import { KeyInProgress, StepUndone } from './errors.ts';
 import { type AnyExternal, patienceMs } from './handler.ts';
@@ -26,7 +28,8 @@ export async function conclude(
   // What took too long is not run again at once, even if the store saw a conflict meanwhile.
   const over = new AbortController();
   let work: Unit | undefined;
-  const conclusion = async (tx: unknown): Promise<Answer> => {
+  const { trace } = intent;
+  const conclusion = async (tx: unknown, span: Span): Promise<Answer> => {
     work = undefined;
     const own = store.own(tx);
     if (!(await settle(own, intent, owner.id)))
@@ -37,13 +40,16 @@ export async function conclude(
       if (error instanceof StepUndone) return { kind: 'problem', problem: problemOf(error) };
       throw error;
     }
-    const fresh = unit(parts.collectors, tx);
-    const context = { ...changing(parts, tx, fresh, intent.input), intent: intent.intent as never, outcome: outcome as never };
+    const fresh = unit(parts.collectors, tx, trace);
+    const context = { ...changing(parts, tx, fresh, intent.input, trace), intent: intent.intent as never, outcome: outcome as never };
     // From when it begins: the wait for its turn says nothing about it.
     const within = scope({ clock, parents: [cut], timeout: { ms: patienceMs(handler), reason: late } });
     try {
       const result = await answerOnce({ operation, call: intent, own, work: fresh, now: context.now }, () =>
-        orAborted(Promise.resolve(handler.after(context)), within.signal),
+        orAborted(
+          span.run(() => Promise.resolve(handler.after(context))),
+          within.signal,
+        ),
       );
       work = fresh;
       return result;
@@ -54,7 +60,7 @@ export async function conclude(
       within.end();
     }
   };
-  const answer = await store.transaction(conclusion, { signal: over.signal });
+  const answer = await transaction(parts, intent, conclusion, { signal: over.signal });
   work?.committed();
   return answer;
 }

@@ -1,4 +1,5 @@
 import type { Fail } from '../client/call.ts';
+import type { TraceContext } from '../core/trace.ts';
 import type { Publish } from '../outbox/publish.ts';
 import type { Start, Stop } from '../saga/saga.ts';
 
@@ -8,6 +9,8 @@ interface Begun {
   readonly now: number;
   /** A new unique identity, a UUID of version 7. */
   readonly newId: () => string;
+  /** What the handling is part of: its `traceparent` for a third party, its baggage by `baggageOf`. */
+  readonly trace: TraceContext | undefined;
 }
 
 /** What changes a service's state: all of it is committed together, or not at all. There is no `call` here. */

@@ -1,10 +1,11 @@
 import type { Attempt, Endpoint } from '../client/transport.ts';
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
-import { problemOf } from '../contract/problem.ts';
+import { problemOf, statusOf } from '../contract/problem.ts';
 import { orAborted, type Scope, scope } from '../core/abort.ts';
 import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
 import { SeaworthyError } from '../core/errors.ts';
+import type { Span } from '../core/observe.ts';
 import { accept, nameOf } from './answer.ts';
 import { type Changing, type Commands, type Received, runCommand } from './command.ts';
 import { CallCancelled, HandlerFailed, KeyInProgress, OperationUnknown } from './errors.ts';
@@ -56,14 +57,14 @@ export function endpoint(parts: EndpointParts): Serving {
     }
   }
 
-  async function answer(attempt: Attempt, signal: AbortSignal): Promise<Answer> {
+  async function answer(attempt: Attempt, signal: AbortSignal, span: Span): Promise<Answer> {
     const operation = operations[attempt.operation.name];
     if (!operation || operation.kind === ('event' as string)) {
       throw new OperationUnknown(`${nameOf(attempt.operation)} is not offered here: is the caller's contract newer than this service?`);
     }
     const { key = runtime.ids.next(), input } = attempt;
     const bound: Attempt = { ...attempt, operation };
-    const received = { operation: operation.name, key, attempt: bound, input: await accept(operation, input), signal };
+    const received = { operation: operation.name, key, attempt: bound, input: await accept(operation, input), signal, span };
     if (operation.kind === 'command') return command({ ...received, fingerprint: fingerprint(input) });
     return runQuery(
       parts,
@@ -75,7 +76,7 @@ export function endpoint(parts: EndpointParts): Serving {
   return {
     async handle(attempt) {
       const name = nameOf(attempt.operation);
-      const span = runtime.observe.span('seaworthy_serve', { operation: name });
+      const span = runtime.observe.span('seaworthy_serve', { operation: name }, { kind: 'server', parent: attempt.trace });
       const { deadline = Deadline.after(runtime.clock, '30s') } = attempt;
       const late = (): unknown => new DeadlineExceeded(`${name} was not answered within its deadline: its outcome may still come`);
       const work = scope({
@@ -87,13 +88,14 @@ export function endpoint(parts: EndpointParts): Serving {
       try {
         parts.admit();
         deadline.check(name);
-        const result = await orAborted(answer(attempt, work.signal), work.signal);
+        const result = await orAborted(answer(attempt, work.signal, span), work.signal);
         span.end(result.kind);
         return result;
       } catch (thrown) {
         const error = explained(name, thrown, attempt.signal);
-        if (error.kind === 'internal') runtime.observe.log('error', `${name} failed`, { operation: name, error });
-        span.end(error.kind);
+        if (error.kind === 'internal') runtime.observe.log('error', `${name} failed`, { operation: name, error }, span.trace);
+        // What the caller did wrong is no failure of the service.
+        span.end(error.kind, statusOf[error.kind][0] >= 500 ? error : undefined);
         return { kind: 'problem', problem: problemOf(error) };
       } finally {
         work.end();

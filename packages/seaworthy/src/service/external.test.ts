@@ -58,10 +58,9 @@ const tillOf = (stage: Stage, plain = false) =>
 async function sea(): Promise<Sea> {
   const clock = virtualClock();
   const logged: string[] = [];
-  const silent = { span: () => ({ end: () => {} }), count: () => {}, gauge: () => () => {} };
   const rt = runtime({
     ...{ clock, random: seededRandom(1) },
-    observe: { ...runtime().observe, ...silent, log: (_level, line) => void logged.push(line) },
+    observe: { ...runtime().observe, log: (_level, line) => void logged.push(line) },
   });
   const stage: Stage = { before: () => ({}), do: () => 'yes', after: () => 'receipt' };
   const store = await memory().open('till', rt);

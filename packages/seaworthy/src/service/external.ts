@@ -2,6 +2,7 @@ import type { Answer } from '../contract/answer.ts';
 import { orAborted, scope } from '../core/abort.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { sleep } from '../core/sleep.ts';
+import { nameOf } from './answer.ts';
 import type { Received } from './command.ts';
 import { conclude } from './conclude.ts';
 import type { Reaching } from './context.ts';
@@ -43,18 +44,25 @@ export function externals(parts: ExternalParts): Externals {
     const wait = retryMs(attempts, runtime.random.next());
     await store.transaction((tx) => postpone(store.own(tx), intent, owner.id, clock.now() + wait));
     observe.count('seaworthy_external_postponed_total', { operation });
-    observe.log('warn', `${operation} ${what}, it is tried again`, { key, attempts: attempts + 1, error });
+    observe.log('warn', `${operation} ${what}, it is tried again`, { key, attempts: attempts + 1, error }, intent.trace);
     return wait;
   }
 
   /** Without a transaction: one run of `do`, after which its outcome is known or it is due again. */
-  async function reach(intent: Intent, handler: AnyExternal): Promise<unknown> {
+  async function reach(intent: Intent, { operation, handler }: Known): Promise<unknown> {
+    const place = { kind: 'client', root: true, parent: intent.trace } as const;
+    const span = observe.span('seaworthy_external_do', { operation: nameOf(operation) }, place);
     const late = (): unknown => new DeadlineExceeded(`${markOf(intent)} gave no outcome within ${handler.timeout ?? '30s'}`);
     const within = scope({ clock, parents: [cut.signal], timeout: { ms: patienceMs(handler), reason: late } });
-    const context: Reaching<unknown, unknown> = { ...intent, now: clock.now(), newId: runtime.ids.next, signal: within.signal };
+    const begun = { now: clock.now(), newId: runtime.ids.next, trace: span.trace };
+    const context: Reaching<unknown, unknown> = { ...intent, ...begun, signal: within.signal };
     try {
-      return await orAborted(Promise.resolve(handler.do(context as Reaching<unknown, never>)), within.signal);
+      const running = span.run(() => Promise.resolve(handler.do(context as Reaching<unknown, never>)));
+      const outcome = await orAborted(running, within.signal);
+      span.end('done');
+      return outcome;
     } catch (cause) {
+      span.end(cut.signal.aborted ? 'cut' : 'unknown', cause);
       if (cut.signal.aborted) throw cause;
       const retryAfterMs = await later(intent, cause, 'gave no outcome');
       throw new OutcomePending(`${intent.operation} has no outcome yet; it is driven on, and a repeat under the same key will be told`, {
@@ -68,7 +76,7 @@ export function externals(parts: ExternalParts): Externals {
 
   async function drive(intent: Intent, known: Known): Promise<Answer> {
     runtime.reached('external/do/before');
-    const outcome = await reach(intent, known.handler);
+    const outcome = await reach(intent, known);
     runtime.reached('external/do/after');
     try {
       return await conclude(parts, known, intent, outcome, cut.signal);

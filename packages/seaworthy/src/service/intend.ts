@@ -1,5 +1,6 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
+import { transaction } from '../store/traced.ts';
 import { declaredOf } from './answer.ts';
 import { type Commands, changing, type Received } from './command.ts';
 import { KeyInProgress } from './errors.ts';
@@ -23,10 +24,13 @@ export async function intend(
   handler: AnyExternal,
 ): Promise<{ readonly answer: Answer } | { readonly intent: Intent }> {
   const { store, owner, runtime } = parts;
+  const { span } = call;
   // Until then it is being driven; after it whoever drove it has lost it.
   const due = (): number => runtime.clock.now() + 2 * patienceMs(handler);
   let work: Unit | undefined;
-  const result = await store.transaction(
+  const result = await transaction(
+    parts,
+    span,
     async (tx) => {
       work = undefined;
       const own = store.own(tx);
@@ -40,19 +44,19 @@ export async function intend(
         await take(own, call, owner.id, due());
         return { intent: open.intent };
       }
-      const fresh = unit(parts.collectors, tx);
-      const context = changing(parts, tx, fresh, call.input);
+      const fresh = unit(parts.collectors, tx, span.trace);
+      const context = changing(parts, tx, fresh, call.input, span.trace);
       if (call.attempt.undoes !== undefined) await bury(own, call.attempt.undoes, context.now);
       try {
         const intended = await own.savepoint(async () => {
-          const value = await handler.before(context);
+          const value = await span.run(() => handler.before(context));
           await fresh.write(own);
           return value;
         });
         const { operation, key, fingerprint } = call;
         // As they will be read after a crash, so that `do` and `after` see the same before and after one.
         const read = { input: asJson(call.input), intent: asJson(intended) };
-        const intent: Intent = { operation, key, fingerprint, ...read, since: context.now, attempts: 0 };
+        const intent: Intent = { operation, key, fingerprint, ...read, since: context.now, attempts: 0, trace: span.trace };
         await keep(own, intent, owner.id, due());
         work = fresh;
         return { intent };

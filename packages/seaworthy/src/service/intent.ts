@@ -1,3 +1,4 @@
+import { keptTrace, type TraceContext } from '../core/trace.ts';
 import type { Migration, Row, Tx } from '../store/store.ts';
 import { type Keyed, sameOrThrow } from './idempotency.ts';
 
@@ -9,6 +10,8 @@ export interface Intent extends Keyed {
   readonly since: number;
   /** Runs of `do` that gave no outcome. */
   readonly attempts: number;
+  /** Of the call that intended it. */
+  readonly trace: TraceContext | undefined;
 }
 
 export const intentMigrations: readonly Migration[] = [
@@ -17,14 +20,14 @@ export const intentMigrations: readonly Migration[] = [
     statements: [
       `create table sw_intent (
         operation text not null, key text not null, fingerprint text not null, input text not null, intent text not null,
-        since bigint not null, attempts integer not null, due bigint not null, owner text not null,
+        since bigint not null, attempts integer not null, due bigint not null, owner text not null, trace text,
         primary key (operation, key))`,
       'create index sw_intent_due on sw_intent (due)',
     ],
   },
 ];
 
-const columns = 'operation, key, fingerprint, input, intent, since, attempts';
+const columns = 'operation, key, fingerprint, input, intent, since, attempts, trace';
 
 function intentOf(row: Row): Intent {
   return {
@@ -35,20 +38,22 @@ function intentOf(row: Row): Intent {
     intent: JSON.parse(String(row['intent'])),
     since: Number(row['since']),
     attempts: Number(row['attempts']),
+    trace: keptTrace(row['trace']),
   };
 }
 
 /** Due for a repeat only at `due`: until then its owner is at it. */
 export async function keep(tx: Tx, intent: Intent, owner: string, due: number): Promise<void> {
-  const { operation, key, fingerprint, input, since } = intent;
+  const { operation, key, fingerprint, input, since, trace } = intent;
   await tx.run(
-    `insert into sw_intent (${columns}, due, owner) values (?, ?, ?, ?, ?, ?, 0, ?, ?)`,
+    `insert into sw_intent (${columns}, due, owner) values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
     operation,
     key,
     fingerprint,
     JSON.stringify(input),
     JSON.stringify(intent.intent ?? null),
     since,
+    trace && JSON.stringify(trace),
     due,
     owner,
   );

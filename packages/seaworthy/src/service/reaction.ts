@@ -16,10 +16,10 @@ export function reactions(
 ): readonly Subscription<unknown>[] {
   return service.on.map(({ event, handle }) => ({
     event,
-    async handle(tx, data) {
-      const work = unit(collectors, tx);
+    async handle(tx, data, { trace }) {
+      const work = unit(collectors, tx, trace);
       const { publish, start, stop } = work;
-      await (handle as Handle)({ data, tx, publish, start, stop, now: runtime.clock.now(), newId: runtime.ids.next });
+      await (handle as Handle)({ data, tx, publish, start, stop, now: runtime.clock.now(), newId: runtime.ids.next, trace });
       await work.write(store.own(tx));
       return work.committed;
     },

@@ -7,6 +7,7 @@ import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import { type ConsumerOptions, consumer } from '../outbox/consumer.ts';
 import { collector } from '../outbox/outbox.ts';
+import type { Follow } from '../outbox/process.ts';
 import { type RelayOptions, relay } from '../outbox/relay.ts';
 import { outboxMigrations } from '../outbox/tables.ts';
 import { sagaEngine } from '../saga/engine.ts';
@@ -56,6 +57,8 @@ export interface RunOptions {
   readonly keepSagas?: Duration;
   /** Sagas at work at one time. Default 256. */
   readonly sagas?: number;
+  /** Whether a saga's steps are part of the trace that started it, or each of one of its own that links there. Default `parent`. */
+  readonly followSagas?: Follow;
   readonly relay?: RelayOptions;
   readonly consumer?: ConsumerOptions;
 }
@@ -78,7 +81,7 @@ export async function run(service: Service, parts: RunParts & RunOptions): Promi
 async function runOn(
   store: Store<unknown, unknown>,
   service: Service,
-  { runtime, bus, call, keepKeys = '24h', keepSagas = '90d', sagas: concurrency, ...options }: RunParts & RunOptions,
+  { runtime, bus, call, keepKeys = '24h', keepSagas = '90d', sagas: concurrency, followSagas, ...options }: RunParts & RunOptions,
 ): Promise<RunningService> {
   const { clock } = runtime;
   const name = service.contract['~contract'];
@@ -97,10 +100,20 @@ async function runOn(
   const worker = await registerWorker(store, runtime);
   const posting = relay({ ...options.relay, store, bus, runtime, worker, service: name });
   const sagas = sagaEngine({
-    ...{ store, runtime, contract: service.contract, sagas: service.sagas, call, worker, published: posting.wake, concurrency },
+    ...{
+      store,
+      runtime,
+      contract: service.contract,
+      sagas: service.sagas,
+      call,
+      worker,
+      published: posting.wake,
+      concurrency,
+      follow: followSagas,
+    },
   });
   const collectors: Collectors = {
-    publishing: () => collector(service.contract, runtime) as ReturnType<Collectors['publishing']>,
+    publishing: (trace) => collector(service.contract, runtime, trace) as ReturnType<Collectors['publishing']>,
     starting: sagas.collect,
     wakeRelay: posting.wake,
   };

@@ -1,3 +1,4 @@
+import type { TraceContext } from '../core/trace.ts';
 import type { Publish } from '../outbox/publish.ts';
 import type { Start, Stop } from '../saga/saga.ts';
 import type { Tx } from '../store/store.ts';
@@ -10,8 +11,9 @@ export interface Collected {
 
 /** What a service's handlers may leave behind for the relay and the saga engine. */
 export interface Collectors {
-  publishing(): Collected & { readonly publish: Publish<Record<string, never>> };
-  starting(tx: unknown): Collected & { readonly start: Start; readonly stop: Stop; committed(): void };
+  /** `trace` is what publishes or starts them. */
+  publishing(trace: TraceContext | undefined): Collected & { readonly publish: Publish<Record<string, never>> };
+  starting(tx: unknown, trace: TraceContext | undefined): Collected & { readonly start: Start; readonly stop: Stop; committed(): void };
   /** Called after a commit that wrote events, so that nobody needs to poll. */
   wakeRelay(): void;
 }
@@ -26,9 +28,9 @@ export interface Unit {
   committed(): void;
 }
 
-export function unit(collectors: Collectors, tx: unknown): Unit {
-  const events = collectors.publishing();
-  const sagas = collectors.starting(tx);
+export function unit(collectors: Collectors, tx: unknown, trace: TraceContext | undefined): Unit {
+  const events = collectors.publishing(trace);
+  const sagas = collectors.starting(tx, trace);
   let published = 0;
   return {
     publish: events.publish,

@@ -1,1 +1,3 @@
+export type { Bridge } from './bridge.ts';
 export { labelled, type Telemetry, type TelemetryOptions, telemetry } from './telemetry.ts';
+export type { SpanRecord } from './tracer.ts';

@@ -1,7 +1,7 @@
 import type { Attributes } from '../core/observe.ts';
 
 /** Seconds; from a call in the same process to a job that takes a minute. */
-const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
+export const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
 
 /** Series a metric may have; what comes beyond goes into one series labelled `overflow="true"`. */
 const largest = 500;

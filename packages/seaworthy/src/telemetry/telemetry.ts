@@ -1,8 +1,12 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Clock, systemClock } from '../core/clock.ts';
-import type { Attributes, Observe } from '../core/observe.ts';
+import { type Attributes, guarded, type Observe, silent } from '../core/observe.ts';
+import { type Random, systemRandom } from '../core/random.ts';
+import { parseTraceparent, type TraceContext } from '../core/trace.ts';
+import type { Bridge } from './bridge.ts';
 import { metrics } from './metrics.ts';
+import { type SpanRecord, tracer } from './tracer.ts';
 
 export interface TelemetryOptions {
   /** Default `info`. */
@@ -10,9 +14,17 @@ export interface TelemetryOptions {
   /** Where log lines go. Default standard output. */
   readonly destination?: DestinationStream;
   readonly clock?: Clock;
+  /** Gets each sampled span when it ends. Default none: spans are measured, and their ids are in the logs. */
+  readonly spans?: (span: SpanRecord) => void;
+  /** Share of the traces that begin here, from 0 to 1, which are sampled; who continues a trace does as it says. Default 1. */
+  readonly sample?: number;
+  /** Where trace ids come from. */
+  readonly random?: Random;
+  /** Sends spans and metrics to OpenTelemetry too, which then samples and makes the ids: `openTelemetry(api)`. */
+  readonly bridge?: Bridge;
 }
 
-/** Metrics and logs of one process, behind the port that every room reports through. */
+/** Metrics, traces and logs of one process, behind the port that every room reports through. */
 export interface Telemetry {
   readonly observe: Observe;
   /** Prometheus text. */
@@ -47,9 +59,26 @@ function logger({ level = 'info', destination }: TelemetryOptions): Logger {
   return destination ? pino(options, destination) : pino(options);
 }
 
-/** Opens metrics and JSON logs (pino). A span becomes the histogram `<name>_seconds`, labelled with its outcome. */
+/** What a log line says of its trace, by the names of OpenTelemetry's logs (https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/). */
+function identified(trace: TraceContext | undefined): object | undefined {
+  const parsed = parseTraceparent(trace?.traceparent);
+  return parsed && { trace_id: parsed.traceId, span_id: parsed.spanId };
+}
+
+/** Opens metrics, traces and JSON logs (pino). A span becomes the histogram `<name>_seconds`, labelled with its outcome. */
 export function telemetry(options: TelemetryOptions = {}): Telemetry {
-  const { clock = systemClock } = options;
+  const { clock = systemClock, random = systemRandom, sample = 1, spans, bridge } = options;
+  // What the bridge throws costs no metric and no log line of ours.
+  const beyond = bridge && guarded({ count: bridge.count, gauge: bridge.gauge, span: bridge.span, log: () => {} });
+  const traces = bridge ?? tracer({ clock, random, sample, spans });
+  const begin = beyond?.span ?? traces.span;
+  const current = (): TraceContext | undefined => {
+    try {
+      return traces.current();
+    } catch {
+      return undefined;
+    }
+  };
   const counted = metrics();
   const log = logger(options);
   const none: Attributes = {};
@@ -62,23 +91,44 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
   return {
     exposition: counted.exposition,
     observe: {
-      count: (name, attributes = none, by = 1) => counted.add(name, attributes, by),
-      gauge: counted.gauge,
-      span(name, attributes = none) {
-        const began = clock.monotonic();
-        return { end: (outcome) => counted.observe(`${name}_seconds`, { ...attributes, outcome }, (clock.monotonic() - began) / 1000) };
+      count(name, attributes = none, by = 1) {
+        counted.add(name, attributes, by);
+        beyond?.count(name, attributes, by);
       },
-      log: (level, message, attributes = {}) => log[level](attributes, message),
+      gauge(name, attributes, read) {
+        const removals = [counted.gauge(name, attributes, read), beyond?.gauge(name, attributes, read)];
+        return () => {
+          for (const remove of removals) remove?.();
+        };
+      },
+      span(name, attributes = none, place) {
+        const began = clock.monotonic();
+        const span = begin(name, attributes, place);
+        return {
+          trace: span.trace,
+          run: span.run,
+          end(outcome, error) {
+            const seconds = (clock.monotonic() - began) / 1000;
+            counted.observe(`${name}_seconds`, { ...attributes, outcome }, seconds);
+            span.end(outcome, error);
+            bridge?.measure(`${name}_seconds`, { ...attributes, outcome }, seconds);
+          },
+        };
+      },
+      log(level, message, attributes, trace = current()) {
+        if (log.isLevelEnabled(level)) log[level]({ ...identified(trace), ...attributes }, message);
+      },
     },
   };
 }
 
 /** The same port, with attributes that every report then carries, such as the service's name. */
 export function labelled(observe: Observe, constant: Attributes): Observe {
+  if (observe === silent) return observe;
   return {
     count: (name, attributes, by) => observe.count(name, { ...constant, ...attributes }, by),
     gauge: (name, attributes, read) => observe.gauge(name, { ...constant, ...attributes }, read),
-    span: (name, attributes) => observe.span(name, { ...constant, ...attributes }),
-    log: (level, message, attributes) => observe.log(level, message, { ...constant, ...attributes }),
+    span: (name, attributes, place) => observe.span(name, { ...constant, ...attributes }, place),
+    log: (level, message, attributes, trace) => observe.log(level, message, { ...constant, ...attributes }, trace),
   };
 }

@@ -21,10 +21,10 @@ const header = (value: string | string[] | undefined): string | undefined => (Ar
 export function http(url: string, { connections = 20, connect = '2s', answerLimit = 8 * 1024 * 1024 }: HttpOptions = {}): Transport {
   const pool = new Pool(url, { connections, connect: { timeout: milliseconds(connect, 'connect') }, maxResponseSize: answerLimit });
   return {
-    async send({ operation, input, key, deadline, undoes, attempt, signal }) {
+    async send({ operation, input, key, deadline, undoes, attempt, trace, signal }) {
       const { method, path, body } = requestOf(operation, input);
       const what = `${method} ${url}${path.split('?', 1)[0]}`;
-      const headers = writeHeaders({ key, deadlineMs: deadline?.remaining(), undoes, attempt });
+      const headers = writeHeaders({ key, deadlineMs: deadline?.remaining(), undoes, attempt }, trace);
       if (body !== undefined) headers['content-type'] = 'application/json';
       let status: number;
       let text: string;

@@ -3,6 +3,7 @@ import { contract, event } from '../../contract/contract.ts';
 import type { Schema } from '../../contract/schema.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { CrashPoint } from '../../core/crash.ts';
+import { silent } from '../../core/observe.ts';
 import type { Random } from '../../core/random.ts';
 import { type Runtime, runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
@@ -162,9 +163,7 @@ export function world(ground: Ground, time: Time): World {
       random: time.random,
       reached: (point: CrashPoint) => life.burn(point),
       observe: {
-        count: () => {},
-        span: () => ({ end: () => {} }),
-        log: () => {},
+        ...silent,
         gauge: (name, _attributes, read) => {
           gauges.set(name, read);
           return () => void gauges.delete(name);

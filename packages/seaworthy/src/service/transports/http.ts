@@ -8,6 +8,7 @@ import { httpParts } from '../../contract/verify.ts';
 import { Deadline } from '../../core/deadline.ts';
 import { SeaworthyError } from '../../core/errors.ts';
 import type { Runtime } from '../../core/runtime.ts';
+import { traceOf } from '../../core/trace.ts';
 import { HandlerFailed } from '../errors.ts';
 import type { Service } from '../service.ts';
 import type { HttpReply, HttpRoute } from './server.ts';
@@ -43,6 +44,7 @@ export function operationRoutes(service: Service, endpoint: Endpoint, runtime: R
             operation,
             input: inputOf(operation, request),
             deadline,
+            trace: traceOf(request.headers, runtime.baggage),
             signal: request.signal,
             ...carried,
           });

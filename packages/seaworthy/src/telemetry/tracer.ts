@@ -1,0 +1,79 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Clock } from '../core/clock.ts';
+import { hex } from '../core/ids.ts';
+import type { Attributes, Place, Span } from '../core/observe.ts';
+import type { Random } from '../core/random.ts';
+import { formatTraceparent, parseTraceparent, type TraceContext } from '../core/trace.ts';
+
+/** What makes spans and knows which of them runs: our own, or the bridge to OpenTelemetry. */
+export interface Tracer {
+  span(name: string, attributes: Attributes, place?: Place): Span;
+  /** The trace of the span that runs. */
+  current(): TraceContext | undefined;
+}
+
+/** A span that has ended. */
+export interface SpanRecord {
+  readonly name: string;
+  readonly kind: NonNullable<Place['kind']>;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string | undefined;
+  readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
+  readonly attributes: Attributes;
+  readonly outcome: string;
+  /** What failed, when something did. */
+  readonly error: unknown;
+  /** Milliseconds since the epoch. */
+  readonly began: number;
+  readonly durationMs: number;
+}
+
+export interface TracerParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Share of the traces begun here that are sampled. */
+  readonly sample: number;
+  readonly spans: ((span: SpanRecord) => void) | undefined;
+}
+
+/** Traces with nothing installed: ids by W3C Trace Context, ended spans for whoever wants them. */
+export function tracer({ clock, random, sample, spans }: TracerParts): Tracer {
+  const running = new AsyncLocalStorage<TraceContext>();
+  function word(): string {
+    const bits = random.next() * 0x1_0000_0000;
+    return `${hex[bits >>> 24]}${hex[(bits >>> 16) & 255]}${hex[(bits >>> 8) & 255]}${hex[bits & 255]}`;
+  }
+  /** All zeros mean that there is none. */
+  const notZero = (id: string): string => (/[^0]/.test(id) ? id : `${id.slice(1)}1`);
+  const identified = ({ traceparent }: TraceContext): { traceId: string; spanId: string }[] => {
+    const parsed = parseTraceparent(traceparent);
+    return parsed ? [{ traceId: parsed.traceId, spanId: parsed.spanId }] : [];
+  };
+
+  return {
+    current: () => running.getStore(),
+    span(name, attributes, place = {}) {
+      const cause = place.parent ?? (place.root ? undefined : running.getStore());
+      const parent = parseTraceparent(cause?.traceparent);
+      const traceId = parent?.traceId ?? notZero(word() + word() + word() + word());
+      const spanId = notZero(word() + word());
+      const flags = parent?.flags ?? (random.next() < sample ? 1 : 0);
+      const trace: TraceContext = { ...cause, traceparent: formatTraceparent({ traceId, spanId, flags }) };
+      const recorded = spans !== undefined && (flags & 1) === 1;
+      const [began, beganMonotonic] = recorded ? [clock.now(), clock.monotonic()] : [0, 0];
+      return {
+        trace,
+        run: (work) => running.run(trace, work),
+        end(outcome, error) {
+          if (!recorded) return;
+          spans({
+            ...{ name, kind: place.kind ?? 'internal', traceId, spanId, parentSpanId: parent?.spanId },
+            ...{ links: place.links?.flatMap(identified) ?? [], attributes: { ...attributes, ...place.detail } },
+            ...{ outcome, error, began, durationMs: clock.monotonic() - beganMonotonic },
+          });
+        },
+      };
+    },
+  };
+}
