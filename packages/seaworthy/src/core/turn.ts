@@ -1,2 +1,15 @@
+const next = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+let waiting = 0;
+
 /** Lets everything that is ready in this turn of the event loop run first: input, output, other promises. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+export async function turn(): Promise<void> {
+  waiting++;
+  await next();
+  waiting--;
+}
+
+/** Resolves when nobody waits for a turn any more: all that remains waits for a timer, or for the world outside. */
+export async function rest(): Promise<void> {
+  do await next();
+  while (waiting > 0);
+}

@@ -1,10 +1,10 @@
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
-import { turn } from '../core/turn.ts';
+import { rest } from '../core/turn.ts';
 
 /** A clock that stands still until it is told to move: timers run in order, and nobody really waits. */
 export interface VirtualClock extends Clock {
-  /** Moves on by `ms`, running each due timer at its own moment and letting promises settle in between. */
+  /** Moves on by `ms`, running each due timer at its own moment. What a timer sets going comes to rest before the next: only waiting takes time. */
   advance(ms: number): Promise<void>;
   /** Moves from timer to timer until `work` settles; rejects when it waits and no timer is left. */
   run<T>(work: Promise<T>): Promise<T>;
@@ -43,10 +43,10 @@ export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
     },
     async advance(ms) {
       const until = elapsed + ms;
-      await turn();
+      await rest();
       for (let timer = next(); timer && timer.at <= until; timer = next()) {
         fire(timer);
-        await turn();
+        await rest();
       }
       elapsed = until;
     },
@@ -57,7 +57,7 @@ export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
       };
       work.then(done, done);
       for (let idle = 0; idle < 50; ) {
-        await turn();
+        await rest();
         if (settled) return work;
         const timer = next();
         if (timer) fire(timer);

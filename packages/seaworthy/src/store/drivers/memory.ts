@@ -31,6 +31,7 @@ function openMemory(service: string, runtime: Runtime): Store {
   let version = 0;
   let closing: Promise<void> | undefined;
   let running = 0;
+  let idle = (): void => {};
   const refuseClosed = (): void => {
     if (closing) throw new StoreClosed(`the store of ${service} is closed`);
   };
@@ -131,7 +132,7 @@ function openMemory(service: string, runtime: Runtime): Store {
         }
       }
     } finally {
-      running--;
+      if (--running === 0) idle();
     }
   }
 
@@ -150,7 +151,7 @@ function openMemory(service: string, runtime: Runtime): Store {
     migrate: (migrations) => transaction((tx) => applyMigrations(tx, migrations), undefined),
     close() {
       closing ??= (async () => {
-        while (running > 0) await turn();
+        if (running > 0) await new Promise<void>((resolve) => (idle = resolve));
         connection.close();
       })();
       return closing;
