@@ -12,6 +12,12 @@ export class CommitFailed extends SeaworthyError {
   readonly kind = 'unavailable';
 }
 
+/** Nobody knows whether the commit happened: the connection broke while it did. Read again what it would have changed. */
+export class CommitUnknown extends SeaworthyError {
+  readonly code = 'SW_STORE_COMMIT_UNKNOWN';
+  readonly kind = 'unavailable';
+}
+
 /** A `tx` was used after the work that it was for had settled. */
 export class TransactionOver extends SeaworthyError {
   readonly code = 'SW_STORE_TRANSACTION_OVER';

@@ -1,5 +1,6 @@
 export {
   CommitFailed,
+  CommitUnknown,
   MigrationEdited,
   MigrationFailed,
   SavepointMisused,

@@ -46,7 +46,8 @@ export interface TransactionOptions {
  *   is rolled back and it runs again, with a fresh `tx`. So it changes nothing outside `tx`; what it collects must begin
  *   empty on every run.
  * - `transaction` resolves only once the commit is durable, and rejects with what `work` threw, with nothing of it
- *   left. When the commit itself fails it rejects with `CommitFailed`, and nothing of it is left.
+ *   left. When the commit itself fails it rejects with `CommitFailed`, and nothing of it is left. A
+ *   driver over a network may not hear of it: then it rejects with `CommitUnknown`, and all or nothing of it is there.
  * - A `tx` is usable only until its `work` settles; later use throws `TransactionOver`.
  * - An aborted `signal` rejects with its reason at once, waiting or running; the transaction is rolled back, or was never
  *   begun. Once `work` has settled it may come too late: then the transaction commits and resolves.

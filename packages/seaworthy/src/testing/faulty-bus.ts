@@ -1,0 +1,113 @@
+import type { Bus, BusDriver, Handle, SubscribeOptions, Subscription } from '../bus/bus.ts';
+import type { Envelope } from '../bus/envelope.ts';
+import { SeaworthyError } from '../core/errors.ts';
+import type { Runtime } from '../core/runtime.ts';
+import { sleep } from '../core/sleep.ts';
+import type { Faults } from './faults.ts';
+
+/** A fault of `faultyBus`: nobody knows what the bus has of what was published, or the member lost its connection. */
+export class BusFault extends SeaworthyError {
+  readonly code = 'SW_BUS_FAULT';
+  readonly kind = 'unavailable';
+}
+
+/** An event that later ones of its key overtake. Already acknowledged, so it is kept here until it is handled. */
+type Overtaken = Map<string, Envelope>;
+
+async function publish(bus: Bus, topic: string, envelopes: readonly Envelope[], faults: Faults, { clock }: Runtime): Promise<void> {
+  if (faults.strikes('bus/publish/delayed')) await sleep(clock, faults.delayMs());
+  if (faults.strikes('bus/publish/lost')) throw new BusFault('a fault: nothing was published');
+  if (faults.strikes('bus/publish/torn')) {
+    await bus.publish(topic, envelopes.slice(0, faults.below(envelopes.length)));
+    throw new BusFault('a fault: some of it was published');
+  }
+  await bus.publish(topic, envelopes);
+  if (faults.strikes('bus/publish/unconfirmed')) throw new BusFault('a fault: all of it was published');
+}
+
+/** One member of a group, which now and then loses its connection and comes back. */
+async function member(bus: Bus, given: SubscribeOptions, overtaken: Overtaken, faults: Faults, runtime: Runtime): Promise<Subscription> {
+  const { clock } = runtime;
+  const closing = new AbortController();
+  let current: Promise<Subscription | undefined>;
+
+  async function reconnect(): Promise<Subscription | undefined> {
+    const old = await current;
+    await old?.close(AbortSignal.abort(new BusFault('a fault: the member lost its connection')));
+    await sleep(clock, faults.delayMs(), closing.signal).catch(() => {});
+    // Who closes meanwhile has closed the bus too, or is about to.
+    return closing.signal.aborted ? undefined : bus.subscribe(options).catch(() => undefined);
+  }
+
+  /** Hands over what was overtaken, also when nothing later of its key comes. */
+  function release(key: string): void {
+    const run = async (): Promise<void> => {
+      const behind = overtaken.get(key);
+      if (!behind || closing.signal.aborted) return;
+      await given.handle(behind, { signal: closing.signal }).then(
+        () => overtaken.delete(key),
+        () => release(key),
+      );
+    };
+    clock.after(faults.delayMs(), () => void run(), { background: true });
+  }
+
+  /** Another copy, after a while; who is closed by then does not get it. */
+  function later(envelope: Envelope, signal: AbortSignal): void {
+    const run = (): void => {
+      if (!closing.signal.aborted && !signal.aborted) given.handle(envelope, { signal }).catch(() => {});
+    };
+    clock.after(faults.delayMs(), run, { background: true });
+  }
+
+  const handle: Handle = async (envelope, delivery) => {
+    const key = envelope.partitionkey;
+    if (faults.strikes('bus/member/lost')) current = reconnect();
+    if (faults.strikes('bus/delivery/delayed')) await sleep(clock, faults.delayMs(), delivery.signal);
+    if (!overtaken.has(key) && faults.strikes('bus/delivery/overtaken')) {
+      overtaken.set(key, envelope);
+      return release(key);
+    }
+    await given.handle(envelope, delivery);
+    const behind = overtaken.get(key);
+    if (behind) {
+      await given.handle(behind, delivery);
+      overtaken.delete(key);
+    }
+    if (faults.strikes('bus/delivery/duplicated')) await given.handle(envelope, delivery);
+    if (faults.strikes('bus/delivery/repeated')) later(envelope, delivery.signal);
+  };
+  const options = { ...given, handle };
+  current = bus.subscribe(options);
+  await current;
+  for (const key of overtaken.keys()) release(key);
+  return {
+    async close(signal) {
+      closing.abort();
+      await (await current)?.close(signal);
+    },
+  };
+}
+
+/**
+ * The same bus on a bad day: publishing fails before, half-way or after it happened, events come late, twice or long after,
+ * members lose their connection. Order within a key stays, unless `bus/delivery/overtaken` has a rate.
+ */
+export function faultyBus(driver: BusDriver, faults: Faults): BusDriver {
+  const groups = new Map<string, Overtaken>();
+  return {
+    async open(runtime) {
+      const bus = await driver.open(runtime);
+      return {
+        publish: (topic, envelopes) => publish(bus, topic, envelopes, faults, runtime),
+        subscribe(given) {
+          const name = JSON.stringify([given.topic, given.group]);
+          const overtaken = groups.get(name) ?? new Map<string, Envelope>();
+          groups.set(name, overtaken);
+          return member(bus, given, overtaken, faults, runtime);
+        },
+        close: () => bus.close(),
+      };
+    },
+  };
+}

@@ -1,0 +1,231 @@
+import { createHash } from 'node:crypto';
+import { memory as memoryBus } from '../bus/drivers/memory.ts';
+import { Failure, reply } from '../client/call.ts';
+import type { Caller, CallerParts } from '../client/caller.ts';
+import { CallFailed } from '../client/errors.ts';
+import { orAborted } from '../core/abort.ts';
+import { type Duration, milliseconds } from '../core/duration.ts';
+import type { Random } from '../core/random.ts';
+import { type Runtime, runtime } from '../core/runtime.ts';
+import { sleep } from '../core/sleep.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { RunOptions } from '../service/running.ts';
+import { memory } from '../store/drivers/memory.ts';
+import type { Read, StoreDriver } from '../store/store.ts';
+import { seededRandom, virtualClock } from './clock.ts';
+import { StormFailed } from './errors.ts';
+import { type FaultName, seededFaults } from './faults.ts';
+import { faultyBus } from './faulty-bus.ts';
+import { faultyStore } from './faulty-store.ts';
+import { type Life, life } from './life.ts';
+import { boot, callerOn, type Sea } from './place.ts';
+import { dueIn, watched } from './under-way.ts';
+
+/** The fleet in the storm, as its client and its checker see it. */
+export interface InStorm<Name extends string = string> {
+  /** Calls as a patient client does: under one key, again and again, until the service answers, be it with a declared error. */
+  readonly call: Caller;
+  /** The database of a service. */
+  readonly read: (service: NoInfer<Name>) => Read;
+  readonly random: Random;
+  readonly sleep: (time: Duration) => Promise<void>;
+}
+
+export interface StormOptions<Name extends string> {
+  /** What is played. A function is asked at each start of a process, with its runtime, for what third parties are given. */
+  readonly fleet: Fleet<Name> | ((runtime: Runtime) => Fleet<Name>);
+  /** Everything follows from it: the same seed is the same storm. */
+  readonly seed: number;
+  /** How often things go wrong. Default `usualRates`. */
+  readonly faults?: Partial<Record<FaultName, number>>;
+  /** How often each process dies at most, at some step of its own; it is started again within 5 s. Default 3. */
+  readonly deaths?: number;
+  /** Processes of each service. Default 1. */
+  readonly instances?: number;
+  /** What is asked of the fleet meanwhile. */
+  readonly load: (sea: InStorm<Name>) => Promise<void>;
+  /** Whether all has come to its end, beside what the fleet itself has under way. */
+  readonly settled?: (sea: InStorm<Name>) => Promise<boolean>;
+  /** Called in the calm after the storm: throws when something is not as it must be. */
+  readonly check: (sea: InStorm<Name>) => Promise<void>;
+  /** Within which all must have settled, by the clock of the storm. Default 30 min. */
+  readonly within?: Duration;
+  /** What the services are set to. */
+  readonly options?: RunOptions;
+  /** How their calls are guarded. */
+  readonly calls?: Pick<CallerParts, 'policyOf' | 'timeout'>;
+  /** Of services that bring none. Default in memory. */
+  readonly store?: StoreDriver;
+  /** Told each step of each process, to read what a seed does. */
+  readonly trace?: (line: string) => void;
+}
+
+/** What there was in a storm that ended well. */
+export interface StormReport {
+  readonly seed: number;
+  /** How often each fault struck. */
+  readonly faults: Readonly<Record<FaultName, number>>;
+  /** Where processes died. */
+  readonly deaths: readonly string[];
+  /** A digest of every step: the same for the same seed. */
+  readonly trace: string;
+  /** How long it took by its own clock, in milliseconds. */
+  readonly elapsedMs: number;
+}
+
+const longestLife = 12;
+const downMs = 5000;
+const pollMs = 500;
+/** Longer than any copy or timer that a fault left behind. */
+const quietMs = 5000;
+/** After which no faults are needed any more. */
+const stormMs = 120_000;
+
+function patient(call: Caller, { clock, random, ids }: Runtime): Caller {
+  const definite = (error: unknown): boolean =>
+    error instanceof Failure || (error instanceof CallFailed && ['invalid', 'not_found', 'mismatch'].includes(error.kind));
+  return (operation, input, options = {}) => {
+    const key = options.key ?? ids.next();
+    async function insist(): Promise<never> {
+      for (;;) {
+        try {
+          return (await call(operation, input, { ...options, key })) as never;
+        } catch (error) {
+          if (definite(error) || options.signal?.aborted) throw error;
+          await sleep(clock, 100 + random.next() * 900, options.signal);
+        }
+      }
+    }
+    return reply(insist(), Object.keys(operation.errors as object));
+  };
+}
+
+/**
+ * Plays a whole fleet in one process and no time: each service a process of its own that may stall, die and come back, on
+ * databases and a bus that outlive it, with faults at every port, until all has come to rest. Throws `StormFailed`, whose
+ * seed plays the same storm again.
+ */
+export async function storm<const Name extends string>(options: StormOptions<Name>): Promise<StormReport> {
+  const { seed, deaths = 3, instances = 1, within = '30m', trace: told } = options;
+  const digest = createHash('sha256');
+  const clock = virtualClock();
+  const lost: string[] = [];
+  const trace = (line: string): void => {
+    const stamped = `${clock.monotonic()} ${line}`;
+    digest.update(stamped).update('\n');
+    told?.(stamped);
+  };
+  const random = seededRandom(seed);
+  const chance = seededRandom(seed ^ 0x5eafa117);
+  const own = runtime({ clock, random });
+  const faults = seededFaults({ seed: chance, ...(options.faults && { rates: options.faults }), struck: (name) => trace(`fault ${name}`) });
+  const events = watched(memoryBus());
+  const sea: Sea = {
+    runtime: own,
+    faults,
+    bus: faultyBus(events.driver, faults),
+    store: options.store ?? memory(),
+    stores: new Map(),
+    serving: new Map(),
+    options: options.options ?? {},
+    calls: options.calls,
+    trace,
+  };
+  const given = options.fleet;
+  const fleetOf = typeof given === 'function' ? given : () => given;
+  const names = fleetOf(own).services.map((service) => service.contract['~contract']);
+  const living = new Map<string, { readonly life: Life; ready: boolean }>();
+  const lastMs = milliseconds(within, 'within');
+  let over = false;
+  let calm = false;
+
+  /** Keeps one process alive: starts it, and again after each of its deaths. */
+  async function keep(service: string, name: string): Promise<void> {
+    for (let born = 0; !over; born++) {
+      const steps = calm || born >= deaths ? Number.POSITIVE_INFINITY : Math.floor(2 ** (chance.next() * longestLife));
+      const stallMs = (): number => (faults.strikes('process/stalled') ? 3500 + faults.delayMs(6000) : 0);
+      const one = life({ name, steps, clock, stallMs, trace });
+      const state = { life: one, ready: false };
+      living.set(name, state);
+      const died = new Promise<void>((resolve) => one.dead.addEventListener('abort', () => resolve(), { once: true }));
+      try {
+        await orAborted(
+          boot(sea, fleetOf, service, one, (driver) => faultyStore(driver, faults)),
+          one.dead,
+        );
+        state.ready = true;
+      } catch (error) {
+        if (calm && !one.dead.aborted) throw error;
+        one.die(`its start (${String(error)})`);
+      }
+      await died;
+      if (over) return;
+      lost.push(`${name} at ${one.at}`);
+      await sleep(clock, calm ? 0 : chance.next() * downMs);
+    }
+  }
+
+  const read = (service: string): Read => {
+    const store = opened.get(service);
+    if (!store) throw new Error(`the fleet has no service ${service} that has started: it has ${names.join(', ')}`);
+    return store;
+  };
+  const opened = new Map<string, Read>();
+  const seen: InStorm<Name> = {
+    call: patient(callerOn(sea, own), own),
+    read,
+    random,
+    sleep: (time) => sleep(clock, milliseconds(time, 'sleep')),
+  };
+
+  async function due(): Promise<readonly string[]> {
+    const all = [...living.values()].filter(({ ready }) => !ready).map(({ life: { name } }) => `${name} is not ready`);
+    if (events.open > 0) all.push(`${events.open} deliveries are under way`);
+    for (const name of names) {
+      const store = await sea.stores.get(name);
+      if (store) opened.set(name, store.ownRead);
+      if (store && all.length === 0) all.push(...(await dueIn(name, store.ownRead)));
+    }
+    if (all.length === 0 && options.settled && !(await options.settled(seen))) all.push('`settled` says no');
+    return all;
+  }
+
+  /** Waits until nothing has been due for a while. */
+  async function settle(untilMs: number): Promise<readonly string[]> {
+    for (let quiet = 0; ; quiet += pollMs) {
+      const left = await due();
+      if (left.length > 0) quiet = 0;
+      if (quiet >= quietMs || clock.monotonic() > untilMs) return left;
+      await sleep(clock, pollMs);
+    }
+  }
+
+  async function play(): Promise<void> {
+    const keepers = names.flatMap((service) =>
+      Array.from({ length: instances }, (_, index) => keep(service, instances === 1 ? service : `${service}/${index + 1}`)),
+    );
+    const failed = Promise.all(keepers).then(() => new Promise<never>(() => {}));
+    while (opened.size < names.length) await Promise.race([failed, due().then(() => sleep(clock, pollMs))]);
+    const loaded = Promise.race([options.load(seen), failed]);
+    const tooLate = sleep(clock, lastMs).then(() => Promise.reject(new Error(`the load was not done within ${within}`)));
+    await Promise.race([loaded, tooLate]);
+    await settle(Math.min(lastMs, clock.monotonic() + stormMs));
+    faults.calm();
+    calm = true;
+    const left = await Promise.race([settle(lastMs), failed]);
+    if (left.length > 0) throw new Error(`it did not come to rest within ${within}: ${left.join('; ')}`);
+    await options.check(seen);
+  }
+
+  try {
+    await clock.run(play());
+  } catch (error) {
+    throw new StormFailed(seed, error instanceof Error ? error.message : String(error), error);
+  } finally {
+    over = true;
+    for (const { life: one } of living.values()) one.die('the end of the storm');
+    await clock.advance(downMs).catch(() => {});
+    for (const store of sea.stores.values()) await (await store).close();
+  }
+  return { seed, faults: faults.counts, deaths: lost, trace: digest.digest('hex'), elapsedMs: clock.monotonic() };
+}
