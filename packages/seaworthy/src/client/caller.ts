@@ -8,6 +8,7 @@ import type { Runtime } from '../core/runtime.ts';
 import type { TraceContext } from '../core/trace.ts';
 import { breaker } from '../resilience/breaker.ts';
 import { bulkhead } from '../resilience/bulkhead.ts';
+import { LocalRejection } from '../resilience/errors.ts';
 import { type Guard, policyOn } from '../resilience/policy.ts';
 import { retry } from '../resilience/retry.ts';
 import { type Callable, Failure, type Reply, reply } from './call.ts';
@@ -104,6 +105,7 @@ export function caller({
     const deadline = options.deadline ?? Deadline.after(runtime.clock, timeout);
     const key = checkedKey(options.key) ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
     const span = runtime.observe.span('seaworthy_call', { operation: name }, { kind: 'client', parent: options.trace });
+    let reached: { readonly error: unknown } | undefined;
     try {
       const { policy, send: sendTo } = calleeOf(operation.service);
       const tried = new Set<string>();
@@ -112,11 +114,20 @@ export function caller({
         if (answer.kind === 'problem') throw new CallFailed(name, answer.problem);
         return answer;
       };
+      const noted = (error: unknown): never => {
+        if (!(error instanceof LocalRejection)) reached = { error };
+        throw error;
+      };
       const answer = await policy(
         ({ signal, attempt }) =>
-          sendTo(tried, { operation, input, key, deadline, undoes: options.undoes, attempt, trace: span.trace, signal }, judged),
+          sendTo(tried, { operation, input, key, deadline, undoes: options.undoes, attempt, trace: span.trace, signal }, judged).catch(
+            noted,
+          ),
         { signal: options.signal, deadline },
-      );
+      ).catch((error: unknown) => {
+        // That a further attempt was not begun says that nothing was done, which is not so: an earlier one was on its way.
+        throw error instanceof LocalRejection && reached ? reached.error : error;
+      });
       const value = await resultOf(operation, answer);
       span.end('output');
       return value;

@@ -118,14 +118,15 @@ export interface Change {
 }
 
 /**
- * Writes a transition and the plan that it follows, if the instance is still its owner's and still in the state that the
- * owner saw. The way forward is barred once somebody has stopped it. False when it was refused: read the row again.
+ * Writes a transition and the plan that it follows, if the instance is still its owner's and still as the owner saw it: a
+ * commit of his own that he never heard of has moved it on, too. The way forward is barred once somebody has stopped it.
+ * False when it was refused: read the row again.
  */
 export async function advance(tx: Tx, instance: Instance, change: Change, now: number): Promise<boolean> {
   const forward = change.state === 'running' || change.state === 'done';
   const { changes } = await tx.run(
     `update sw_saga set plan = ?, state = ?, journal = ?, cause = ?, attempts = ?, due = ?, error = ?, changed = ?
-      where id = ? and owner = ? and state = ?${forward ? ' and stopping is null' : ''}`,
+      where id = ? and owner = ? and state = ? and journal = ?${forward ? ' and stopping is null' : ''}`,
     instance.plan,
     change.state,
     JSON.stringify(change.journal),
@@ -137,6 +138,7 @@ export async function advance(tx: Tx, instance: Instance, change: Change, now: n
     instance.id,
     instance.owner,
     instance.state,
+    JSON.stringify(instance.journal),
   );
   return changes > 0;
 }

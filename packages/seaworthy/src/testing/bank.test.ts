@@ -27,7 +27,10 @@ const office = contract('office', { transfer: command({ http: 'POST /transfer', 
 const add = 'insert into counted (name, n) values (?, 1) on conflict (name) do update set n = counted.n + 1';
 const counted = (name: string): { name: string; statements: string[] } => ({
   name: `${name}/1`,
-  statements: ['create table counted (name text primary key, n bigint not null)', 'create table line (seq integer primary key autoincrement, account text not null, n bigint not null)'],
+  statements: [
+    'create table counted (name text primary key, n bigint not null)',
+    'create table line (seq integer primary key autoincrement, account text not null, n bigint not null)',
+  ],
 });
 
 const tillService = service(till, {
@@ -142,7 +145,10 @@ export function bankStorm(seed: number, more: Partial<StormOptions<'till' | 'led
     },
     async check({ read }) {
       const all = Array.from({ length: payments }, (_, index) => index + 1);
-      const [here, there] = [await read('till').all('select * from line order by seq'), await read('ledger').all('select * from line order by seq')];
+      const [here, there] = [
+        await read('till').all('select * from line order by seq'),
+        await read('ledger').all('select * from line order by seq'),
+      ];
       const balances = await countsIn(read('ledger'));
       for (const account of accounts) {
         assert.deepEqual(numbers(there, account), all, `the ledger's lines of ${account}`);
@@ -164,4 +170,3 @@ export function bankStorm(seed: number, more: Partial<StormOptions<'till' | 'led
     ...more,
   });
 }
-
