@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { memory as memoryBus } from '../bus/drivers/memory.ts';
 import { Failure, reply } from '../client/call.ts';
 import type { Caller, CallerParts } from '../client/caller.ts';
-import { CallFailed } from '../client/errors.ts';
 import { orAborted } from '../core/abort.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import { SeaworthyError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
@@ -81,9 +81,9 @@ const quietMs = 5000;
 /** After which no faults are needed any more. */
 const stormMs = 120_000;
 
-function patient(call: Caller, { clock, random, ids }: Runtime): Caller {
+function patient(call: Caller, { clock, random, ids }: Runtime, trace: (line: string) => void): Caller {
   const definite = (error: unknown): boolean =>
-    error instanceof Failure || (error instanceof CallFailed && ['invalid', 'not_found', 'mismatch'].includes(error.kind));
+    error instanceof Failure || (error instanceof SeaworthyError && ['invalid', 'not_found', 'mismatch'].includes(error.kind));
   return (operation, input, options = {}) => {
     const key = options.key ?? ids.next();
     async function insist(): Promise<never> {
@@ -91,6 +91,7 @@ function patient(call: Caller, { clock, random, ids }: Runtime): Caller {
         try {
           return (await call(operation, input, { ...options, key })) as never;
         } catch (error) {
+          trace(`the client got ${String(error)}`);
           if (definite(error) || options.signal?.aborted) throw error;
           await sleep(clock, 100 + random.next() * 900, options.signal);
         }
@@ -172,7 +173,7 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
   };
   const opened = new Map<string, Read>();
   const seen: InStorm<Name> = {
-    call: patient(callerOn(sea, own), own),
+    call: patient(callerOn(sea, own), own, trace),
     read,
     random,
     sleep: (time) => sleep(clock, milliseconds(time, 'sleep')),
