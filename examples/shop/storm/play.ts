@@ -67,7 +67,8 @@ export function shopStorm(seed: number, options: Partial<StormOptions<string>> =
       const played: Played[] = [];
       for (const one of placed) {
         const { order: is } = await client.order(one.played.orderId as string);
-        if (is.status === 'confirmed') assert.ok(mayConfirm(one.played.placing.paymentToken), `${is.orderId} is confirmed and cannot be paid`);
+        if (is.status === 'confirmed')
+          assert.ok(mayConfirm(one.played.placing.paymentToken), `${is.orderId} is confirmed and cannot be paid`);
         if (one.cancelled) assert.equal(is.status, 'cancelled', `${is.orderId} was cancelled by its customer`);
         played.push({ ...one.played, status: is.status, reason: is.reason });
       }

@@ -1,2 +1,6 @@
 import { shopStorm } from './play.ts';
-await shopStorm(Number(process.argv[2]), { trace: (line) => console.log(line) }).then(console.log, console.log);
+
+let ms = 0;
+const t = performance.now();
+for (let seed = 1; seed <= 25; seed++) await shopStorm(seed).then((r) => (ms += r.elapsedMs), console.log);
+console.log(ms / 25, (performance.now() - t) / 25, process.cpuUsage());

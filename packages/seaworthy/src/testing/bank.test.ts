@@ -10,7 +10,7 @@ import { type StormOptions, type StormReport, storm } from './storm.ts';
 /** A fleet in which nothing may happen twice, or in another order: every effect adds to what is there. */
 const Account = z.object({ account: z.string() });
 const Payment = Account.extend({ n: z.int() });
-const Transfer = z.object({ id: z.string(), how: z.enum(['well', 'frozen', 'broken']) });
+const Transfer = z.object({ id: z.string(), how: z.enum(['well', 'frozen', 'broken', 'lost']) });
 
 const till = contract('till', {
   pay: command({ http: 'POST /pay', input: Account, output: z.object({ n: z.int() }) }),
@@ -99,7 +99,10 @@ const transfer = saga(office, 'transfer', { input: Transfer, uses: [vault], key:
     },
   })
   .step('credit', {
-    do: ({ input, call }) => call(vault.credit, input),
+    do: async ({ input, call }) => {
+      await call(vault.credit, input);
+      if (input.how === 'lost') throw new Error('it happened, and nobody will know');
+    },
     undo: ({ input, call }) => call(vault.reverse, { id: input.id, side: 'credit' }),
   })
   .local('close', {
@@ -118,7 +121,7 @@ export const bank = fleet({ services: [tillService, ledgerService, vaultService,
 
 const accounts = ['a', 'b', 'c'];
 const payments = 6;
-const hows = ['well', 'frozen', 'broken', 'well', 'well'] as const;
+const hows = ['well', 'frozen', 'broken', 'lost', 'well'] as const;
 const transfers = hows.map((how, index) => ({ id: String(index), how }));
 
 const numbers = (rows: readonly Row[], account: string): readonly number[] =>

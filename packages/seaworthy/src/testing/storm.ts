@@ -9,6 +9,7 @@ import type { Random } from '../core/random.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import { policyOn } from '../resilience/policy.ts';
 import type { RunOptions } from '../service/running.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Read, StoreDriver } from '../store/store.ts';
@@ -79,7 +80,7 @@ const pollMs = 500;
 /** Longer than any copy or timer that a fault left behind. */
 const quietMs = 5000;
 /** After which no faults are needed any more. */
-const stormMs = 120_000;
+const stormMs = 40_000;
 
 function patient(call: Caller, { clock, random, ids }: Runtime, trace: (line: string) => void): Caller {
   const definite = (error: unknown): boolean =>
@@ -111,9 +112,12 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
   const digest = createHash('sha256');
   const clock = virtualClock();
   const lost: string[] = [];
+  const lines: string[] = [];
+  const digestLines = (): void => void digest.update(`${lines.splice(0).join('\n')}\n`);
   const trace = (line: string): void => {
     const stamped = `${clock.monotonic()} ${line}`;
-    digest.update(stamped).update('\n');
+    lines.push(stamped);
+    if (lines.length === 1000) digestLines();
     told?.(stamped);
   };
   const random = seededRandom(seed);
@@ -173,7 +177,7 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
   };
   const opened = new Map<string, Read>();
   const seen: InStorm<Name> = {
-    call: patient(callerOn(sea, own), own, trace),
+    call: patient(callerOn({ ...sea, calls: { policyOf: () => policyOn(own) } }, own), own, trace),
     read,
     random,
     sleep: (time) => sleep(clock, milliseconds(time, 'sleep')),
@@ -228,5 +232,6 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
     await clock.advance(downMs).catch(() => {});
     for (const store of sea.stores.values()) await (await store).close();
   }
+  digestLines();
   return { seed, faults: faults.counts, deaths: lost, trace: digest.digest('hex'), elapsedMs: clock.monotonic() };
 }

@@ -18,7 +18,7 @@ class Conflict extends Error {}
 
 /**
  * A database in memory for tests, in which transactions really interleave: each keeps the list of its statements and
- * plays them again whenever it is its turn. Whoever commits first wins; the others conflict and run again. So code that
+ * plays them again when another was at it in between. Whoever commits first wins; the others conflict and run again. So code that
  * holds on it also holds on an engine with many writers.
  */
 export function memory(): StoreDriver {
@@ -36,16 +36,28 @@ function openMemory(service: string, runtime: Runtime): Store {
     if (closing) throw new StoreClosed(`the store of ${service} is closed`);
   };
 
-  /** Plays the statements so far, and then `next`. What that does not commit is gone. */
+  /** Whose statements the connection has played, and not committed. Nobody else sees them: he drops them first. */
+  let played: readonly Marked[] | undefined;
+  function drop(): void {
+    played = undefined;
+    if (connection.inTransaction) connection.exec('rollback');
+  }
+
+  /** Plays the statements so far, unless nobody was at it in between, and then `next`. */
   function play<V>(statements: readonly Marked[], next: () => V): V {
-    connection.exec('begin');
     try {
-      for (const statement of statements) {
-        if ('sql' in statement) connection.all(statement.sql, statement.values);
+      if (played !== statements) {
+        drop();
+        connection.exec('begin');
+        for (const statement of statements) {
+          if ('sql' in statement) connection.all(statement.sql, statement.values);
+        }
+        played = statements;
       }
       return next();
-    } finally {
-      if (connection.inTransaction) connection.exec('rollback');
+    } catch (error) {
+      drop();
+      throw error;
     }
   }
 
@@ -82,6 +94,7 @@ function openMemory(service: string, runtime: Runtime): Store {
           value = await inner();
         } catch (error) {
           state.leave(mark);
+          if (played === statements) drop();
           statements.splice(statements.findIndex((statement) => 'mark' in statement && statement.mark === mark));
           throw error;
         }
@@ -102,6 +115,7 @@ function openMemory(service: string, runtime: Runtime): Store {
       if (version !== began && !(error instanceof CommitFailed) && !signal?.aborted) throw new Conflict();
       throw error;
     } finally {
+      if (played === statements) drop();
       state.end();
     }
   }
@@ -110,6 +124,7 @@ function openMemory(service: string, runtime: Runtime): Store {
     try {
       runtime.reached('store/commit/before');
       play(statements, () => connection.exec('commit'));
+      played = undefined;
     } catch (cause) {
       throw new CommitFailed(`the commit of ${service} failed (${(cause as Error).message}): nothing of it is left`, { cause });
     }
@@ -139,6 +154,7 @@ function openMemory(service: string, runtime: Runtime): Store {
   const read: Store['read'] = {
     async all(sql, ...values) {
       refuseClosed();
+      drop();
       return connection.all(sql, values);
     },
   };

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bank, bankStorm } from './bank.test.ts';
+import { StormFailed } from './errors.ts';
+import { type FaultName, usualRates } from './faults.ts';
+import { type StormReport, storm } from './storm.ts';
+
+const fair = Object.fromEntries(Object.keys(usualRates).map((name) => [name, 0])) as Record<FaultName, number>;
+
+test('fifteen storms over a fleet in which nothing may happen twice; every fault strikes', async () => {
+  const reports: StormReport[] = [];
+  for (let seed = 1; seed <= 15; seed++) reports.push(await bankStorm(seed, { instances: 1 + (seed % 2) }));
+  const never = Object.keys(usualRates).filter((name) => reports.every(({ faults }) => faults[name as FaultName] === 0));
+  assert.deepEqual(never, ['bus/delivery/overtaken'], 'only what no bus does never struck');
+  const where = new Set(reports.flatMap(({ deaths }) => deaths.map((death) => death.replace(/^\S+ at /, '').replace(/ .*/, ''))));
+  for (const step of ['is', 'has', 'begins', 'reads', 'publishes', 'acknowledges', 'inbox/handle/before', 'relay/publish/before'])
+    assert.ok(where.has(step), `nobody died at ${step}, only at ${[...where].join(', ')}`);
+});
+
+test('the same seed is the same storm, step by step; another is another', async () => {
+  const lines: string[] = [];
+  const again: string[] = [];
+  const first = await bankStorm(7, { trace: (line) => lines.push(line) });
+  const second = await bankStorm(7, { trace: (line) => again.push(line) });
+  assert.deepEqual(
+    again.findIndex((line, index) => line !== lines[index]),
+    -1,
+  );
+  assert.deepEqual(second, first);
+  assert.ok(lines.length > 1000);
+  assert.notEqual((await bankStorm(8)).trace, first.trace);
+});
+
+test('two storms at one time do not disturb each other', async () => {
+  const [one, other] = await Promise.all([bankStorm(3), bankStorm(4)]);
+  assert.deepEqual([(await bankStorm(3)).trace, (await bankStorm(4)).trace], [one.trace, other.trace]);
+});
+
+test('without faults and deaths it is a calm day', async () => {
+  const { faults, deaths } = await bankStorm(1, { faults: fair, deaths: 0 });
+  assert.deepEqual([faults, deaths], [fair, []]);
+});
+
+test('a bus that lets events of a key overtake each other breaks the fleet, and the storm says so', async () => {
+  const bad = bankStorm(1, { faults: { ...fair, 'bus/delivery/overtaken': 0.5 }, deaths: 0 });
+  await assert.rejects(bad, (error) => error instanceof StormFailed && /lines of/.test(error.message));
+});
+
+test('what the check throws, and what never comes to rest, is told with the seed', async () => {
+  const calm = { fleet: bank, faults: fair, deaths: 0, load: async () => {} };
+  await assert.rejects(
+    storm({ ...calm, seed: 5, check: async () => assert.fail('the books differ') }),
+    (error) => error instanceof StormFailed && error.seed === 5 && /seed 5 .*`seed: 5`: the books differ/.test(error.message),
+  );
+  await assert.rejects(
+    storm({ ...calm, seed: 6, within: '1m', settled: async () => false, check: async () => {} }),
+    /did not come to rest within 1m: `settled` says no/,
+  );
+  await assert.rejects(
+    storm({ ...calm, seed: 6, within: '1m', load: () => new Promise(() => {}), check: async () => {} }),
+    /the load was not done within 1m/,
+  );
+});
