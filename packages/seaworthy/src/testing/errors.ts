@@ -17,3 +17,9 @@ export class StormFailed extends SeaworthyError {
     this.seed = seed;
   }
 }
+
+/** A play that cannot be: an answer that nobody scripted, a reaction that is not there or that threw; the message names it. */
+export class GivenInvalid extends SeaworthyError {
+  readonly code = 'SW_GIVEN_INVALID';
+  readonly kind = 'invalid';
+}
