@@ -29,7 +29,8 @@ async function publish(bus: Bus, topic: string, envelopes: readonly Envelope[], 
 async function member(bus: Bus, given: SubscribeOptions, overtaken: Overtaken, faults: Faults, runtime: Runtime): Promise<Subscription> {
   const { clock } = runtime;
   const closing = new AbortController();
-  let current: Promise<Subscription | undefined>;
+  /** Not before it is subscribed: events come while it still is at it. */
+  let current: Promise<Subscription | undefined> | undefined;
 
   async function reconnect(): Promise<Subscription | undefined> {
     const old = await current;
@@ -62,7 +63,7 @@ async function member(bus: Bus, given: SubscribeOptions, overtaken: Overtaken, f
 
   const handle: Handle = async (envelope, delivery) => {
     const key = envelope.partitionkey;
-    if (faults.strikes('bus/member/lost')) current = reconnect();
+    if (current && faults.strikes('bus/member/lost')) current = reconnect();
     if (faults.strikes('bus/delivery/delayed')) await sleep(clock, faults.delayMs(), delivery.signal);
     if (!overtaken.has(key) && faults.strikes('bus/delivery/overtaken')) {
       overtaken.set(key, envelope);

@@ -77,14 +77,18 @@ const begin = 'begin';
 const nameOf = ({ service, name }: { readonly service: string; readonly name: string }): string => `${service}.${name}`;
 
 /** Calls as the scripts say. What has no output needs none. */
-function scripted({ scripts }: Setting, calls: Made[]): Caller {
+function scripted({ scripts }: Setting, calls: Made[], missing: (error: GivenInvalid) => void): Caller {
   const turn = new Map<string, number>();
   async function answer(operation: Operation & At, { signal }: CallOptions): Promise<unknown> {
     const name = nameOf(operation);
     const script = scripts.get(name);
     const index = turn.get(name) ?? 0;
     turn.set(name, index + 1);
-    if (!script?.length && operation.output) throw new GivenInvalid(`${name} was called: say what it answers, with \`when\``);
+    if (!script?.length && operation.output) {
+      const error = new GivenInvalid(`${name} was called: say what it answers, with \`when\``);
+      missing(error);
+      throw error;
+    }
     const said = (script?.[index] ?? script?.at(-1)) as Scripted<unknown, Record<string, unknown>> | undefined;
     if (said === 'unknown') throw new Unreachable(`${name} was asked, and nobody knows what it did`);
     if (said === 'nothing')
@@ -152,7 +156,9 @@ async function play<V>(
         runtime: machine,
         store: { open: async () => ({ ...store, close: async () => {} }) },
         bus,
-        call: scripted(setting, calls),
+        call: scripted(setting, calls, (error) => {
+          thrown ??= { error };
+        }),
         sagas: driven ? 256 : 0,
         consumer: { retry: { attempts: 1 } },
       },
@@ -163,8 +169,8 @@ async function play<V>(
       endpoint: running.endpoint,
       deliver: (event, key, data) => deliver(event.split('.')[0] as string, event.split('.').slice(1).join('.'), key, data),
     });
+    while ((await dueIn(name, store.ownRead)).some((due) => driven || !due.includes('sw_saga')) && !thrown) await sleep(clock, 100);
     if (thrown) throw thrown.error;
-    while ((await dueIn(name, store.ownRead)).some((due) => driven || !due.includes('sw_saga'))) await sleep(clock, 100);
     const sagas = await store.ownRead.all('select * from sw_saga order by id');
     const came: Came = {
       calls,

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { command, contract } from '../contract/contract.ts';
+import { saga } from '../saga/saga.ts';
+import type { Given } from './given.ts';
+
+const Trip = z.object({ id: z.string() });
+const hotel = contract('hotel', {
+  book: command({ http: 'POST /book', input: Trip, output: z.object({ room: z.int() }), errors: { Full: { status: 409 } } }),
+});
+const journey = saga(hotel, 'journey', { input: Trip, uses: [hotel] });
+
+declare const play: Given;
+
+play.when(hotel.book, { answers: { room: 1 } }, { fails: 'Full' }, 'unknown', 'nothing');
+// @ts-expect-error its output has a room
+play.when(hotel.book, { answers: { seat: 1 } });
+// @ts-expect-error it declares no such error
+play.when(hotel.book, { fails: 'Closed' });
+// @ts-expect-error its input has an id
+void play.saga(journey, {});
