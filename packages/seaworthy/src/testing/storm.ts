@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
 import { memory as memoryBus } from '../bus/drivers/memory.ts';
-import { Failure, reply } from '../client/call.ts';
 import type { Caller, CallerParts } from '../client/caller.ts';
 import { orAborted } from '../core/abort.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
-import { SeaworthyError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
@@ -19,6 +17,7 @@ import { type FaultName, seededFaults } from './faults.ts';
 import { faultyBus } from './faulty-bus.ts';
 import { faultyStore } from './faulty-store.ts';
 import { type Life, life } from './life.ts';
+import { patient } from './patient.ts';
 import { boot, callerOn, type Sea } from './place.ts';
 import { dueIn, watched } from './under-way.ts';
 
@@ -81,26 +80,6 @@ const pollMs = 500;
 const quietMs = 5000;
 /** After which no faults are needed any more. */
 const stormMs = 40_000;
-
-function patient(call: Caller, { clock, random, ids }: Runtime, trace: (line: string) => void): Caller {
-  const definite = (error: unknown): boolean =>
-    error instanceof Failure || (error instanceof SeaworthyError && ['invalid', 'not_found', 'mismatch'].includes(error.kind));
-  return (operation, input, options = {}) => {
-    const key = options.key ?? ids.next();
-    async function insist(): Promise<never> {
-      for (;;) {
-        try {
-          return (await call(operation, input, { ...options, key })) as never;
-        } catch (error) {
-          trace(`the client got ${String(error)}`);
-          if (definite(error) || options.signal?.aborted) throw error;
-          await sleep(clock, 100 + random.next() * 900, options.signal);
-        }
-      }
-    }
-    return reply(insist(), Object.keys(operation.errors as object));
-  };
-}
 
 /**
  * Plays a whole fleet in one process and no time: each service a process of its own that may stall, die and come back, on

@@ -1,0 +1,26 @@
+import { Failure, reply } from '../client/call.ts';
+import type { Caller } from '../client/caller.ts';
+import { SeaworthyError } from '../core/errors.ts';
+import type { Runtime } from '../core/runtime.ts';
+import { sleep } from '../core/sleep.ts';
+
+/** Calls as a patient client does: under one key, again and again, until there is an answer, be it a declared error. */
+export function patient(call: Caller, { clock, random, ids }: Runtime, trace: (line: string) => void): Caller {
+  const definite = (error: unknown): boolean =>
+    error instanceof Failure || (error instanceof SeaworthyError && ['invalid', 'not_found', 'mismatch'].includes(error.kind));
+  return (operation, input, options = {}) => {
+    const key = options.key ?? ids.next();
+    async function insist(): Promise<never> {
+      for (;;) {
+        try {
+          return (await call(operation, input, { ...options, key })) as never;
+        } catch (error) {
+          trace(`the client got ${String(error)}`);
+          if (definite(error) || options.signal?.aborted) throw error;
+          await sleep(clock, 100 + random.next() * 900, options.signal);
+        }
+      }
+    }
+    return reply(insist(), Object.keys(operation.errors as object));
+  };
+}

@@ -1,0 +1,44 @@
+import { Failure, reply } from '../client/call.ts';
+import type { Caller, CallOptions } from '../client/caller.ts';
+import { Unreachable } from '../client/errors.ts';
+import type { At, Operation } from '../contract/contract.ts';
+import { GivenInvalid } from './errors.ts';
+
+type Fails<E> = { [K in keyof E & string]: { readonly fails: K; readonly data?: E[K] } }[keyof E & string];
+
+/** What an operation answers: a value, a declared error, `unknown` (nobody knows whether it happened), or `nothing`, ever. */
+export type Scripted<Output, E> = { readonly answers: Output } | Fails<E> | 'unknown' | 'nothing';
+
+/** A call that was made. */
+export interface Made {
+  readonly operation: string;
+  readonly input: unknown;
+}
+
+export const nameOf = ({ service, name }: { readonly service: string; readonly name: string }): string => `${service}.${name}`;
+
+/** Calls as the scripts say. What has no output needs none. */
+export function scripted(scripts: ReadonlyMap<string, readonly unknown[]>, calls: Made[], missing: (error: GivenInvalid) => void): Caller {
+  const turn = new Map<string, number>();
+  async function answer(operation: Operation & At, { signal }: CallOptions): Promise<unknown> {
+    const name = nameOf(operation);
+    const script = scripts.get(name);
+    const index = turn.get(name) ?? 0;
+    turn.set(name, index + 1);
+    if (!script?.length && operation.output) {
+      const error = new GivenInvalid(`${name} was called: say what it answers, with \`when\``);
+      missing(error);
+      throw error;
+    }
+    const said = (script?.[index] ?? script?.at(-1)) as Scripted<unknown, Record<string, unknown>> | undefined;
+    if (said === 'unknown') throw new Unreachable(`${name} was asked, and nobody knows what it did`);
+    if (said === 'nothing')
+      return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }));
+    if (said && 'fails' in said) throw new Failure(said.fails, said.data);
+    return said?.answers;
+  }
+  return (operation, input, options = {}) => {
+    calls.push({ operation: nameOf(operation as unknown as Operation & At), input });
+    return reply(answer(operation as unknown as Operation & At, options) as Promise<never>, Object.keys(operation.errors as object));
+  };
+}
