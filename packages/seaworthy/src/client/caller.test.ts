@@ -16,10 +16,12 @@ const desk = contract('desk', { ask: command({ http: 'POST /ask', input: z.objec
 test('a breaker that opens between two attempts does not hide what the first one came to', async () => {
   const clock = virtualClock();
   const machine = runtime({ clock });
+  const guard = policyOn(machine, breaker({ failures: 1, openFor: '30s' }));
   let sent = 0;
   const call = caller({
     runtime: machine,
-    policyOf: () => policyOn(machine, retry({ attempts: 3 }), breaker({ failures: 1, openFor: '30s' })),
+    policyOf: () => policyOn(machine, retry({ attempts: 3 })),
+    guardOf: () => guard,
     transportOf: () => ({
       async send() {
         sent++;

@@ -30,7 +30,7 @@ export interface Sea {
   readonly stores: Map<string, Promise<Store<unknown, unknown>>>;
   readonly serving: Map<string, Set<Serving>>;
   readonly options: RunOptions;
-  readonly calls: Pick<CallerParts, 'policyOf' | 'timeout'> | undefined;
+  readonly calls: Pick<CallerParts, 'policyOf' | 'guardOf' | 'timeout'> | undefined;
   readonly trace: (line: string) => void;
 }
 

@@ -53,7 +53,7 @@ export interface StormOptions<Name extends string> {
   /** What the services are set to. */
   readonly options?: RunOptions;
   /** How their calls are guarded. */
-  readonly calls?: Pick<CallerParts, 'policyOf' | 'timeout'>;
+  readonly calls?: Pick<CallerParts, 'policyOf' | 'guardOf' | 'timeout'>;
   /** Of services that bring none. Default in memory. */
   readonly store?: StoreDriver;
   /** Told each step of each process, to read what a seed does. */
@@ -156,7 +156,7 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
   };
   const opened = new Map<string, Read>();
   const seen: InStorm<Name> = {
-    call: patient(callerOn({ ...sea, calls: { policyOf: () => policyOn(own) } }, own), own, trace),
+    call: patient(callerOn({ ...sea, calls: { policyOf: () => policyOn(own), guardOf: () => policyOn(own) } }, own), own, trace),
     read,
     random,
     sleep: (time) => sleep(clock, milliseconds(time, 'sleep')),
