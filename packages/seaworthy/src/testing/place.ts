@@ -4,6 +4,7 @@ import { Unreachable } from '../client/errors.ts';
 import type { Endpoint } from '../client/transport.ts';
 import { local } from '../client/transports/local.ts';
 import { orAborted } from '../core/abort.ts';
+import { silent } from '../core/observe.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type RunningService, type RunOptions, run } from '../service/running.ts';
@@ -84,9 +85,7 @@ function runtimeOf({ runtime: { random }, trace }: Sea, life: Life): Runtime {
     random,
     reached: life.pass,
     observe: {
-      count: () => {},
-      gauge: () => () => {},
-      span: () => ({ end: () => {} }),
+      ...silent,
       log(level, message, attributes) {
         const error = attributes?.['error'];
         trace(`${life.name} says ${level}: ${message}${error === undefined ? '' : ` (${String(error)})`}`);
