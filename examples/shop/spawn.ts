@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 export interface SpawnedShop {
   /** Of the gateway; empty when it runs elsewhere. */
   readonly url: string;
+  /** Of each service that has a port of its own, by name. */
+  readonly services: Readonly<Record<string, string>>;
   readonly child: ChildProcess;
   /** Resolves with the exit code, or the signal's name, once it is gone. */
   readonly ended: Promise<number | string>;
@@ -33,16 +35,17 @@ export async function spawnShop({ dir, env = {} }: { readonly dir: string; reado
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     printed = (printed + text).slice(-4000);
   });
-  const url = await new Promise<string>((resolve, reject) => {
+  const { url, services } = await new Promise<Pick<SpawnedShop, 'url' | 'services'>>((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       printed = `${printed}${line}\n`.slice(-4000);
-      const { url: open, processor } = (line.startsWith('{') ? JSON.parse(line) : {}) as { url?: string; processor?: string };
-      if (processor !== undefined) resolve(open ?? '');
+      const told = (line.startsWith('{') ? JSON.parse(line) : {}) as Partial<SpawnedShop> & { readonly processor?: string };
+      if (told.processor !== undefined) resolve({ url: told.url ?? '', services: told.services ?? {} });
     });
     ended.then((how) => reject(new Error(`the shop ended with ${how} before it was open: ${printed}`)));
   });
   return {
     url,
+    services,
     child,
     ended,
     stop: () => {

@@ -1,0 +1,50 @@
+import type { At, Operation } from 'seaworthy/contract';
+import gateway from '../gateway.ts';
+import { inventory } from '../inventory/contract.ts';
+import { orders } from '../orders/contract.ts';
+import { payments } from '../payments/contract.ts';
+
+export type Input = Readonly<Record<string, unknown>>;
+
+/** One method and path of a port, the operation behind it, and an input that it takes. */
+export interface Spot {
+  readonly method: string;
+  /** With parameters in braces. */
+  readonly path: string;
+  readonly operation: Operation & At;
+  readonly aggregate: boolean;
+  readonly sample: Input;
+}
+
+/** A port of the shop. */
+export interface Target {
+  readonly name: string;
+  readonly spots: readonly Spot[];
+}
+
+/** Nothing of these is in the books of the orders that are placed beside the run. */
+const samples: Readonly<Record<string, Input>> = {
+  placeOrder: { customerId: 'eve', items: [{ productId: 'fuzz-1', quantity: 1, unitPrice: 5 }], paymentToken: 'tok_ok' },
+  charge: { orderId: 'fuzz-order', amount: 5, token: 'tok_ok' },
+  reserve: { orderId: 'fuzz-order', items: [{ productId: 'fuzz-1', quantity: 1, unitPrice: 5 }] },
+  setStock: { productId: 'fuzz-1', available: 50 },
+  stock: { productId: 'fuzz-1' },
+};
+
+function spotOf(http: string, operation: At, aggregate: boolean): Spot {
+  const [method = '', path = ''] = http.split(' ');
+  return { method, path, operation: operation as Operation & At, aggregate, sample: samples[operation.name] ?? { orderId: 'fuzz-order' } };
+}
+
+const isOperation = (member: unknown): member is Operation & At => typeof member === 'object' && member !== null && 'http' in member;
+
+/** Every port, with all that it offers. */
+export const targets: readonly Target[] = [
+  { name: 'gateway', spots: gateway.routes.map(({ http, targets: [first, ...more] }) => spotOf(http, first as At, more.length > 0)) },
+  ...[orders, payments, inventory].map((contract) => ({
+    name: contract['~contract'],
+    spots: Object.values(contract as object)
+      .filter(isOperation)
+      .map((operation) => spotOf(operation.http, operation, false)),
+  })),
+];
