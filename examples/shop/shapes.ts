@@ -3,7 +3,8 @@ import { z } from 'zod';
 /** Whole minor units: pence. The bounds keep any total within the integers that JSON carries exactly. */
 export const Money = z.int().min(0);
 export const ProductId = z.string().min(1).max(100);
-export const OrderId = z.string().min(1).max(100);
+/** Plain ASCII, since it is part of the key that the card processor knows a charge by, which travels in a header. */
+export const OrderId = z.string().regex(/^[\w-]{1,100}$/, 'takes 1 to 100 letters, digits, hyphens and underscores');
 
 export const Item = z.object({
   productId: ProductId,

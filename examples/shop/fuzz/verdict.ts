@@ -4,10 +4,10 @@ import type { Spot, Target } from './spots.ts';
 import type { Exchange } from './wire.ts';
 
 /** What no answer may tell: where the code lies, what it is made of, how it failed. */
-const inside =
-  /node_modules|\n\s+at |\.[cm]?[jt]s:\d|\/tmp\/|\/home\/|sqlite|FST_|Fastify|(?:Range|Type|Syntax)Error|\[object |HPE_|undefined/i;
+const inside = /node_modules|\n\s+at |\.[cm]?[jt]s:\d|\/tmp\/|\/home\/|sqlite|FST_|Fastify|(?:Range|Type|Syntax)Error|\[object |HPE_/i;
 
-const one = (answer: Answer, name: string): string => answer.headers.get(name)?.join(' and ') ?? 'none';
+/** Without the character set, which is always UTF-8. */
+const typeOf = ({ headers }: Answer): string => headers.get('content-type')?.join(' and ').replace('; charset=utf-8', '') ?? 'none';
 
 async function fits({ operation, aggregate }: Spot, status: number, body: unknown): Promise<boolean> {
   if (status !== (aggregate ? 200 : operation.status)) return false;
@@ -21,7 +21,7 @@ const isProbe = (body: unknown): boolean => ['live', 'started', 'ready'].include
 
 /** What is wrong with an answer that says that all is well. */
 async function successWrong(answer: Answer, target: Target): Promise<string | undefined> {
-  const type = one(answer, 'content-type');
+  const type = typeOf(answer);
   if (type.startsWith('text/plain; version=0.0.4')) return undefined;
   if (answer.body === '') return answer.status === 204 ? undefined : 'it has no body';
   if (type !== 'application/json') return `its content type is ${type}`;
@@ -33,7 +33,7 @@ async function successWrong(answer: Answer, target: Target): Promise<string | un
 
 /** What is wrong with an answer that says that something is wrong. */
 function problemWrong(answer: Answer, target: Target): string | undefined {
-  const type = one(answer, 'content-type');
+  const type = typeOf(answer);
   if (type !== 'application/problem+json') return `its content type is ${type}`;
   const body = JSON.parse(answer.body) as Readonly<Record<string, unknown>>;
   if (body['status'] !== answer.status) return `its document says ${String(body['status'])}`;

@@ -21,7 +21,11 @@ export const inventory = contract('inventory', {
     http: 'POST /reservations',
     input: z.object({ orderId: OrderId, items: Items }),
     output: z.object({ orderId: OrderId }),
-    errors: { OutOfStock: { status: 409, data: z.object({ productId: ProductId, available: z.int().min(0) }) } },
+    errors: {
+      OutOfStock: { status: 409, data: z.object({ productId: ProductId, available: z.int().min(0) }) },
+      /** Under another key: the order has its reservation, and it stays as it is. */
+      AlreadyReserved: { status: 409 },
+    },
   }),
   release: command({ http: 'DELETE /reservations/order/{orderId}', input: OrderRef }),
   reservationOf: query({

@@ -13,6 +13,7 @@ export default service(inventory, {
       return stock;
     },
     async reserve({ input, tx, publish, fail }) {
+      if (await reservedFor(tx, input.orderId)) throw fail('AlreadyReserved');
       const short = await reserve(tx, input.orderId, input.items);
       if (short) throw fail('OutOfStock', short);
       publish('stockReserved', { orderId: input.orderId });

@@ -14,11 +14,16 @@ export class InputInvalid extends SeaworthyError {
   }
 }
 
-/** JSON text. Throws `InputInvalid` for what is none, such as a bigint or a circle. */
+/** `JSON.stringify` escapes half of a surrogate pair, and nothing else, in this way; a backslash of the text itself is doubled. */
+const halfPair = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
+
+/** JSON text. Throws `InputInvalid` for what is none, such as a bigint or a circle, or malformed Unicode. */
 export function writeInput(operation: At, value: unknown): string {
   try {
-    return JSON.stringify(value) ?? 'null';
+    const text = JSON.stringify(value) ?? 'null';
+    if (!halfPair.test(text)) return text;
   } catch (cause) {
     throw new InputInvalid(operation, [{ path: '', message: `cannot be written as JSON (${(cause as Error).message})` }], { cause });
   }
+  throw new InputInvalid(operation, [{ path: '', message: 'has a text with half of a surrogate pair: send well-formed Unicode' }]);
 }

@@ -91,14 +91,28 @@ function coerce(text: string, schema: JsonSchema | undefined): unknown {
   return text;
 }
 
-/** Puts path, query string and body together as the input of `operation`, reached by `http`. What does not fit is for validation to refuse. */
-export function inputOf(operation: Operation, request: RawRequest, http: Http = operation.http): unknown {
+/** `URLSearchParams` takes what it cannot decode for something else, in silence. */
+function checkQuery(operation: At, query: string): void {
+  if (!query.includes('%')) return;
+  try {
+    decodeURIComponent(query);
+  } catch (cause) {
+    throw new InputInvalid(operation, [{ path: '', message: 'the query string is not percent-encoded UTF-8' }], { cause });
+  }
+}
+
+/**
+ * Puts path, query string and body together as the input of `operation`, reached by `http`. What does not fit is for validation
+ * to refuse. Throws `InputInvalid` when the query string cannot be decoded.
+ */
+export function inputOf(operation: Operation & At, request: RawRequest, http: Http = operation.http): unknown {
   const { bodiless, params, types, required } = planOf(operation, http);
   const fromPath = params.map((name): [string, unknown] => [name, coerce(request.params[name] as string, types.get(name))]);
   if (!bodiless) {
     if (request.body === undefined) return Object.fromEntries(fromPath);
     return isFields(request.body) ? Object.fromEntries([...Object.entries(request.body), ...fromPath]) : request.body;
   }
+  checkQuery(operation, request.query);
   const query = new URLSearchParams(request.query);
   // A list without elements leaves no trace in a query string; where one must be, it is that.
   const emptyLists = [...required].filter((name) => typesOf(types.get(name) ?? {}).includes('array')).map((name) => [name, []] as const);

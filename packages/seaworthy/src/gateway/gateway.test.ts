@@ -9,7 +9,7 @@ import { command, contract, query } from '../contract/contract.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { runtime } from '../core/runtime.ts';
 import { BreakerOpen } from '../resilience/errors.ts';
-import type { HttpReply } from '../service/transports/server.ts';
+import type { HttpReply } from '../service/transports/refusal.ts';
 import { virtualClock } from '../testing/clock.ts';
 import { aggregate } from './aggregate.ts';
 import { gateway, type Route } from './gateway.ts';

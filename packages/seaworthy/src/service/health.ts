@@ -1,4 +1,5 @@
-import { type HttpReply, type HttpRoute, problemReply } from './transports/server.ts';
+import { type HttpReply, problemReply } from './transports/refusal.ts';
+import type { HttpRoute } from './transports/server.ts';
 
 /** Where a service is in its life. */
 export type Phase = 'starting' | 'ready' | 'stopping' | 'closed';

@@ -11,7 +11,8 @@ import type { Runtime } from '../../core/runtime.ts';
 import { traceOf } from '../../core/trace.ts';
 import { HandlerFailed } from '../errors.ts';
 import type { Service } from '../service.ts';
-import type { HttpReply, HttpRoute } from './server.ts';
+import type { HttpReply } from './refusal.ts';
+import type { HttpRoute } from './server.ts';
 
 /** A wire response as the server sends it. */
 export const replyOf = ({ status, headers, body }: WireResponse): HttpReply => ({

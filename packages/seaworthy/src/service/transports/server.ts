@@ -1,7 +1,9 @@
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Problem } from '../../contract/problem.ts';
 import { SeaworthyError } from '../../core/errors.ts';
+import { jsonOf } from './body.ts';
+import { type Connections, connections } from './connections.ts';
+import { type HttpReply, refused, refusedHeaders, unknownRoute } from './refusal.ts';
 
 /** The address to listen on is taken, or not ours to take. */
 export class ListenFailed extends SeaworthyError {
@@ -18,13 +20,6 @@ export interface HttpRequest {
   readonly body: unknown;
   /** Aborts when the client leaves before it has its answer. */
   readonly signal: AbortSignal;
-}
-
-export interface HttpReply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Already serialised; `undefined` for none. */
-  readonly body: string | undefined;
 }
 
 export interface HttpRoute {
@@ -49,6 +44,10 @@ export interface HttpServerOptions {
   readonly port?: number | undefined;
   /** Bytes. Default 1 MiB. */
   readonly bodyLimit?: number | undefined;
+  /** Milliseconds to receive the headers of a request. Default 10 s. */
+  readonly headersTimeoutMs?: number | undefined;
+  /** Milliseconds to receive all of a request. Default 30 s. */
+  readonly requestTimeoutMs?: number | undefined;
   /** For what a handler throws: it should answer all it knows itself. */
   readonly failed: (error: unknown) => HttpReply;
 }
@@ -57,40 +56,6 @@ export interface HttpServerOptions {
 export class ClientGone extends SeaworthyError {
   readonly code = 'SW_CLIENT_GONE';
   readonly kind = 'cancelled';
-}
-
-export const problemReply = (problem: Problem, headers: Readonly<Record<string, string>> = {}): HttpReply => ({
-  status: problem.status,
-  headers: { 'content-type': 'application/problem+json', ...headers },
-  body: JSON.stringify(problem),
-});
-
-const refusal = (status: number, title: string, detail: string, code: string): HttpReply =>
-  problemReply({ type: 'about:blank', title, status, detail, code });
-
-/** What the HTTP layer itself refuses, before any route sees it. */
-function refused(error: FastifyError): HttpReply | undefined {
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return refusal(413, 'Content Too Large', 'the body is larger than this server takes', 'SW_HTTP_BODY_TOO_LARGE');
-  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
-    return refusal(415, 'Unsupported Media Type', 'content-type: send application/json', 'SW_HTTP_MEDIA_TYPE');
-  const status = error.statusCode ?? 500;
-  if (status >= 400 && status < 500)
-    return refusal(status, status === 400 ? 'Bad Request' : error.name, `body: ${error.message}`, 'SW_HTTP_BAD_REQUEST');
-  return undefined;
-}
-
-/** What is not HTTP at all is answered on the bare socket. */
-function malformed(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const timeout = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const large = error.code === 'HPE_HEADER_OVERFLOW';
-  const [status, title] = timeout ? [408, 'Request Timeout'] : large ? [431, 'Request Header Fields Too Large'] : [400, 'Bad Request'];
-  const { body } = refusal(status as number, title as string, `the request is not well-formed HTTP: ${error.message}`, 'SW_HTTP_MALFORMED');
-  const text = body as string;
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
-  );
 }
 
 async function send(reply: FastifyReply, answer: HttpReply): Promise<void> {
@@ -104,26 +69,48 @@ export async function httpServer({
   host = '127.0.0.1',
   port = 0,
   bodyLimit = 1024 * 1024,
+  headersTimeoutMs = 10_000,
+  requestTimeoutMs = 30_000,
   failed,
 }: HttpServerOptions): Promise<HttpServer> {
+  let watched: Connections | undefined;
   const app = Fastify({
     logger: false,
     bodyLimit,
-    requestTimeout: 30_000,
+    requestTimeout: requestTimeoutMs,
+    http: {
+      headersTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: Math.ceil(Math.min(1000, headersTimeoutMs / 2)),
+      requireHostHeader: false, // Node's own refusal would be no problem document
+    },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     exposeHeadRoutes: false,
     requestIdHeader: false,
-    clientErrorHandler: malformed,
+    clientErrorHandler: (error, socket) => watched?.malformed(error, socket),
     // The raw query string is decoded by the wire, by the rules of the contract.
     routerOptions: { maxParamLength: 2048, querystringParser: () => ({}) },
     frameworkErrors: (error, _request, reply) => void send(reply, refused(error) ?? failed(error)),
   });
+  watched = connections(app.server);
+  // Node would pass over all beyond 2000 of them in silence; their size is limited.
+  app.server.maxHeadersCount = 0;
+  app.addHook('onRequest', ({ raw }, reply, done) => {
+    const refusal = refusedHeaders(raw);
+    if (refusal) void send(reply, refusal);
+    else done();
+  });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
-  app.setNotFoundHandler((request, reply) =>
-    send(reply, refusal(404, 'Not Found', `there is no ${request.method} ${request.url.split('?', 1)[0]} here`, 'SW_HTTP_ROUTE_UNKNOWN')),
-  );
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request: FastifyRequest, bytes: Buffer, done) => {
+    let body: unknown;
+    try {
+      body = jsonOf(bytes);
+    } catch (error) {
+      return done(error as Error);
+    }
+    return done(null, body);
+  });
+  app.setNotFoundHandler((request, reply) => send(reply, unknownRoute(request.method, request.url)));
   app.setErrorHandler((error: FastifyError, _request, reply) => send(reply, refused(error) ?? failed(error)));
   for (const route of routes) {
     app.route({
@@ -162,7 +149,9 @@ export async function httpServer({
       const cut = (): void => app.server.closeAllConnections();
       signal?.addEventListener('abort', cut, { once: true });
       if (signal?.aborted) cut();
-      await app.close();
+      const closed = app.close();
+      watched?.closeUnasked();
+      await closed;
       signal?.removeEventListener('abort', cut);
     },
   };

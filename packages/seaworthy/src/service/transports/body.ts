@@ -1,0 +1,56 @@
+import { isUtf8 } from 'node:buffer';
+import { SeaworthyError } from '../../core/errors.ts';
+
+/** The body of a request is no JSON that can be kept as it is; the message names the place and the rule. */
+export class BodyInvalid extends SeaworthyError {
+  readonly code = 'SW_BODY_INVALID';
+  readonly kind = 'invalid';
+}
+
+/** Levels of arrays and objects in each other: what goes deeper would end in the stack of whoever reads it next. */
+const deepest = 100;
+
+interface Fault {
+  readonly place: readonly string[];
+  readonly rule: string;
+}
+
+const notUnicode = 'has half of a surrogate pair, which is no text and could not be kept: send well-formed Unicode';
+const poisoned = 'is a name that could change objects of the one who reads it: leave it out';
+
+/** Who merges objects would take these for the prototype of all of them. */
+function isPoison(name: string, value: unknown): boolean {
+  if (name === '__proto__') return true;
+  return name === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype');
+}
+
+/** `halves`: there may be half surrogate pairs. */
+function faultIn(value: unknown, halves: boolean, depth: number): Fault | undefined {
+  if (typeof value === 'string') return halves && !value.isWellFormed() ? { place: [], rule: notUnicode } : undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (depth === deepest) return { place: [], rule: `is nested more than ${deepest} levels deep: send less in each other` };
+  for (const [name, inner] of Object.entries(value)) {
+    if (isPoison(name, inner)) return { place: [name], rule: poisoned };
+    if (halves && !name.isWellFormed()) return { place: [], rule: notUnicode };
+    const fault = faultIn(inner, halves, depth + 1);
+    if (fault) return { ...fault, place: [name, ...fault.place] };
+  }
+  return undefined;
+}
+
+/** JSON from its bytes (RFC 8259; UTF-8, a byte order mark is passed over). Throws `BodyInvalid`. */
+export function jsonOf(bytes: Buffer): unknown {
+  if (bytes.length === 0) throw new BodyInvalid('body: is empty: send JSON, or no content-type');
+  if (!isUtf8(bytes)) throw new BodyInvalid('body: is not UTF-8, as JSON must be');
+  const text = bytes.toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
+  } catch (cause) {
+    throw new BodyInvalid('body: is not JSON', { cause });
+  }
+  const fault = faultIn(value, /\\u[dD][89a-fA-F]/.test(text), 0);
+  if (!fault) return value;
+  const place = fault.place.slice(0, 10).join('.').slice(0, 200);
+  throw new BodyInvalid(`body: ${place}${place && ' '}${fault.rule}`);
+}
