@@ -20,7 +20,9 @@ export interface Aimed {
 export function aimed(seed: number, index: number): Aimed {
   const dice = diceOf(seed, index);
   const target = dice.chance(0.4) ? (targets[0] as Target) : dice.pick(targets.slice(1));
-  const spot = dice.pick(target.spots);
+  const picked = dice.pick(target.spots);
+  const { orderId } = picked.sample;
+  const spot = orderId === undefined ? picked : { ...picked, sample: { ...picked.sample, orderId: `fuzz-${dice.whole(1, 99)}` } };
   const family = dice.pick(families);
   const generate = dice.pick(Object.values(family));
   return { index, target, spot, shot: generate({ dice, target, spot }) };

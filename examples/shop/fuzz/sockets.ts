@@ -47,7 +47,10 @@ export const sockets: Readonly<Record<string, Generate>> = {
   silent: () => shot('socket/silent', Buffer.alloc(0), { manner: 'half-close', answers: 0 }),
   pipelined: (aim) => {
     const requests = Array.from({ length: aim.dice.pick([2, 3, 10, 60]) }, () => any(aim));
-    return shot('socket/pipelined', Buffer.concat(requests.map(bytesOf)), { methods: requests.map(({ method }) => method), answers: 1 });
+    return shot('socket/pipelined', Buffer.concat(requests.map(bytesOf)), {
+      methods: requests.map(({ method }) => method),
+      answers: requests.length,
+    });
   },
   pipelinedBadly: (aim) => {
     const requests = Array.from({ length: aim.dice.whole(1, 4) }, () => goodRequest(aim.spot));

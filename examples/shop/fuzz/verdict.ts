@@ -6,6 +6,9 @@ import type { Exchange } from './wire.ts';
 /** What no answer may tell: where the code lies, what it is made of, how it failed. */
 const inside = /node_modules|\n\s+at |\.[cm]?[jt]s:\d|\/tmp\/|\/home\/|sqlite|FST_|Fastify|(?:Range|Type|Syntax)Error|\[object |HPE_/i;
 
+/** Nobody may make the shop say much by asking wrongly. */
+const mostProblem = 32_000;
+
 /** Without the character set, which is always UTF-8. */
 const typeOf = ({ headers }: Answer): string => headers.get('content-type')?.join(' and ').replace('; charset=utf-8', '') ?? 'none';
 
@@ -35,6 +38,7 @@ async function successWrong(answer: Answer, target: Target): Promise<string | un
 function problemWrong(answer: Answer, target: Target): string | undefined {
   const type = typeOf(answer);
   if (type !== 'application/problem+json') return `its content type is ${type}`;
+  if (answer.body.length > mostProblem) return `its document has ${answer.body.length} characters`;
   const body = JSON.parse(answer.body) as Readonly<Record<string, unknown>>;
   if (body['status'] !== answer.status) return `its document says ${String(body['status'])}`;
   if (typeof body['title'] !== 'string' || typeof body['type'] !== 'string') return 'its document has no title or type';

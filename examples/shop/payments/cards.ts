@@ -5,6 +5,8 @@ import { Pool } from 'undici';
 export type Charged =
   | { readonly state: 'captured'; readonly paymentId: string }
   | { readonly state: 'declined' }
+  /** The order was charged before, and not with this amount on this card. */
+  | { readonly state: 'otherwise' }
   | { readonly state: 'void' };
 
 /** The card processor, a third party, reached over HTTP and nothing else. */
@@ -89,6 +91,7 @@ export function cards(url: string): Cards {
           signal: AbortSignal.any([signal, patience]),
         });
         if (reply.status === 402) return { state: 'declined' };
+        if (reply.status === 422) return { state: 'otherwise' };
         if (reply.status === 410) return { state: 'void' };
         if (reply.status !== 200 && reply.status !== 201) throw unexpected(reply, 'a charge');
         return { state: 'captured', paymentId: String((reply.body as { chargeId: string }).chargeId) };

@@ -9,7 +9,7 @@ export const payments = contract('payments', {
     http: 'POST /payments',
     input: z.object({ orderId: OrderId, amount: Money, token: z.string().min(1).max(100) }),
     output: Payment,
-    errors: { Declined: { status: 402 }, Unavailable: { status: 424 } },
+    errors: { Declined: { status: 402 }, Unavailable: { status: 424 }, ChargedOtherwise: { status: 409 } },
   }),
   refund: command({ http: 'POST /payments/order/{orderId}/refund', input: OrderRef }),
   paymentOf: query({ http: 'GET /payments/order/{orderId}', input: OrderRef, output: Payment, errors: { NotFound: { status: 404 } } }),

@@ -18,6 +18,10 @@ const charge = (cards: Cards): Handler<typeof payments, 'charge'> =>
     async after({ input, outcome, tx, publish, fail }) {
       if (outcome.state === 'declined') throw fail('Declined');
       if (outcome.state === 'void') throw fail('Unavailable');
+      if (outcome.state === 'otherwise') throw fail('ChargedOtherwise');
+      // Under another idempotency key: the card processor knows the order, and charged it once.
+      const before = await findPayment(tx, input.orderId);
+      if (before) return before;
       await capture(tx, { orderId: input.orderId, paymentId: outcome.paymentId, amount: input.amount });
       publish('paymentCaptured', { orderId: input.orderId, amount: input.amount });
       return { paymentId: outcome.paymentId, amount: input.amount, state: 'captured' };

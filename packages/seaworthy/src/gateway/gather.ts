@@ -1,4 +1,5 @@
 import { Failure } from '../client/call.ts';
+import { CallFailed } from '../client/errors.ts';
 import type { At, Http, Operation } from '../contract/contract.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { GatewayCall, Incoming } from './gateway.ts';
@@ -40,6 +41,10 @@ function missing(operation: At, error: unknown): Missing {
   return { status: isLate(error) ? 'timeout' : 'failed', error, operation };
 }
 
+/** The service refused what the request itself brought: that is for its client to hear. */
+const isClientsFault = ({ after }: AnyPart, error: unknown): boolean =>
+  error instanceof CallFailed && error.kind === 'invalid' && Object.keys(after).length === 0;
+
 /** Nobody failed at it: it could not be served now, and may be soon. */
 const comesBack = (error: unknown): boolean =>
   error instanceof SeaworthyError && (error.kind === 'unavailable' || error.kind === 'exhausted');
@@ -49,7 +54,10 @@ export type Gathered =
   | { readonly values: Readonly<Record<string, unknown>>; readonly status: Readonly<Record<string, PartStatus>> }
   | { readonly none: At; readonly failure: Failure };
 
-/** Calls every part once, as early as what it needs is there. Throws `PartsMissing` when a required one failed. */
+/**
+ * Calls every part once, as early as what it needs is there. Throws `PartsMissing` when a required one failed, or what its
+ * service said when that refused what the request brought.
+ */
 export async function gather(http: Http, parts: Parts, incoming: Incoming, call: GatewayCall): Promise<Gathered> {
   const running = new Map<At, Map<AnyPart['input'], Promise<Fared>>>();
 
@@ -81,6 +89,7 @@ export async function gather(http: Http, parts: Parts, incoming: Incoming, call:
   for (const [name, part, result] of fared) {
     if ('value' in result || !part.required) continue;
     if (isAbsent(result.operation, result.error)) return { none: result.operation, failure: result.error as Failure };
+    if (isClientsFault(part, result.error)) throw result.error;
     const kind = isLate(result.error) ? 'deadline' : comesBack(result.error) ? 'unavailable' : 'upstream';
     throw new PartsMissing(
       `${http} cannot answer without its part ${name}, which ${kind === 'deadline' ? 'was too late' : 'failed'}`,

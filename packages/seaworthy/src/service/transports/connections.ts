@@ -2,8 +2,20 @@ import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } 
 import type { Socket } from 'node:net';
 import { type HttpReply, refusal, unknownRoute } from './refusal.ts';
 
-/** What a client may still send, and how long it may be silent, before a connection that is refused is cut. */
-const patience = { pieces: 64, ms: 2000 };
+/** What a client may still send, and how long it may be silent, before a connection that is refused is cut: at once, it may lose the answer. */
+const patience = { pieces: 64, ms: 2000, bytes: 16 * 1024 * 1024 };
+
+/** Takes the rest of a request that is answered before it has come, within bounds; the time is that of any request. */
+export function takeRest(response: ServerResponse): void {
+  const { req } = response;
+  response.once('finish', () => {
+    let left = patience.bytes;
+    req.on('data', (piece: Buffer) => {
+      left -= piece.length;
+      if (left < 0) req.socket.destroy();
+    });
+  });
+}
 
 /** What of a server's connections its framework does not see to. */
 export interface Connections {
@@ -69,7 +81,6 @@ export function connections(server: Server): Connections {
       const pieces = (refusedPieces.get(socket) ?? 0) + 1;
       refusedPieces.set(socket, pieces);
       if (error.code === 'ECONNRESET') return void socket.destroy();
-      // Cut at once, the client may lose the answer that is on its way.
       if (pieces > 1) return void (pieces > patience.pieces && socket.destroy());
       const before = latest.get(socket);
       const answer = answerTo(error);

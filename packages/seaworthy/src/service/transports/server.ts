@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 import { SeaworthyError } from '../../core/errors.ts';
 import { jsonOf } from './body.ts';
-import { type Connections, connections } from './connections.ts';
+import { type Connections, connections, takeRest } from './connections.ts';
 import { type HttpReply, refused, refusedHeaders, unknownRoute } from './refusal.ts';
 
 /** The address to listen on is taken, or not ours to take. */
@@ -59,6 +59,9 @@ export class ClientGone extends SeaworthyError {
 }
 
 async function send(reply: FastifyReply, answer: HttpReply): Promise<void> {
+  // The framework would close, and with it throw away an answer that the client has not read yet.
+  reply.removeHeader('connection');
+  if (!reply.request.raw.complete) takeRest(reply.raw);
   reply.code(answer.status).headers(answer.headers);
   await (answer.body === undefined ? reply.send() : reply.send(answer.body));
 }
