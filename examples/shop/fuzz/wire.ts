@@ -4,7 +4,7 @@ import { type Parsed, parsed } from './answers.ts';
 import type { Shot } from './shot.ts';
 
 /** How long a connection may stay without an end. */
-const patienceMs = 15_000;
+const patienceMs = 60_000;
 
 export interface Exchange extends Parsed {
   readonly ended: 'closed' | 'reset' | 'nothing more came';

@@ -4,10 +4,11 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { command, contract, event, type Members, query } from './contract.ts';
 import { HeaderInvalid, readHeaders, writeHeaders } from './headers.ts';
+import { InputInvalid } from './input.ts';
 import { problemOf, statusOf } from './problem.ts';
 import { inputOf, requestOf } from './request.ts';
 import { answerOf, responseOf } from './response.ts';
-import type { Schema } from './schema.ts';
+import { examine, type Schema, sentence } from './schema.ts';
 import { ContractInvalid, httpParts } from './verify.ts';
 
 const Ref = z.object({ id: z.string() });
@@ -196,13 +197,39 @@ test('what goes over the wire is what arrives: path and query string', () => {
   );
 });
 
-test('what a stranger sends becomes an input for validation to judge, and never throws', () => {
+test('what a stranger sends becomes an input for validation to judge; but a query string that cannot be decoded is refused', () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), fc.anything(), (id, query, body) => {
-      inputOf(wire.find as never, { params: { id }, query, body });
+      inputOf(wire.find as never, { params: { id }, query: query.replaceAll('%', ''), body });
+      inputOf(wire.find as never, { params: { id }, query: encodeURIComponent(query.toWellFormed()), body });
       inputOf(wire.put as never, { params: { id, n: query }, query, body });
     }),
   );
+  for (const query of ['text=%ff', 'text=%', 'text=%zz', 'text=%ED%A0%80', '%ff=1']) {
+    assert.throws(() => inputOf(wire.find as never, { params: { id: 'a' }, query, body: undefined }), InputInvalid, query);
+  }
+});
+
+test('G14: a sender who is wrong in many places is told of twenty, and how many more there are', async () => {
+  const result = await examine(z.object({ list: z.array(z.int()) }), { list: Array(5000).fill('x'.repeat(1000)) });
+  assert.ok('findings' in result);
+  assert.equal(result.findings.length, 21);
+  assert.deepEqual(result.findings.at(-1), { path: '', message: 'and 4980 more' });
+  const strict = await examine(z.strictObject({}), Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`n${index}`, 1])));
+  assert.ok('findings' in strict && sentence(strict.findings).length <= 300);
+});
+
+test('a problem whose members have not their form is told without them', () => {
+  const body = JSON.stringify({ title: { a: 1 }, detail: 5, code: null, issues: [{ path: 1 }], parts: { order: 1 }, retryAfterMs: -5 });
+  const answer = answerOf(wire.put as never, { status: 409, contentType: 'application/problem+json', retryAfter: '3', body });
+  assert.deepEqual(answer, { kind: 'problem', problem: { type: 'about:blank', title: 'Problem', status: 409, retryAfterMs: 3000 } });
+  const inherited = answerOf(wire.put as never, {
+    status: 409,
+    contentType: 'application/problem+json',
+    retryAfter: undefined,
+    body: '{"error": "toString"}',
+  });
+  assert.equal(inherited?.kind, 'problem');
 });
 
 test('answers cross as they are: output, declared error, problem', () => {

@@ -17,13 +17,25 @@ export class InputInvalid extends SeaworthyError {
 /** `JSON.stringify` escapes half of a surrogate pair, and nothing else, in this way; a backslash of the text itself is doubled. */
 const halfPair = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
 
+function halfPairAt(value: unknown): readonly string[] | undefined {
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : [];
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [name, inner] of Object.entries(value)) {
+    const place = name.isWellFormed() ? halfPairAt(inner) : [];
+    if (place) return [name, ...place];
+  }
+  return undefined;
+}
+
 /** JSON text. Throws `InputInvalid` for what is none, such as a bigint or a circle, or malformed Unicode. */
 export function writeInput(operation: At, value: unknown): string {
+  let text: string;
   try {
-    const text = JSON.stringify(value) ?? 'null';
+    text = JSON.stringify(value) ?? 'null';
     if (!halfPair.test(text)) return text;
   } catch (cause) {
     throw new InputInvalid(operation, [{ path: '', message: `cannot be written as JSON (${(cause as Error).message})` }], { cause });
   }
-  throw new InputInvalid(operation, [{ path: '', message: 'has a text with half of a surrogate pair: send well-formed Unicode' }]);
+  const path = halfPairAt(JSON.parse(text))?.join('.').toWellFormed() ?? '';
+  throw new InputInvalid(operation, [{ path, message: 'has half of a surrogate pair: send well-formed Unicode' }]);
 }

@@ -1,6 +1,7 @@
 import type { Answer } from './answer.ts';
 import type { Operation } from './contract.ts';
 import { kindOf, type Problem, statusOf } from './problem.ts';
+import type { Finding } from './schema.ts';
 
 /** An answer on the wire. */
 export interface WireResponse {
@@ -55,11 +56,6 @@ export interface RawResponse {
   readonly body: string;
 }
 
-interface ProblemBody extends Problem {
-  readonly error?: unknown;
-  readonly data?: unknown;
-}
-
 const retryAfterMs = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) * 1000 : undefined;
 
@@ -77,24 +73,30 @@ export function answerOf(operation: Operation, raw: RawResponse): Answer | undef
     return { kind: 'output', output: body };
   }
   if (type !== 'application/problem+json' || typeof body !== 'object' || body === null) return foreign(raw);
-  const problem = body as ProblemBody;
-  if (typeof problem.error === 'string' && Object.hasOwn(operation.errors, problem.error)) {
-    return { kind: 'declared', name: problem.error, data: problem.data };
-  }
-  const wait = problem.retryAfterMs ?? retryAfterMs(raw.retryAfter);
-  const { title, detail, code, issues, parts } = problem;
+  const said = body as Readonly<Record<string, unknown>>;
+  const { error, data } = said;
+  if (typeof error === 'string' && Object.hasOwn(operation.errors as object, error)) return { kind: 'declared', name: error, data };
+  return { kind: 'problem', problem: problemIn(said, raw) };
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
+const isFinding = (value: unknown): value is Finding => isFields(value) && isText(value['path']) && isText(value['message']);
+const longestWaitMs = 86_400_000;
+
+/** The problem that a document tells, as far as it keeps to its form; what does not is left out. */
+function problemIn(said: Readonly<Record<string, unknown>>, raw: RawResponse): Problem {
+  const { title, detail, code, issues, parts, retryAfterMs: told } = said;
+  const wait = typeof told === 'number' && told >= 0 && told <= longestWaitMs ? told : retryAfterMs(raw.retryAfter);
   return {
-    kind: 'problem',
-    problem: {
-      type: 'about:blank',
-      title: String(title ?? 'Problem'),
-      status: raw.status,
-      ...(detail !== undefined && { detail }),
-      ...(code !== undefined && { code }),
-      ...(issues && { issues }),
-      ...(parts && { parts }),
-      ...(wait !== undefined && { retryAfterMs: wait }),
-    },
+    type: 'about:blank',
+    title: isText(title) ? title : 'Problem',
+    status: raw.status,
+    ...(isText(detail) && { detail }),
+    ...(isText(code) && { code }),
+    ...(Array.isArray(issues) && issues.every(isFinding) && { issues }),
+    ...(isFields(parts) && Object.values(parts).every(isText) && { parts: parts as Readonly<Record<string, string>> }),
+    ...(wait !== undefined && { retryAfterMs: wait }),
   };
 }
 

@@ -136,6 +136,25 @@ for (const [what, error, status, retryAfter] of [
   });
 }
 
+const wrongId = new CallFailed('shop.order', {
+  type: 'about:blank',
+  title: 'Bad Request',
+  status: 400,
+  code: 'SW_INPUT_INVALID',
+  issues: [{ path: 'id', message: 'is too long' }],
+});
+
+test('G14: what of the request breaks the rules of a required part is the answer; of a part that hangs on another, it is 502', async () => {
+  const own = await ask([page], { ...fine, order: fails(wrongId) });
+  assert.deepEqual([own.status, own.json['code'], own.json['issues']], [400, 'SW_INPUT_INVALID', [{ path: 'id', message: 'is too long' }]]);
+  const hanging = aggregate('GET /api/customers/{id}', ({ part }) => {
+    const order = part(shop.order, ({ params }) => params);
+    return { customer: part(shop.customer, ({ order }) => ({ id: order.customer }), { after: { order } }) };
+  });
+  const others = await ask([hanging], { ...fine, customer: fails(wrongId) });
+  assert.deepEqual([others.status, others.json['code']], [502, 'SW_GATEWAY_PARTS_MISSING']);
+});
+
 test('a required part that hangs on an absent one answers in the words of that one, whichever is named first', async () => {
   const hanging = aggregate('GET /api/customers/{id}', ({ part }) => {
     const order = part(shop.order, ({ params }) => params);

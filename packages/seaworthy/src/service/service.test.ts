@@ -208,6 +208,10 @@ for (const [way, driver, transportTo] of ways) {
       circle['self'] = circle;
       await assert.rejects(sea.call(desk.write, { id: 'a', text: 1n as unknown as string }), failsWith('SW_INPUT_INVALID', 400));
       await assert.rejects(sea.call(desk.write, { id: 'a', text: circle as unknown as string }), failsWith('SW_INPUT_INVALID', 400));
+      for (const text of ['\ud800', 'a\\\udc00', '\\\\\udfff']) {
+        await assert.rejects(sea.call(desk.write, { id: 'a', text }), failsWith('SW_INPUT_INVALID', 400), JSON.stringify(text));
+      }
+      await sea.call(desk.write, { id: 'a', text: '😀 \\ud800 \\\\udc00' });
       await assert.rejects(sea.call(desk.write, { id: 'a' }, { key: 'a key' }), /idempotency-key: takes 1 to 255 visible ASCII/);
     });
 

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { type Aimed, aimed } from './aim.ts';
+import type { Answer } from './answers.ts';
+import { fuzz } from './run.ts';
+import { goodRequest, shot } from './shot.ts';
+import { type Target, targets } from './spots.ts';
+import { findings } from './verdict.ts';
+import type { Exchange } from './wire.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'seaworthy-fuzz-'));
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+test('G14: five hundred hostile requests, good orders beside them: the shop lives, answers by its contract, loses nothing', async () => {
+  const { sent, orders, taken, answers, memory, findings: found } = await fuzz({ dir, seed: 1, requests: 500 });
+  assert.deepEqual(found, []);
+  assert.equal(sent, 500);
+  assert.ok(orders >= 20 && taken > 0 && memory.peak > 0);
+  for (const status of [200, 202, 400, 404, 415]) assert.ok((answers[status] ?? 0) > 0, `none was answered ${status}`);
+});
+
+test('a request can be sent again by seed and number', () => {
+  for (let index = 0; index < 200; index++) assert.deepEqual(aimed(7, index), aimed(7, index));
+  const chunksOf = (seed: number): readonly (readonly Buffer[])[] =>
+    Array.from({ length: 20 }, (_, index) => aimed(seed, index).shot.chunks);
+  assert.notDeepEqual(chunksOf(7), chunksOf(8));
+});
+
+const target = targets.find(({ name }) => name === 'inventory') as Target;
+const spot = target.spots.find(({ operation }) => operation.name === 'stock') as Aimed['spot'];
+const one: Aimed = { index: 0, target, spot, shot: shot('test/one', goodRequest(spot)) };
+const answer = (status: number, type: string, body: unknown): Answer => ({
+  status,
+  headers: new Map([['content-type', [type]]]),
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+});
+const came = (...answers: Answer[]): Exchange => ({ answers, rest: '', ended: 'closed' });
+const problem = (status: number, more: object = {}): Answer =>
+  answer(status, 'application/problem+json; charset=utf-8', { type: 'about:blank', title: 'x', status, code: 'SW_X', ...more });
+
+test('what keeps to the contract is no finding', async () => {
+  const good = [answer(200, 'application/json', { productId: 'a', available: 1, reserved: 0 }), problem(404), problem(400)];
+  for (const each of good) assert.deepEqual(await findings(one, came(each)), []);
+});
+
+for (const [what, exchange, says] of [
+  ['a failure', came(problem(500)), /bad input is no failure of ours/],
+  ['an overload that nobody declared', came(problem(504)), /bad input is no failure of ours/],
+  ['another type', came(answer(404, 'application/json', { status: 404 })), /its content type is application\/json/],
+  ['another status inside', came(problem(404, { status: 400 })), /its document says 400/],
+  ['no code', came(problem(404, { code: undefined })), /has no code/],
+  ['no JSON', came(answer(404, 'application/problem+json', '<html>')), /cannot be read/],
+  ['much', came(problem(400, { detail: 'x'.repeat(40_000) })), /characters/],
+  ['what is inside', came(problem(400, { detail: 'Error: at run (/app/node_modules/x.js:1:2)' })), /tells what is inside/],
+  [
+    'an output that nobody promised',
+    came(answer(200, 'application/json', { productId: 'a', available: -1 })),
+    /no operation of this port promises/,
+  ],
+  ['nothing', came(), /0 answers came of 1/],
+  ['two answers', came(problem(404), problem(404)), /2 answers came to 1 requests/],
+  ['no HTTP', { ...came(problem(404)), rest: 'oops' }, /what came is no HTTP answer/],
+] as const) {
+  test(`an answer with ${what} is a finding`, async () => {
+    assert.match((await findings(one, exchange)).join(), says);
+  });
+}
+
+test('what had to be refused and was not is a finding', async () => {
+  const strict: Aimed = { ...one, shot: { ...one.shot, refused: [413] } };
+  assert.match((await findings(strict, came(problem(400)))).join(), /should be 413/);
+});

@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { runtime } from '../../core/runtime.ts';
+import { failedReply } from './http.ts';
+import { type HttpRequest, type HttpServer, type HttpServerOptions, httpServer } from './server.ts';
+
+const rt = runtime();
+const told = (body: unknown): { status: number; headers: Record<string, string>; body: string } => ({
+  status: 200,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+});
+
+/** Calls of `/held` wait here for the test to let them go. */
+const held: { readonly request: HttpRequest; readonly go: () => void }[] = [];
+let arrived: (() => void) | undefined;
+
+const serve = (options: Partial<HttpServerOptions> = {}): Promise<HttpServer> =>
+  httpServer({
+    failed: (error) => failedReply(rt, error),
+    routes: [
+      { method: 'GET', path: '/things/{id}', handle: async ({ params, headers }) => told({ ...params, key: headers['idempotency-key'] }) },
+      { method: 'POST', path: '/things', handle: async ({ body }) => told({ body }) },
+      {
+        method: 'GET',
+        path: '/held',
+        handle: async (request) => {
+          await new Promise<void>((resolve) => {
+            held.push({ request, go: resolve });
+            arrived?.();
+          });
+          return told('held');
+        },
+      },
+    ],
+    ...options,
+  });
+
+/** Waits until a call of `/held` is there. */
+async function heldCall(): Promise<(typeof held)[number]> {
+  if (held.length === 0) await new Promise<void>((resolve) => (arrived = resolve));
+  return held.shift() as (typeof held)[number];
+}
+
+interface Client {
+  readonly socket: Socket;
+  /** All that came, once the server has closed. */
+  readonly closed: Promise<string>;
+  /** Waits until what came looks so. */
+  until(pattern: RegExp): Promise<string>;
+}
+
+async function client({ port }: HttpServer, bytes = ''): Promise<Client> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  let text = '';
+  let look = (): void => {};
+  socket.setEncoding('utf8').on('data', (data) => {
+    text += data;
+    look();
+  });
+  socket.on('error', () => {});
+  const closed = new Promise<string>((resolve) => socket.once('close', () => resolve(text)));
+  await new Promise<void>((resolve) => socket.once('connect', resolve));
+  socket.write(bytes, 'latin1');
+  return {
+    socket,
+    closed,
+    until: (pattern) =>
+      new Promise((resolve, reject) => {
+        look = () => void (pattern.test(text) && resolve(text));
+        socket.once('close', () => reject(new Error(`it closed with ${JSON.stringify(text)}`)));
+        look();
+      }),
+  };
+}
+
+const statuses = (text: string): readonly number[] => [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+const head = 'host: x\r\n';
+const json = 'content-type: application/json\r\n';
+
+describe('what is no request as it should be is one problem document', () => {
+  let server: HttpServer;
+  before(async () => {
+    server = await serve();
+  });
+  after(() => server.close());
+
+  const get = (more: string): string => `GET /things/a HTTP/1.1\r\n${more}\r\n`;
+  const post = (more: string, body: string): string => `POST /things HTTP/1.1\r\n${head}${more}\r\n${body}`;
+  for (const [what, bytes, status, says] of [
+    ['no HTTP', 'NOT HTTP AT ALL\r\n\r\n', 400, /SW_HTTP_MALFORMED/],
+    ['no host', get(''), 400, /"host: is missing"/],
+    ['two hosts', get('host: a\r\nHOST: b\r\n'), 400, /host: was sent more than once/],
+    [
+      'two content types',
+      post(`${json}content-type: text/plain\r\ncontent-length: 2\r\n`, '{}'),
+      400,
+      /content-type: was sent more than once/,
+    ],
+    ['two keys', get(`${head}idempotency-key: a\r\nidempotency-key: b\r\n`), 200, /"key":"a, b"/],
+    ['an encoding', post(`${json}content-encoding: gzip\r\ncontent-length: 2\r\n`, '{}'), 415, /content-encoding/],
+    ['another media type', post('content-type: text/plain\r\ncontent-length: 2\r\n', '{}'), 415, /SW_HTTP_MEDIA_TYPE/],
+    ['an unknown expectation', get(`${head}expect: gold\r\n`), 417, /expect: takes 100-continue/],
+    ['CONNECT', 'CONNECT elsewhere:443 HTTP/1.1\r\nhost: elsewhere:443\r\n\r\n', 404, /there is no CONNECT elsewhere:443 here/],
+    ['an unknown method', `PURGE /things/a HTTP/1.1\r\n${head}\r\n`, 404, /there is no PURGE/],
+    ['length and chunks', post(`${json}content-length: 5\r\ntransfer-encoding: chunked\r\n`, '0\r\n\r\n'), 400, /SW_HTTP_MALFORMED/],
+    ['two lengths', post(`${json}content-length: 2\r\ncontent-length: 2\r\n`, '{}'), 400, /SW_HTTP_MALFORMED/],
+    ['a folded header', get(`${head}x: a\r\n b\r\n`), 400, /SW_HTTP_MALFORMED/],
+    ['a broken chunk', post(`${json}transfer-encoding: chunked\r\n`, 'zz\r\n'), 400, /SW_HTTP_MALFORMED/],
+    ['large headers', get(`${head}x: ${'x'.repeat(40_000)}\r\n`), 431, /SW_HTTP_MALFORMED/],
+    ['a broken path', `GET /things/%ff HTTP/1.1\r\n${head}\r\n`, 400, /path: is not percent-encoded UTF-8/],
+    ['a long segment', `GET /things/${'x'.repeat(3000)} HTTP/1.1\r\n${head}\r\n`, 414, /path: has a segment that is too long/],
+    ['a wrong body', post(`${json}content-length: 1\r\n`, '{'), 400, /SW_BODY_INVALID/],
+  ] as const) {
+    test(`G14: ${what}`, async () => {
+      const { socket, until, closed } = await client(server, bytes);
+      await until(/\r\n\r\n\{.*\}$/);
+      socket.end();
+      const text = await closed;
+      assert.deepEqual(statuses(text), [status]);
+      assert.match(text, says);
+      if (status < 400) return;
+      const [, type, body] = /content-type: ([^\r]+)[\s\S]*\r\n\r\n(.*)$/i.exec(text) ?? [];
+      assert.match(String(type), /^application\/problem\+json/);
+      const problem = JSON.parse(String(body)) as Record<string, unknown>;
+      assert.equal(problem['status'], status);
+      assert.match(String(problem['code']), /^SW_/);
+      assert.doesNotMatch(text, /FST_|Fastify|HPE_|node_modules/);
+    });
+  }
+
+  test('a header behind two thousand others is still seen', async () => {
+    const { socket, until } = await client(server, get(`${head}${'a:\r\n'.repeat(2500)}idempotency-key: last\r\n`));
+    assert.match(await until(/\}$/), /"key":"last"/);
+    socket.destroy();
+  });
+
+  test('who sends too much gets the answer, may send all of it, and goes on with the connection', async () => {
+    const { socket, until } = await client(server, post(`${json}content-length: 3000000\r\n`, ''));
+    await until(/413 Payload Too Large|413 Content Too Large/);
+    socket.write('x'.repeat(3_000_000));
+    socket.write(get(head));
+    assert.deepEqual(statuses(await until(/"id":"a"/)), [413, 200]);
+    socket.destroy();
+  });
+
+  test('who never ends is cut', async () => {
+    const { socket, until, closed } = await client(server, post(`${json}transfer-encoding: chunked\r\n`, ''));
+    const piece = `${(65_536).toString(16)}\r\n${'x'.repeat(65_536)}\r\n`;
+    const pour = (): void => {
+      while (!socket.destroyed && socket.write(piece));
+    };
+    socket.on('drain', pour);
+    pour();
+    await until(/ 413 /);
+    assert.deepEqual(statuses(await closed), [413]);
+  });
+
+  test('what is malformed waits its turn behind what was asked well', async () => {
+    const { closed, socket } = await client(server, `GET /held HTTP/1.1\r\n${head}\r\nNONSENSE\r\n\r\n`);
+    const { go } = await heldCall();
+    socket.write('MORE NONSENSE\r\n\r\n');
+    go();
+    const text = await closed;
+    assert.deepEqual(statuses(text), [200, 400]);
+    assert.match(text, /"held"[\s\S]*SW_HTTP_MALFORMED/);
+  });
+
+  test('a request that is answered before its body breaks has this one answer', async () => {
+    const { socket, until, closed } = await client(server, `GET /things/a HTTP/1.1\r\n${head}content-length: 10\r\n\r\n`);
+    await until(/"id":"a"/);
+    socket.end('12345');
+    assert.deepEqual(statuses(await closed), [200]);
+  });
+
+  test('a refused client that does not close is cut', async () => {
+    const { port } = server;
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => socket.write('NONSENSE\r\n\r\n'));
+    socket.on('error', () => {}).resume();
+    await new Promise((resolve) => socket.once('end', resolve));
+    // Our side is still open: only what we send can show that the other is gone.
+    const gone = new Promise((resolve) => socket.once('close', resolve));
+    const sending = setInterval(() => socket.write('x'), 5);
+    await gone;
+    clearInterval(sending);
+  });
+
+  test('the signal of a request aborts when its client leaves', async () => {
+    const { socket } = await client(server, `GET /held HTTP/1.1\r\n${head}\r\n`);
+    const { request, go } = await heldCall();
+    assert.equal(request.signal.aborted, false);
+    const aborted = new Promise((resolve) => request.signal.addEventListener('abort', resolve, { once: true }));
+    socket.destroy();
+    await aborted;
+    assert.equal((request.signal.reason as { code: string }).code, 'SW_CLIENT_GONE');
+    go();
+  });
+});
+
+for (const [what, bytes] of [
+  ['headers', 'GET /things/a HTTP/1.1\r\nhost: x\r\nx-slow'],
+  ['a body', `POST /things HTTP/1.1\r\n${head}${json}content-length: 10\r\n\r\n{`],
+] as const) {
+  test(`slow ${what} end with 408`, async () => {
+    const server = await serve({ headersTimeoutMs: 50, requestTimeoutMs: 100 });
+    const { closed } = await client(server, bytes);
+    const text = await closed;
+    assert.deepEqual(statuses(text), [408]);
+    assert.match(text, /application\/problem\+json[\s\S]*SW_HTTP_MALFORMED/);
+    await server.close();
+  });
+}
+
+test('G13: a close waits for what is asked, and not for connections on which nothing is', async () => {
+  const server = await serve();
+  const silent = await client(server);
+  const begun = await client(server, 'GET /things/a HTTP/1.1\r\nhost: x\r\nx-half');
+  const kept = await client(server, `GET /things/a HTTP/1.1\r\n${head}\r\n`);
+  await kept.until(/"id":"a"/);
+  const asked = await client(server, `GET /held HTTP/1.1\r\n${head}\r\n`);
+  const { go } = await heldCall();
+  let closed = false;
+  const closing = server.close().then(() => {
+    closed = true;
+  });
+  await Promise.all([silent.closed, begun.closed, kept.closed]);
+  assert.equal(closed, false);
+  go();
+  assert.match(await asked.closed, /"held"/);
+  await closing;
+});
