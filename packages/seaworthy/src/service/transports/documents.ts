@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { type HttpReply, type HttpRoute, problemReply } from './server.ts';
+import { type HttpReply, problemReply } from './refusal.ts';
+import type { HttpRoute } from './server.ts';
 
 /** The package that has Swagger UI as files, an optional peer. */
 export const viewer = '@fastify/swagger-ui';
