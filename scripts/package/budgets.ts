@@ -1,0 +1,30 @@
+/** What importing one subpath may cost. */
+export interface Budget {
+  /** Thousands of bytes, minified and compressed, of our own code. */
+  readonly kB: number;
+  /** Packages that are loaded with it; nothing else is. Parts of Node are free. */
+  readonly loads?: readonly string[];
+  /** The rooms whose code is in it, where it is promised that there are no others. */
+  readonly rooms?: readonly string[];
+}
+
+/** Every subpath has a row. To raise one is to say so in review: whoever imports it pays. */
+export const budgets: Readonly<Record<string, Budget>> = {
+  'seaworthy/core': { kB: 2.5, rooms: ['core'] },
+  'seaworthy/contract': { kB: 9, rooms: ['contract', 'core'] },
+  'seaworthy/resilience': { kB: 8, rooms: ['core', 'resilience'] },
+  'seaworthy/store': { kB: 2, rooms: ['core', 'store'] },
+  'seaworthy/store/sqlite': { kB: 5.5, rooms: ['core', 'store'] },
+  'seaworthy/store/memory': { kB: 4, rooms: ['core', 'store'] },
+  'seaworthy/bus': { kB: 1.5, rooms: ['bus', 'core'] },
+  'seaworthy/bus/embedded': { kB: 11.5, rooms: ['bus', 'core', 'store'] },
+  'seaworthy/bus/memory': { kB: 3.5, rooms: ['bus', 'core'] },
+  'seaworthy/outbox': { kB: 10 },
+  'seaworthy/client': { kB: 12, loads: ['undici'] },
+  'seaworthy/saga': { kB: 2.5 },
+  'seaworthy/service': { kB: 2 },
+  'seaworthy/gateway': { kB: 4 },
+  'seaworthy/fleet': { kB: 52, loads: ['fastify', 'pino', 'undici'] },
+  'seaworthy/telemetry': { kB: 3, loads: ['pino'] },
+  'seaworthy/testing': { kB: 2 },
+};

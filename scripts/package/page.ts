@@ -1,0 +1,32 @@
+/** A file that a page has the reader write, commands that it has him run, or commands with what they print. */
+export type Part =
+  | { readonly kind: 'file'; readonly path: string; readonly text: string }
+  | { readonly kind: 'run'; readonly command: string; readonly prints: readonly string[] | undefined; readonly line: number };
+
+/** The blocks of a page in order: `ts PATH` and `json PATH` are files, `sh` is run, and `console` is compared too. */
+export function partsOf(text: string): readonly Part[] {
+  return [...text.matchAll(/^```([^\n]*)\n([\s\S]*?)^```$/gm)].flatMap((match): readonly Part[] => {
+    const [, info = '', body = ''] = match;
+    const line = text.slice(0, match.index).split('\n').length;
+    const [language, path] = info.split(' ');
+    if (path !== undefined) return [{ kind: 'file', path, text: body }];
+    const lines = body.trimEnd().split('\n');
+    if (language === 'sh') return lines.map((command, index) => ({ kind: 'run', command, prints: undefined, line: line + 1 + index }));
+    if (language !== 'console') throw new Error(`line ${line}: a block of ${info || 'nothing'} is neither written nor run`);
+    const starts = lines.flatMap((one, index) => (one.startsWith('$ ') ? [index] : []));
+    return starts.map((at, index) => ({
+      kind: 'run',
+      command: (lines[at] as string).slice(2),
+      prints: lines.slice(at + 1, starts[index + 1]),
+      line: line + 1 + at,
+    }));
+  });
+}
+
+const literal = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+
+/** Whether a command printed what the page shows; `...` in a line stands for anything. */
+export function matches(printed: string, shown: readonly string[]): boolean {
+  const pattern = shown.map((line) => line.split('...').map(literal).join('.*')).join('\n');
+  return new RegExp(`^${pattern}$`).test(printed.trim());
+}
