@@ -1,10 +1,8 @@
 import { runtime, SeaworthyError } from 'seaworthy/core';
-import { environment, start } from 'seaworthy/fleet';
+import { environment, launch } from 'seaworthy/fleet';
 import { telemetry } from 'seaworthy/telemetry';
 import { crashAt } from 'seaworthy/testing';
 import shop from './fleet.ts';
-import { cards } from './payments/cards.ts';
-import { startProcessor } from './processor/start.ts';
 
 /** Starts the card processor, then the shop, and stops them in the other order. */
 async function run(): Promise<void> {
@@ -13,19 +11,13 @@ async function run(): Promise<void> {
   const crash = process.env['SEAWORTHY_CRASH_AT'];
   const surroundings = runtime({ observe, ...(crash && { reached: crashAt(crash) }) });
 
-  // A shop of several processes has one card processor, which somebody else has started.
-  const elsewhere = process.env['SHOP_PROCESSOR'];
-  const processor = elsewhere ? { url: elsewhere, stop: async () => {} } : await startProcessor(settings);
-  const client = cards(processor.url);
-  const fleet = await start(shop(client), { ...settings, runtime: surroundings, exposition }).catch(async (error: unknown) => {
-    await processor.stop();
-    throw error;
-  });
+  const opened = shop();
+  const fleet = await launch(opened, { ...settings, runtime: surroundings, exposition });
   const { only } = settings;
   observe.log('info', only ? `of the shop ${only.join(' and ')} run here` : `the shop is open at ${fleet.url}`, {
     ...(fleet.url !== undefined && { url: fleet.url }),
     ...(settings.ports && { services: fleet.urls }),
-    processor: processor.url,
+    processor: opened.processor(),
   });
 
   let stopping = false;
@@ -34,8 +26,6 @@ async function run(): Promise<void> {
     stopping = true;
     observe.log('info', `${signal}: the shop closes`);
     await fleet.stop();
-    await client.close();
-    await processor.stop();
     observe.log('info', 'the shop is closed');
     process.exitCode = 0;
   }

@@ -44,11 +44,15 @@ interface Reply {
 }
 
 /**
- * Speaks to the processor at `url`. Each request has 2 s; a charge is repeated under its key, with backoff, until it is
+ * Speaks to the processor at `url`, which is asked for at the first request. Each request has 2 s; a charge is repeated under its key, with backoff, until it is
  * given up. The breaker looks at the rate of failures, so that a few cards whose bank is down do not stop the others.
  */
-export function cards(url: string): Cards {
-  const pool = new Pool(url, { connections: 20, connect: { timeout: 2000 } });
+export function cards(url: () => string): Cards {
+  let pool: Pool | undefined;
+  const opened = (): Pool => {
+    pool ??= new Pool(url(), { connections: 20, connect: { timeout: 2000 } });
+    return pool;
+  };
   const health = breaker({
     name: 'card-processor',
     failureRate: 0.5,
@@ -62,7 +66,7 @@ export function cards(url: string): Cards {
   const often = policy(retry({ attempts: 1000, base: '250ms', cap: '2s' }), health, timeout('2s'));
 
   async function send(method: 'GET' | 'POST', path: string, signal: AbortSignal, key?: string, body?: unknown): Promise<Reply> {
-    const response = await pool.request({
+    const response = await opened().request({
       method,
       path,
       signal,
@@ -110,6 +114,6 @@ export function cards(url: string): Cards {
       const { charges } = reply.body as { charges: { chargeId: string; amount: number; state: 'captured' | 'refunded' }[] };
       return charges.map(({ chargeId, amount, state }) => ({ paymentId: chargeId, amount, state }));
     },
-    close: () => pool.close(),
+    close: async () => void (await pool?.close()),
   };
 }

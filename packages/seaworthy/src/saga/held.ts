@@ -2,7 +2,7 @@ import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Cause } from './cause.ts';
-import { advance, type Change, type Entry, type Instance, instanceOf } from './journal.ts';
+import { advance, type Change, type Entry, type Instance, instanceOf, timed } from './journal.ts';
 import type { AnySaga } from './saga.ts';
 import { backoffMs, messageOf, StepTimeout } from './step.ts';
 import type { Tracing } from './traced.ts';
@@ -71,7 +71,7 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
       await store.transaction(
         async (tx) => {
           const own = store.own(tx);
-          const { published: count = 0, ...change } = await work(tx, own).catch(cutShort);
+          const { published: count = 0, ...change } = timed(instance, await work(tx, own).catch(cutShort), now);
           if (!(await advance(own, { ...instance, plan }, change, now))) throw new Overtaken();
           published = count;
           written = change;

@@ -20,6 +20,15 @@ export interface Entry {
   readonly result?: unknown;
   /** Of its undo's calls, by earlier runs. */
   readonly refusals?: Refusals;
+  /** When its intent was written, or for a local step its outcome; milliseconds since the epoch. */
+  readonly began?: number;
+  /** When its outcome was written, or when it was given up. */
+  readonly ended?: number;
+  /** Runs of `do`, when there was more than one, and what the last of those that failed said. */
+  readonly runs?: number;
+  readonly error?: string;
+  /** How its undo went, once it is over or stuck. */
+  readonly undo?: { readonly ended: number; readonly runs: number; readonly error?: string };
 }
 
 /** One instance of a saga, as its row is. */
@@ -115,6 +124,40 @@ export interface Change {
   readonly attempts?: number;
   readonly due?: number;
   readonly error?: string | undefined;
+}
+
+const undoStates: ReadonlySet<Entry['state']> = new Set(['undone', 'skipped', 'stuck']);
+
+const timesOf = ({ step: _, state: __, result: ___, refusals: ____, ...times }: Entry): Partial<Entry> => times;
+
+/** The change with the times, runs and errors of what it ends: for whoever looks at it later, the saga itself needs none of them. */
+export function timed<C extends Change>(instance: Instance, change: C, now: number): C {
+  const before = new Map(instance.journal.map((entry) => [entry.step, entry]));
+  const failed = { runs: instance.attempts + 1, ...(instance.error !== undefined && { error: instance.error }) };
+  // Runs and error of the instance are those of its current step: the first that this change ends.
+  let current = instance.attempts > 0;
+  const journal = change.journal.map((entry): Entry => {
+    const known = before.get(entry.step);
+    const kept: Entry = { ...(known ? timesOf(known) : { began: now }), ...entry };
+    if (entry.state === known?.state) return kept;
+    if (undoStates.has(entry.state)) {
+      const last = change.error ?? instance.error;
+      return { ...kept, undo: { ended: now, runs: change.attempts || instance.attempts + 1, ...(last !== undefined && { error: last }) } };
+    }
+    if (entry.state === 'intended') return kept;
+    const ended = { ...kept, ended: now, ...(current && failed) };
+    current = false;
+    return ended;
+  });
+  // The outcome of the step at hand was never seen: when and why it was given up.
+  const given = change.state === 'undoing' && instance.state === 'running' ? journal.at(-1) : undefined;
+  if (given?.state === 'intended')
+    journal[journal.length - 1] = {
+      ...given,
+      ...{ ended: now, runs: instance.attempts + 1 },
+      ...(change.cause?.kind === 'failed' && { error: change.cause.message }),
+    };
+  return { ...change, journal };
 }
 
 /**

@@ -3,7 +3,7 @@ import { SeaworthyError } from '../core/errors.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Tx } from '../store/store.ts';
 import type { DriveParts } from './held.ts';
-import { type Instance, insert, markStopping } from './journal.ts';
+import { type Instance, insert, markStopping, timed } from './journal.ts';
 import { runLocals } from './locals.ts';
 import { type AnySaga, SagaInvalid, type Start, type Stop } from './saga.ts';
 import { planOf } from './versions.ts';
@@ -63,7 +63,7 @@ async function begin(
     ...{ id, name: saga.name, key, plan: planOf(saga), input, owner: parts.owner, started: now, changed: now, due: now },
     ...{ state: 'running', journal: [], cause: undefined, stopping: undefined, attempts: 0, error: undefined, trace },
   };
-  const { state, journal } = await runLocals(parts, saga, { tx, own, instance: fresh, journal: [], parents: [] });
+  const { state, journal } = timed(fresh, await runLocals(parts, saga, { tx, own, instance: fresh, journal: [], parents: [] }), now);
   reached('saga/start/before');
   return (await insert(own, { ...fresh, state, journal })) ? id : undefined;
 }

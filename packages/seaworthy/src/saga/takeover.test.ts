@@ -47,7 +47,7 @@ named('G7: a fence on every write: who was taken over cannot write what it still
   await sea.when('it pays', () => resume.length === 2);
   resume[0]?.(undefined);
   for (let round = 0; round < 50; round++) await sea.clock.advance(1);
-  assert.deepEqual((await sea.instance()).journal.at(-1), { step: 'pay', state: 'intended' });
+  assert.equal((await sea.instance()).journal.at(-1)?.state, 'intended');
   resume[1]?.(undefined);
   await sea.until('done');
 });
@@ -130,10 +130,13 @@ named('a close lets the running step end, and begins no further one; the next st
   await sea.when('it is closed', () => closed);
   await closing;
   assert.deepEqual(sea.callee.log, ['book t']);
-  assert.deepEqual((await sea.instance()).journal.slice(1), [
-    { step: 'book', state: 'done', result: { seat: 7 } },
-    { step: 'pay', state: 'intended' },
-  ]);
+  assert.deepEqual(
+    (await sea.instance()).journal.slice(1).map(({ step, state, result }) => [step, state, result]),
+    [
+      ['book', 'done', { seat: 7 }],
+      ['pay', 'intended', undefined],
+    ],
+  );
   await first.worker.close();
   await sea.process([trip]);
   await sea.until('done');

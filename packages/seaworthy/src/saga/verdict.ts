@@ -38,7 +38,7 @@ export async function judge(store: Store<unknown, unknown>, runtime: Runtime, id
     const entry = journal[index] as Entry;
     const judged: Entry =
       verdict.kind === 'skip'
-        ? { ...entry, state: 'skipped' }
+        ? { ...entry, state: 'skipped', ...(entry.undo && { undo: { ...entry.undo, ended: runtime.clock.now() } }) }
         : verdict.kind === 'result'
           ? { ...entry, result: kept(entry.step, verdict.result) }
           : entry;
