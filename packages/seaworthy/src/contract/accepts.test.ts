@@ -1,0 +1,266 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { accepts, type Misfit } from './accepts.ts';
+import type { Keywords, Node } from './keywords.ts';
+
+const ajv = new Ajv2020({ strict: false, allErrors: false, validateFormats: false });
+const valid = (schema: Node, value: unknown): boolean => ajv.compile(schema)(value) === true;
+
+type Json = fc.JsonValue;
+interface Made {
+  readonly schema: Node;
+  /** Values that the schema is likely to accept. */
+  readonly value: fc.Arbitrary<Json>;
+}
+
+const names = ['a', 'b', 'k'] as const;
+const small = fc.integer({ min: -3, max: 6 });
+const words = fc.string({ maxLength: 4 });
+const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined });
+const tidy = (node: object): Keywords => JSON.parse(JSON.stringify(node)) as Keywords;
+
+const texts: fc.Arbitrary<Made> = fc
+  .record({ minLength: optional(fc.nat(3)), maxLength: optional(fc.nat(5)), pattern: optional(fc.constantFrom('^a', 'b')) })
+  .map((limits) => ({ schema: tidy({ type: 'string', ...limits }), value: fc.oneof(words, fc.constantFrom('a', 'ab', 'abb', '')) }));
+
+const numbers: fc.Arbitrary<Made> = fc
+  .record({
+    type: fc.constantFrom('integer', 'number'),
+    minimum: optional(small),
+    maximum: optional(small),
+    exclusiveMinimum: optional(small),
+    exclusiveMaximum: optional(small),
+    multipleOf: optional(fc.constantFrom(1, 2, 4)),
+  })
+  .map((node) => ({
+    schema: tidy(node),
+    value: fc.oneof(
+      small,
+      small.map((n) => n + 0.5),
+    ),
+  }));
+
+const plain: fc.Arbitrary<Made> = fc.oneof(
+  fc.constantFrom<Made>(
+    { schema: { type: 'boolean' }, value: fc.boolean() },
+    { schema: { type: 'null' }, value: fc.constant(null) },
+    { schema: {}, value: fc.oneof(small, words, fc.boolean()) },
+    { schema: { type: ['string', 'integer'] }, value: fc.oneof(small, words) },
+  ),
+  fc.subarray(['x', 'y', 1, true, null], { minLength: 1 }).map((all) => ({ schema: { enum: all }, value: fc.constantFrom(...all) })),
+  fc.constantFrom('x', 'y', 2).map((one) => ({ schema: { const: one }, value: fc.constant(one) })),
+);
+
+function objects(inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> {
+  return fc
+    .record({
+      fields: fc.dictionary(fc.constantFrom(...names), inner, { maxKeys: 3 }),
+      required: fc.subarray([...names]),
+      extra: fc.constantFrom<'none' | 'closed' | 'any'>('none', 'none', 'closed', 'any'),
+      minProperties: optional(fc.nat(2)),
+    })
+    .map(({ fields, required, extra, minProperties }) => {
+      const entries = Object.entries(fields);
+      const schema = tidy({
+        type: 'object',
+        properties: Object.fromEntries(entries.map(([name, { schema }]) => [name, schema])),
+        required: required.filter((name) => Object.hasOwn(fields, name)),
+        ...(extra !== 'none' && { additionalProperties: extra === 'any' }),
+        minProperties,
+      });
+      const value = fc.record(Object.fromEntries(entries.map(([name, one]) => [name, one.value])), { requiredKeys: [] });
+      const more = extra === 'any' ? fc.dictionary(fc.constantFrom(...names, 'z'), small) : fc.constant({});
+      return { schema, value: fc.tuple(more, value).map(([rest, known]) => ({ ...rest, ...known }) as Json) };
+    });
+}
+
+const lists = (inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> =>
+  fc
+    .record({
+      items: inner,
+      minItems: optional(fc.nat(2)),
+      maxItems: optional(fc.nat(3)),
+      uniqueItems: optional(fc.boolean()),
+      first: optional(inner),
+    })
+    .map(({ items, first, ...limits }) => ({
+      schema: tidy({ type: 'array', ...limits, items: items.schema, ...(first && { prefixItems: [first.schema] }) }),
+      value: fc
+        .tuple(first ? first.value : items.value, fc.array(items.value, { maxLength: 3 }), fc.boolean())
+        .map(([head, tail, empty]) => (empty ? [] : [head, ...tail])),
+    }));
+
+const several = (inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> =>
+  fc
+    .tuple(fc.constantFrom('anyOf', 'oneOf', 'allOf'), fc.array(inner, { minLength: 1, maxLength: 3 }))
+    .map(([name, all]) => ({ schema: { [name]: all.map(({ schema }) => schema) }, value: fc.oneof(...all.map(({ value }) => value)) }));
+
+const odd = (inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> =>
+  fc.tuple(inner, inner, fc.constantFrom('not', 'contains', 'patternProperties')).map(([one, other, name]): Made => {
+    if (name !== 'patternProperties') return { schema: { [name]: other.schema }, value: one.value };
+    return { schema: { [name]: { '^a': other.schema } }, value: fc.record({ a: other.value, ab: other.value }, { requiredKeys: [] }) };
+  });
+
+const made: fc.Arbitrary<Made> = fc.letrec<{ node: Made }>((tie) => ({
+  node: fc.oneof(
+    { maxDepth: 3, depthSize: 'small' },
+    plain,
+    texts,
+    numbers,
+    objects(tie('node')),
+    objects(tie('node')),
+    lists(tie('node')),
+    several(tie('node')),
+    odd(tie('node')),
+  ),
+})).node;
+
+/** The same schema with one thing changed somewhere, as the next version of it would be. */
+function changed(node: Node, choices: readonly number[], other: Node): Node {
+  const [choice = 0, ...rest] = choices;
+  if (typeof node === 'boolean' || choice % 8 === 0) return other;
+  const keys = Object.keys(node);
+  const key = keys[choice % Math.max(1, keys.length)];
+  const value = (node as Record<string, unknown>)[key ?? ''];
+  if (key === undefined) return other;
+  if (choice % 8 === 1) return Object.fromEntries(Object.entries(node).filter(([name]) => name !== key));
+  if (typeof value === 'number')
+    return { ...node, [key]: Math.max(key === 'multipleOf' ? 1 : /[LIP]/.test(key) ? 0 : -9, value + (choice % 5) - 2) };
+  if (key === 'required') return { ...node, required: names.filter((_, index) => (choice >> index) % 2 === 1) };
+  if (key === 'items' || key === 'additionalProperties' || key === 'not') return { ...node, [key]: changed(value as Node, rest, other) };
+  if (key === 'properties') {
+    const name = names[choice % 3] as string;
+    const fields = value as Record<string, Node>;
+    return { ...node, properties: { ...fields, [name]: changed(fields[name] ?? {}, rest, other) } };
+  }
+  if (Array.isArray(value) && key.endsWith('Of'))
+    return {
+      ...node,
+      [key]: value.map((one, index) => (index === choice % value.length ? changed(one as Node, rest, other) : (one as Node))),
+    };
+  return { ...node, ...(typeof other === 'object' && { [key]: (other as Record<string, unknown>)[key] ?? value }) };
+}
+
+const pair = fc
+  .record({ before: made, other: made, choices: fc.array(fc.nat(1000), { minLength: 1, maxLength: 5 }), independent: fc.nat(9) })
+  .map(({ before, other, choices, independent }) => ({
+    before,
+    after: independent === 0 ? other.schema : changed(before.schema, choices, other.schema),
+  }));
+
+describe('accepts', () => {
+  test('property: what it finds compatible accepts every value of the writer', () => {
+    let compatible = 0;
+    fc.assert(
+      fc.property(
+        pair.chain(({ before, after }) =>
+          fc.record({ before: fc.constant(before.schema), after: fc.constant(after), value: before.value }),
+        ),
+        ({ before, after, value }) => {
+          if (accepts(after, before).length > 0 || !valid(before, value)) return;
+          compatible++;
+          assert.ok(
+            valid(after, value),
+            `${JSON.stringify(before)} may write ${JSON.stringify(value)}, which ${JSON.stringify(after)} refuses`,
+          );
+        },
+      ),
+      { numRuns: 2000 },
+    );
+    assert.ok(compatible > 150, `only ${compatible} pairs were compatible, and the values of the writer's`);
+  });
+
+  test('property: every schema is compatible with itself', () => {
+    fc.assert(
+      fc.property(made, ({ schema }) => assert.deepEqual(accepts(JSON.parse(JSON.stringify(schema)) as Node, schema), [])),
+      { numRuns: 1000 },
+    );
+  });
+
+  const json = (schema: z.ZodType): Node => z.toJSONSchema(schema, { io: 'input' }) as Node;
+  const said = (reader: z.ZodType, writer: z.ZodType): readonly string[] =>
+    accepts(json(reader), json(writer)).map(
+      ({ path, rule, verdict, needs, may }: Misfit) => `${path} ${rule} ${verdict}: ${needs}; ${may}`,
+    );
+  const Item = z.object({ id: z.string(), quantity: z.int().min(1) });
+
+  const same: readonly (readonly [string, z.ZodType, z.ZodType])[] = [
+    ['a new optional field', Item.extend({ note: z.string().optional() }), Item],
+    ['a new field with a default', Item.extend({ note: z.string().default('') }), Item],
+    ['a field that is not read any more', Item, Item.extend({ note: z.string() })],
+    ['wider bounds', z.object({ n: z.number().min(0) }), z.object({ n: z.int().min(1) })],
+    ['one more value', z.enum(['a', 'b', 'c']), z.enum(['a', 'b'])],
+    ['one more alternative', z.union([z.string(), z.int(), Item]), z.union([z.string(), Item])],
+    ['null allowed', z.object({ a: z.string().nullable() }), z.object({ a: z.string() })],
+    [
+      'one more kind',
+      z.discriminatedUnion('k', [z.object({ k: z.literal('a') }), z.object({ k: z.literal('b') })]),
+      z.discriminatedUnion('k', [z.object({ k: z.literal('a') })]),
+    ],
+  ];
+  for (const [name, reader, writer] of same) test(`${name} is compatible`, () => assert.deepEqual(said(reader, writer), []));
+
+  const Tree = z.object({
+    name: z.string(),
+    get parts() {
+      return z.array(Tree);
+    },
+  });
+  const Bounded = z.object({
+    name: z.string().max(3),
+    get parts() {
+      return z.array(Bounded);
+    },
+  });
+  test('a schema that contains itself is compared to its end', () => {
+    assert.deepEqual(said(Tree, Bounded), []);
+    assert.deepEqual(said(Bounded, Tree), ['.name maximum size breaking: must have at most 3 characters; may have more']);
+  });
+
+  test('of several schemas at once none speaks for the fields of the others', () => {
+    const fields = (properties: Readonly<Record<string, Node>>): Node => ({ type: 'object', properties });
+    const writer: Node = { allOf: [fields({ a: { type: 'string' } }), fields({ b: { type: 'integer' } })] };
+    assert.deepEqual(accepts(fields({ a: { type: 'string' }, b: { type: 'number' } }), writer), []);
+    assert.deepEqual(
+      accepts(fields({ a: { type: 'string' }, b: { type: 'string' } }), writer).map(({ path, verdict }) => `${path} ${verdict}`),
+      ['.b breaking'],
+    );
+  });
+
+  const not: readonly (readonly [string, z.ZodType, z.ZodType, readonly string[]])[] = [
+    ['a new field', Item.extend({ note: z.string() }), Item, ['.note required breaking: must be there; may be missing']],
+    ['another type', z.object({ n: z.string() }), z.object({ n: z.int() }), ['.n type breaking: must be a string; may be an integer']],
+    ['a value less', z.array(z.enum(['a', 'b'])), z.array(z.enum(['a', 'b', 'c'])), ['[] values breaking: must be "a", "b"; may be "c"']],
+    ['a higher least', z.int().min(2), z.int().min(1), [' minimum breaking: must be at least 2; may be 1']],
+    ['a pattern', z.string().regex(/^a/), z.string(), [' pattern breaking: must match ^a; may be any text']],
+    ['another pattern', z.string().regex(/^a/), z.string().regex(/^ab/), [' pattern cannot tell: must match ^a; is bound by ^ab']],
+    [
+      'null not allowed',
+      z.object({ a: z.string() }),
+      z.object({ a: z.string().nullable() }),
+      ['.a values breaking: must be a string; may be null'],
+    ],
+    [
+      'a strict reader',
+      z.strictObject({ a: z.string() }),
+      z.object({ a: z.string(), b: z.string() }),
+      ['.b unknown field breaking: must not be there; may be there'],
+    ],
+    [
+      'a field of one kind',
+      z.discriminatedUnion('k', [z.object({ k: z.literal('a') }), z.object({ k: z.literal('b'), n: z.int() })]),
+      z.discriminatedUnion('k', [z.object({ k: z.literal('a') }), z.object({ k: z.literal('b') })]),
+      ['.n required breaking: must be there; may be missing'],
+    ],
+    [
+      'a map of something else',
+      z.record(z.string(), z.int()),
+      z.record(z.string(), z.string()),
+      ['.* type breaking: must be an integer; may be a string'],
+    ],
+  ];
+  for (const [name, reader, writer, findings] of not) test(`${name} is not`, () => assert.deepEqual(said(reader, writer), findings));
+});

@@ -1,0 +1,63 @@
+import { equal, isOf, type Keywords, listed, type Node, typeOf, typesIn, unjudged } from './keywords.ts';
+
+type Judgement = boolean | undefined;
+
+/** Both must hold: a no decides, and what nobody can tell stays open. */
+const every = (judgements: readonly Judgement[]): Judgement =>
+  judgements.includes(false) ? false : judgements.includes(undefined) ? undefined : true;
+
+const some = (judgements: readonly Judgement[]): Judgement =>
+  judgements.includes(true) ? true : judgements.includes(undefined) ? undefined : false;
+
+function text(node: Keywords, value: string): Judgement {
+  const { length } = [...value];
+  if (length < (node.minLength ?? 0) || length > (node.maxLength ?? Number.POSITIVE_INFINITY)) return false;
+  if (node.pattern !== undefined) {
+    try {
+      if (!new RegExp(node.pattern, 'u').test(value)) return false;
+    } catch {
+      return undefined;
+    }
+  }
+  return node.format === undefined ? true : undefined;
+}
+
+function number(node: Keywords, value: number): Judgement {
+  const { minimum, maximum, exclusiveMinimum: above, exclusiveMaximum: below, multipleOf } = node;
+  if (minimum !== undefined && value < minimum) return false;
+  if (maximum !== undefined && value > maximum) return false;
+  if (above !== undefined && value <= above) return false;
+  if (below !== undefined && value >= below) return false;
+  if (multipleOf === undefined || value === 0) return true;
+  return Number.isInteger(multipleOf) && Number.isInteger(value) ? value % multipleOf === 0 : undefined;
+}
+
+/** Whether a schema accepts one value; `undefined` when that cannot be told. Lists and objects are looked at by their type alone. */
+export function admits(given: Node, value: unknown, resolve: (node: Node) => Node, depth = 0): Judgement {
+  const node = resolve(given);
+  if (typeof node === 'boolean') return node;
+  if (depth > 20) return undefined;
+  const again = (one: Node): Judgement => admits(one, value, resolve, depth + 1);
+  const type = typeOf(value);
+  const judgements: Judgement[] = [];
+  if (node.type !== undefined) judgements.push(isOf(type, typesIn(node)));
+  if ('const' in node) judgements.push(equal(node.const, value));
+  if (node.enum) judgements.push(node.enum.some((one) => equal(one, value)));
+  if (node.anyOf) judgements.push(some(node.anyOf.map(again)));
+  if (node.allOf) judgements.push(every(node.allOf.map(again)));
+  if (node.oneOf) {
+    const each = node.oneOf.map(again);
+    judgements.push(
+      each.includes(undefined) ? (each.every((one) => one === false) ? false : undefined) : each.filter(Boolean).length === 1,
+    );
+  }
+  if (node.not !== undefined) {
+    const inner = again(node.not);
+    judgements.push(inner === undefined ? undefined : !inner);
+  }
+  if (unjudged(node).length > 0) judgements.push(undefined);
+  if (typeof value === 'string') judgements.push(text(node, value));
+  if (typeof value === 'number') judgements.push(number(node, value));
+  if (typeof value === 'object' && value !== null && !listed(node)) judgements.push(undefined);
+  return every(judgements);
+}

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { compatibility, type Incompatibility } from './compatibility.ts';
+import { type Contract, command, contract, event, type Members, query } from './contract.ts';
+import { type ContractLock, LockInvalid, lockOf, readLock } from './lock.ts';
+
+const Item = z.object({ productId: z.string(), quantity: z.int().min(1).max(10) });
+const Order = z.object({ orderId: z.string(), total: z.int() });
+const Placed = z.object({ customer: z.string(), items: z.array(Item) });
+const members = {
+  place: command({
+    http: 'POST /orders',
+    input: Placed,
+    output: Order,
+    status: 201,
+    location: '/orders/{orderId}',
+    errors: { Refused: { status: 409, data: z.object({ why: z.string() }) } },
+  }),
+  order: query({ http: 'GET /orders/{orderId}', input: z.object({ orderId: z.string() }), output: Order }),
+  placed: event({ key: 'orderId', data: Order }),
+} satisfies Members;
+
+const lock = (changed: Members = {}, without: string = ''): ContractLock => {
+  const all = Object.entries({ ...members, ...changed }).filter(([name]) => name !== without);
+  return lockOf([contract('orders', Object.fromEntries(all)) as unknown as Contract<string, Members>]);
+};
+const found = (after: ContractLock): readonly string[] =>
+  compatibility(lock(), after).map(({ place, rule, verdict }: Incompatibility) => `${place} ${rule} ${verdict}`);
+
+const place = (spec: object): Members => ({ place: { ...members.place, ...spec } as Members[string] });
+
+test('a contract is compatible with itself, and with one that offers more', () => {
+  assert.deepEqual(found(lock()), []);
+  assert.deepEqual(found(lock({ cancel: command({ http: 'POST /cancel', input: z.object({}) }) })), []);
+  const input = z.object({ customer: z.string(), note: z.string().optional(), items: z.array(Item.extend({ quantity: z.int() })) });
+  assert.deepEqual(found(lock(place({ input, output: Order.extend({ placedAt: z.string() }) }))), []);
+});
+
+const breaks: readonly (readonly [string, ContractLock, readonly string[]])[] = [
+  ['a new field of a request', lock(place({ input: Placed.extend({ note: z.string() }) })), ['orders.place.input.note required breaking']],
+  [
+    'a request bound more tightly',
+    lock(place({ input: z.object({ customer: z.string(), items: z.array(Item.extend({ quantity: z.int().min(1).max(5) })) }) })),
+    ['orders.place.input.items[].quantity maximum breaking'],
+  ],
+  [
+    'a field that is answered no more',
+    lock(place({ output: Order.omit({ total: true }), location: undefined })),
+    ['orders.place.location location breaking', 'orders.place.output.total required breaking'],
+  ],
+  ['a field that may be missing', lock(place({ output: Order.partial({ total: true }) })), ['orders.place.output.total required breaking']],
+  ['nothing answered', lock(place({ output: undefined })), ['orders.place.output removed breaking']],
+  ['another path', lock(place({ http: 'POST /all-orders' })), ['orders.place.http http breaking']],
+  ['another status', lock(place({ status: 202 })), ['orders.place.status status breaking']],
+  [
+    'an error that nobody knows',
+    lock(place({ errors: { ...members.place.errors, Full: { status: 409 } } })),
+    ['orders.place.errors.Full new error breaking'],
+  ],
+  [
+    'an error that says something else',
+    lock(place({ errors: { Refused: { status: 410, data: z.object({ why: z.int() }) } } })),
+    ['orders.place.errors.Refused.status status breaking', 'orders.place.errors.Refused.data.why type breaking'],
+  ],
+  [
+    'another kind',
+    lock({ order: { ...members.order, kind: 'command', http: 'POST /orders/{orderId}' } as unknown as Members[string] }),
+    ['orders.order.kind kind breaking', 'orders.order.http http breaking'],
+  ],
+  ['an operation removed', lock({}, 'order'), ['orders.order removed breaking']],
+  ['an event removed', lock({}, 'placed'), ['orders.placed removed breaking']],
+  [
+    'another key',
+    lock({ placed: event({ key: 'who', data: Order.extend({ who: z.string().default('') }) }) }),
+    ['orders.placed.key key breaking'],
+  ],
+  [
+    'a field less in an event',
+    lock({ placed: event({ key: 'orderId', data: Order.omit({ total: true }) }) }),
+    ['orders.placed.data.total required breaking'],
+  ],
+  [
+    'a new field in an event, which those on their way lack',
+    lock({ placed: event({ key: 'orderId', data: Order.extend({ by: z.string() }) }) }),
+    ['orders.placed.data.by required breaking'],
+  ],
+  ['no contract', lockOf([]), ['orders removed breaking']],
+];
+for (const [name, after, findings] of breaks) test(`it breaks: ${name}`, () => assert.deepEqual(found(after), findings));
+
+test('a finding says what old callers do, what is asked now, and what to do about it', () => {
+  const [finding] = compatibility(lock(), lock(place({ input: Placed.extend({ note: z.string() }) })));
+  assert.equal(finding?.message, 'it must be there now, and what callers of the old version send may be missing');
+  assert.equal(finding?.advice, 'make it optional, or give it a default');
+});
+
+const fields = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('string', 'int', 'optional', 'default', 'enum', 'wide'), {
+  maxKeys: 3,
+});
+const kinds: Readonly<Record<string, { readonly schema: z.ZodType; readonly value: fc.Arbitrary<unknown> }>> = {
+  string: { schema: z.string(), value: fc.string() },
+  int: { schema: z.int().min(0).max(9), value: fc.nat(9) },
+  optional: { schema: z.string().optional(), value: fc.option(fc.string(), { nil: undefined }) },
+  default: { schema: z.string().default('d'), value: fc.option(fc.string(), { nil: undefined }) },
+  enum: { schema: z.enum(['x', 'y']), value: fc.constantFrom('x', 'y') },
+  wide: { schema: z.union([z.string(), z.number()]), value: fc.oneof(fc.string(), fc.double({ noNaN: true, noDefaultInfinity: true })) },
+};
+const made = (given: Readonly<Record<string, string>>): z.ZodObject =>
+  z.object(Object.fromEntries(Object.entries(given).map(([name, kind]) => [name, (kinds[kind] as { schema: z.ZodType }).schema])));
+const sent = (given: Readonly<Record<string, string>>): fc.Arbitrary<unknown> =>
+  fc.record(
+    Object.fromEntries(Object.entries(given).map(([name, kind]) => [name, (kinds[kind] as { value: fc.Arbitrary<unknown> }).value])),
+  );
+const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+test('property: if it says compatible, requests of the old version are accepted, and answers and events of each read by the other', () => {
+  let compatible = 0;
+  const versions = fc
+    .record({ before: fields, after: fields, keep: fc.boolean() })
+    .map(({ before, after, keep }) => ({ before, after: keep ? { ...before, ...after } : after }));
+  const played = versions.chain(({ before, after }) =>
+    fc.record({ before: fc.constant(before), after: fc.constant(after), older: sent(before), newer: sent(after) }),
+  );
+  fc.assert(
+    fc.property(played, ({ before, after, older, newer }) => {
+      const [old, next] = [made(before), made(after)];
+      const id = z.object({ id: z.string() });
+      const versionOf = (schema: z.ZodObject, member: 'input' | 'output' | 'data'): ContractLock => {
+        const op = command({
+          http: 'POST /op',
+          input: member === 'input' ? schema : id,
+          output: member === 'output' ? schema : id,
+        });
+        const happened = event({ key: 'id', data: member === 'data' ? schema.extend({ id: z.string() }) : id });
+        return lockOf([contract('s', { op, happened }) as unknown as Contract<string, Members>]);
+      };
+      const fits = (member: 'input' | 'output' | 'data'): boolean =>
+        compatibility(versionOf(old, member), versionOf(next, member)).length === 0;
+      const accepted = (schema: z.ZodType, value: unknown): void =>
+        assert.ok(schema.safeParse(json(value)).success, JSON.stringify({ before, after, value }));
+      if (fits('input')) accepted(next, older);
+      // A service answers what its own validation gave.
+      if (fits('output')) accepted(old, next.parse(json(newer)));
+      if (fits('data')) {
+        accepted(old, newer);
+        accepted(next, older);
+        compatible++;
+      }
+    }),
+    { numRuns: 1000 },
+  );
+  assert.ok(compatible > 50, `${compatible} were compatible`);
+});
+
+test('a lock is read as it was written, and anything else is refused with its place', () => {
+  assert.deepEqual(readLock(JSON.parse(JSON.stringify(lock())), 'contract.lock.json'), lock());
+  const wrong: readonly (readonly [unknown, RegExp])[] = [
+    [[], /old\.json is no lock of contracts \(it is no JSON object\)/],
+    [{ lockVersion: 2 }, /lockVersion is 2 and must be 1/],
+    [{ lockVersion: 1 }, /contracts is no object/],
+    [{ lockVersion: 1, contracts: { a: {} } }, /contracts\.a lacks operations or events/],
+    [{ lockVersion: 1, contracts: { a: { operations: { b: {} }, events: {} } } }, /contracts\.a\.operations\.b lacks/],
+    [{ lockVersion: 1, contracts: { a: { operations: {}, events: { c: { key: 'k' } } } } }, /contracts\.a\.events\.c lacks key or data/],
+  ];
+  for (const [value, message] of wrong)
+    assert.throws(
+      () => readLock(value, 'old.json'),
+      (error: unknown) => error instanceof LockInvalid && message.test(error.message),
+    );
+});

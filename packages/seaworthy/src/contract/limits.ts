@@ -1,0 +1,82 @@
+import type { Misfit } from './accepts.ts';
+import { type Keywords, unnamed } from './keywords.ts';
+
+type Say = (rule: string, needs: string, may: string, verdict?: Misfit['verdict']) => void;
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+type Ends = readonly [least: number | undefined, most: number | undefined];
+
+/** How many characters, entries or fields. */
+function size(
+  [least = 0, most = Number.POSITIVE_INFINITY]: Ends,
+  [wLeast = 0, wMost = Number.POSITIVE_INFINITY]: Ends,
+  noun: string,
+  say: Say,
+): void {
+  if (least > wLeast)
+    say('minimum size', `must have at least ${counted(least, noun)}`, wLeast === 0 ? 'may have none' : `may have ${wLeast}`);
+  if (most < wMost)
+    say(
+      'maximum size',
+      `must have at most ${counted(most, noun)}`,
+      wMost === Number.POSITIVE_INFINITY ? 'may have more' : `may have ${wMost}`,
+    );
+}
+
+/** Whether every text that `writer` allows is one for `reader`. */
+export function textLimits(reader: Keywords, writer: Keywords, say: Say): void {
+  size([reader.minLength, reader.maxLength], [writer.minLength, writer.maxLength], 'character', say);
+  for (const name of ['pattern', 'format'] as const) {
+    if (reader[name] === undefined || reader[name] === writer[name]) continue;
+    const other = writer.pattern ?? writer.format;
+    say(
+      name,
+      name === 'pattern' ? `must match ${reader[name]}` : `must be a ${reader[name]}`,
+      other === undefined ? 'may be any text' : `is bound by ${other}`,
+      other === undefined ? 'breaking' : 'cannot tell',
+    );
+  }
+}
+
+/** Whether every number that `writer` allows is one for `reader`. */
+export function numberLimits(reader: Keywords, writer: Keywords, whole: boolean, say: Say): void {
+  const low = Math.max(writer.minimum ?? Number.NEGATIVE_INFINITY, writer.exclusiveMinimum ?? Number.NEGATIVE_INFINITY);
+  const high = Math.min(writer.maximum ?? Number.POSITIVE_INFINITY, writer.exclusiveMaximum ?? Number.POSITIVE_INFINITY);
+  const openLow = writer.exclusiveMinimum === low;
+  const openHigh = writer.exclusiveMaximum === high;
+  const lowest = low === Number.NEGATIVE_INFINITY ? 'may be less' : `may be ${openLow ? 'just above ' : ''}${low}`;
+  const highest = high === Number.POSITIVE_INFINITY ? 'may be more' : `may be ${openHigh ? 'just below ' : ''}${high}`;
+  if (reader.minimum !== undefined && low < reader.minimum) say('minimum', `must be at least ${reader.minimum}`, lowest);
+  if (reader.maximum !== undefined && high > reader.maximum) say('maximum', `must be at most ${reader.maximum}`, highest);
+  const { exclusiveMinimum: above, exclusiveMaximum: below, multipleOf } = reader;
+  if (above !== undefined && (low < above || (low === above && !openLow))) say('minimum', `must be more than ${above}`, lowest);
+  if (below !== undefined && (high > below || (high === below && !openHigh))) say('maximum', `must be less than ${below}`, highest);
+  if (multipleOf === undefined || multipleOf === writer.multipleOf) return;
+  const steps = writer.multipleOf ?? (whole ? 1 : undefined);
+  const exact = steps !== undefined && Number.isInteger(steps) && Number.isInteger(multipleOf);
+  if (exact && steps % multipleOf === 0) return;
+  say(
+    'multipleOf',
+    `must be a multiple of ${multipleOf}`,
+    steps === undefined ? 'may be any number' : `may be any multiple of ${steps}`,
+    exact || steps === undefined ? 'breaking' : 'cannot tell',
+  );
+}
+
+/** Whether every number of entries that `writer` allows is one for `reader`. */
+export function listLimits(reader: Keywords, writer: Keywords, say: Say): void {
+  size([reader.minItems, reader.maxItems], [writer.minItems, writer.maxItems], 'entry', (rule, needs, may, verdict) =>
+    say(rule, needs.replace('entrys', 'entries'), may, verdict),
+  );
+  if (reader.uniqueItems && !writer.uniqueItems && (writer.maxItems ?? 2) > 1)
+    say('uniqueItems', 'must have no entry twice', 'may have one twice');
+}
+
+/** Whether every number of fields that `writer` allows is one for `reader`. */
+export function fieldLimits(reader: Keywords, writer: Keywords, say: Say): void {
+  const named = unnamed(writer) !== false ? undefined : Object.keys(writer.properties ?? {}).length;
+  const most = Math.min(writer.maxProperties ?? Number.POSITIVE_INFINITY, named ?? Number.POSITIVE_INFINITY);
+  const least = Math.max(writer.minProperties ?? 0, writer.required?.length ?? 0);
+  size([reader.minProperties, reader.maxProperties], [least, most], 'field', say);
+}

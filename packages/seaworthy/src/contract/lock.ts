@@ -1,0 +1,113 @@
+import { SeaworthyError } from '../core/errors.ts';
+import type { Contract, Event, Members, Operation } from './contract.ts';
+import type { Node } from './keywords.ts';
+import { jsonSchema, type Schema } from './schema.ts';
+
+/** What is written down is no lock of contracts; the message says where it comes from and what is wrong. */
+export class LockInvalid extends SeaworthyError {
+  readonly code = 'SW_CONTRACT_LOCK_INVALID';
+  readonly kind = 'invalid';
+}
+
+/** Of what a service answers: what it may write, and what those who have this version read. */
+export interface Sides {
+  readonly writes: Node;
+  readonly reads: Node;
+}
+
+export interface LockedOperation {
+  readonly kind: 'command' | 'query';
+  readonly http: string;
+  readonly status: number;
+  readonly location?: string;
+  readonly input: Node;
+  readonly output?: Sides;
+  readonly errors: Readonly<Record<string, { readonly status: number; readonly data?: Sides }>>;
+}
+
+export interface LockedEvent {
+  readonly key: string;
+  readonly notAfter?: string;
+  readonly data: Node;
+}
+
+export interface LockedContract {
+  readonly operations: Readonly<Record<string, LockedOperation>>;
+  readonly events: Readonly<Record<string, LockedEvent>>;
+}
+
+/** Contracts as plain JSON, to be kept beside the code and compared with what it says later (`contract.lock.json`). */
+export interface ContractLock {
+  readonly lockVersion: 1;
+  readonly contracts: Readonly<Record<string, LockedContract>>;
+}
+
+const bare = (schema: object): Node => {
+  const { $schema: _, '~standard': __, ...rest } = schema as { $schema?: unknown; '~standard'?: unknown };
+  return JSON.parse(JSON.stringify(rest)) as Node;
+};
+
+const sides = (schema: Schema): Sides => ({ writes: bare(jsonSchema(schema, 'output')), reads: bare(jsonSchema(schema, 'input')) });
+
+function lockedOperation({ kind, http, status, location, input, output, errors }: Operation): LockedOperation {
+  const declared = Object.entries(errors as Readonly<Record<string, { readonly status: number; readonly data?: Schema }>>);
+  return {
+    ...{ kind, http, status },
+    ...(location !== undefined && { location }),
+    input: bare(jsonSchema(input, 'input')),
+    ...(output && { output: sides(output) }),
+    errors: Object.fromEntries(
+      declared.map(([name, error]) => [name, { status: error.status, ...(error.data && { data: sides(error.data) }) }]),
+    ),
+  };
+}
+
+const lockedEvent = ({ key, notAfter, data }: Event): LockedEvent => ({
+  key,
+  ...(notAfter !== undefined && { notAfter: String(notAfter) }),
+  data: bare(jsonSchema(data, 'input')),
+});
+
+function locked(contract: Contract<string, Members>): LockedContract {
+  const members = Object.entries(contract).filter(([name]) => name !== '~contract') as unknown as [string, Operation | Event][];
+  const operations: Record<string, LockedOperation> = {};
+  const events: Record<string, LockedEvent> = {};
+  for (const [name, member] of members) {
+    if (member.kind === 'event') events[name] = lockedEvent(member as Event);
+    else operations[name] = lockedOperation(member as Operation);
+  }
+  return { operations, events };
+}
+
+/** Writes contracts down as JSON, in the order of their names. */
+export function lockOf(contracts: readonly Contract<string, Members>[]): ContractLock {
+  const named = contracts.map((contract) => [contract['~contract'], contract] as const).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { lockVersion: 1, contracts: Object.fromEntries(named.map(([name, contract]) => [name, locked(contract)])) };
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What was written down, read again. Throws `LockInvalid`; `from` names its place in the message. */
+export function readLock(value: unknown, from: string): ContractLock {
+  const refuse = (what: string): LockInvalid =>
+    new LockInvalid(`${from} is no lock of contracts (${what}): write one with \`seaworthy contract print --lock\``);
+  if (!isRecord(value)) throw refuse('it is no JSON object');
+  if (value['lockVersion'] !== 1) throw refuse(`lockVersion is ${JSON.stringify(value['lockVersion'])} and must be 1`);
+  const { contracts } = value;
+  if (!isRecord(contracts)) throw refuse('contracts is no object');
+  for (const [name, contract] of Object.entries(contracts)) {
+    const place = `contracts.${name}`;
+    if (!isRecord(contract) || !isRecord(contract['operations']) || !isRecord(contract['events']))
+      throw refuse(`${place} lacks operations or events`);
+    for (const [operation, one] of Object.entries(contract['operations'])) {
+      if (!isRecord(one) || typeof one['http'] !== 'string' || one['input'] === undefined || !isRecord(one['errors']))
+        throw refuse(`${place}.operations.${operation} lacks http, input or errors`);
+    }
+    for (const [event, one] of Object.entries(contract['events'])) {
+      if (!isRecord(one) || typeof one['key'] !== 'string' || one['data'] === undefined)
+        throw refuse(`${place}.events.${event} lacks key or data`);
+    }
+  }
+  return value as unknown as ContractLock;
+}
