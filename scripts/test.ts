@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const wanted = process.argv.slice(2);
 const files = globSync(
-  ['packages/*/src/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.ts', 'lint/**/*.test.ts', 'docs/**/*.test.ts'],
+  ['packages/*/{src,templates}/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.ts', 'lint/**/*.test.ts', 'docs/**/*.test.ts'],
   { cwd: root },
 )
   .filter((file) => !file.includes('node_modules') && (wanted.length === 0 || wanted.some((part) => file.includes(part))))

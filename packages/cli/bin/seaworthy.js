@@ -10,5 +10,8 @@ const { emitWarning } = process;
 process.emitWarning = (warning, ...more) => {
   if (more[0] !== 'ExperimentalWarning' && more[0]?.type !== 'ExperimentalWarning') emitWarning.call(process, warning, ...more);
 };
+// What was compiled once is kept for the next start.
+const { enableCompileCache } = await import('node:module');
+enableCompileCache();
 const { main } = await import('#main');
 await main(process.argv.slice(2));

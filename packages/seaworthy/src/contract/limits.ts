@@ -15,12 +15,12 @@ function size(
   say: Say,
 ): void {
   if (least > wLeast)
-    say('minimum size', `must have at least ${counted(least, noun)}`, wLeast === 0 ? 'may have none' : `may have ${wLeast}`);
+    say('minimum size', `must have at least ${counted(least, noun)}`, wLeast === 0 ? 'may have none' : `may have ${wLeast} of them`);
   if (most < wMost)
     say(
       'maximum size',
       `must have at most ${counted(most, noun)}`,
-      wMost === Number.POSITIVE_INFINITY ? 'may have more' : `may have ${wMost}`,
+      wMost === Number.POSITIVE_INFINITY ? 'may have more' : `may have ${wMost} of them`,
     );
 }
 

@@ -1,0 +1,54 @@
+import { statSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { runtime } from 'seaworthy/core';
+import { launch } from 'seaworthy/fleet';
+import { telemetry } from 'seaworthy/telemetry';
+import { load } from '../fleet-file.ts';
+import { settings } from '../settings.ts';
+import { stopAsked } from '../signals.ts';
+import { nameOf } from '../stores.ts';
+import { print } from '../terminal.ts';
+import { type FromChild, stopMessage } from './messages.ts';
+import { overview } from './overview.ts';
+import { printing } from './printer.ts';
+
+const tell = (message: FromChild): void => void process.send?.(message, () => {});
+
+/** Tells which files are loaded, those of packages left out. */
+function reportLoads(): void {
+  registerHooks({
+    load(url, context, next) {
+      if (url.startsWith('file:') && !url.includes('/node_modules/')) {
+        const path = fileURLToPath(url);
+        const mtimeMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+        if (mtimeMs !== undefined) tell({ kind: 'loaded', path, mtimeMs });
+      }
+      return next(url, context);
+    },
+  });
+}
+
+/** Runs the fleet for a person who watches, until it is told to stop or its parent is gone. */
+export async function runForPerson(file: string): Promise<void> {
+  const asked = Promise.race([
+    stopAsked(),
+    new Promise<unknown>((resolve) => process.on('message', (message) => message === stopMessage && resolve(message))),
+    new Promise<unknown>((resolve) => process.on('disconnect', () => resolve(undefined))),
+  ]);
+  reportLoads();
+  const { logLevel, ...options } = settings({});
+  const found = await load(file);
+  const counted = telemetry({ level: 'silent' });
+  const names = found.fleet.services.map(nameOf);
+  const running = await launch(found, {
+    ...options,
+    runtime: runtime({ observe: printing({ names, level: logLevel, beside: counted.observe }) }),
+    exposition: counted.exposition,
+  });
+  for (const line of overview(found.fleet, running, options.dir)) print(line);
+  if (running.url !== undefined) tell({ kind: 'listening', port: Number(new URL(running.url).port) });
+  await asked;
+  await running.stop();
+  process.stdout.write('', () => process.exit(0));
+}

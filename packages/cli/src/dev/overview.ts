@@ -1,0 +1,50 @@
+import type { Fleet, RunningFleet } from 'seaworthy/fleet';
+import { shortly } from '../fleet-file.ts';
+import { nameOf } from '../stores.ts';
+import { counted, padded, paint } from '../terminal.ts';
+import { colourOf } from './printer.ts';
+
+const memberOf = ({ service, name }: { readonly service: string; readonly name: string }): string => `${service}.${name}`;
+
+/** What of each kind a service has. */
+function roles(service: Fleet['services'][number]): readonly (readonly [role: string, names: readonly string[]])[] {
+  const members = Object.values(service.contract) as readonly { readonly kind?: string; readonly name: string }[];
+  const all = [
+    ['publishes', members.filter(({ kind }) => kind === 'event').map(({ name }) => name)],
+    ['hears', service.on.map(({ event }) => memberOf(event))],
+    ['runs', service.sagas.map(({ name }) => name)],
+  ] as const;
+  return all.filter(([, names]) => names.length > 0);
+}
+
+/** What a person wants to know of a fleet that has just started: where it is, its routes, and who hears whom. */
+export function overview({ services, gateway }: Fleet, running: RunningFleet, dir: string): readonly string[] {
+  const names = services.map(nameOf);
+  const width = Math.max(...names.map((name) => name.length));
+  const lines = ['', `  ${paint('bold', counted(services.length, 'service'))} ${paint('dim', `with state in ${shortly(dir)}`)}`, ''];
+  for (const service of services) {
+    const name = nameOf(service);
+    const [first = '', ...rest] = [
+      running.urls[name] ?? '',
+      ...roles(service).map(([role, all]) => `${padded(role, 9)}  ${all.join(', ')}`),
+    ]
+      .filter((part) => part !== '')
+      .map((part) => paint('dim', part));
+    lines.push(
+      `  ${paint(colourOf(name, names), padded(name, width))}  ${first}`.trimEnd(),
+      ...rest.map((part) => `  ${' '.repeat(width)}  ${part}`),
+    );
+  }
+  if (gateway && running.url !== undefined) {
+    const parts = gateway.routes.map(({ http, targets }) => {
+      const [method = '', path = ''] = http.split(' ');
+      return { method, path, to: targets.map(memberOf).join(' + ') };
+    });
+    const [methods, paths] = [Math.max(...parts.map(({ method }) => method.length)), Math.max(...parts.map(({ path }) => path.length))];
+    lines.push('', `  ${paint(['bold', 'underline'], running.url)}`);
+    for (const { method, path, to } of parts)
+      lines.push(`    ${paint('cyan', padded(method, methods))}  ${padded(path, paths)}  ${paint('dim', to)}`);
+    lines.push(`    ${paint('dim', padded('GET', methods))}  ${paint('dim', '/health/ready, /metrics')}`);
+  }
+  return [...lines, ''];
+}

@@ -1,0 +1,94 @@
+import { type Attributes, type Level, type Observe, systemClock } from 'seaworthy/core';
+import { cut, lasting, padded, paint, print, timeOfDay } from '../terminal.ts';
+
+type Colour = 'cyan' | 'magenta' | 'blue' | 'green' | 'yellow';
+const palette: readonly Colour[] = ['cyan', 'magenta', 'blue', 'green', 'yellow'];
+/** Each service has the same colour wherever it is named. */
+export const colourOf = (name: string, names: readonly string[]): Colour =>
+  palette[Math.max(0, names.indexOf(name)) % palette.length] as Colour;
+
+/** What is worth a line when it ends, what the line is called, and which attribute it is about. */
+const spans: Readonly<Record<string, readonly [kind: string, about: string]>> = {
+  seaworthy_gateway_request: ['http', 'route'],
+  seaworthy_serve: ['call', 'operation'],
+  seaworthy_inbox_handle: ['event', 'event'],
+  seaworthy_inbox_retry: ['retry', 'event'],
+};
+/** An event that nobody here hears, and one that came before. */
+const unremarkable = new Set(['unknown', 'repeat']);
+const good = /^(2\d\d|output|handled|done)$/;
+const fair = /^([34]\d\d|declared|undone|invalid|not_found|conflict|behind)$/;
+
+const ranks: Readonly<Record<Level | 'silent', number>> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
+const colours: Readonly<Record<Level, 'gray' | 'blue' | 'yellow' | 'red'>> = { debug: 'gray', info: 'blue', warn: 'yellow', error: 'red' };
+
+export interface PrinterOptions {
+  /** Of the services, for colours and widths. */
+  readonly names: readonly string[];
+  /** Below it there are no lines; calls and events are `info`. */
+  readonly level: Level | 'silent';
+  /** Is told all the same. */
+  readonly beside: Observe;
+  readonly write?: (line: string) => void;
+}
+
+const told = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as { readonly code?: unknown };
+  const cause = error.cause === undefined ? '' : `, since ${told(error.cause)}`;
+  return `${error.message}${typeof code === 'string' ? ` (${code})` : ''}${cause}`;
+};
+
+/** Prints calls, events, sagas and what is logged, a line each: when, what, whose, how it ended and how long it took. */
+export function printing({ names, level, beside, write = print }: PrinterOptions): Observe {
+  const width = Math.max('gateway'.length, ...names.map((name) => name.length));
+  const least = ranks[level];
+
+  function line(kind: string, attributes: Readonly<Record<string, unknown>>, what: string, outcome: string, ms?: number): void {
+    const service = String(attributes['service'] ?? '');
+    const hue = names.includes(service) ? colourOf(service, names) : 'gray';
+    const verdict = paint(good.test(outcome) ? 'green' : fair.test(outcome) ? 'yellow' : 'red', padded(outcome, 9));
+    const took = ms === undefined ? '' : paint('dim', lasting(ms));
+    write(
+      `${paint('dim', timeOfDay(systemClock.now()))}  ${padded(kind, 5)}  ${paint(hue, padded(service, width))}  ${padded(what, 36)}  ${verdict} ${took}`.trimEnd(),
+    );
+  }
+
+  return {
+    count(name, attributes: Attributes = {}, by) {
+      beside.count(name, attributes, by);
+      if (name === 'seaworthy_saga_ended_total' && least <= ranks.info)
+        line('saga', attributes, String(attributes['saga']), String(attributes['state']));
+    },
+    gauge: beside.gauge,
+    span(name, attributes: Attributes = {}) {
+      const counted = beside.span(name, attributes);
+      const known = spans[name];
+      if (!known || least > ranks.info) return counted;
+      const began = systemClock.monotonic();
+      const [kind, about] = known;
+      return {
+        end(outcome) {
+          counted.end(outcome);
+          if (!unremarkable.has(outcome)) line(kind, attributes, String(attributes[about]), outcome, systemClock.monotonic() - began);
+        },
+      };
+    },
+    log(at, message, attributes = {}) {
+      beside.log(at, message, attributes);
+      if (ranks[at] < least) return;
+      const { service = '', error, ...rest } = attributes;
+      const hue = names.includes(String(service)) ? colourOf(String(service), names) : 'gray';
+      const more = Object.entries(rest).filter(([, value]) => typeof value !== 'object' && !message.includes(String(value)));
+      const details = more.map(([name, value]) => `${name}=${String(value)}`).join(' ');
+      write(
+        `${paint('dim', timeOfDay(systemClock.now()))}  ${paint(colours[at], padded(at, 5))}  ${paint(hue, padded(String(service), width))}  ${message} ${paint('dim', details)}`.trimEnd(),
+      );
+      if (error === undefined) return;
+      write(`${' '.repeat(23 + width)}${paint('red', cut(told(error), 400))}`);
+      const place =
+        error instanceof Error && at === 'error' ? error.stack?.split('\n').find((frame) => /^\s+at .*file:/.test(frame)) : undefined;
+      if (place) write(`${' '.repeat(23 + width)}${paint('dim', place.trim())}`);
+    },
+  };
+}

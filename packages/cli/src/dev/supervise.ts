@@ -1,0 +1,70 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { shortly } from '../fleet-file.ts';
+import { stopAsked } from '../signals.ts';
+import { paint, print, timeOfDay } from '../terminal.ts';
+import { type FromChild, stopMessage } from './messages.ts';
+import { watching } from './watch.ts';
+
+/** How long a fleet may take to stop before it is killed: what it had in hand is taken up by the next one. */
+const patienceMs = 5000;
+
+const say = (text: string): void => print(`${paint('dim', timeOfDay(Date.now()))}  ${text}`);
+
+/** Runs the fleet in a process of its own, and another one whenever a file that it loaded has changed. Resolves when it is stopped. */
+export function supervise(file: string, env: NodeJS.ProcessEnv): Promise<void> {
+  return new Promise((resolve) => {
+    let child: ChildProcess | undefined;
+    let port = env['PORT'];
+    let again = false;
+    let stopping = false;
+
+    const files = watching({ changed: restart, anything: () => child === undefined });
+    files.add(file, statSync(file).mtimeMs);
+
+    function begin(): void {
+      again = false;
+      const own = fork(process.argv[1] as string, ['dev-child', file], { env: { ...env, ...(port !== undefined && { PORT: port }) } });
+      child = own;
+      own.on('message', (message: FromChild) => {
+        if (message.kind === 'loaded') files.add(message.path, message.mtimeMs);
+        else port = String(message.port);
+      });
+      own.once('exit', (code, signal) => {
+        child = undefined;
+        if (stopping) {
+          files.close();
+          resolve();
+        } else if (again) begin();
+        else say(paint('yellow', `the fleet ended${code === 0 ? '' : ` with ${signal ?? code}`}: it starts again when a file changes`));
+      });
+    }
+
+    function end(): void {
+      const own = child;
+      if (!own) return;
+      if (own.connected) own.send(stopMessage, () => {});
+      const timer = setTimeout(() => own.kill('SIGKILL'), patienceMs);
+      own.once('exit', () => clearTimeout(timer));
+    }
+
+    function restart(path: string): void {
+      if (stopping) return;
+      say(`${paint('cyan', shortly(path))} changed: it starts again`);
+      if (child) {
+        again = true;
+        end();
+      } else begin();
+    }
+
+    void stopAsked().then(() => {
+      stopping = true;
+      if (child) end();
+      else {
+        files.close();
+        resolve();
+      }
+    });
+    begin();
+  });
+}

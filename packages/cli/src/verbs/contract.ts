@@ -1,0 +1,80 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { type ContractLock, compatibility, lockOf, readLock } from 'seaworthy/contract';
+import { UsageInvalid } from '../errors.ts';
+import { load, locate, shortly } from '../fleet-file.ts';
+import { parsed } from '../json.ts';
+import { chosen } from '../stores.ts';
+import { counted, paint, print, printJson } from '../terminal.ts';
+
+const lockName = 'contract.lock.json';
+
+/** The contracts of a fleet file, or of those services that are named. */
+async function lockOfFleet(file: string, names: readonly string[] = []): Promise<ContractLock> {
+  return lockOf(chosen(await load(file), names).map(({ contract }) => contract));
+}
+
+async function printContracts(
+  names: readonly string[],
+  options: { readonly fleet?: string; readonly lock?: boolean; readonly out?: string },
+): Promise<void> {
+  const file = locate(options.fleet);
+  const lock = await lockOfFleet(file, names);
+  if (!options.lock && options.out === undefined) return printJson(lock);
+  const path = options.out === undefined ? join(dirname(file), lockName) : resolve(options.out);
+  writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);
+  print(`${shortly(path)} has ${counted(Object.keys(lock.contracts).length, 'contract')}: ${Object.keys(lock.contracts).join(', ')}`);
+}
+
+/** A version of contracts: a lock, or a fleet file as it is now. */
+async function version(path: string): Promise<ContractLock> {
+  if (!existsSync(path)) throw new UsageInvalid(`there is no file ${path}: name a ${lockName}, or a fleet file`);
+  return path.endsWith('.json') ? readLock(parsed(readFileSync(path, 'utf8'), path), path) : lockOfFleet(resolve(path));
+}
+
+async function check(
+  older: string | undefined,
+  newer: string | undefined,
+  options: { readonly fleet?: string; readonly strict?: boolean; readonly json?: boolean },
+): Promise<void> {
+  const file = newer === undefined ? locate(options.fleet) : newer;
+  const before = await version(older ?? join(dirname(resolve(file)), lockName));
+  const found = compatibility(before, await version(file));
+  const breaking = found.filter(({ verdict }) => verdict === 'breaking').length;
+  const unclear = found.length - breaking;
+  if (breaking > 0 || (options.strict && unclear > 0)) process.exitCode = 1;
+  if (options.json) return printJson(found);
+  for (const { place, rule, verdict, message, advice } of found) {
+    print(`${paint(verdict === 'breaking' ? 'red' : 'yellow', verdict)}  ${paint('bold', place)}  ${paint('dim', rule)}`);
+    print(`  ${message}\n  ${paint('green', '→')} ${advice}\n`);
+  }
+  const names = Object.keys(before.contracts);
+  if (found.length === 0) print(`${paint('green', 'compatible')}: ${names.join(', ')}`);
+  else print(`${breaking} breaking, ${unclear} that cannot be told, in ${counted(names.length, 'contract')}`);
+}
+
+/** Adds `contract` with its verbs. */
+export function contractVerbs(program: Command): void {
+  const verb = program
+    .command('contract')
+    .helpCommand(false)
+    .description('what services promise each other: print it, compare two versions');
+  verb
+    .command('print')
+    .description('operations, events and their schemas, as JSON')
+    .argument('[service...]', 'of which services; default all')
+    .option('-f, --fleet <file>', 'the fleet file')
+    .option('--lock', `writes ${lockName} beside the fleet file, to compare with later`)
+    .option('--out <file>', 'writes it to this file')
+    .action(printContracts);
+  verb
+    .command('check')
+    .description('whether those who have the old version can go on beside the new one; ends with 1 when not')
+    .argument('[old]', `a ${lockName} or a fleet file; default the lock beside the fleet file`)
+    .argument('[new]', 'the same; default the fleet file')
+    .option('-f, --fleet <file>', 'the fleet file')
+    .option('--strict', 'ends with 1 also when something cannot be told')
+    .option('--json', 'the findings as JSON')
+    .action(check);
+}
