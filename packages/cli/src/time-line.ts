@@ -21,13 +21,11 @@ function doing(entry: Entry, { state, attempts, error }: Instance, now: number):
   const took = began !== undefined && ended !== undefined && ended > began ? lasting(ended - began) : undefined;
   if (entry.state === 'refused')
     return { at: ended, mark: paint('red', '✗'), what: step, detail: told('refused', took), error: entry.error };
-  const seen =
-    entry.state !== 'intended' && !(entry.state !== 'done' && result === undefined && entry.error !== undefined && ended === undefined);
   if (entry.state === 'intended' && ended === undefined && state === 'running') {
     const since = began === undefined ? undefined : `for ${lasting(now - began)}`;
     return { at: began, mark: paint('cyan', '…'), what: step, detail: told('at it', since, runs(attempts + 1)), error };
   }
-  if (!seen)
+  if (entry.unseen)
     return {
       at: ended,
       mark: paint('yellow', '?'),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Argument, type Command, Option } from 'commander';
 import type { Event, Finding } from 'seaworthy/contract';
-import type { Runtime } from 'seaworthy/core';
+import { type Duration, milliseconds, type Runtime } from 'seaworthy/core';
 import { type DeadLetterDetail, type DeadLetterFilter, type DeadLetters, DeadLetterUnknown, deadLetters } from 'seaworthy/outbox';
 import { UsageInvalid } from '../errors.ts';
 import { load, locate } from '../fleet-file.ts';
@@ -41,11 +41,20 @@ async function onBoxes<V>({ fleet, dir, service }: Common, work: (boxes: readonl
   );
 }
 
+function durationOf(text: string): Duration {
+  try {
+    milliseconds(text as Duration);
+    return text as Duration;
+  } catch (cause) {
+    throw new UsageInvalid(`--older-than is ${JSON.stringify(text)}: it takes a number and a unit, such as '2h'`, { cause });
+  }
+}
+
 const filterOf = ({ type, reason, key, olderThan }: Filtering, ids: readonly string[] = []): DeadLetterFilter => ({
   ...(type !== undefined && { type }),
   ...(reason !== undefined && { reason }),
   ...(key !== undefined && { key }),
-  ...(olderThan !== undefined && { olderThan: olderThan as NonNullable<DeadLetterFilter['olderThan']> }),
+  ...(olderThan !== undefined && { olderThan: durationOf(olderThan) }),
   ...(ids.length > 0 && { ids }),
 });
 

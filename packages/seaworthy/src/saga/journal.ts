@@ -24,6 +24,8 @@ export interface Entry {
   readonly began?: number;
   /** When its outcome was written, or when it was given up. */
   readonly ended?: number;
+  /** It was given up before anybody saw its outcome. */
+  readonly unseen?: true;
   /** Runs of `do`, when there was more than one, and what the last of those that failed said. */
   readonly runs?: number;
   readonly error?: string;
@@ -154,7 +156,7 @@ export function timed<C extends Change>(instance: Instance, change: C, now: numb
   if (given?.state === 'intended')
     journal[journal.length - 1] = {
       ...given,
-      ...{ ended: now, runs: instance.attempts + 1 },
+      ...{ ended: now, unseen: true as const, runs: instance.attempts + 1 },
       ...(change.cause?.kind === 'failed' && { error: change.cause.message }),
     };
   return { ...change, journal };

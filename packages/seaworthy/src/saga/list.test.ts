@@ -78,7 +78,7 @@ test('the journal keeps when a step began and ended, in how many runs, and what 
     { state: 'undoing', journal: third.journal, cause: { kind: 'failed', step: 'pay', code: undefined, message: 'down again' } },
     9,
   );
-  assert.deepEqual(given[1], { step: 'pay', state: 'intended', began: 1, ended: 9, runs: 3, error: 'down again' });
+  assert.deepEqual(given[1], { step: 'pay', state: 'intended', began: 1, ended: 9, unseen: true, runs: 3, error: 'down again' });
 
   const undone = journalOf(
     at([book], { state: 'undoing', attempts: 1, error: 'locked' }),

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type ContractLock, readLock } from 'seaworthy/contract';
+import { type Ended, folder, harbour, seaworthy } from '../../fixtures/command.ts';
+
+const { path: dir, remove } = folder();
+after(remove);
+const own = join(dir, 'fleet.ts');
+const lock = join(dir, 'contract.lock.json');
+const contract = (...args: string[]): Promise<Ended> => seaworthy(['contract', ...args], { cwd: dir });
+
+/** The harbour in a folder of its own, where it may change. */
+const write = (change: (text: string) => string = (text) => text): void => writeFileSync(own, change(readFileSync(harbour, 'utf8')));
+
+before(async () => {
+  symlinkSync(fileURLToPath(new URL('../../../../node_modules', import.meta.url)), join(dir, 'node_modules'));
+  cpSync(harbour, own);
+  writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
+  const { out, status } = await contract('print', '--lock');
+  assert.deepEqual([out, status], ['contract.lock.json has 2 contracts: docks, ships\n', 0]);
+});
+
+test('print gives operations, events and schemas as JSON, of all or of some services', async () => {
+  const all = JSON.parse((await contract('print')).out) as ContractLock;
+  assert.deepEqual(all, readLock(JSON.parse(readFileSync(lock, 'utf8')), lock));
+  assert.deepEqual(Object.keys(all.contracts['ships']?.operations ?? {}), ['arrive']);
+  assert.equal(all.contracts['ships']?.events['arrived']?.key, 'name');
+  const some = JSON.parse((await contract('print', 'docks')).out) as ContractLock;
+  assert.deepEqual(Object.keys(some.contracts), ['docks']);
+});
+
+test('check compares the lock with the fleet as it is: 0 while compatible, 1 when not, with place and advice', async () => {
+  write();
+  const same = await contract('check');
+  assert.deepEqual([same.out, same.status], ['compatible: docks, ships\n', 0]);
+  write((text) => text.replace('tons: z.int() });', 'tons: z.int(), flag: z.string() });'));
+  const broken = await contract('check');
+  assert.equal(broken.status, 1);
+  assert.match(broken.out, /^breaking {2}ships\.arrive\.input\.flag {2}required\n {2}it must be there now, .*\n {2}→ make it optional/m);
+  assert.match(broken.out, /\d breaking, 0 that cannot be told, in 2 contracts\n$/);
+  const findings = JSON.parse((await contract('check', lock, own, '--json')).out) as readonly { readonly place: string }[];
+  assert.ok(findings.some(({ place }) => place === 'ships.arrived.data.flag'));
+  assert.equal((await contract('check', harbour, own)).status, 1, 'two fleet files are compared as well');
+});
+
+test('what cannot be told ends with 0, and with 1 when it is to be strict', async () => {
+  const bound = (pattern: string): string => {
+    const text = readFileSync(lock, 'utf8').replaceAll('"name": {\n', `"name": {\n "pattern": "${pattern}",\n`);
+    const path = join(dir, `${pattern}.json`);
+    writeFileSync(path, text);
+    return path;
+  };
+  const [one, other] = [bound('ab'), bound('abc')];
+  const lenient = await contract('check', one, other);
+  assert.equal(lenient.status, 0);
+  assert.match(lenient.out, /^cannot tell {2}ships\.arrive\.input\.name {2}pattern$/m);
+  assert.equal((await contract('check', one, other, '--strict')).status, 1);
+});
+
+test('what is called wrongly is refused', async () => {
+  writeFileSync(join(dir, 'no.json'), '{}');
+  const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
+    [['check', 'nowhere.json'], 2, /there is no file nowhere\.json/],
+    [['check', 'no.json'], 1, /no\.json is no lock of contracts \(lockVersion is undefined and must be 1\)/],
+    [['print', 'quay'], 2, /the fleet has no service quay: it has ships, docks/],
+    [['print', '--fleet', 'none.ts'], 2, /there is no file .*none\.ts/],
+    [['print', '--lok'], 2, /unknown option '--lok'/],
+  ];
+  for (const [args, status, message] of wrong) {
+    const ended = await contract(...args);
+    assert.equal(ended.status, status, `${args.join(' ')}: ${ended.out}${ended.err}`);
+    assert.match(ended.err, message);
+  }
+});

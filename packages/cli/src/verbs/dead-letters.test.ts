@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { runtime } from 'seaworthy/core';
+import { launch, launchOf } from 'seaworthy/fleet';
+import { deadLetters } from 'seaworthy/outbox';
+import { sqlite } from 'seaworthy/store/sqlite';
+import { type Ended, folder, harbour, seaworthy } from '../../fixtures/command.ts';
+import makeHarbour, { docks, ships } from '../../fixtures/harbour.ts';
+
+const { path: dir, remove } = folder();
+after(remove);
+
+const letters = (...args: string[]): Promise<Ended> => seaworthy(['dead-letters', ...args, '--fleet', harbour, '--dir', dir]);
+const json = async (...args: string[]): Promise<unknown> => JSON.parse((await letters(...args, '--json')).out);
+interface Letter {
+  readonly id: string;
+  readonly key: string;
+}
+const known = async (): Promise<readonly Letter[]> => (await json('list')) as readonly Letter[];
+const idOf = async (key: string): Promise<string> =>
+  (await known()).find((one) => one.key === key)?.id ?? assert.fail(`no dead letter of ${key}`);
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+/** Runs the fleet until `holds` of its database of docks. */
+async function runUntil(
+  holds: (count: number) => boolean,
+  work: (call: Awaited<ReturnType<typeof launch>>['call']) => Promise<void>,
+): Promise<void> {
+  const running = await launch(await launchOf(makeHarbour), { dir });
+  await work(running.call);
+  const store = await sqlite({ dir }).open('docks', runtime());
+  await until(async () => holds((await deadLetters(store, runtime()).list()).length));
+  await store.close();
+  await running.stop();
+}
+
+before(() =>
+  runUntil(
+    (count) => count === 3,
+    async (call) => {
+      for (const [name, tons] of [
+        ['Kraken', 9],
+        ['Ghost', 0],
+        ['Shadow', 0],
+        ['Beagle', 235],
+      ] as const)
+        await call(ships.arrive, { name, tons });
+    },
+  ),
+);
+
+test('list shows them aligned, with reason and error, and filters', async () => {
+  const { out, status } = await letters('list');
+  assert.equal(status, 0);
+  assert.match(out, /^id +service +event +key +reason +runs +buried +error$/m);
+  assert.match(out, /docks +ships\.arrived +Kraken +failed +2 +[\d.]+ m?s ago +Error: there is no berth for the Kraken$/m);
+  assert.match(out, /docks +ships\.arrived +Ghost +poison +1 /);
+  const filtered = (await json('list', '--reason', 'poison', '--key', 'Ghost')) as readonly Letter[];
+  assert.deepEqual(
+    filtered.map(({ key }) => key),
+    ['Ghost'],
+  );
+  assert.match((await letters('list', '--limit', '1')).out, /1 of 3; see more with --limit/);
+  assert.equal((await letters('list', '--type', 'ships.left')).out, 'there are no dead letters\n');
+});
+
+test('show has the data and each attempt', async () => {
+  const { out } = await letters('show', await idOf('Kraken'));
+  assert.match(out, /"name": "Kraken"/);
+  assert.match(out, /^ {2}1 {2}[\d:.]{12} {2}Error: there is no berth[\s\S]*^ {2}2 {2}[\d:.]{12} {2}Error: there is no berth/m);
+  assert.match((await letters('show', await idOf('Ghost'))).out, /tons: .*>=1/);
+});
+
+test('edit says what it would do, keeps to the contract, and does it with --yes', async () => {
+  const id = await idOf('Ghost');
+  const dry = await letters('edit', id, '--data', '{"name":"Ghost","tons":7}');
+  assert.equal(dry.status, 0);
+  assert.match(dry.out, /^- +"tons": 0$/m);
+  assert.match(dry.out, /^\+ +"tons": 7$/m);
+  assert.match(dry.out, /nothing was changed: add --yes/);
+  assert.match((await letters('show', id)).out, /"tons": 0/);
+  const refused = await letters('edit', id, '--data', '{"name":"Ghost","tons":-1}', '--yes');
+  assert.deepEqual([refused.status, /breaks the contract of ships\.arrived \(tons: /.test(refused.err)], [2, true]);
+  const file = join(dir, 'data.json');
+  writeFileSync(file, '{"name":"Ghost","tons":7}');
+  assert.equal((await letters('edit', id, '--file', file, '--yes')).status, 0);
+  assert.match((await letters('show', id)).out, /"tons": 7/);
+});
+
+test('drop and redrive say what they would do first; what is redriven is handled by the next fleet', async () => {
+  const dry = await letters('redrive', '--key', 'Ghost');
+  assert.match(dry.out, /1 dead letter would be given back to their handlers; nothing was changed: add --yes/);
+  assert.equal((await known()).length, 3);
+  assert.match((await letters('drop', await idOf('Shadow'), '--yes')).out, /1 dead letter deleted/);
+  assert.match((await letters('redrive', '--reason', 'poison', '--yes')).out, /1 dead letter given back/);
+  assert.deepEqual(
+    (await known()).map(({ key }) => key),
+    ['Kraken'],
+  );
+  await runUntil(
+    () => true,
+    (call) => until(async () => (await call(docks.berths, {})).ships.join() === 'Beagle,Ghost'),
+  );
+});
+
+test('what is called wrongly ends with 2 and says what to do; what is not there with 1', async () => {
+  const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
+    [['drop'], 2, /say which to drop: ids, --service/],
+    [['edit', 'x'], 2, /either --data JSON or --file FILE/],
+    [['edit', 'x', '--data', '{'], 2, /--data is no JSON/],
+    [['edit', 'x', '--file', '/nowhere'], 2, /\/nowhere cannot be read/],
+    [['list', '--service', 'ship'], 2, /the fleet has no service ship: it has ships, docks/],
+    [['list', '--reason', 'why'], 2, /Allowed choices are failed, poison, expired, unhandled/],
+    [['list', '--limit', 'all'], 2, /--limit is "all": it takes a number/],
+    [['list', '--older-than', 'long'], 2, /--older-than is "long": it takes a number and a unit/],
+    [['list', '--yes'], 2, /unknown option '--yes'/],
+    [['show'], 2, /missing required argument 'id'/],
+    [['show', 'x'], 1, /there is no dead letter x/],
+    [['redrive', 'x', '--yes'], 1, /there is no dead letter x/],
+  ];
+  for (const [args, status, message] of wrong) {
+    const ended = await letters(...args);
+    assert.equal(ended.status, status, `${args.join(' ')}: ${ended.out}${ended.err}`);
+    assert.match(ended.err, message);
+  }
+  const elsewhere = await seaworthy(['dead-letters', 'list', '--fleet', harbour, '--dir', join(dir, 'nothing')]);
+  assert.equal(elsewhere.status, 2);
+  assert.match(elsewhere.err, /has no database of ships, docks: name the folder of the fleet with --dir/);
+});

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { begin, folder, harbour, seaworthy } from '../../fixtures/command.ts';
+
+const { path: dir, remove } = folder();
+after(remove);
+symlinkSync(fileURLToPath(new URL('../../../../node_modules', import.meta.url)), join(dir, 'node_modules'));
+writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
+const own = join(dir, 'fleet.ts');
+
+test('dev prints routes, then calls, events, sagas and errors; it runs again on a change, with its state and its port', async () => {
+  cpSync(harbour, own);
+  const running = begin(['dev', '--port', '0'], { cwd: dir });
+  try {
+    const [, url = ''] = await running.printed(/^ {2}(http:\S+)$/m);
+    await running.printed(/^ {2}ships {2}publishes {2}arrived$/m);
+    await running.printed(/^ {4}POST {2}\/ships\/\{name\} {2}ships\.arrive$/m);
+    const post = (name: string): Promise<number> =>
+      fetch(`${url}/ships/${name}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"tons":235}' }).then(
+        ({ status }) => status,
+      );
+    assert.deepEqual([await post('Beagle'), await post('Titanic'), await post('Kraken')], [204, 410, 204]);
+    const time = '^\\d\\d:\\d\\d:\\d\\d\\.\\d{3} {2}';
+    for (const line of [
+      'http   gateway  POST /ships/\\{name\\} +204 +[\\d.]+ ms$',
+      'http   gateway  POST /ships/\\{name\\} +410 +[\\d.]+ ms$',
+      'call   ships    ships\\.arrive +output +[\\d.]+ ms$',
+      'call   ships    ships\\.arrive +declared +[\\d.]+ ms$',
+      'event  docks    ships\\.arrived +handled +[\\d.]+ ms$',
+      'retry  docks    ships\\.arrived +buried +[\\d.]+ ms$',
+      'saga   ships    unload +done$',
+      'warn   docks    ships\\.arrived was parked .*\\n +there is no berth for the Kraken$',
+    ])
+      await running.printed(new RegExp(time + line, 'm'));
+
+    writeFileSync(own, 'export default {;\n');
+    await running.printed(/fleet\.ts changed: it starts again$/m);
+    await running.printed(/the fleet ended with 1: it starts again when a file changes$/m);
+    writeFileSync(own, readFileSync(harbour, 'utf8').replace('order by ship', 'order by ship desc'));
+    await running.printed(new RegExp(`${url}\\n[\\s\\S]*starts again when[\\s\\S]*${url}\\n`));
+    assert.equal(await post('Discovery'), 204);
+    await running.printed(new RegExp(`starts again when[\\s\\S]*${'event  docks    ships\\.arrived +handled'}`));
+    assert.deepEqual(await (await fetch(`${url}/docks`)).json(), { ships: ['Discovery', 'Beagle'] });
+  } finally {
+    running.child.kill('SIGINT');
+  }
+  assert.equal((await running.ended).status, 0);
+  assert.match((await running.ended).err, /fleet\.ts cannot be loaded/);
+});
+
+test('dev refuses what is not there and what it does not know', async () => {
+  const missing = await seaworthy(['dev', 'nothere.ts'], { cwd: dir });
+  assert.deepEqual([missing.status, /there is no file .*nothere\.ts/.test(missing.err)], [2, true]);
+  assert.equal((await seaworthy(['dev', '--watch'], { cwd: dir })).status, 2);
+  assert.equal((await seaworthy(['dev', '--port', 'x', harbour], { cwd: dir })).status, 2);
+});

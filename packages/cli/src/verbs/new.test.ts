@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { begin, type Ended, folder, seaworthy } from '../../fixtures/command.ts';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../../../../', import.meta.url));
+const { path, remove } = folder();
+after(remove);
+
+const place = (name: string): string => {
+  const cwd = join(path, name);
+  mkdirSync(cwd);
+  return cwd;
+};
+const create = (cwd: string, ...args: string[]): Promise<Ended> => seaworthy(['new', ...args], { cwd });
+const conditions = '--conditions=@seaworthy/source';
+
+/** The new service passes its own test and the type check of its project. */
+async function passes(cwd: string, test: string): Promise<void> {
+  symlinkSync(join(root, 'node_modules'), join(cwd, 'node_modules'));
+  const { stdout } = await run(process.execPath, [conditions, '--test', '--test-reporter=tap', test], {
+    cwd,
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+  });
+  assert.match(stdout, /^# pass 1$/m);
+  await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.', '--customConditions', '@seaworthy/source'], {
+    cwd,
+  });
+}
+
+test('in an empty folder it makes a project that passes its test, type-checks, and runs', async () => {
+  const cwd = place('empty');
+  const { out, status } = await create(cwd, 'card-box');
+  assert.equal(status, 0);
+  assert.match(out, /npm install && node --test card-box\/service\.test\.ts && npx seaworthy dev/);
+  assert.deepEqual(readdirSync(cwd).sort(), ['.gitignore', 'card-box', 'fleet.ts', 'package.json', 'tsconfig.json']);
+  await passes(cwd, 'card-box/service.test.ts');
+  const running = begin(['start', '--port', '0'], { cwd });
+  const [line] = await running.printed(/^\{.*"the fleet runs"\}$/m);
+  const { url } = JSON.parse(line) as { readonly url: string };
+  const added = await fetch(`${url}/card-box/one`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"text":"x"}',
+  });
+  running.child.kill('SIGTERM');
+  assert.deepEqual([added.status, (await running.ended).status], [201, 0]);
+});
+
+test('in a project it adds the files of the service alone, beside the fleet file, and says what to add where', async () => {
+  const cwd = place('project');
+  mkdirSync(join(cwd, 'src'));
+  writeFileSync(join(cwd, 'package.json'), '{"type":"module","dependencies":{"zod":"4"}}');
+  writeFileSync(join(cwd, 'src/fleet.ts'), '// mine\n');
+  writeFileSync(join(cwd, 'tsconfig.json'), readFileSync(fileURLToPath(new URL('../../templates/tsconfig.json', import.meta.url))));
+  const { out, status } = await create(cwd, 'parcels');
+  assert.equal(status, 0);
+  assert.match(out, /Add it to src\/fleet\.ts:[\s\S]*import parcels from '\.\/parcels\/service\.ts';[\s\S]*services: \[\.\.\., parcels\]/);
+  assert.match(out, /npm install seaworthy\n/);
+  assert.equal(readFileSync(join(cwd, 'src/fleet.ts'), 'utf8'), '// mine\n');
+  assert.deepEqual(readdirSync(cwd).sort(), ['package.json', 'src', 'tsconfig.json']);
+  assert.deepEqual(readdirSync(join(cwd, 'src/parcels')).sort(), ['contract.ts', 'service.test.ts', 'service.ts']);
+  await passes(cwd, 'src/parcels/service.test.ts');
+});
+
+test('it writes over nothing, and refuses names that cannot be', async () => {
+  const cwd = place('there');
+  mkdirSync(join(cwd, 'desk'));
+  writeFileSync(join(cwd, 'desk/service.ts'), '// mine\n');
+  const taken = await create(cwd, 'desk');
+  assert.equal(taken.status, 1);
+  assert.match(taken.err, /desk\/service\.ts is there already: choose another name/);
+  assert.equal(existsSync(join(cwd, 'desk/contract.ts')), false);
+  for (const name of ['Desk', '1desk', 'desk-', 'my desk', '../desk', 'delete', 'bus']) {
+    const { status, err } = await create(cwd, name);
+    assert.deepEqual([status, /cannot name a service/.test(err)], [2, true], name);
+  }
+  assert.equal((await create(cwd)).status, 2);
+});
+
+test('the template asks for the versions that it is tested with', () => {
+  const of = (file: string): Readonly<Record<string, Readonly<Record<string, string>>>> =>
+    JSON.parse(readFileSync(join(root, file), 'utf8'));
+  const made = of('packages/cli/templates/package.json');
+  const tested = of('package.json')['devDependencies'] ?? {};
+  for (const name of ['@types/node', 'typescript']) assert.equal(made['devDependencies']?.[name], tested[name]);
+  assert.equal(made['dependencies']?.['zod'], tested['zod']);
+  for (const [name, file] of [
+    ['seaworthy', 'packages/seaworthy'],
+    ['@seaworthy/cli', 'packages/cli'],
+  ] as const)
+    assert.equal(made['dependencies']?.[name], `^${String(of(`${file}/package.json`)['version'])}`);
+});

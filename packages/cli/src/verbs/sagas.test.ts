@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { runtime } from 'seaworthy/core';
+import { launch, launchOf } from 'seaworthy/fleet';
+import { type Entry, sagaOf } from 'seaworthy/saga';
+import type { Store } from 'seaworthy/store';
+import { sqlite } from 'seaworthy/store/sqlite';
+import { type Ended, folder, harbour, seaworthy } from '../../fixtures/command.ts';
+import makeHarbour, { ships } from '../../fixtures/harbour.ts';
+
+const { path: dir, remove } = folder();
+after(remove);
+
+const sagas = (...args: string[]): Promise<Ended> => seaworthy(['sagas', ...args, '--fleet', harbour, '--dir', dir]);
+
+async function onShips<V>(work: (store: Store) => Promise<V>): Promise<V> {
+  const store = await sqlite({ dir }).open('ships', runtime());
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** An instance as an engine would have left it whose undo failed ten times. */
+const stick = (id: string): Promise<void> =>
+  onShips((store) =>
+    store.transaction(async (tx) => {
+      const journal: readonly Entry[] = [
+        { step: 'note', state: 'done', result: { noted: true }, began: 1000, ended: 1000 },
+        {
+          step: 'crane',
+          state: 'stuck',
+          began: 1000,
+          ended: 4000,
+          unseen: true,
+          runs: 3,
+          error: 'no answer',
+          undo: { ended: 9000, runs: 10, error: 'the crane is broken' },
+        },
+      ];
+      await tx.run(
+        `insert into sw_saga (id, name, key, plan, input, state, journal, cause, attempts, due, error, owner, started, changed)
+          values (?, 'unload', ?, 'local note undo, remote crane undo', '{"name":"Fram","tons":402}', 'stuck', ?, ?, 10, 0, 'the crane is broken', '', 1000, 9000)`,
+        id,
+        id,
+        JSON.stringify(journal),
+        JSON.stringify({ kind: 'failed', step: 'crane', message: 'no answer' }),
+      );
+    }),
+  );
+const stateOf = (id: string): Promise<string | undefined> => onShips(async (store) => (await sagaOf(store.read, id))?.state);
+
+before(async () => {
+  const running = await launch(await launchOf(makeHarbour), { dir });
+  await running.call(ships.arrive, { name: 'Beagle', tons: 235 });
+  while ((await onShips((store) => store.read.all("select 1 from sw_saga where state = 'done'"))).length === 0)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  await running.stop();
+  for (const id of ['fram', 'gjoa', 'maud']) await stick(id);
+});
+
+test('list shows them, the newest first, and filters by state', async () => {
+  const { out, status } = await sagas('list');
+  assert.equal(status, 0);
+  assert.match(out, /ships +unload +Beagle +done +crane +[\d.]+ m?s ago\n/);
+  assert.match(out, /fram +ships +unload +stuck +crane +\d+ d ago +the crane is broken/);
+  const stuck = JSON.parse((await sagas('list', '--state', 'stuck', '--json')).out) as readonly { readonly id: string }[];
+  assert.deepEqual(stuck.map(({ id }) => id).sort(), ['fram', 'gjoa', 'maud']);
+  assert.equal((await sagas('list', '--key', 'nobody')).out, 'there are no such sagas\n');
+});
+
+test('show draws the time line: steps, runs, errors, undo, and what it waits for', async () => {
+  const { out } = await sagas('show', 'fram');
+  assert.match(
+    out,
+    /^ships · unload {2}fram\nstate {3}stuck for .*\nstarted 1970-01-01T00:00:01\.000Z\ninput {3}\{"name":"Fram","tons":402\}\ncause {3}crane failed: no answer\n/,
+  );
+  const lines = out
+    .split('\n')
+    .slice(6)
+    .filter((line) => line !== '')
+    .map((line) => line.replaceAll(/ +/g, ' ').trim());
+  assert.deepEqual(lines, [
+    '+0 ms ✓ note {"noted":true}',
+    '+3 s ? crane outcome never seen, 3 s, 3 runs',
+    'no answer',
+    '+8 s ! crane undo is stuck, 10 runs',
+    'the crane is broken',
+    'waits for a verdict: seaworthy sagas verdict fram retry|skip|result',
+  ]);
+  const list = JSON.parse((await sagas('list', '--state', 'done', '--json')).out) as readonly { readonly id: string }[];
+  const done = (await sagas('show', list[0]?.id ?? '')).out;
+  assert.match(done, /✓ note +\{"noted":true\}[\s\S]*✓ crane[\s\S]*■ done\n/);
+});
+
+test('a verdict is told first and given with --yes', async () => {
+  const dry = await sagas('verdict', 'fram', 'skip');
+  assert.match(dry.out, /unload fram is stuck at crane: the crane is broken\nits undo would be given up.*nothing was changed: add --yes/);
+  assert.equal(await stateOf('fram'), 'stuck');
+  assert.equal((await sagas('verdict', 'fram', 'skip', '--yes')).status, 0);
+  assert.equal((await sagas('verdict', 'gjoa', 'retry', '--yes')).status, 0);
+  assert.equal((await sagas('verdict', 'maud', 'result', '{"hook":3}', '--yes')).status, 0);
+  for (const id of ['fram', 'gjoa', 'maud']) assert.equal(await stateOf(id), 'undoing');
+  const { journal = [] } = (await onShips((store) => sagaOf(store.read, 'maud'))) ?? {};
+  assert.deepEqual(journal[1]?.result, { hook: 3 });
+  assert.equal((await onShips((store) => sagaOf(store.read, 'fram')))?.journal[1]?.state, 'skipped');
+});
+
+test('what is called wrongly ends with 2, what is not there or not stuck with 1', async () => {
+  const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
+    [['verdict', 'x', 'guess'], 2, /Allowed choices are retry, skip, result/],
+    [['verdict', 'x', 'result'], 2, /say what the step had given, as JSON/],
+    [['verdict', 'x', 'retry', '1'], 2, /the verdict retry takes no result/],
+    [['verdict', 'x', 'result', '{'], 2, /the result is no JSON/],
+    [['show', 'x'], 1, /there is no saga x in ships, docks/],
+    [['list', '--state', 'lost'], 2, /Allowed choices are running/],
+    [['list', '--limit', '0'], 2, /--limit is "0"/],
+  ];
+  for (const [args, status, message] of wrong) {
+    const ended = await sagas(...args);
+    assert.equal(ended.status, status, `${args.join(' ')}: ${ended.out}${ended.err}`);
+    assert.match(ended.err, message);
+  }
+  const list = JSON.parse((await sagas('list', '--state', 'done', '--json')).out) as readonly { readonly id: string }[];
+  const ended = await sagas('verdict', list[0]?.id ?? '', 'retry');
+  assert.deepEqual([ended.status, /is stuck: list those that are.*SW_SAGA_NOT_STUCK/.test(ended.err)], [1, true]);
+});
