@@ -3,8 +3,8 @@ import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 
-const source = resolve(import.meta.dirname, '../packages/seaworthy/src');
-const texts = globSync('**/*.ts', { cwd: source })
+const source = resolve(import.meta.dirname, '../packages');
+const texts = globSync('*/src/**/*.ts', { cwd: source })
   .filter((file) => !/\.test(-d)?\.ts$/.test(file))
   .map((file) => readFileSync(join(source, file), 'utf8'));
 

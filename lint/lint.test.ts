@@ -82,6 +82,13 @@ const planted: readonly {
     right: "import { x } from 'seaworthy/core';\n\nx();\n",
     says: /published subpaths only/,
   },
+  {
+    rule: 'the command imports published subpaths only',
+    file: 'packages/cli/src/planted.ts',
+    wrong: "import { x } from '../../seaworthy/src/core/errors.ts';\n\nx();\n",
+    right: "import { x } from 'seaworthy/core';\n\nx();\n",
+    says: /published subpaths only/,
+  },
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'seaworthy-lint-'));

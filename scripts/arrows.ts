@@ -42,7 +42,10 @@ function roomOverrides(): object[] {
         ...(above.length > 0
           ? [{ group: above.map((other) => `**/${other}/**`), message: `${room} may import only rooms below it (scripts/arrows.ts).` }]
           : []),
-        { group: ['**/index.ts', 'seaworthy', 'seaworthy/**'], message: 'Inside the package, files import files, never barrels.' },
+        {
+          group: ['**/index.ts', 'seaworthy', 'seaworthy/**', '@seaworthy/**'],
+          message: 'Inside the package, files import files, never barrels.',
+        },
       ];
       const world: Group = {
         group: room === 'telemetry' ? clients.filter((name) => name !== 'pino') : clients,
@@ -57,12 +60,13 @@ function roomOverrides(): object[] {
   );
 }
 
-const example: object = override(
-  ['examples/**/*.ts'],
+/** Those who use the package as anybody does: nothing of it imports them. */
+const users: object = override(
+  ['examples/**/*.ts', 'packages/cli/**/*.ts'],
   [
     {
-      group: ['**/packages/**', 'seaworthy/src/**', 'seaworthy/dist/**'],
-      message: 'Examples import published subpaths only, as a user would.',
+      group: ['**/packages/**', '**/seaworthy/src/**', '**/seaworthy/dist/**'],
+      message: 'Examples and the command import published subpaths only, as a user would.',
     },
   ],
 );
@@ -85,7 +89,7 @@ const globals: object = {
 };
 
 /** The overrides of biome.json: the arrows, and who may wait by himself. */
-export const overrides = (): readonly object[] => [...roomOverrides(), example, globals];
+export const overrides = (): readonly object[] => [...roomOverrides(), users, globals];
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const path = fileURLToPath(new URL('../biome.json', import.meta.url));

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { command, useCommand } from './package/command.ts';
 import { pack, root } from './package/manifest.ts';
 import { copyPapers } from './package/papers.ts';
 import { bin, run } from './package/run.ts';
@@ -8,8 +9,8 @@ import { installElsewhere } from './package/stranger.ts';
 import { packedFiles } from './package/tarball.ts';
 import { followTutorial } from './package/tutorial.ts';
 
-/** Builds the package. With `--check` it is packed, and the tarball used as a stranger would. */
-function compile(): void {
+/** Builds both packages. With `--check` they are packed, and the tarballs used as a stranger would. */
+function compile(pack: string): void {
   rmSync(join(pack, 'dist'), { recursive: true, force: true });
   const config = join(pack, 'tsconfig.build.json');
   writeFileSync(
@@ -52,12 +53,16 @@ async function check(): Promise<void> {
     said('publint and attw have nothing to say');
     installElsewhere(tarball);
     said(await followTutorial(tarball));
+    const [cli] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], command)) as [{ filename: string }];
+    // It has no types to import, of which attw could say something.
+    run(bin('publint'), ['run', join(folder, cli.filename), '--strict'], command);
+    said(useCommand(tarball, join(folder, cli.filename)));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-compile();
+for (const one of [pack, command]) compile(one);
 copyPapers();
 if (process.argv.includes('--check')) await check();
-else process.stdout.write('built packages/seaworthy\n');
+else process.stdout.write('built packages/seaworthy and packages/cli\n');
