@@ -31,6 +31,16 @@ function reportLoads(): void {
 
 /** Runs the fleet for a person who watches, until it is told to stop or its parent is gone. */
 export async function runForPerson(file: string): Promise<void> {
+  try {
+    await runUntilAsked(file);
+  } catch (error) {
+    // A channel that is listened to would keep a process alive that has nothing to do.
+    process.disconnect?.();
+    throw error;
+  }
+}
+
+async function runUntilAsked(file: string): Promise<void> {
   const asked = Promise.race([
     stopAsked(),
     new Promise<unknown>((resolve) => process.on('message', (message) => message === stopMessage && resolve(message))),

@@ -44,6 +44,7 @@ export function supervise(file: string, env: NodeJS.ProcessEnv): Promise<void> {
       const own = child;
       if (!own) return;
       if (own.connected) own.send(stopMessage, () => {});
+      else own.kill('SIGTERM');
       const timer = setTimeout(() => own.kill('SIGKILL'), patienceMs);
       own.once('exit', () => clearTimeout(timer));
     }

@@ -44,3 +44,10 @@ test('zsh and fish have theirs, other shells are refused; help and version are e
   const typo = await seaworthy(['sagas', 'lst']);
   assert.deepEqual([typo.status, /unknown command 'lst'[\s\S]*Did you mean list/.test(typo.err)], [2, true]);
 });
+
+test('a Node that is too old is told in one sentence', () => {
+  const bin = fileURLToPath(new URL('../../bin/seaworthy.js', import.meta.url));
+  const older = 'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.1.0"}})';
+  const { status, stderr } = spawnSync(process.execPath, ['--import', older, bin, '--version'], { encoding: 'utf8' });
+  assert.deepEqual([status, stderr], [2, 'seaworthy needs Node 22.19 or newer, and this is 20.1.0: install a newer Node.\n']);
+});
