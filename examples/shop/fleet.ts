@@ -1,10 +1,13 @@
-import { fleet, type Launch } from 'seaworthy/fleet';
+import { type Fleet, fleet, type Launch } from 'seaworthy/fleet';
 import gateway from './gateway.ts';
 import inventory from './inventory/service.ts';
 import orders from './orders/service.ts';
-import { cards } from './payments/cards.ts';
+import { type Cards, cards } from './payments/cards.ts';
 import payments from './payments/service.ts';
 import { type RunningProcessor, startProcessor } from './processor/start.ts';
+
+/** The shop, whoever its cards are. */
+export const shopOf = (own: Cards): Fleet => fleet({ services: [orders, payments(own), inventory], gateway });
 
 /** The shop and its card processor, which is up before it and down after it. */
 export interface Shop extends Launch {
@@ -17,7 +20,7 @@ export default (): Shop => {
   let own: RunningProcessor | undefined;
   const client = cards(() => url);
   return {
-    fleet: fleet({ services: [orders, payments(client), inventory], gateway }),
+    fleet: shopOf(client),
     processor: () => url,
     async before(settings) {
       if (url !== '') return;

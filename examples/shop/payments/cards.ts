@@ -44,8 +44,8 @@ interface Reply {
 }
 
 /**
- * Speaks to the processor at `url`, which is asked for at the first request. Each request has 2 s; a charge is repeated under its key, with backoff, until it is
- * given up. The breaker looks at the rate of failures, so that a few cards whose bank is down do not stop the others.
+ * Speaks to the processor at `url`, which is asked for at the first request. Each request has 2 s; a charge is repeated under
+ * its key, with backoff, until it is given up. The breaker looks at the rate of failures, so that a few cards whose bank is down do not stop the others.
  */
 export function cards(url: () => string): Cards {
   let pool: Pool | undefined;

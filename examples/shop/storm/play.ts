@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { type InStorm, type StormOptions, type StormReport, storm } from 'seaworthy/testing';
-import shop from '../fleet.ts';
+import { shopOf } from '../fleet.ts';
 import type { Played } from '../replay/play.ts';
 import { reconcile } from '../replay/reconcile.ts';
 import type { Stock } from '../replay/shop-client.ts';
@@ -44,7 +44,7 @@ export function shopStorm(seed: number, options: Partial<StormOptions<string>> =
   }
 
   return storm({
-    fleet: (runtime) => shop(cardsIn(books, runtime)),
+    fleet: (runtime) => shopOf(cardsIn(books, runtime)),
     seed,
     async load(sea) {
       const client = clientOn(sea.call);
