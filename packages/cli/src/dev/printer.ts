@@ -61,21 +61,23 @@ export function printing({ names, level, beside, write = print }: PrinterOptions
         line('saga', attributes, String(attributes['saga']), String(attributes['state']));
     },
     gauge: beside.gauge,
-    span(name, attributes: Attributes = {}) {
-      const counted = beside.span(name, attributes);
+    span(name, attributes: Attributes = {}, place) {
+      const counted = beside.span(name, attributes, place);
       const known = spans[name];
       if (!known || least > ranks.info) return counted;
       const began = systemClock.monotonic();
       const [kind, about] = known;
       return {
-        end(outcome) {
-          counted.end(outcome);
+        trace: counted.trace,
+        run: (work) => counted.run(work),
+        end(outcome, error) {
+          counted.end(outcome, error);
           if (!unremarkable.has(outcome)) line(kind, attributes, String(attributes[about]), outcome, systemClock.monotonic() - began);
         },
       };
     },
-    log(at, message, attributes = {}) {
-      beside.log(at, message, attributes);
+    log(at, message, attributes = {}, trace) {
+      beside.log(at, message, attributes, trace);
       if (ranks[at] < least) return;
       const { service = '', error, ...rest } = attributes;
       const hue = names.includes(String(service)) ? colourOf(String(service), names) : 'gray';

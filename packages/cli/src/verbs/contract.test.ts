@@ -32,6 +32,16 @@ test('print gives operations, events and schemas as JSON, of all or of some serv
   assert.deepEqual(Object.keys(some.contracts), ['docks']);
 });
 
+test('print gives OpenAPI of the gateway or of one service, and AsyncAPI of the events', async () => {
+  const document = async (...args: string[]): Promise<{ openapi?: string; asyncapi?: string; paths?: object }> =>
+    JSON.parse((await contract('print', ...args)).out);
+  const gateway = await document('--as', 'openapi');
+  assert.match(gateway.openapi ?? '', /^3\.1/);
+  assert.ok(Object.keys(gateway.paths ?? {}).includes('/ships/{name}'));
+  assert.deepEqual(Object.keys((await document('docks', '--as', 'openapi')).paths ?? {}), ['/docks']);
+  assert.match((await document('--as', 'asyncapi')).asyncapi ?? '', /^3\./);
+});
+
 test('check compares the lock with the fleet as it is: 0 while compatible, 1 when not, with place and advice', async () => {
   write();
   const same = await contract('check');
@@ -67,6 +77,9 @@ test('what is called wrongly is refused', async () => {
     [['check', 'no.json'], 1, /no\.json is no lock of contracts \(lockVersion is undefined and must be 1\)/],
     [['print', 'quay'], 2, /the fleet has no service quay: it has ships, docks/],
     [['print', '--fleet', 'none.ts'], 2, /there is no file .*none\.ts/],
+    [['print', 'ships', 'docks', '--as', 'openapi'], 2, /an OpenAPI document is of one service: name one of ships, docks/],
+    [['print', '--as', 'openapi', '--lock'], 2, /leave --as openapi out/],
+    [['print', '--as', 'wsdl'], 2, /Allowed choices are json, openapi, asyncapi/],
     [['print', '--lok'], 2, /unknown option '--lok'/],
   ];
   for (const [args, status, message] of wrong) {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { Command } from 'commander';
-import { type ContractLock, compatibility, lockOf, readLock } from 'seaworthy/contract';
+import { type Command, Option } from 'commander';
+import { asyncapi, type ContractLock, compatibility, lockOf, openapi, readLock } from 'seaworthy/contract';
 import { UsageInvalid } from '../errors.ts';
 import { load, locate, shortly } from '../fleet-file.ts';
 import { parsed } from '../json.ts';
@@ -15,16 +15,39 @@ async function lockOfFleet(file: string, names: readonly string[] = []): Promise
   return lockOf(chosen(await load(file), names).map(({ contract }) => contract));
 }
 
-async function printContracts(
-  names: readonly string[],
-  options: { readonly fleet?: string; readonly lock?: boolean; readonly out?: string },
-): Promise<void> {
-  const file = locate(options.fleet);
-  const lock = await lockOfFleet(file, names);
-  if (!options.lock && options.out === undefined) return printJson(lock);
-  const path = options.out === undefined ? join(dirname(file), lockName) : resolve(options.out);
-  writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);
-  print(`${shortly(path)} has ${counted(Object.keys(lock.contracts).length, 'contract')}: ${Object.keys(lock.contracts).join(', ')}`);
+interface PrintOptions {
+  readonly fleet?: string;
+  readonly as: 'json' | 'openapi' | 'asyncapi';
+  readonly lock?: boolean;
+  readonly out?: string;
+}
+
+/** The document of one service, or of the gateway; of events, that of all services or of some. */
+async function documentOf(file: string, names: readonly string[], form: 'openapi' | 'asyncapi'): Promise<object> {
+  const launch = await load(file);
+  const contracts = chosen(launch, names).map(({ contract }) => contract);
+  if (form === 'asyncapi') return asyncapi(contracts);
+  const [one, other] = contracts;
+  if (names.length === 0 && launch.fleet.gateway) return openapi(launch.fleet.gateway);
+  if (one && !other) return openapi(one);
+  throw new UsageInvalid(
+    `an OpenAPI document is of one service: name one of ${contracts.map((contract) => contract['~contract']).join(', ')}`,
+  );
+}
+
+async function printContracts(names: readonly string[], { fleet, as, lock: locked, out }: PrintOptions): Promise<void> {
+  const file = locate(fleet);
+  if (locked && as !== 'json') throw new UsageInvalid(`--lock writes JSON of its own form: leave --as ${as} out`);
+  const content = as === 'json' ? await lockOfFleet(file, names) : await documentOf(file, names, as);
+  if (!locked && out === undefined) return printJson(content);
+  const path = out === undefined ? join(dirname(file), lockName) : resolve(out);
+  writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`);
+  const written = Object.keys((content as Partial<ContractLock>).contracts ?? {});
+  print(
+    written.length > 0
+      ? `${shortly(path)} has ${counted(written.length, 'contract')}: ${written.join(', ')}`
+      : `${shortly(path)} is written`,
+  );
 }
 
 /** A version of contracts: a lock, or a fleet file as it is now. */
@@ -65,6 +88,9 @@ export function contractVerbs(program: Command): void {
     .description('operations, events and their schemas, as JSON')
     .argument('[service...]', 'of which services; default all')
     .option('-f, --fleet <file>', 'the fleet file')
+    .addOption(
+      new Option('--as <form>', 'openapi is of the gateway or of one service').choices(['json', 'openapi', 'asyncapi']).default('json'),
+    )
     .option('--lock', `writes ${lockName} beside the fleet file, to compare with later`)
     .option('--out <file>', 'writes it to this file')
     .action(printContracts);
