@@ -21,8 +21,8 @@ export function takeRest(response: ServerResponse): void {
 export interface Connections {
   /** Answers what is not HTTP: in its turn, behind what was asked before it on the connection, and never as a second answer. */
   malformed(error: NodeJS.ErrnoException, socket: Socket): void;
-  /** Closes every connection on which nothing is asked now, and those that are still to come. */
-  closeUnasked(): void;
+  /** Closes every connection on which nothing is asked now, the others once they have their answer, and those that are still to come. */
+  close(): void;
 }
 
 const tooLarge = new Set(['HPE_HEADER_OVERFLOW', 'HPE_CHUNK_EXTENSIONS_OVERFLOW']);
@@ -89,11 +89,13 @@ export function connections(server: Server): Connections {
       else if (!before.headersSent) respond(before, answer);
       else socket.destroySoon();
     },
-    closeUnasked() {
+    close() {
       closing = true;
       for (const socket of open) {
         const last = latest.get(socket);
         if (last === undefined || (last.writableFinished && last.req.complete)) socket.destroySoon();
+        else if (last.headersSent) last.once('finish', () => socket.destroySoon());
+        else last.setHeader('connection', 'close');
       }
     },
   };

@@ -153,7 +153,7 @@ export async function httpServer({
       signal?.addEventListener('abort', cut, { once: true });
       if (signal?.aborted) cut();
       const closed = app.close();
-      watched?.closeUnasked();
+      watched?.close();
       await closed;
       signal?.removeEventListener('abort', cut);
     },
