@@ -155,6 +155,11 @@ describe('what is no request as it should be is one problem document', () => {
     socket.destroy();
   });
 
+  test('who asks for the connection to be closed has it closed, behind a wrong body too', async () => {
+    const { closed } = await client(server, post(`${json}connection: close\r\ncontent-length: 1\r\n`, '{'));
+    assert.match(await closed, / 400 [\s\S]*connection: close/i);
+  });
+
   test('who never ends is cut', async () => {
     const { socket, until, closed } = await client(server, post(`${json}transfer-encoding: chunked\r\n`, ''));
     const piece = `${(65_536).toString(16)}\r\n${'x'.repeat(65_536)}\r\n`;
@@ -229,7 +234,7 @@ test('G13: a close waits for what is asked, and not for connections on which not
   const silent = await client(server);
   const begun = await client(server, 'GET /things/a HTTP/1.1\r\nhost: x\r\nx-half');
   const kept = await client(server, `GET /things/a HTTP/1.1\r\n${head}\r\n`);
-  await kept.until(/"id":"a"/);
+  assert.match(await kept.until(/"id":"a"/), /keep-alive: timeout=\d+/i);
   const asked = await client(server, `GET /held HTTP/1.1\r\n${head}\r\n`);
   const { go } = await heldCall();
   let closed = false;

@@ -59,8 +59,6 @@ export class ClientGone extends SeaworthyError {
 }
 
 async function send(reply: FastifyReply, answer: HttpReply): Promise<void> {
-  // The framework would close, and with it throw away an answer that the client has not read yet.
-  reply.removeHeader('connection');
   if (!reply.request.raw.complete) takeRest(reply.raw);
   reply.code(answer.status).headers(answer.headers);
   await (answer.body === undefined ? reply.send() : reply.send(answer.body));
@@ -114,7 +112,11 @@ export async function httpServer({
     return done(null, body);
   });
   app.setNotFoundHandler((request, reply) => send(reply, unknownRoute(request.method, request.url)));
-  app.setErrorHandler((error: FastifyError, _request, reply) => send(reply, refused(error) ?? failed(error)));
+  app.setErrorHandler((error: FastifyError, _request, reply) => {
+    // The framework would close behind a wrong body, and with it throw away the answer that its client has not read yet.
+    if (reply.raw.shouldKeepAlive && !reply.raw.hasHeader('connection')) reply.header('connection', 'keep-alive');
+    return send(reply, refused(error) ?? failed(error));
+  });
   for (const route of routes) {
     app.route({
       method: route.method,
