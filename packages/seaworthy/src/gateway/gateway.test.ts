@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { Failure, reply } from '../client/call.ts';
 import type { Caller, CallOptions } from '../client/caller.ts';
 import { caller } from '../client/caller.ts';
-import { CallFailed } from '../client/errors.ts';
+import { CallFailed, Unreachable } from '../client/errors.ts';
 import { command, contract, query } from '../contract/contract.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { runtime } from '../core/runtime.ts';
@@ -189,6 +189,7 @@ for (const [what, error, status, retryAfter] of [
     undefined,
   ],
   ["a service's failure", new CallFailed('shop.place', { type: 'about:blank', title: 'x', status: 500 }), 502, undefined],
+  ['an upstream that is not there', new Unreachable('POST http://10.1.2.3:1234/orders got no answer (ECONNREFUSED)'), 503, undefined],
   ['a bug of the gateway', new Error('the password is 1234'), 500, undefined],
 ] as const) {
   test(`a route answers ${what} with ${status}, as a problem document`, async () => {

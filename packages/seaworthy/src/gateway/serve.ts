@@ -1,7 +1,7 @@
 import type { Caller, CallOptions } from '../client/caller.ts';
-import { CallFailed } from '../client/errors.ts';
+import { CallFailed, Unreachable } from '../client/errors.ts';
 import { readHeaders } from '../contract/headers.ts';
-import { type Problem, statusOf } from '../contract/problem.ts';
+import { type Problem, problemOf, statusOf } from '../contract/problem.ts';
 import { problemResponse } from '../contract/response.ts';
 import { httpParts } from '../contract/verify.ts';
 import { Deadline } from '../core/deadline.ts';
@@ -10,6 +10,7 @@ import type { Place } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { traceOf } from '../core/trace.ts';
 import { failedReply, replyOf } from '../service/transports/http.ts';
+import type { HttpReply } from '../service/transports/refusal.ts';
 import type { HttpRequest, HttpRoute } from '../service/transports/server.ts';
 import type { Gateway, GatewayCall } from './gateway.ts';
 
@@ -44,6 +45,14 @@ const passedOn = (problem: Problem): Problem => {
   return problem.status === 500 ? { ...problem, status, title } : problem;
 };
 
+/** What to answer to a failure. Where an upstream is, and how it could not be reached, is for the log. */
+function failureReply(runtime: Runtime, error: unknown): HttpReply {
+  if (error instanceof CallFailed) return replyOf(problemResponse(passedOn(error.problem)));
+  if (!(error instanceof Unreachable)) return failedReply(runtime, error);
+  runtime.observe.log('warn', 'an upstream could not be reached', { error });
+  return replyOf(problemResponse({ ...problemOf(error), detail: 'a service that this needs could not be reached: try again later' }));
+}
+
 /** The routes of a gateway, for a server. Every failure is a problem document: 503 with `Retry-After` for an open breaker, 504 past the deadline. */
 export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s', trust = {} }: GatewayOptions): readonly HttpRoute[] {
   const timeoutMs = milliseconds(timeout, 'gateway timeout');
@@ -63,7 +72,7 @@ export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s'
           span.end(String(reply.status));
           return reply;
         } catch (error) {
-          const reply = error instanceof CallFailed ? replyOf(problemResponse(passedOn(error.problem))) : failedReply(runtime, error);
+          const reply = failureReply(runtime, error);
           span.end(String(reply.status), reply.status >= 500 ? error : undefined);
           return reply;
         }

@@ -21,10 +21,11 @@ export const replyOf = ({ status, headers, body }: WireResponse): HttpReply => (
   body: body === undefined ? undefined : JSON.stringify(body),
 });
 
-/** What to answer to an error: a problem document; what is not ours is logged, and told to nobody. */
+/** What to answer to an error: a problem document; what went wrong inside is logged, and told to nobody. */
 export function failedReply(runtime: Runtime, error: unknown): HttpReply {
-  if (error instanceof SeaworthyError) return replyOf(problemResponse(problemOf(error)));
-  runtime.observe.log('error', 'a request failed unexpectedly', { error });
+  const ours = error instanceof SeaworthyError;
+  if (!ours || error.kind === 'internal') runtime.observe.log('error', 'a request failed unexpectedly', { error });
+  if (ours) return replyOf(problemResponse(problemOf(error)));
   return replyOf(problemResponse(problemOf(new HandlerFailed('the request failed', { cause: error }))));
 }
 
