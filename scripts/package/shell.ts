@@ -3,14 +3,14 @@ import { surroundings } from './run.ts';
 
 /** One shell that runs commands one after another, as a reader's does. */
 export interface Shell {
-  /** What a command prints, once it is over. Rejects when it takes longer than two minutes. */
+  /** What a command prints, once it is over. Rejects when it takes longer than five minutes. */
   run(command: string): Promise<{ readonly printed: string; readonly status: number; readonly complained: string }>;
   /** What came from commands in the background since the last call, once it satisfies `enough`. */
   background(enough: (printed: string) => boolean): Promise<string>;
   close(): Promise<void>;
 }
 
-const limitMs = 120_000;
+const limitMs = 300_000;
 
 export function shell(cwd: string, env: Readonly<Record<string, string>>): Shell {
   const child = spawn('bash', ['--noprofile', '--norc'], { cwd, env: { ...surroundings(), ...env } });
@@ -29,7 +29,7 @@ export function shell(cwd: string, env: Readonly<Record<string, string>>): Shell
 
   function until<T>(found: () => T | undefined, what: string): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${what} took longer than two minutes; so far:\n${out}${complaints}`)), limitMs);
+      const timer = setTimeout(() => reject(new Error(`${what} took longer than five minutes; so far:\n${out}${complaints}`)), limitMs);
       changed = () => {
         const value = found();
         if (value === undefined) return;
@@ -62,7 +62,7 @@ export function shell(cwd: string, env: Readonly<Record<string, string>>): Shell
       }, 'what runs in the background'),
     async close() {
       const closed = new Promise((resolve) => child.once('close', resolve));
-      child.stdin.end('kill -9 $(jobs -p) 2>/dev/null\nexit 0\n');
+      child.stdin.end('kill -9 $(jobs -p) 2>/dev/null\nwait\nexit 0\n');
       await closed;
     },
   };
