@@ -18,6 +18,7 @@ export const navigation: Readonly<Record<string, readonly string[]>> = {
     'docs/store.md',
     'docs/bus.md',
     'docs/telemetry.md',
+    'docs/testing.md',
     'docs/documents.md',
     'docs/errors.md',
     'CHANGELOG.md',

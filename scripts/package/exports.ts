@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pack, subpaths } from './manifest.ts';
 
-/** The committed list of everything that the package exports; `npx node scripts/package/exports.ts` writes it anew. */
+/** The committed list of everything that the package exports; `npx node scripts/package/exports.ts`, then `npm run fix`, writes it anew. */
 const snapshot = fileURLToPath(new URL('exports.json', import.meta.url));
 
 const declared = /^export (?:async )?(?:abstract )?(function|const|class|interface|type) (\w+)/;

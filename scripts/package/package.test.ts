@@ -26,7 +26,7 @@ describe('the names that the package exports', () => {
     assert.deepEqual(
       wrong,
       [],
-      `The exports changed:\n${wrong.join('\n')}\nIf that is meant, run \`npx node scripts/package/exports.ts\`, commit exports.json, and tell users in CHANGELOG.md.`,
+      `The exports changed:\n${wrong.join('\n')}\nIf that is meant, run \`npx node scripts/package/exports.ts\` and \`npm run fix\`, commit exports.json, and tell users in CHANGELOG.md.`,
     );
   });
 
