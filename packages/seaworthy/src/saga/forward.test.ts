@@ -126,7 +126,10 @@ named('a result that is no JSON is refused by name, and its step undone', async 
 /** Books, and then has a local step of its own. */
 const ending = (finish: (context: { readonly signal: AbortSignal; readonly tx: Tx }) => unknown, timeout: Duration = '2s') =>
   saga(trips, 'ending', { input: Ref, uses: [remote], key: ({ id }) => id })
-    .step('book', { do: ({ call, input }) => call(remote.book, input), undo: ({ call, input }) => call(remote.unbook, input) })
+    .step('book', {
+      do: ({ call, input }) => call(remote.book, input),
+      undo: ({ call, input, result }) => call(remote.unbook, { id: `${input.id}/${result?.seat ?? 'unseen'}` }),
+    })
     .local('finish', { timeout, retry: { attempts: 2 }, do: finish });
 
 named('G6: a hanging local step is cut at its timeout, rolled back and tried again; what was before it is kept', async (sea) => {
@@ -169,7 +172,7 @@ named('a local step that always hangs holds nobody up for ever, and ends its sag
   );
   const [row] = await sea.store.read.all("select cause from sw_saga where name = 'ending'");
   assert.match(String(row?.['cause']), /"step":"finish","code":"SW_SAGA_STEP_TIMEOUT"/);
-  assert.ok(sea.callee.log.includes('unbook b'));
+  assert.ok(sea.callee.log.includes('unbook b/7'));
 });
 
 named('a local step that hangs at the start fails the handler, with nothing left', async (sea) => {
@@ -208,7 +211,9 @@ named('of several local steps in one transaction the cause names the one that fa
 });
 
 named('a declared error of a local step is no unknown outcome: it is not tried again', async (sea) => {
+  let runs = 0;
   const refused = ending(async ({ tx }) => {
+    runs++;
     await tx.run('insert into note (id, text) values (?, ?)', 'b', 'refused');
     throw new Failure('Broke', { by: 1 });
   });
@@ -221,6 +226,8 @@ named('a declared error of a local step is no unknown outcome: it is not tried a
     ['book undone'],
   );
   assert.equal(await sea.note(), undefined);
+  assert.equal(runs, 1);
+  assert.deepEqual(sea.callee.log, ['book b', 'unbook b/7']);
 });
 
 for (const [what, first, log] of [

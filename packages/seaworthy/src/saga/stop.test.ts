@@ -104,3 +104,28 @@ test('a step that was to be stopped before it began is not begun', async () => {
   const begun = bounded(virtualClock(), step, [AbortSignal.abort(new Error('enough'))], () => assert.fail('it is not begun'));
   await assert.rejects(begun, /enough/);
 });
+
+named('stop: a call that hangs is cut long before its timeout', async (sea) => {
+  const slow = saga(trips, 'slow', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
+    timeout: '1h',
+    do: ({ call, input }) => call(remote.pay, input),
+  });
+  sea.callee.answers = { pay: () => new Promise(() => {}) };
+  const { engine } = await sea.process([slow]);
+  await sea.run(engine, ({ start }) => start(slow, { id: 's' }));
+  await sea.when('it pays', () => sea.callee.log.length === 1);
+  await sea.run(engine, ({ stop }) => stop(slow, 's', 'enough'));
+  await sea.until('undone');
+});
+
+named('stop: decided elsewhere while a step succeeds, its undo sees what it gave', async (sea) => {
+  let resume: (value: unknown) => void = () => {};
+  sea.callee.answers = { book: () => new Promise((resolve) => (resume = resolve)) };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  await sea.when('it books', () => sea.callee.log.length === 1);
+  await sea.store.transaction((tx) => markStopping(tx, 'trip', 't', 'elsewhere'));
+  resume({ seat: 7 });
+  await sea.until('undone');
+  assert.deepEqual(sea.callee.log, ['book t', 'unbook t/7']);
+});

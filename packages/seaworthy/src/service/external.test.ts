@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { memory as memoryBus } from '../bus/drivers/memory.ts';
+import { Failure } from '../client/call.ts';
 import { type Caller, caller } from '../client/caller.ts';
 import { CallFailed } from '../client/errors.ts';
 import { local } from '../client/transports/local.ts';
@@ -17,7 +18,12 @@ import { type RunningService, run } from './running.ts';
 import { service } from './service.ts';
 
 const till = contract('till', {
-  charge: command({ http: 'POST /charges', input: z.object({ id: z.string() }), output: z.object({ receipt: z.string() }) }),
+  charge: command({
+    http: 'POST /charges',
+    input: z.object({ id: z.string() }),
+    output: z.object({ receipt: z.string() }),
+    errors: { Closed: { status: 409 } },
+  }),
 });
 
 /** What the three functions do, as a test sets it. */
@@ -87,6 +93,8 @@ async function sea(): Promise<Sea> {
 
 const intents = async ({ store }: Sea): Promise<number> => (await store.read.all('select 1 from sw_intent')).length;
 const charges = async ({ store }: Sea): Promise<number> => (await store.read.all('select 1 from charge')).length;
+/** Runs of `do` that count as without an outcome. */
+const attempts = async ({ store }: Sea): Promise<unknown> => (await store.read.all('select attempts from sw_intent'))[0]?.['attempts'];
 const down = AbortSignal.abort(new Error('down'));
 async function end(running: RunningService): Promise<void> {
   await running.quiesce(down);
@@ -140,7 +148,7 @@ test('G13: a close cuts an `after` that hangs; the next process writes the outco
   call(till.charge, { id: 'a' }, { key: 'k' }).catch(() => {});
   await at.when('it hangs', () => hangs);
   await end(running);
-  assert.equal(await charges(at), 0);
+  assert.deepEqual([await charges(at), await attempts(at)], [0, 0]);
   at.stage.after = () => 'next';
   const next = await at.process();
   await at.when('it has its outcome', async () => (await charges(at)) === 1);
@@ -163,6 +171,7 @@ test('what `before` gave reads the same for `do` and `after`, before a crash and
   first.call(till.charge, { id: 'a' }, { key: 'k' }).catch(() => {});
   await at.when('it reaches out', () => seen.length === 1);
   await end(first.running);
+  assert.equal(await attempts(at), 0);
   const second = await at.process();
   await at.when('it has its outcome', async () => (await charges(at)) === 1);
   assert.deepEqual(seen, Array(3).fill({ at: '1970-01-01T00:00:00.000Z' }));
@@ -222,4 +231,38 @@ test('G7: who was taken over while it reached out writes nothing any more', asyn
   assert.equal(((await at.clock.run(call)) as CallFailed).problem.code, 'SW_IDEMPOTENCY_IN_PROGRESS');
   assert.deepEqual([await charges(at), await intents(at)], [0, 1]);
   await end(first.running);
+});
+
+test('G9: a declared error of `before` is recorded: a repeat does not ask again', async () => {
+  const at = await sea();
+  const { running, call } = await at.process();
+  let asked = 0;
+  at.stage.before = () => {
+    asked++;
+    throw new Failure('Closed', undefined);
+  };
+  await assert.rejects(at.clock.run(call(till.charge, { id: 'a' }, { key: 'k' })), Failure);
+  const before = asked;
+  await assert.rejects(at.clock.run(call(till.charge, { id: 'a' }, { key: 'k' })), Failure);
+  assert.equal(asked, before);
+  assert.equal(await intents(at), 0);
+  await end(running);
+});
+
+test('G6: an external command that undoes a step leaves its tombstone with the intent; the step does not even reach out', async () => {
+  const at = await sea();
+  const { running, call } = await at.process();
+  const keys: string[] = [];
+  at.stage.do = ({ key }) => {
+    keys.push(key);
+    return new Promise(() => {});
+  };
+  call(till.charge, { id: 'a' }, { key: 's.charge.undo#1', undoes: 's.charge' }).catch(() => {});
+  await at.when('the undo reaches out', () => keys.length === 1);
+  await assert.rejects(
+    call(till.charge, { id: 'b' }, { key: 's.charge#1' }),
+    (error: unknown) => error instanceof CallFailed && error.problem.code === 'SW_STEP_UNDONE',
+  );
+  assert.deepEqual(keys, ['s.charge.undo#1']);
+  await end(running);
 });

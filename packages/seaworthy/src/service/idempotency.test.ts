@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runtime } from '../core/runtime.ts';
+import { memory } from '../store/drivers/memory.ts';
+import { StepUndone } from './errors.ts';
+import { bury, fingerprint, forget, idempotencyMigrations, record, recorded, refuseUndone } from './idempotency.ts';
+
+test('answers and tombstones are forgotten after their time, the oldest first and so many at once; younger ones are not', async () => {
+  const store = await memory().open('desk', runtime());
+  await store.migrate(idempotencyMigrations);
+  const call = (key: string) => ({ operation: 'write', key, fingerprint: fingerprint({ key }) });
+  await store.transaction(async (tx) => {
+    for (const at of [30, 10, 20, 40]) {
+      await record(tx, call(`at ${at}`), { kind: 'output', output: at }, at);
+      await bury(tx, `step ${at}`, at);
+    }
+  });
+  const left = (): Promise<readonly unknown[]> =>
+    store.transaction(async (tx) =>
+      Promise.all(
+        [10, 20, 30, 40].map(async (at) => [
+          (await recorded(tx, call(`at ${at}`))) !== undefined,
+          await refuseUndone(tx, call(`step ${at}#1`)).then(
+            () => false,
+            (error: unknown) => error instanceof StepUndone,
+          ),
+        ]),
+      ),
+    );
+  assert.equal(await store.transaction((tx) => forget(tx, 30, 1)), 1);
+  assert.deepEqual(await left(), [
+    [false, false],
+    [true, false],
+    [true, true],
+    [true, true],
+  ]);
+  assert.equal(await store.transaction((tx) => forget(tx, 30, 10)), 1);
+  assert.equal(await store.transaction((tx) => forget(tx, 30, 10)), 0);
+  assert.deepEqual((await left())[2], [true, true]);
+  await store.close();
+});

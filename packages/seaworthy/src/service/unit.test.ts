@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { memory as memoryBus } from '../bus/drivers/memory.ts';
+import { caller } from '../client/caller.ts';
+import { CallFailed } from '../client/errors.ts';
+import { local } from '../client/transports/local.ts';
+import { command, contract, event } from '../contract/contract.ts';
+import { runtime } from '../core/runtime.ts';
+import { policyOn } from '../resilience/policy.ts';
+import { saga } from '../saga/saga.ts';
+import { memory } from '../store/drivers/memory.ts';
+import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { external } from './handler.ts';
+import { run } from './running.ts';
+import { service } from './service.ts';
+
+const Ref = z.object({ id: z.string() });
+const desk = contract('desk', {
+  write: command({ http: 'POST /write', input: Ref }),
+  reach: command({ http: 'POST /reach', input: Ref }),
+  hang: command({ http: 'POST /hang', input: Ref }),
+  said: event({ key: 'id', data: Ref }),
+  heard: event({ key: 'id', data: Ref }),
+});
+/** Its only step is a call, so that it is not done with the transaction that starts it. */
+const job = saga(desk, 'job', { input: Ref, uses: [desk] }).step('write', { do: () => undefined });
+
+const all = service(desk, {
+  handlers: {
+    write({ input, publish, start }) {
+      publish('said', { id: `write ${input.id}` });
+      start(job, { id: `write ${input.id}` });
+    },
+    reach: external({
+      before({ input, publish, start }) {
+        publish('said', { id: `before ${input.id}` });
+        start(job, { id: `before ${input.id}` });
+      },
+      do: () => undefined,
+      after({ input, publish, start }) {
+        publish('said', { id: `after ${input.id}` });
+        start(job, { id: `after ${input.id}` });
+      },
+    }),
+    hang: () => new Promise<void>(() => {}),
+  },
+  on: (on) => [
+    on(desk.said, ({ data, publish, start }) => {
+      publish('heard', { id: data.id });
+      start(job, { id: `on ${data.id}` });
+    }),
+  ],
+  sagas: [job],
+});
+
+async function sea() {
+  const clock = virtualClock();
+  const rt = runtime({ clock, random: seededRandom(1) });
+  const store = await memory().open('desk', rt);
+  const bus = await memoryBus().open(rt);
+  const call = (() => assert.fail('it calls nobody')) as never;
+  const running = await run(all, { runtime: rt, store: { open: async () => store }, bus, call });
+  await running.begin();
+  return {
+    ...{ clock, store },
+    call: caller({ runtime: rt, transportOf: () => local('desk', () => running.endpoint), policyOf: () => policyOn(rt) }),
+    async end() {
+      const down = AbortSignal.abort(new Error('down'));
+      await running.quiesce(down);
+      await running.close(down);
+      await bus.close();
+    },
+  };
+}
+
+test('G1: what a command, both transactions of an external one and a reaction publish and start is taken up at once', async () => {
+  const at = await sea();
+  await at.call(desk.write, { id: 'a' });
+  await at.call(desk.reach, { id: 'b' });
+  const names = ['write a', 'before b', 'after b'];
+  const wanted = [...names, ...names.map((name) => `on ${name}`)].sort();
+  const done = async (): Promise<unknown[]> =>
+    (await at.store.read.all("select input from sw_saga where state = 'done'"))
+      .map((row) => (JSON.parse(String(row['input'])) as { id: string }).id)
+      .sort();
+  // The clock stands still: no poll helps.
+  for (let round = 0; round < 500 && (await done()).length < wanted.length; round++) await at.clock.advance(0);
+  assert.deepEqual(await done(), wanted);
+  await at.end();
+});
+
+test('G9: a command whose first call still runs in this process gets 409, whatever it waits for', async () => {
+  const at = await sea();
+  at.call(desk.hang, { id: 'h' }, { key: 'k' }).catch(() => {});
+  await at.clock.advance(0);
+  await assert.rejects(
+    at.clock.run(at.call(desk.hang, { id: 'h' }, { key: 'k' })),
+    (error: unknown) => error instanceof CallFailed && error.problem.code === 'SW_IDEMPOTENCY_IN_PROGRESS',
+  );
+  await at.end();
+});
