@@ -14,6 +14,7 @@ export const navigation: Readonly<Record<string, readonly string[]>> = {
     'docs/fleet.md',
   ],
   Reference: [
+    'docs/cli.md',
     'docs/core.md',
     'docs/store.md',
     'docs/bus.md',

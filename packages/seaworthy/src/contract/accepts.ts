@@ -1,18 +1,18 @@
 import { admits } from './admits.ts';
-import { constraints, equal, isOf, type Keywords, listed, type Node, resolver, typesIn, unjudged, unnamed } from './keywords.ts';
+import {
+  constraints,
+  equal,
+  isOf,
+  type Keywords,
+  listed,
+  type Misfit,
+  type Node,
+  resolver,
+  typesIn,
+  unjudged,
+  unnamed,
+} from './keywords.ts';
 import { fieldLimits, listLimits, numberLimits, textLimits } from './limits.ts';
-
-/** A value that a writer may write and a reader does not accept, or may not. */
-export interface Misfit {
-  /** From the value itself: `.items[].quantity`. */
-  readonly path: string;
-  readonly rule: string;
-  readonly verdict: 'breaking' | 'cannot tell';
-  /** What the reader asks for: `must be at least 1`. */
-  readonly needs: string;
-  /** What the writer may do: `may be 0`. */
-  readonly may: string;
-}
 
 const shown = (value: unknown): string => JSON.stringify(value) ?? 'undefined';
 const anyOfThem = (values: readonly unknown[]): string => {

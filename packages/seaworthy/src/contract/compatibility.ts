@@ -1,5 +1,5 @@
-import { accepts, type Misfit } from './accepts.ts';
-import type { Node } from './keywords.ts';
+import { accepts } from './accepts.ts';
+import type { Misfit, Node } from './keywords.ts';
 import type { ContractLock, LockedContract, LockedEvent, LockedOperation, Sides } from './lock.ts';
 
 /** One way in which a new version of a contract breaks with an old one, or may. */

@@ -117,3 +117,15 @@ export const isOf = (type: string, types: readonly string[]): boolean =>
 /** What a field may be that `properties` does not name; `false` where nobody says that there are such. */
 export const unnamed = (node: Keywords): Node =>
   node.additionalProperties ?? (node.patternProperties !== undefined || unjudged(node).length > 0);
+
+/** A value that a writer may write and a reader does not accept, or may not. */
+export interface Misfit {
+  /** From the value itself: `.items[].quantity`. */
+  readonly path: string;
+  readonly rule: string;
+  readonly verdict: 'breaking' | 'cannot tell';
+  /** What the reader asks for: `must be at least 1`. */
+  readonly needs: string;
+  /** What the writer may do: `may be 0`. */
+  readonly may: string;
+}

@@ -1,5 +1,4 @@
-import type { Misfit } from './accepts.ts';
-import { type Keywords, unnamed } from './keywords.ts';
+import { type Keywords, type Misfit, unnamed } from './keywords.ts';
 
 type Say = (rule: string, needs: string, may: string, verdict?: Misfit['verdict']) => void;
 

@@ -1,5 +1,5 @@
 import { SeaworthyError } from '../core/errors.ts';
-import type { Contract, Event, Members, Operation } from './contract.ts';
+import type { Event, Named, Operation } from './contract.ts';
 import type { Node } from './keywords.ts';
 import { jsonSchema, type Schema } from './schema.ts';
 
@@ -68,7 +68,7 @@ const lockedEvent = ({ key, notAfter, data }: Event): LockedEvent => ({
   data: bare(jsonSchema(data, 'input')),
 });
 
-function locked(contract: Contract<string, Members>): LockedContract {
+function locked(contract: Named): LockedContract {
   const members = Object.entries(contract).filter(([name]) => name !== '~contract') as unknown as [string, Operation | Event][];
   const operations: Record<string, LockedOperation> = {};
   const events: Record<string, LockedEvent> = {};
@@ -80,7 +80,7 @@ function locked(contract: Contract<string, Members>): LockedContract {
 }
 
 /** Writes contracts down as JSON, in the order of their names. */
-export function lockOf(contracts: readonly Contract<string, Members>[]): ContractLock {
+export function lockOf(contracts: readonly Named[]): ContractLock {
   const named = contracts.map((contract) => [contract['~contract'], contract] as const).sort(([a], [b]) => (a < b ? -1 : 1));
   return { lockVersion: 1, contracts: Object.fromEntries(named.map(([name, contract]) => [name, locked(contract)])) };
 }

@@ -174,7 +174,7 @@ named('G7, G8: a process does not take over what only newer code can carry on; t
   // What it cannot carry on keeps it from nothing else.
   await sea.store.transaction((tx) =>
     tx.run(
-      "insert into sw_saga select 'other', name, 'other', ?, input, state, ?, cause, stopping, attempts, due, error, owner, started, changed from sw_saga",
+      "insert into sw_saga (id, name, key, plan, input, state, journal, cause, stopping, attempts, due, error, owner, started, changed) select 'other', name, 'other', ?, input, state, ?, cause, stopping, attempts, due, error, owner, started, changed from sw_saga",
       'remote pay',
       '[{"step":"pay","state":"intended"}]',
     ),
