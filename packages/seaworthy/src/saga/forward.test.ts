@@ -268,3 +268,59 @@ for (const thrown of [undefined, null, 'a word']) {
     assert.equal(sea.callee.log.filter((line) => line === 'pay t').length, 3);
   });
 }
+
+named('G6: a query of a run is no effect: when the command behind it is refused there is nothing to undo', async (sea) => {
+  sea.callee.answers = {
+    seats: () => ({ seat: 1 }),
+    book: () => {
+      throw new Failure('Full', undefined);
+    },
+  };
+  const asks = saga(trips, 'asks', { input: Ref, uses: [remote] }).step('book', {
+    async do({ call, input }) {
+      await call(remote.seats, input);
+      return call(remote.book, input);
+    },
+    undo: ({ call, input }) => call(remote.unbook, input),
+  });
+  const { engine } = await sea.process([asks]);
+  await sea.run(engine, ({ start }) => start(asks, { id: 'a' }));
+  await sea.until('undone');
+  assert.deepEqual(sea.callee.log, ['seats a', 'book a']);
+});
+
+named("G10: the calls of a run have the run's own deadline", async (sea) => {
+  const remaining: (number | undefined)[] = [];
+  const keep = (): void => void remaining.push(sea.callee.options.at(-1)?.deadline?.remaining());
+  sea.callee.answers = {
+    book: () => {
+      keep();
+      return { seat: 1 };
+    },
+    pay: keep,
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  await sea.until('done');
+  assert.deepEqual(remaining, [10_000, 5_000]);
+});
+
+for (const code of ['SW_IDEMPOTENCY_IN_PROGRESS', 'SW_SERVICE_UNREADY']) {
+  named(`G6: ${code} postpones a step for as long as it says`, async (sea) => {
+    const times: number[] = [];
+    sea.callee.answers = {
+      pay: (attempt) => {
+        times.push(sea.clock.monotonic());
+        if (attempt < 6) throw new CallFailed('remote.pay', { type: 'about:blank', title: 'x', status: 503, code, retryAfterMs: 3000 });
+      },
+    };
+    const { engine } = await sea.process([trip]);
+    await sea.start(engine);
+    assert.equal((await sea.until('done')).attempts, 0);
+    const waits = times.slice(1).map((time, index) => time - (times[index] as number));
+    assert.deepEqual(
+      waits.map((wait) => wait >= 3000 && wait < 4000),
+      Array(5).fill(true),
+    );
+  });
+}

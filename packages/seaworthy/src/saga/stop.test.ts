@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { Failure } from '../client/call.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { Ref, remote, stores, trip, trips, type World, world } from './conformance/world.ts';
@@ -101,8 +102,11 @@ named('stop: it is seen when a failed step is about to wait, and not only after 
 
 test('a step that was to be stopped before it began is not begun', async () => {
   const step = { kind: 'remote', name: 'pay', step: { do: () => {} } } as const;
-  const begun = bounded(virtualClock(), step, [AbortSignal.abort(new Error('enough'))], () => assert.fail('it is not begun'));
+  let runs = 0;
+  const begun = bounded(virtualClock(), step, [AbortSignal.abort(new Error('enough'))], () => runs++);
   await assert.rejects(begun, /enough/);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(runs, 0);
 });
 
 named('stop: a call that hangs is cut long before its timeout', async (sea) => {
@@ -128,4 +132,41 @@ named('stop: decided elsewhere while a step succeeds, its undo sees what it gave
   resume({ seat: 7 });
   await sea.until('undone');
   assert.deepEqual(sea.callee.log, ['book t', 'unbook t/7']);
+});
+
+named('stop: decided elsewhere while a failed step waits for its next run, it is seen within seconds', async (sea) => {
+  const slow = saga(trips, 'slow', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
+    retry: { attempts: 99 },
+    do: ({ call, input }) => call(remote.pay, input),
+  });
+  sea.callee.answers = {
+    pay: () => {
+      throw new Error('connection lost');
+    },
+  };
+  const { engine } = await sea.process([slow]);
+  await sea.run(engine, ({ start }) => start(slow, { id: 's' }));
+  // The waits grow up to half a minute.
+  await sea.when('it waits for long', async () => (await sea.instance()).due - sea.clock.now() > 2500);
+  await sea.store.transaction((tx) => markStopping(tx, 'slow', 's', 'elsewhere'));
+  const from = sea.clock.monotonic();
+  await sea.when('it is undone', async () => (await sea.instance()).state === 'undone');
+  assert.ok(sea.clock.monotonic() - from <= 1200);
+});
+
+named('stop: one that is stuck already is left to its verdict', async (sea) => {
+  sea.callee.answers = {
+    pay: () => {
+      throw new Failure('Broke', undefined);
+    },
+    unbook: () => {
+      throw new Error('no');
+    },
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  await sea.until('stuck');
+  await sea.run(engine, ({ stop }) => stop(trip, 't', 'too late'));
+  const { stopping, cause } = await sea.instance();
+  assert.deepEqual([stopping, cause?.kind], [undefined, 'declared']);
 });

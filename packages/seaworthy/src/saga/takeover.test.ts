@@ -6,9 +6,12 @@ import { after, test } from 'node:test';
 import { Failure } from '../client/call.ts';
 import { Crashed, fuse, mortalStore } from '../outbox/conformance/mortal.ts';
 import { memory } from '../store/drivers/memory.ts';
+import type { Store } from '../store/store.ts';
+import { worker } from '../store/worker.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { Ref, remote, stores, trip, trips, type World, world } from './conformance/world.ts';
 import type { SagaEngine } from './engine.ts';
+import { orphans } from './orphans.ts';
 import { saga } from './saga.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
@@ -185,4 +188,41 @@ named('G7, G8: a process does not take over what only newer code can carry on; t
   );
   await sea.process([grown]);
   await sea.when('it is done', async () => (await sea.store.read.all("select 1 from sw_saga where state <> 'done'")).length === 0);
+});
+
+named('G7: who takes over waits as long as the dead one would have', async (sea) => {
+  const slow = saga(trips, 'slow', { input: Ref, uses: [remote] }).step('pay', {
+    retry: { attempts: 99 },
+    do: ({ call, input }) => call(remote.pay, input),
+  });
+  sea.callee.answers = {
+    pay: () => {
+      throw new Error('connection lost');
+    },
+  };
+  const first = await sea.process([slow]);
+  await sea.run(first.engine, ({ start }) => start(slow, { id: 's' }));
+  await sea.when('it waits for long', async () => (await sea.instance()).due - sea.clock.now() > 2500);
+  await first.engine.close();
+  await first.worker.close();
+  const { due } = await sea.instance();
+  const calls = sea.callee.log.length;
+  await sea.process([slow]);
+  await sea.when('it is tried again', () => sea.callee.log.length > calls);
+  assert.ok(sea.clock.now() >= due);
+});
+
+named('G7: orphans of other code, however many, do not hide one that fits', async (sea) => {
+  const one = saga(trips, 'one', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  const insert = `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+    values (?, ?, ?, 'remote pay', '{}', 'running', ?, 0, 0, 'dead', 0, 0)`;
+  await sea.store.transaction(async (tx) => {
+    for (const id of ['a', 'b', 'c']) await tx.run(insert, id, 'other', id, '[]');
+    await tx.run(insert, 'd', 'one', 'd', '[]');
+  });
+  const own = await worker(sea.store, sea.runtime);
+  const free = orphans(sea.store as Store<unknown, unknown>, sea.runtime, own, new Map([['one', one]]));
+  const taken: string[] = [];
+  for (let looks = 0; looks < 4; looks++) taken.push(...(await free.take(1)));
+  assert.deepEqual(taken, ['d']);
 });

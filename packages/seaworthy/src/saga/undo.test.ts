@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Failure } from '../client/call.ts';
+import { BreakerOpen } from '../resilience/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { Ref, remote, stores, trip, trips, type World, world } from './conformance/world.ts';
@@ -204,4 +205,60 @@ named('a verdict on what is not stuck, or with what is no JSON, is refused by na
   await assert.rejects(judge(store, sea.runtime, id, { kind: 'skip' }), SagaNotStuck);
   assert.equal((await sea.until('stuck')).error, 'undefined');
   await assert.rejects(judge(store, sea.runtime, id, { kind: 'result', result: 1n }), /the result of the step book is no JSON/);
+});
+
+named('G6: an open breaker postpones an undo too, and is no attempt', async (sea) => {
+  sea.callee.answers = {
+    pay: () => {
+      throw new Failure('Broke', undefined);
+    },
+    unbook: (attempt) => {
+      if (attempt < 15) throw new BreakerOpen('open', { retryAfterMs: 3000 });
+    },
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  assert.equal((await sea.until('undone')).attempts, 0);
+  assert.equal(sea.callee.log.filter((line) => line.startsWith('unbook')).length, 15);
+});
+
+named('G13: a close cuts an undo without a failure; the next start goes on with it', async (sea) => {
+  sea.callee.answers = {
+    pay: () => {
+      throw new Failure('Broke', undefined);
+    },
+    unbook: (attempt) => (attempt === 1 ? new Promise(() => {}) : undefined),
+  };
+  const first = await sea.process([trip]);
+  await sea.start(first.engine);
+  await sea.when('it hangs', () => sea.callee.log.includes('unbook t/7'));
+  await first.engine.close(AbortSignal.abort(new Error('down')));
+  await first.worker.close();
+  assert.deepEqual([(await sea.instance()).state, (await sea.instance()).attempts], ['undoing', 0]);
+  await sea.process([trip]);
+  await sea.until('undone');
+});
+
+named('an undo sees the results of the steps before its own, and a local one publishes', async (sea) => {
+  let seen: unknown;
+  const two = saga(trips, 'two', { input: Ref, uses: [remote] })
+    .local('first', { do: () => 1 })
+    .local('second', {
+      do: () => 2,
+      undo({ input, results, result, publish }) {
+        seen = { results, result };
+        publish('booked', input);
+      },
+    })
+    .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  sea.callee.answers = {
+    pay: () => {
+      throw new Failure('Broke', undefined);
+    },
+  };
+  const { engine } = await sea.process([two]);
+  await sea.run(engine, ({ start }) => start(two, { id: 't' }));
+  await sea.until('undone');
+  assert.deepEqual(seen, { results: { first: 1 }, result: 2 });
+  assert.equal((await sea.store.read.all('select 1 from sw_outbox')).length, 1);
 });

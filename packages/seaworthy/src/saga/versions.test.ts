@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { Failure } from '../client/call.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { Ref, remote, stores, trip, trips, type World, world } from './conformance/world.ts';
 import type { Entry, Instance } from './journal.ts';
@@ -70,6 +71,24 @@ named('G8: after a rollback of the code, what the newer code had begun is refuse
   const lost = old.step('more', { do: ({ call, input }) => call(remote.repay, input) });
   await assert.rejects(sea.process([lost]), /its step more can no longer be undone/);
   await sea.process([grown]);
+});
+
+named('G8: a stuck saga too is refused by code that cannot undo it', async (sea) => {
+  sea.callee.answers = {
+    pay: () => {
+      throw new Failure('Broke', undefined);
+    },
+    unbook: () => {
+      throw new Error('no');
+    },
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  await sea.until('stuck');
+  const lost = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id }) => id })
+    .local('note', { do: () => {}, undo: () => {} })
+    .step('book', { do: ({ call, input }) => call(remote.book, input) });
+  await assert.rejects(sea.process([lost]), /trip t .*its step book can no longer be undone/);
 });
 
 /** One that has begun the steps `states` of its plan. */

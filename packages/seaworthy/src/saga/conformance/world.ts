@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { reply } from '../../client/call.ts';
 import type { Caller, CallOptions } from '../../client/caller.ts';
-import { type Contract, command, contract, event, type Members } from '../../contract/contract.ts';
+import { type Contract, command, contract, event, type Members, query } from '../../contract/contract.ts';
 import type { Schema } from '../../contract/schema.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
@@ -40,6 +40,7 @@ export const Ref = record({ id: 'string' });
 export const remote = contract('remote', {
   book: command({ http: 'POST /book', input: Ref, output: record({ seat: 'integer' }), errors: { Full: { status: 409 } } }),
   unbook: command({ http: 'POST /unbook', input: Ref }),
+  seats: query({ http: 'GET /seats', input: Ref, output: record({ seat: 'integer' }) }),
   pay: command({ http: 'POST /pay', input: Ref }),
   repay: command({ http: 'POST /repay', input: Ref }),
 });
