@@ -1,4 +1,6 @@
 import { globSync } from 'node:fs';
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +18,9 @@ if (files.length === 0) {
   process.stderr.write(`no test file has ${wanted.join(' or ')} in its path\n`);
   process.exit(1);
 }
+// What one process has stripped and compiled, the others and their children need not.
+const compiled = getCompileCacheDir();
+if (compiled !== undefined) process.env['NODE_COMPILE_CACHE'] = dirname(compiled);
 run({
   cwd: root,
   files: files.map((file) => `${root}${file}`),
