@@ -9,13 +9,19 @@ const pages = join(here, 'pages');
 const dist = join(here, '.vitepress/dist');
 
 function run(command, args) {
-  const { status } = spawnSync(command, args, { cwd: here, stdio: ['ignore', 'inherit', 'inherit'], shell: process.platform === 'win32' });
-  if (status !== 0) process.exit(status ?? 1);
+  const { status, signal, error } = spawnSync(command, args, {
+    cwd: here,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  });
+  if (status === 0) return;
+  process.stderr.write(`${command} ${args.join(' ')} ended with ${error?.message ?? signal ?? status}\n`);
+  process.exit(status ?? 1);
 }
 
 if (!existsSync(join(here, 'node_modules'))) run('npm', ['ci', '--no-audit']);
 
-rmSync(pages, { recursive: true, force: true });
+for (const folder of [pages, dist]) rmSync(folder, { recursive: true, force: true });
 for (const page of ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md', { cwd: root })]) {
   mkdirSync(dirname(join(pages, page)), { recursive: true });
   copyFileSync(join(root, page), join(pages, page));

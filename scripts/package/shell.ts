@@ -23,9 +23,10 @@ export function shell(cwd: string, env: Readonly<Record<string, string>>): Shell
   });
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     complaints += chunk;
+    changed();
   });
-  // Jobs have numbers, and process groups of their own that can be killed.
-  child.stdin.write('set -m\n');
+  // Jobs have numbers, and process groups of their own that can be killed; they end with their shell, also when its input just ends.
+  child.stdin.write("trap 'kill -9 $(jobs -p) 2>/dev/null; wait' EXIT\nset -m\n");
 
   function until<T>(found: () => T | undefined, what: string): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -43,14 +44,15 @@ export function shell(cwd: string, env: Readonly<Record<string, string>>): Shell
 
   return {
     run(command) {
-      const said = complaints.length;
-      child.stdin.write(`${command}\nprintf '<ended with %s>' $?\n`);
+      complaints = '';
+      child.stdin.write(`${command}\nprintf '<ended with %s>' $?; printf '<ended>' >&2\n`);
       return until(() => {
         const end = /<ended with (\d+)>/.exec(out);
-        if (!end) return undefined;
+        const last = complaints.indexOf('<ended>');
+        if (!end || last < 0) return undefined;
         const printed = out.slice(0, end.index);
         out = out.slice(end.index + end[0].length);
-        return { printed, status: Number(end[1]), complained: complaints.slice(said) };
+        return { printed, status: Number(end[1]), complained: complaints.slice(0, last) };
       }, command);
     },
     background: (enough) =>
@@ -62,7 +64,7 @@ export function shell(cwd: string, env: Readonly<Record<string, string>>): Shell
       }, 'what runs in the background'),
     async close() {
       const closed = new Promise((resolve) => child.once('close', resolve));
-      child.stdin.end('kill -9 $(jobs -p) 2>/dev/null\nwait\nexit 0\n');
+      child.stdin.end();
       await closed;
     },
   };
