@@ -24,7 +24,7 @@ if (compiled !== undefined) process.env['NODE_COMPILE_CACHE'] = dirname(compiled
 run({
   cwd: root,
   files: files.map((file) => `${root}${file}`),
-  concurrency: 3,
+  concurrency: 4,
   execArgv: ['--conditions=@seaworthy/source', '--disable-warning=ExperimentalWarning'],
 })
   .on('test:fail', ({ todo }) => {
