@@ -16,7 +16,7 @@ function text(node: Keywords, value: string): Judgement {
     try {
       if (!new RegExp(node.pattern, 'u').test(value)) return false;
     } catch {
-      return undefined;
+      return undefined; // no pattern of JavaScript's: not to be judged here
     }
   }
   return node.format === undefined ? true : undefined;

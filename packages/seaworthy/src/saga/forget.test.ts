@@ -1,19 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { stores, trip, type World, world } from './conformance/world.ts';
+import { suite } from './conformance/suite.ts';
+import { trip } from './conformance/world.ts';
 import { forgetEnded } from './journal.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
-after(() => rmSync(root, { recursive: true, force: true }));
-const drivers = stores(root);
-const named = (title: string, body: (sea: World) => Promise<void>): void => {
-  for (const [store, driver] of drivers)
-    test(`${title} (${store})`, async () => body(await world(driver(), virtualClock(), seededRandom(1))));
-};
+const { named } = suite(virtualClock, () => seededRandom(1));
 
 named('an ended saga is forgotten after its time, and its key is free again; a live one never', async (sea) => {
   const { engine } = await sea.process([trip]);

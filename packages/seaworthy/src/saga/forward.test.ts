@@ -1,8 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
 import { Failure } from '../client/call.ts';
 import { CallFailed } from '../client/errors.ts';
 import type { Duration } from '../core/duration.ts';
@@ -10,17 +6,12 @@ import { BreakerOpen } from '../resilience/errors.ts';
 import type { Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import type { Cause } from './cause.ts';
-import { Ref, remote, stores, trip, trips, type World, world } from './conformance/world.ts';
+import { suite } from './conformance/suite.ts';
+import { Ref, remote, trip, trips } from './conformance/world.ts';
 import { saga } from './saga.ts';
 import { StepTimeout } from './step.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
-after(() => rmSync(root, { recursive: true, force: true }));
-const drivers = stores(root);
-const named = (title: string, body: (sea: World) => Promise<void>): void => {
-  for (const [store, driver] of drivers)
-    test(`${title} (${store})`, async () => body(await world(driver(), virtualClock(), seededRandom(1))));
-};
+const { named } = suite(virtualClock, () => seededRandom(1));
 
 named('runs its steps in order, each with the results before it, and publishes with its last transaction', async (sea) => {
   const { engine } = await sea.process([trip]);

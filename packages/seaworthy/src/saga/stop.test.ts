@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { Failure } from '../client/call.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { Ref, remote, stores, trip, trips, type World, world } from './conformance/world.ts';
+import { suite } from './conformance/suite.ts';
+import { Ref, remote, trip, trips, world } from './conformance/world.ts';
 import { markStopping } from './journal.ts';
 import { saga } from './saga.ts';
 import { bounded } from './step.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
-after(() => rmSync(root, { recursive: true, force: true }));
-const drivers = stores(root);
-const named = (title: string, body: (sea: World) => Promise<void>): void => {
-  for (const [store, driver] of drivers)
-    test(`${title} (${store})`, async () => body(await world(driver(), virtualClock(), seededRandom(1))));
-};
+const { named } = suite(virtualClock, () => seededRandom(1));
 
 named('stop: the running step is cut, everything is undone, and its reason told', async (sea) => {
   sea.callee.answers = { pay: () => new Promise(() => {}) };

@@ -1,26 +1,18 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { Failure } from '../client/call.ts';
 import { Crashed, fuse, mortalStore } from '../outbox/conformance/mortal.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Store } from '../store/store.ts';
 import { worker } from '../store/worker.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { Ref, remote, stores, trip, trips, type World, world } from './conformance/world.ts';
+import { suite } from './conformance/suite.ts';
+import { Ref, remote, trip, trips, world } from './conformance/world.ts';
 import type { SagaEngine } from './engine.ts';
 import { orphans } from './orphans.ts';
 import { saga } from './saga.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
-after(() => rmSync(root, { recursive: true, force: true }));
-const drivers = stores(root);
-const named = (title: string, body: (sea: World) => Promise<void>): void => {
-  for (const [store, driver] of drivers)
-    test(`${title} (${store})`, async () => body(await world(driver(), virtualClock(), seededRandom(1))));
-};
+const { named } = suite(virtualClock, () => seededRandom(1));
 
 named('G7: another worker takes over what a dead one left, and a stalled one writes nothing any more', async (sea) => {
   let resume: (value: unknown) => void = () => {};

@@ -76,7 +76,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     try {
       return traces.current();
     } catch {
-      return undefined;
+      return undefined; // a line of the log goes out all the same, without its trace
     }
   };
   const counted = metrics();

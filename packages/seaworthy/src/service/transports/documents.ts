@@ -27,7 +27,7 @@ function installed(): string | undefined {
   try {
     return join(dirname(createRequire(import.meta.url).resolve(`${viewer}/package.json`)), 'static');
   } catch {
-    return undefined;
+    return undefined; // not installed: the page says so
   }
 }
 
