@@ -167,8 +167,7 @@ named('a local step that always hangs holds nobody up for ever, and ends its sag
 });
 
 named('a local step that hangs at the start fails the handler, with nothing left', async (sea) => {
-  // Shorter than a heartbeat: in the store in memory a commit of anybody makes a transaction run again.
-  const hangs = saga(trips, 'hangs', { input: Ref }).local('first', { timeout: '500ms', do: () => new Promise<never>(() => {}) });
+  const hangs = saga(trips, 'hangs', { input: Ref }).local('first', { timeout: '1s', do: () => new Promise<never>(() => {}) });
   const { engine } = await sea.process([hangs]);
   let failed: unknown;
   sea

@@ -1,25 +1,36 @@
+import { isDeepStrictEqual } from 'node:util';
 import { orAborted } from '../../core/abort.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { turn } from '../../core/turn.ts';
 import { CommitFailed, StoreClosed } from '../errors.ts';
 import { applyMigrations } from '../migrations.ts';
-import type { Row, Store, StoreDriver, Tx, Value } from '../store.ts';
+import type { Row, Store, StoreDriver, Tx } from '../store.ts';
 import { Connection } from './sqlite-connection.ts';
 import { TxState } from './tx-state.ts';
 
-interface Statement {
-  readonly sql: string;
-  readonly values: readonly (Value | undefined)[];
+/** A statement or a mark of a savepoint, and what came of it: played again, it must give the same. */
+interface Played {
+  readonly execute: () => unknown;
+  readonly outcome: Outcome;
 }
-type Marked = Statement | { readonly mark: number };
+type Outcome = { readonly value: unknown } | { readonly error: unknown };
+
+function outcomeOf(execute: () => unknown): Outcome {
+  try {
+    return { value: execute() };
+  } catch (error) {
+    return { error };
+  }
+}
 
 /** A transaction saw a database that has changed since: it must run again. */
 class Conflict extends Error {}
 
 /**
  * A database in memory for tests, in which transactions really interleave: each keeps the list of its statements and
- * plays them again when another was at it in between. Whoever commits first wins; the others conflict and run again. So code that
- * holds on it also holds on an engine with many writers.
+ * plays them again when another was at it in between. When one of them gives something else than before, it conflicts with a
+ * transaction that committed meanwhile, and runs again; so it does by chance, half the times that it saw nothing of the other,
+ * as on engines that look at pages or ranges. So code that holds on it also holds on an engine with many writers.
  */
 export function memory(): StoreDriver {
   return { open: async (service, runtime) => openMemory(service, runtime) };
@@ -37,68 +48,73 @@ function openMemory(service: string, runtime: Runtime): Store {
   };
 
   /** Whose statements the connection has played, and not committed. Nobody else sees them: he drops them first. */
-  let played: readonly Marked[] | undefined;
+  let played: readonly Played[] | undefined;
   function drop(): void {
     played = undefined;
     if (connection.inTransaction) connection.exec('rollback');
   }
 
-  /** Plays the statements so far, unless nobody was at it in between, and then `next`. */
-  function play<V>(statements: readonly Marked[], next: () => V): V {
-    try {
-      if (played !== statements) {
-        drop();
-        connection.exec('begin');
-        for (const statement of statements) {
-          if ('sql' in statement) connection.all(statement.sql, statement.values);
-        }
-        played = statements;
-      }
-      return next();
-    } catch (error) {
-      drop();
-      throw error;
-    }
+  /** Plays the statements so far, unless nobody was at it in between. False when one of them gives something else than before. */
+  function play(statements: readonly Played[]): boolean {
+    if (played === statements) return true;
+    drop();
+    connection.exec('begin');
+    played = statements;
+    return statements.every(({ execute, outcome }) => isDeepStrictEqual(outcomeOf(execute), outcome));
   }
 
   async function attempt<V>(work: (tx: Tx) => Promise<V>, signal: AbortSignal | undefined): Promise<V> {
-    const began = version;
-    const statements: Marked[] = [];
+    let seen = version;
+    let lost: Conflict | undefined;
+    const statements: Played[] = [];
     const state = new TxState();
-    async function step<R>(statement: Statement, execute: () => R): Promise<R> {
+
+    /** What it has seen must be so still. Throws `Conflict`. */
+    function revise(): void {
+      if (lost) throw lost;
+      const same = play(statements);
+      if (version === seen) return;
+      seen = version;
+      if (same && (statements.length === 0 || runtime.random.next() < 0.5)) return;
+      lost = new Conflict();
+      state.fail(lost);
+      throw lost;
+    }
+
+    function step<R>(execute: () => R): R {
+      state.check();
+      revise();
+      const outcome = outcomeOf(execute);
+      statements.push({ execute, outcome });
+      if ('value' in outcome) return outcome.value as R;
+      // Some errors take the whole transaction back, such as `on conflict rollback`.
+      if (!connection.inTransaction) state.fail(outcome.error);
+      throw outcome.error;
+    }
+
+    async function inTurn<R>(execute: () => R): Promise<R> {
       state.check();
       for (let others = Math.floor(runtime.random.next() * 3); others > 0; others--) await turn();
-      state.check();
-      if (version !== began) throw new Conflict();
-      const result = play(statements, () => {
-        try {
-          return execute();
-        } catch (error) {
-          // Some errors take the whole transaction back, such as `on conflict rollback`.
-          if (!connection.inTransaction) state.fail(error);
-          throw error;
-        }
-      });
-      statements.push(statement);
-      return result;
+      return step(execute);
     }
+
     const tx: Tx = {
-      all: (sql, ...values) => step({ sql, values }, (): readonly Row[] => connection.all(sql, values)),
-      run: (sql, ...values) => step({ sql, values }, () => connection.run(sql, values)),
+      all: (sql, ...values) => inTurn((): readonly Row[] => connection.all(sql, values)),
+      run: (sql, ...values) => inTurn(() => connection.run(sql, values)),
       async savepoint(inner) {
         state.check();
         const mark = state.enter();
-        statements.push({ mark });
+        step(() => connection.exec(`savepoint s${mark}`));
         let value: Awaited<ReturnType<typeof inner>>;
         try {
           value = await inner();
         } catch (error) {
           state.leave(mark);
-          if (played === statements) drop();
-          statements.splice(statements.findIndex((statement) => 'mark' in statement && statement.mark === mark));
+          step(() => connection.exec(`rollback to s${mark}; release s${mark}`));
           throw error;
         }
         state.leave(mark);
+        step(() => connection.exec(`release s${mark}`));
         return value;
       },
     };
@@ -107,12 +123,12 @@ function openMemory(service: string, runtime: Runtime): Store {
       state.finish();
       await turn();
       if (signal?.aborted) throw signal.reason;
-      if (version !== began) throw new Conflict();
-      commit(statements);
+      revise();
+      commit();
       return value;
     } catch (error) {
       // Whatever the work made of it: what it saw was no longer so.
-      if (version !== began && !(error instanceof CommitFailed) && !signal?.aborted) throw new Conflict();
+      if (!(error instanceof CommitFailed) && !signal?.aborted) revise();
       throw error;
     } finally {
       if (played === statements) drop();
@@ -120,10 +136,11 @@ function openMemory(service: string, runtime: Runtime): Store {
     }
   }
 
-  function commit(statements: readonly Marked[]): void {
+  /** Commits what is played. */
+  function commit(): void {
     try {
       runtime.reached('store/commit/before');
-      play(statements, () => connection.exec('commit'));
+      connection.exec('commit');
       played = undefined;
     } catch (cause) {
       throw new CommitFailed(`the commit of ${service} failed (${(cause as Error).message}): nothing of it is left`, { cause });
