@@ -12,14 +12,13 @@ export interface Ids {
 /** Each byte as two hexadecimal digits. */
 export const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-function uuid7(ms: number, fill: (bytes: Uint8Array) => void): string {
-  const bytes = new Uint8Array(16);
-  fill(bytes);
-  for (let i = 5, rest = ms; i >= 0; i--, rest = Math.floor(rest / 256)) bytes[i] = rest % 256;
-  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x70;
-  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+/** Makes one of the 16 random bytes that begin at `from`, and changes them. */
+function uuid7(ms: number, bytes: Uint8Array, from: number): string {
+  for (let i = 5, rest = ms; i >= 0; i--, rest = Math.floor(rest / 256)) bytes[from + i] = rest % 256;
+  bytes[from + 6] = ((bytes[from + 6] as number) & 0x0f) | 0x70;
+  bytes[from + 8] = ((bytes[from + 8] as number) & 0x3f) | 0x80;
   let text = '';
-  for (let i = 0; i < 16; i++) text += (i === 4 || i === 6 || i === 8 || i === 10 ? '-' : '') + hex[bytes[i] as number];
+  for (let i = 0; i < 16; i++) text += (i === 4 || i === 6 || i === 8 || i === 10 ? '-' : '') + hex[bytes[from + i] as number];
   return text;
 }
 
@@ -29,15 +28,29 @@ export const idsFrom = (ms: number): string => {
   return `${hexMs.slice(0, 8)}-${hexMs.slice(8)}`;
 };
 
+// A call to the system's randomness costs far more than sixteen bytes of it: it is asked for many at one time.
+const pool = new Uint8Array(16 * 256);
+let used = pool.length;
+
 /** Identities from the machine's clock and its cryptographic randomness. */
-export const systemIds: Ids = { next: () => uuid7(systemClock.now(), randomFillSync) };
+export const systemIds: Ids = {
+  next() {
+    if (used === pool.length) {
+      randomFillSync(pool);
+      used = 0;
+    }
+    used += 16;
+    return uuid7(systemClock.now(), pool, used - 16);
+  },
+};
 
 /** Identities that a given clock and randomness determine, for runs that must repeat. */
 export function seededIds(clock: Clock, random: Random): Ids {
+  const bytes = new Uint8Array(16);
   return {
-    next: () =>
-      uuid7(clock.now(), (bytes) => {
-        for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(random.next() * 256);
-      }),
+    next() {
+      for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(random.next() * 256);
+      return uuid7(clock.now(), bytes, 0);
+    },
   };
 }

@@ -6,7 +6,8 @@ import type { TraceContext } from '../core/trace.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { drive } from './drive.ts';
-import { instanceOf } from './journal.ts';
+import type { Instance } from './journal.ts';
+import { sagaOf } from './list.ts';
 import { orphans } from './orphans.ts';
 import type { AnySaga, Start, Stop } from './saga.ts';
 import { collectStarts, type Defined, type StartsParts } from './starts.ts';
@@ -66,11 +67,14 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
   let live = 0;
   const gauges: (() => void)[] = [];
 
-  function enqueue(id: string): void {
+  const room = (): boolean => !stopping.signal.aborted && active.size < concurrency;
+
+  /** `fresh`: as it was written just now, which saves reading it if its turn is now. */
+  function enqueue(id: string, fresh?: Instance): void {
     if (known.has(id)) return;
     known.add(id);
-    line.push(id);
-    pump();
+    if (line.length === 0 && room()) work(id, fresh);
+    else line.push(id);
   }
 
   function later(id: string, ms: number): void {
@@ -101,32 +105,28 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
     enqueue(id);
   }
 
-  async function run(id: string, stop: AbortSignal): Promise<number | undefined> {
-    const [row] = await store.ownRead.all('select * from sw_saga where id = ?', id);
-    const instance = row && instanceOf(row);
+  async function run(id: string, fresh: Instance | undefined, stop: AbortSignal): Promise<number | undefined> {
+    const instance = fresh ?? (await sagaOf(store.ownRead, id));
     if (!instance || instance.owner !== worker.id || (instance.state !== 'running' && instance.state !== 'undoing')) return undefined;
     const early = instance.due - clock.now();
     if (early > 0 && instance.stopping === undefined) return early;
     return drive(parts, sagas.get(instance.name) as AnySaga, instance, { stop, closing: stopping.signal, cut: cut.signal });
   }
 
-  function pump(): void {
-    while (!stopping.signal.aborted && line.length > 0 && active.size < concurrency) {
-      const id = line.shift() as string;
-      const stop = new AbortController();
-      const done = run(id, stop.signal)
-        .catch((error: unknown) => {
-          observe.log('error', 'a saga stumbled over its own database, it goes on', { id, error });
-          return pollMs;
-        })
-        .then((wait) => {
-          active.delete(id);
-          known.delete(id);
-          if (wait !== undefined && !stopping.signal.aborted) later(id, wait);
-          pump();
-        });
-      active.set(id, { stop, done });
-    }
+  function work(id: string, fresh?: Instance): void {
+    const stop = new AbortController();
+    const done = run(id, fresh, stop.signal)
+      .catch((error: unknown) => {
+        observe.log('error', 'a saga stumbled over its own database, it goes on', { id, error });
+        return pollMs;
+      })
+      .then((wait) => {
+        active.delete(id);
+        known.delete(id);
+        if (wait !== undefined && !stopping.signal.aborted) later(id, wait);
+        while (line.length > 0 && room()) work(line.shift() as string);
+      });
+    active.set(id, { stop, done });
   }
 
   /** Instances that nobody living owns, and own ones that no wake told of. */
@@ -172,7 +172,7 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
         ...{ start, stop, write },
         committed() {
           if (fresh.length > 0) published();
-          for (const id of fresh) enqueue(id);
+          for (const instance of fresh) enqueue(instance.id, instance);
           for (const id of stopped) if (known.has(id)) hurry(id);
         },
       };

@@ -2,7 +2,8 @@ import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Cause } from './cause.ts';
-import { advance, type Change, type Entry, type Instance, instanceOf, timed } from './journal.ts';
+import { advance, type Change, type Entry, type Instance, timed } from './journal.ts';
+import { sagaOf } from './list.ts';
 import type { AnySaga } from './saga.ts';
 import { backoffMs, messageOf, StepTimeout } from './step.ts';
 import type { Tracing } from './traced.ts';
@@ -58,7 +59,7 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
 
   async function move(work: Work): Promise<void> {
     let published = 0;
-    let written: Change | undefined;
+    let written: Instance | undefined;
     const now = clock.now();
     const over = new AbortController();
     // What took too long is not run again, even if the store saw a conflict meanwhile.
@@ -72,24 +73,22 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
         async (tx) => {
           const own = store.own(tx);
           const { published: count = 0, ...change } = timed(instance, await work(tx, own).catch(cutShort), now);
-          if (!(await advance(own, { ...instance, plan }, change, now))) throw new Overtaken();
+          written = await advance(own, instance, plan, change, now);
+          if (!written) throw new Overtaken();
           published = count;
-          written = change;
         },
         { signal: over.signal },
       );
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error;
-      const [row] = await store.ownRead.all('select * from sw_saga where id = ?', instance.id);
-      const current = row && instanceOf(row);
+      const current = await sagaOf(store.ownRead, instance.id);
       if (!current || current.owner !== instance.owner) throw error;
       instance = current;
       return;
     }
     runtime.reached('saga/advance/after');
     if (published > 0) parts.published();
-    const { cause = instance.cause, attempts = 0, due = now, error, ...change } = written as Change;
-    instance = { ...instance, ...change, cause, attempts, due, error, changed: now };
+    instance = written as Instance;
     if (instance.state === 'done' || instance.state === 'undone')
       observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: instance.state });
   }

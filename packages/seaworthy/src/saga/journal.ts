@@ -52,6 +52,8 @@ export interface Instance {
   /** The last error of the current step or undo. */
   readonly error: string | undefined;
   readonly owner: string;
+  /** How often it was written. */
+  readonly version: number;
   readonly started: number;
   readonly changed: number;
   /** Of whoever started it. */
@@ -76,6 +78,7 @@ export function instanceOf(row: Row): Instance {
     due: Number(row['due']),
     error: text(row['error']),
     owner: String(row['owner']),
+    version: Number(row['version']),
     started: Number(row['started']),
     changed: Number(row['changed']),
     trace: keptTrace(row['trace']),
@@ -165,28 +168,30 @@ export function timed<C extends Change>(instance: Instance, change: C, now: numb
 /**
  * Writes a transition and the plan that it follows, if the instance is still its owner's and still as the owner saw it: a
  * commit of his own that he never heard of has moved it on, too. The way forward is barred once somebody has stopped it.
- * False when it was refused: read the row again.
+ * Returns the instance as it is then; `undefined` when it was refused: read the row again.
  */
-export async function advance(tx: Tx, instance: Instance, change: Change, now: number): Promise<boolean> {
-  const forward = change.state === 'running' || change.state === 'done';
-  const { changes } = await tx.run(
-    `update sw_saga set plan = ?, state = ?, journal = ?, cause = ?, attempts = ?, due = ?, error = ?, changed = ?
-      where id = ? and owner = ? and state = ? and journal = ?${forward ? ' and stopping is null' : ''}`,
-    instance.plan,
-    change.state,
-    JSON.stringify(change.journal),
-    change.cause === undefined ? (instance.cause === undefined ? null : JSON.stringify(instance.cause)) : JSON.stringify(change.cause),
-    change.attempts ?? 0,
-    change.due ?? now,
-    change.error ?? null,
-    now,
-    instance.id,
-    instance.owner,
-    instance.state,
-    JSON.stringify(instance.journal),
-  );
-  return changes > 0;
+export async function advance(tx: Tx, instance: Instance, plan: string, change: Change, now: number): Promise<Instance | undefined> {
+  const { state, journal, cause = instance.cause, attempts = 0, due = Math.min(instance.due, now), error } = change;
+  const next: Instance = { ...instance, plan, state, journal, cause, attempts, due, error, changed: now, version: instance.version + 1 };
+  const fence = [instance.id, instance.owner, instance.version] as const;
+  const open = state === 'running' || state === 'done' ? ' and stopping is null' : '';
+  const where = `where id = ? and owner = ? and version = ?${open}`;
+  const set = 'set version = version + 1, journal = ?, changed = ?';
+  // From step to step nothing else changes, and no index.
+  const { changes } = columns.every((column) => next[column] === instance[column])
+    ? await tx.run(`update sw_saga ${set} ${where}`, JSON.stringify(journal), now, ...fence)
+    : await tx.run(
+        `update sw_saga ${set}, ${columns.map((column) => `${column} = ?`).join(', ')} ${where}`,
+        JSON.stringify(journal),
+        now,
+        ...[plan, state, cause && JSON.stringify(cause), attempts, due, error],
+        ...fence,
+      );
+  return changes > 0 ? next : undefined;
 }
+
+/** What a transition changes beside the journal, in the order of the columns. */
+const columns = ['plan', 'state', 'cause', 'attempts', 'due', 'error'] as const;
 
 /** Marks a running instance as to be stopped. Returns its id, if it is one. */
 export async function markStopping(tx: Tx, name: string, key: string, reason: string): Promise<string | undefined> {

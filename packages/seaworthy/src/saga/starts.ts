@@ -26,8 +26,8 @@ export interface Starts {
   readonly stop: Stop;
   /** Writes them with the handler's transaction, with the local steps that a saga begins with. Returns how many there were. */
   write(own: Tx): Promise<number>;
-  /** The ids of new instances. */
-  readonly fresh: readonly string[];
+  /** New instances. */
+  readonly fresh: readonly Instance[];
   /** The ids of instances that are to be stopped. */
   readonly stopped: readonly string[];
 }
@@ -38,7 +38,7 @@ export interface StartsParts extends DriveParts {
   readonly owner: string;
 }
 
-/** Inserts an instance, unless there is one of the same key. Returns its id. */
+/** Inserts an instance, unless there is one of the same key. Returns it. */
 async function begin(
   parts: StartsParts,
   own: Tx,
@@ -46,7 +46,7 @@ async function begin(
   saga: Defined,
   given: unknown,
   trace: TraceContext | undefined,
-): Promise<string | undefined> {
+): Promise<Instance | undefined> {
   const { clock, ids, reached } = parts.runtime;
   const examined = await examine(saga.input, given);
   if ('findings' in examined)
@@ -59,20 +59,21 @@ async function begin(
     const [known] = await own.all('select 1 as known from sw_saga where name = ? and key = ?', saga.name, key);
     if (known) return undefined;
   }
-  const fresh: Instance = {
-    ...{ id, name: saga.name, key, plan: planOf(saga), input, owner: parts.owner, started: now, changed: now, due: now },
+  const bare: Instance = {
+    ...{ id, name: saga.name, key, plan: planOf(saga), input, owner: parts.owner, version: 0, started: now, changed: now, due: now },
     ...{ state: 'running', journal: [], cause: undefined, stopping: undefined, attempts: 0, error: undefined, trace },
   };
-  const { state, journal } = timed(fresh, await runLocals(parts, saga, { tx, own, instance: fresh, journal: [], parents: [] }), now);
+  const { state, journal } = timed(bare, await runLocals(parts, saga, { tx, own, instance: bare, journal: [], parents: [] }), now);
   reached('saga/start/before');
-  return (await insert(own, { ...fresh, state, journal })) ? id : undefined;
+  const fresh: Instance = { ...bare, state, journal };
+  return (await insert(own, fresh)) ? fresh : undefined;
 }
 
 /** Collects what one run of a handler starts and stops in `tx`; `trace` is what it is part of. */
 export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceContext | undefined): Starts {
   const starts: { readonly saga: Defined; readonly input: unknown }[] = [];
   const stops: { readonly saga: string; readonly key: string; readonly reason: string }[] = [];
-  const fresh: string[] = [];
+  const fresh: Instance[] = [];
   const stopped: string[] = [];
   const known = (saga: AnySaga): Defined => {
     const defined = parts.sagas.get(saga.name);
@@ -86,8 +87,8 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
     stop: (saga, key, reason) => void stops.push({ saga: known(saga as unknown as AnySaga).name, key, reason }),
     async write(own) {
       for (const { saga, input } of starts) {
-        const id = await begin(parts, own, tx, saga, input, trace);
-        if (id !== undefined) fresh.push(id);
+        const begun = await begin(parts, own, tx, saga, input, trace);
+        if (begun) fresh.push(begun);
       }
       for (const { saga, key, reason } of stops) {
         const id = await markStopping(own, saga, key, reason);

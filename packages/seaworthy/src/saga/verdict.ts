@@ -44,7 +44,7 @@ export async function judge(store: Store<unknown, unknown>, runtime: Runtime, id
           : entry;
     const now = runtime.clock.now();
     await own.run(
-      "update sw_saga set state = 'undoing', journal = ?, attempts = 0, due = ?, owner = '', changed = ? where id = ?",
+      "update sw_saga set version = version + 1, state = 'undoing', journal = ?, attempts = 0, due = ?, owner = '', changed = ? where id = ?",
       JSON.stringify(journal.with(index, judged)),
       now,
       now,
