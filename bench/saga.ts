@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { command, contract } from 'seaworthy/contract';
 import { runtime, silent } from 'seaworthy/core';
 import { fleet, start } from 'seaworthy/fleet';
@@ -73,25 +73,57 @@ async function ours(all: number, atOnce: number): Promise<{ readonly rate: numbe
   }
 }
 
-/** The rows of `all` sagas by hand, in as many commits as ours made: a synchronous loop over prepared statements. */
+interface Sample {
+  /** Tables and indexes as the toolkit makes them. */
+  readonly schema: readonly string[];
+  readonly saga: Readonly<Record<string, SQLOutputValue>>;
+  readonly record: Readonly<Record<string, SQLOutputValue>>;
+  /** The journal after each step. */
+  readonly journals: readonly string[];
+}
+
+/** What one of our sagas leaves behind. */
+async function sampled(): Promise<Sample> {
+  const dir = folder();
+  const running = await start(fleet({ services: [bookings] }), { dir });
+  await running.call(trips.book, { id: '1' }, { key: '1' });
+  const database = new DatabaseSync(join(dir, 'trips.db'));
+  const one = (sql: string): Sample['saga'] | undefined => database.prepare(sql).get();
+  while (!one("select 1 from sw_saga where state = 'done'")) await new Promise((resolve) => setTimeout(resolve, 5));
+  const made = database.prepare("select sql from sqlite_master where sql is not null and tbl_name in ('sw_saga', 'sw_idempotency')").all();
+  const [saga, record] = [one('select * from sw_saga') as Sample['saga'], one('select * from sw_idempotency') as Sample['saga']];
+  const journal = JSON.parse(String(saga['journal'])) as readonly { readonly step: string; readonly began: number }[];
+  const journals = journal.map((_, at) => {
+    const next = journal[at + 1];
+    return JSON.stringify([...journal.slice(0, at + 1), ...(next ? [{ began: next.began, step: next.step, state: 'intended' }] : [])]);
+  });
+  database.close();
+  await running.stop();
+  rmSync(dir, { recursive: true, force: true });
+  return { schema: made.map(({ sql }) => String(sql)), saga, record, journals };
+}
+
+const sample = await sampled();
+const uuids = Array.from({ length: count }, (_, index) => `019ac000-0000-7000-8000-${String(index).padStart(12, '0')}`);
+
+/** The same rows of `all` sagas by hand, in as many commits as ours made: a synchronous loop over prepared statements. */
 function byHand(all: number, group: number): { readonly rate: number; readonly p50: number } {
   const dir = folder();
   const database = new DatabaseSync(join(dir, 'trips.db'));
-  database.exec(`pragma journal_mode = wal; pragma synchronous = full;
-    create table saga (id text primary key, name text, key text, plan text, input text, state text, journal text, cause text, attempts integer,
-      due integer, owner text, error text, started integer, changed integer, unique (name, key));
-    create table keyed (operation text, key text, print text, answer text, at integer, primary key (operation, key))`);
-  const begin = database.prepare("insert into saga values (?, 'book-trip', ?, ?, ?, 'running', ?, null, 0, 0, 'me', null, 0, 0)");
-  const keep = database.prepare("insert into keyed values ('book', ?, 'print', '{}', 0)");
-  const step = database.prepare('update saga set state = ?, journal = ?, changed = ? where id = ? and owner = ? and state = ?');
-  const plan = JSON.stringify(steps);
-  const journals = steps.map((_, at) =>
-    JSON.stringify(steps.slice(0, at + 1).map((name) => ({ step: name, state: 'done', result: { ticket: 't-1' } }))),
-  );
+  database.exec(`pragma journal_mode = wal; pragma synchronous = full; ${sample.schema.join('; ')}`);
+  const inserting = (table: string, row: Sample['saga']): StatementSync =>
+    database.prepare(`insert into ${table} (${Object.keys(row).join()}) values (${Object.keys(row).map(() => '?')})`);
+  const { saga, record, journals } = sample;
+  const [begin, keep] = [inserting('sw_saga', saga), inserting('sw_idempotency', record)];
+  const move = 'update sw_saga set version = version + 1, journal = ?, changed = ?';
+  const step = database.prepare(`${move} where id = ? and owner = ? and version = ? and stopping is null`);
+  const end = database.prepare(`${move}, state = 'done' where id = ? and owner = ? and version = ? and stopping is null`);
+  const owner = String(saga['owner']);
+  const first = JSON.stringify([{ began: 1_764_000_000_000, step: steps[0], state: 'intended' }]);
   const took: number[] = [];
   const from = performance.now();
-  for (let first = 0; first < all; first += group) {
-    const ids = Array.from({ length: Math.min(group, all - first) }, (_, index) => String(first + index));
+  for (let next = 0; next < all; next += group) {
+    const ids = uuids.slice(next, Math.min(next + group, all));
     const at = performance.now();
     const commit = (work: (id: string) => void): void => {
       database.exec('begin immediate');
@@ -99,14 +131,16 @@ function byHand(all: number, group: number): { readonly rate: number; readonly p
       database.exec('commit');
     };
     commit((id) => {
-      begin.run(id, id, plan, `{"id":"${id}"}`, '[]');
-      keep.run(id);
+      begin.run(...Object.values({ ...saga, id, key: id, state: 'running', version: 0, journal: first }));
+      keep.run(...Object.values({ ...record, key: id }));
     });
-    for (const [index, journal] of journals.entries())
-      commit((id) => step.run(index === steps.length - 1 ? 'done' : 'running', journal, index, id, 'me', 'running'));
+    for (const [version, journal] of journals.entries())
+      commit((id) => (version === steps.length - 1 ? end : step).run(journal, 1_764_000_000_000, id, owner, version));
     took.push(performance.now() - at);
   }
   const seconds = (performance.now() - from) / 1000;
+  if (Number(database.prepare("select count(*) as n from sw_saga where state = 'done'").get()?.['n']) !== all)
+    throw new Error('the sagas by hand were not written');
   database.close();
   rmSync(dir, { recursive: true, force: true });
   return { rate: all / seconds, p50: median(took) };

@@ -5,6 +5,7 @@
 export const crashPoints = [
   'store/commit/before',
   'store/commit/after',
+  'store/flush/after',
   'bus/append/before',
   'bus/append/after',
   'bus/progress/before',

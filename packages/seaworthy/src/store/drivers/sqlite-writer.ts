@@ -1,10 +1,11 @@
 import type { Timer } from '../../core/clock.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { turn } from '../../core/turn.ts';
-import { CommitFailed, StoreUnusable } from '../errors.ts';
+import { CommitFailed, CommitUnknown, StoreUnusable } from '../errors.ts';
 import type { Tx } from '../store.ts';
 import { isConstraint, patiently } from './sqlite-busy.ts';
 import type { Connection } from './sqlite-connection.ts';
+import type { Log } from './sqlite-log.ts';
 import { beginRun } from './sqlite-tx.ts';
 
 /** One transaction that waits, runs, or has run and waits for the commit of its group. */
@@ -38,7 +39,8 @@ const longestMs = 20;
 /** What the work sees of a run that is taken back so that those before it can commit. */
 class Yielded extends Error {}
 
-export function writer(connection: Connection, service: string, runtime: Runtime): Writer {
+/** Without a `log` a commit is told of at once. */
+export function writer(connection: Connection, log: Log | undefined, service: string, runtime: Runtime): Writer {
   const { clock, observe } = runtime;
   const waiting: Member[] = [];
   /** Those whose first run was taken back and has not settled yet. */
@@ -115,7 +117,10 @@ export function writer(connection: Connection, service: string, runtime: Runtime
     }
   }
 
-  function commit(done: readonly Member[]): void {
+  async function commit(done: readonly Member[]): Promise<void> {
+    const rejected = (error: unknown): void => {
+      for (const member of done) member.reject(error);
+    };
     try {
       runtime.reached('store/commit/before');
       connection.exec('commit');
@@ -128,9 +133,14 @@ export function writer(connection: Connection, service: string, runtime: Runtime
         return;
       }
       if (connection.inTransaction) connection.exec('rollback');
-      const error = new CommitFailed(`the commit of ${service} failed (${(cause as Error).message}): nothing of it is left`, { cause });
-      for (const member of done) member.reject(error);
-      return;
+      return rejected(new CommitFailed(`the commit of ${service} failed (${(cause as Error).message}): nothing of it is left`, { cause }));
+    }
+    try {
+      await log?.flush();
+      runtime.reached('store/flush/after');
+    } catch (cause) {
+      const message = `the disk refused the log of ${service} (${(cause as Error).message}): restart it, and read again what it changed`;
+      return rejected(new CommitUnknown(message, { cause }));
     }
     observe.count('seaworthy_store_commits_total', { service });
     observe.count('seaworthy_store_transactions_total', { service }, done.length);
@@ -138,6 +148,7 @@ export function writer(connection: Connection, service: string, runtime: Runtime
   }
 
   async function group(done: Member[]): Promise<void> {
+    log?.check();
     await patiently(() => connection.exec('begin immediate'), { service, runtime, until: () => waiting.length === 0 });
     const began = clock.monotonic();
     let current: Member | undefined;
@@ -160,7 +171,7 @@ export function writer(connection: Connection, service: string, runtime: Runtime
     } finally {
       timer?.cancel();
     }
-    if (done.length > 0) commit(done);
+    if (done.length > 0) await commit(done);
     else connection.exec('rollback');
   }
 

@@ -1,0 +1,90 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Runtime } from '../../core/runtime.ts';
+import { StoreClosed, StoreUnusable } from '../errors.ts';
+import { applyMigrations } from '../migrations.ts';
+import type { Store } from '../store.ts';
+import { patiently } from './sqlite-busy.ts';
+import { Connection } from './sqlite-connection.ts';
+import { type Flush, log } from './sqlite-log.ts';
+import { writer } from './sqlite-writer.ts';
+
+/** How hard a commit is: `full` survives a loss of power, `normal` only a crash of the process. Default `full`. */
+export type Durability = 'full' | 'normal';
+
+/** How long the lock of another process is waited for where no signal can end the wait: while opening, and in `read`. */
+const lockedMs = 10_000;
+
+/** Opens both connections, or neither. */
+function connect(path: string): { readonly write: Connection; readonly read: Connection } {
+  const write = new Connection(path);
+  try {
+    const [mode] = write.all('pragma journal_mode = wal', []);
+    if (mode?.['journal_mode'] !== 'wal') throw new Error('it takes no write-ahead log, which a network file system cannot have');
+    // For `full` the log is flushed after each commit, see sqlite-log.ts.
+    write.exec('pragma synchronous = normal; pragma foreign_keys = on');
+    return { write, read: new Connection(path, true) };
+  } catch (error) {
+    write.close();
+    throw error;
+  }
+}
+
+/** Opens the file `path` for `service`; `flush` makes its log durable. */
+export async function openSqlite(path: string, service: string, durability: Durability, runtime: Runtime, flush?: Flush): Promise<Store> {
+  /** Other processes that start, or recover the file after a crash, have it to themselves for a moment. */
+  const patience = (): { service: string; runtime: Runtime; until: () => boolean } => {
+    const end = runtime.clock.monotonic() + lockedMs;
+    return { service, runtime, until: () => runtime.clock.monotonic() >= end };
+  };
+  const { write, read } = await (async () => {
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      return await patiently(() => connect(path), patience());
+    } catch (cause) {
+      throw new StoreUnusable(`the database ${path} cannot be opened (${(cause as Error).message}): check the folder and its permissions`, {
+        cause,
+      });
+    }
+  })();
+  const durable = durability === 'full' ? log(path, write, flush) : undefined;
+  const queue = writer(write, durable, service, runtime);
+  let closing: Promise<void> | undefined;
+  const refuseClosed = (): void => {
+    if (closing) throw new StoreClosed(`the store of ${service} is closed`);
+  };
+  const snapshot: Store['read'] = {
+    async all(sql, ...values) {
+      refuseClosed();
+      const { rows, shown } = await patiently(() => {
+        refuseClosed();
+        return { rows: read.all(sql, values), shown: durable?.shown() };
+      }, patience());
+      // Nobody hears of what may be lost.
+      await shown?.catch((cause: unknown) => {
+        throw new StoreUnusable(`the disk refused the log of ${service} (${(cause as Error).message}): restart it`, { cause });
+      });
+      return rows;
+    },
+  };
+  const store: Store = {
+    dialect: 'sqlite',
+    read: snapshot,
+    ownRead: snapshot,
+    own: (tx) => tx,
+    async transaction(work, options) {
+      refuseClosed();
+      return queue.add(work, options?.signal);
+    },
+    migrate: (migrations) => store.transaction((tx) => applyMigrations(tx, migrations)),
+    close() {
+      closing ??= queue.idle().then(async () => {
+        await durable?.close();
+        read.close();
+        write.close();
+      });
+      return closing;
+    },
+  };
+  return store;
+}
