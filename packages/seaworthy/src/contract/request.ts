@@ -30,6 +30,8 @@ interface Plan {
   readonly pieces: readonly string[];
   readonly types: ReadonlyMap<string, JsonSchema>;
   readonly required: readonly string[];
+  /** Fields that may be arrays. */
+  readonly lists: readonly string[];
 }
 
 const plans = new WeakMap<Operation, Map<Http, Plan>>();
@@ -39,7 +41,9 @@ function planOf(operation: Operation, http: Http): Plan {
   if (known) return known;
   const { method, path, params, bodiless } = httpParts(http);
   const { properties = {}, required = [] } = jsonSchema(operation.input, 'input');
-  const plan = { method, bodiless, params, pieces: path.split(/\{([^}]+)\}/g), types: new Map(Object.entries(properties)), required };
+  const types = new Map(Object.entries(properties));
+  const lists = [...types.keys()].filter((name) => typesOf(types.get(name) as JsonSchema).includes('array'));
+  const plan = { method, bodiless, params, pieces: path.split(/\{([^}]+)\}/g), types, required, lists };
   plans.set(operation, (plans.get(operation) ?? new Map<Http, Plan>()).set(http, plan));
   return plan;
 }
@@ -76,6 +80,7 @@ export function requestOf(operation: Operation & At, input: unknown): WireReques
       body: !isFields(input) ? writeInput(operation, input) : rest.length > 0 ? writeInput(operation, Object.fromEntries(rest)) : undefined,
     };
   }
+  if (rest.length === 0) return { method, path, body: undefined };
   const query = new URLSearchParams();
   for (const [name, value] of rest) for (const one of [value].flat()) query.append(name, String(one));
   return { method, path: query.size > 0 ? `${path}?${query}` : path, body: undefined };
@@ -101,26 +106,35 @@ function checkQuery(operation: At, query: string): void {
   }
 }
 
+/** Throws `InputInvalid` when the query string cannot be decoded. */
+function queryFields(
+  operation: At,
+  query: string,
+  { types, lists }: Pick<Plan, 'types' | 'lists'>,
+): readonly (readonly [string, unknown])[] {
+  if (query === '') return [];
+  checkQuery(operation, query);
+  const fields = new URLSearchParams(query);
+  return [...new Set(fields.keys())].map((name) => {
+    const schema = types.get(name);
+    const values = fields.getAll(name);
+    if (lists.includes(name)) return [name, values.map((value) => coerce(value, schema?.items))];
+    return [name, values.length === 1 ? coerce(values[0] as string, schema) : values];
+  });
+}
+
 /**
  * Puts path, query string and body together as the input of `operation`, reached by `http`. What does not fit is for validation
  * to refuse. Throws `InputInvalid` when the query string cannot be decoded.
  */
 export function inputOf(operation: Operation & At, request: RawRequest, http: Http = operation.http): unknown {
-  const { bodiless, params, types, required } = planOf(operation, http);
+  const { bodiless, params, types, required, lists } = planOf(operation, http);
   const fromPath = params.map((name): [string, unknown] => [name, coerce(request.params[name] as string, types.get(name))]);
   if (!bodiless) {
     if (request.body === undefined) return Object.fromEntries(fromPath);
     return isFields(request.body) ? Object.fromEntries([...Object.entries(request.body), ...fromPath]) : request.body;
   }
-  checkQuery(operation, request.query);
-  const query = new URLSearchParams(request.query);
   // A list without elements leaves no trace in a query string; where one must be, it is that.
-  const emptyLists = [...required].filter((name) => typesOf(types.get(name) ?? {}).includes('array')).map((name) => [name, []] as const);
-  const fromQuery = [...new Set(query.keys())].map((name): [string, unknown] => {
-    const schema = types.get(name);
-    const values = query.getAll(name);
-    if (schema && typesOf(schema).includes('array')) return [name, values.map((value) => coerce(value, schema.items))];
-    return [name, values.length === 1 ? coerce(values[0] as string, schema) : values];
-  });
-  return Object.fromEntries([...emptyLists, ...fromQuery, ...fromPath]);
+  const emptyLists = lists.filter((name) => required.includes(name)).map((name) => [name, []] as const);
+  return Object.fromEntries([...emptyLists, ...queryFields(operation, request.query, { types, lists }), ...fromPath]);
 }

@@ -1,46 +1,82 @@
-import type { Clock } from './clock.ts';
+import type { Clock, Timer } from './clock.ts';
 
-/** A signal that lives no longer than the work it is for. */
+/** Work that ends early when one of its parents does, or when its time is over. */
 export interface Scope {
+  /** Made when first asked for. */
   readonly signal: AbortSignal;
+  readonly aborted: boolean;
   abort(reason: unknown): void;
+  /** What `work` comes to, or a rejection with the reason if the scope aborts first. The work itself goes on. */
+  race<T>(work: PromiseLike<T>): Promise<T>;
   /** Takes its timer and its listeners away. Always call it: `AbortSignal.any` on a long-lived signal would leak. */
   end(): void;
 }
 
 export interface ScopeOptions {
   readonly clock: Clock;
-  readonly parents?: readonly (AbortSignal | undefined)[];
+  readonly parents?: readonly AbortSignal[];
   /** Milliseconds until it aborts by itself, with what `reason` makes. */
   readonly timeout?: { readonly ms: number; readonly reason: () => unknown };
 }
 
 /** Opens a scope that aborts with any of its parents, or when its time is over. */
-export function scope({ clock, parents = [], timeout }: ScopeOptions): Scope {
-  const controller = new AbortController();
-  const undo: (() => void)[] = [];
-  const end = (): void => {
-    for (const step of undo.splice(0)) step();
-  };
-  const abort = (reason: unknown): void => {
-    end();
-    controller.abort(reason);
-  };
-  for (const parent of parents) {
-    if (!parent) continue;
-    if (parent.aborted) {
-      abort(parent.reason);
-      break;
+export const scope = (options: ScopeOptions): Scope => new OpenScope(options);
+
+class OpenScope implements Scope {
+  readonly #parents: readonly AbortSignal[];
+  readonly #timer: Timer | undefined;
+  #controller: AbortController | undefined;
+  #over: { readonly reason: unknown } | undefined;
+  #reject: ((reason: unknown) => void) | undefined;
+
+  constructor({ clock, parents = [], timeout }: ScopeOptions) {
+    this.#parents = parents;
+    const over = parents.find((parent) => parent.aborted);
+    if (over) {
+      this.#over = { reason: over.reason };
+      return;
     }
-    const follow = (): void => abort(parent.reason);
-    parent.addEventListener('abort', follow, { once: true });
-    undo.push(() => parent.removeEventListener('abort', follow));
+    for (const parent of parents) parent.addEventListener('abort', this);
+    if (timeout) this.#timer = clock.after(timeout.ms, () => this.abort(timeout.reason()));
   }
-  if (timeout && !controller.signal.aborted) {
-    const timer = clock.after(timeout.ms, () => abort(timeout.reason()));
-    undo.push(() => timer.cancel());
+
+  /** Of a parent. */
+  handleEvent({ target }: Event): void {
+    this.abort((target as AbortSignal).reason);
   }
-  return { signal: controller.signal, abort, end };
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#over) this.#controller.abort(this.#over.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  get aborted(): boolean {
+    return this.#over !== undefined;
+  }
+
+  abort(reason: unknown): void {
+    if (this.#over) return;
+    this.#over = { reason };
+    this.end();
+    this.#controller?.abort(reason);
+    this.#reject?.(reason);
+  }
+
+  race<T>(work: PromiseLike<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      if (this.#over) reject(this.#over.reason);
+      work.then(resolve, reject);
+    });
+  }
+
+  end(): void {
+    this.#timer?.cancel();
+    for (const parent of this.#parents) parent.removeEventListener('abort', this);
+  }
 }
 
 /** What `work` comes to, or a rejection with the signal's reason if that comes first. The work itself goes on. */

@@ -76,35 +76,67 @@ function once<V>(work: () => V, within: (work: () => void) => void): V {
 export function guarded(observe: Observe): Observe {
   if (observe === silent) return observe;
   const warned = new Set<string>();
-  const safely = <T>(work: () => T, otherwise: T): T => {
-    try {
-      return work();
-    } catch (error) {
-      const message = `an observer threw, its report is lost: ${String(error)}`;
-      if (warned.size < 100 && !warned.has(message)) {
-        warned.add(message);
-        process.emitWarning(message, 'SeaworthyObserver');
-      }
-      return otherwise;
-    }
+  const warn = (error: unknown): void => {
+    const message = `an observer threw, its report is lost: ${String(error)}`;
+    if (warned.size >= 100 || warned.has(message)) return;
+    warned.add(message);
+    process.emitWarning(message, 'SeaworthyObserver');
   };
-  return {
-    count: (name, attributes, by) => safely(() => observe.count(name, attributes, by), undefined),
-    gauge: (name, attributes, read) => {
-      const remove = safely(
-        () => observe.gauge(name, attributes, read),
-        () => {},
-      );
-      return () => safely(remove, undefined);
+  const guardedSpan = (span: Span): Span => ({
+    trace: span.trace,
+    run: (work) =>
+      once(work, (guardedWork) => {
+        try {
+          span.run(guardedWork);
+        } catch (error) {
+          warn(error);
+        }
+      }),
+    end(outcome, error) {
+      try {
+        span.end(outcome, error);
+      } catch (thrown) {
+        warn(thrown);
+      }
     },
-    span: (name, attributes, place) => {
-      const span = safely(() => observe.span(name, attributes, place), undefined) ?? passing(place);
-      return {
-        trace: safely(() => span.trace, place?.parent),
-        run: (work) => once(work, (guardedWork) => safely(() => span.run(guardedWork), undefined)),
-        end: (outcome, error) => safely(() => span.end(outcome, error), undefined),
+  });
+  return {
+    count(name, attributes, by) {
+      try {
+        observe.count(name, attributes, by);
+      } catch (error) {
+        warn(error);
+      }
+    },
+    gauge(name, attributes, read) {
+      let remove = (): void => {};
+      try {
+        remove = observe.gauge(name, attributes, read);
+      } catch (error) {
+        warn(error);
+      }
+      return () => {
+        try {
+          remove();
+        } catch (error) {
+          warn(error);
+        }
       };
     },
-    log: (level, message, attributes, trace) => safely(() => observe.log(level, message, attributes, trace), undefined),
+    span(name, attributes, place) {
+      try {
+        return guardedSpan(observe.span(name, attributes, place));
+      } catch (error) {
+        warn(error);
+        return passing(place);
+      }
+    },
+    log(level, message, attributes, trace) {
+      try {
+        observe.log(level, message, attributes, trace);
+      } catch (error) {
+        warn(error);
+      }
+    },
   };
 }

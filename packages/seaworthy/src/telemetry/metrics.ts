@@ -5,6 +5,15 @@ export const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 
 /** Series a metric may have; what comes beyond goes into one series labelled `overflow="true"`. */
 const largest = 500;
+const overflow = 'overflow="true"';
+
+interface Counter {
+  total: number;
+}
+
+interface Gauge {
+  read(): number;
+}
 
 interface Histogram {
   readonly counts: Float64Array;
@@ -20,7 +29,7 @@ interface Metric<V> {
 /** Counters, gauges and histograms of one process, and their text for Prometheus. */
 export interface Metrics {
   add(name: string, attributes: Attributes, by: number): void;
-  observe(name: string, attributes: Attributes, seconds: number): void;
+  observe(name: string, attributes: Attributes, outcome: string, seconds: number): void;
   gauge(name: string, attributes: Attributes, read: () => number): () => void;
   /** Prometheus text, exposition format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/). */
   exposition(): string;
@@ -39,26 +48,40 @@ const braces = (text: string): string => (text === '' ? '' : `{${text}}`);
 const number = (value: number): string =>
   Number.isNaN(value) ? 'NaN' : value === Number.POSITIVE_INFINITY ? '+Inf' : value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value);
 
+/** Made in less time than `labels`: finds again a series that was labelled before. */
+function markOf(name: string, attributes: Attributes, outcome = ''): string {
+  let mark = `${name}\0${outcome}`;
+  for (const key in attributes) mark += `\0${key}\0${attributes[key]}`;
+  return mark;
+}
+
 export function metrics(): Metrics {
   const all = new Map<string, Metric<unknown>>();
+  const counters = new Map<string, Counter>();
+  const histograms = new Map<string, Histogram>();
 
+  /** Its series, and the key of these attributes there, or the one of what is too much. */
   function seriesOf<V>(
     name: string,
     kind: Metric<V>['kind'],
     attributes: Attributes,
-    make: () => V,
   ): { readonly series: Map<string, V>; readonly key: string } {
-    let metric = all.get(name) as Metric<V> | undefined;
-    if (!metric) {
-      metric = { kind, series: new Map() };
-      all.set(name, metric as Metric<unknown>);
-    }
-    let key = labels(attributes);
-    if (!metric.series.has(key)) {
-      if (metric.series.size >= largest) key = 'overflow="true"';
-      if (!metric.series.has(key)) metric.series.set(key, make());
-    }
-    return { series: metric.series, key };
+    const metric = (all.get(name) as Metric<V> | undefined) ?? { kind, series: new Map<string, V>() };
+    all.set(name, metric);
+    const { series } = metric;
+    const key = labels(attributes);
+    return { series, key: series.has(key) || series.size < largest ? key : overflow };
+  }
+
+  /** The value of these attributes, found by its mark from the second time on. What is too much is not remembered. */
+  function found<V>(marks: Map<string, V>, mark: string, look: () => ReturnType<typeof seriesOf<V>>, fresh: () => V): V {
+    const known = marks.get(mark);
+    if (known) return known;
+    const { series, key } = look();
+    const value = series.get(key) ?? fresh();
+    series.set(key, value);
+    if (key !== overflow) marks.set(mark, value);
+    return value;
   }
 
   function histogram(name: string, series: ReadonlyMap<string, Histogram>, lines: string[]): void {
@@ -75,26 +98,24 @@ export function metrics(): Metrics {
 
   return {
     add(name, attributes, by) {
-      const { series, key } = seriesOf<number>(name, 'counter', attributes, () => 0);
-      series.set(key, (series.get(key) as number) + by);
+      const look = () => seriesOf<Counter>(name, 'counter', attributes);
+      found(counters, markOf(name, attributes), look, () => ({ total: 0 })).total += by;
     },
-    observe(name, attributes, seconds) {
-      const { series, key } = seriesOf<Histogram>(name, 'histogram', attributes, () => ({
-        counts: new Float64Array(bounds.length),
-        sum: 0,
-        count: 0,
-      }));
-      const one = series.get(key) as Histogram;
+    observe(name, attributes, outcome, seconds) {
+      const look = () => seriesOf<Histogram>(name, 'histogram', { ...attributes, outcome });
+      const fresh = () => ({ counts: new Float64Array(bounds.length), sum: 0, count: 0 });
+      const one = found(histograms, markOf(name, attributes, outcome), look, fresh);
       one.sum += seconds;
       one.count++;
       for (let index = bounds.length - 1; index >= 0 && seconds <= (bounds[index] as number); index--)
         one.counts[index] = (one.counts[index] as number) + 1;
     },
     gauge(name, attributes, read) {
-      const { series, key } = seriesOf<() => number>(name, 'gauge', attributes, () => read);
-      series.set(key, read);
+      const { series, key } = seriesOf<Gauge>(name, 'gauge', attributes);
+      const gauge = { read };
+      series.set(key, gauge);
       return () => {
-        if (series.get(key) === read) series.delete(key);
+        if (series.get(key) === gauge) series.delete(key);
       };
     },
     exposition() {
@@ -104,7 +125,7 @@ export function metrics(): Metrics {
         if (kind === 'histogram') histogram(name, series as Map<string, Histogram>, lines);
         else
           for (const [key, value] of series)
-            lines.push(`${name}${braces(key)} ${number(typeof value === 'function' ? value() : (value as number))}`);
+            lines.push(`${name}${braces(key)} ${number(kind === 'gauge' ? (value as Gauge).read() : (value as Counter).total)}`);
       }
       return `${lines.join('\n')}\n`;
     },

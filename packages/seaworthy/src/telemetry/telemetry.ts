@@ -102,6 +102,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
         };
       },
       span(name, attributes = none, place) {
+        const measure = `${name}_seconds`;
         const began = clock.monotonic();
         const span = begin(name, attributes, place);
         return {
@@ -109,9 +110,9 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
           run: span.run,
           end(outcome, error) {
             const seconds = (clock.monotonic() - began) / 1000;
-            counted.observe(`${name}_seconds`, { ...attributes, outcome }, seconds);
+            counted.observe(measure, attributes, outcome, seconds);
             span.end(outcome, error);
-            bridge?.measure(`${name}_seconds`, { ...attributes, outcome }, seconds);
+            bridge?.measure(measure, { ...attributes, outcome }, seconds);
           },
         };
       },

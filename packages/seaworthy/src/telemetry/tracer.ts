@@ -37,6 +37,8 @@ export interface TracerParts {
   readonly spans: ((span: SpanRecord) => void) | undefined;
 }
 
+const zeros = '0000000000000000';
+
 /** Traces with nothing installed: ids by W3C Trace Context, ended spans for whoever wants them. */
 export function tracer({ clock, random, sample, spans }: TracerParts): Tracer {
   const running = new AsyncLocalStorage<TraceContext>();
@@ -45,7 +47,7 @@ export function tracer({ clock, random, sample, spans }: TracerParts): Tracer {
     return `${hex[bits >>> 24]}${hex[(bits >>> 16) & 255]}${hex[(bits >>> 8) & 255]}${hex[bits & 255]}`;
   }
   /** All zeros mean that there is none. */
-  const notZero = (id: string): string => (/[^0]/.test(id) ? id : `${id.slice(1)}1`);
+  const notZero = (id: string): string => (id === zeros || id === zeros + zeros ? `${id.slice(1)}1` : id);
   const identified = ({ traceparent }: TraceContext): { traceId: string; spanId: string }[] => {
     const parsed = parseTraceparent(traceparent);
     return parsed ? [{ traceId: parsed.traceId, spanId: parsed.spanId }] : [];

@@ -5,9 +5,10 @@ import { answerOf } from '../../contract/response.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
 import { Unreachable } from '../errors.ts';
 import type { Transport } from '../transport.ts';
+import { type Exchanged, exchange } from './exchange.ts';
 
 export interface HttpOptions {
-  /** Kept-alive connections. Default 20. */
+  /** Kept-alive connections. Default 100: as many as a bulkhead lets through. */
   readonly connections?: number;
   /** To connect. Default 2 s. */
   readonly connect?: Duration;
@@ -18,31 +19,27 @@ export interface HttpOptions {
 const header = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value.join(', ') : value);
 
 /** Calls a service over HTTP/1.1 at `url`. */
-export function http(url: string, { connections = 20, connect = '2s', answerLimit = 8 * 1024 * 1024 }: HttpOptions = {}): Transport {
+export function http(url: string, { connections = 100, connect = '2s', answerLimit = 8 * 1024 * 1024 }: HttpOptions = {}): Transport {
   const pool = new Pool(url, { connections, connect: { timeout: milliseconds(connect, 'connect') }, maxResponseSize: answerLimit });
   return {
     async send({ operation, input, key, deadline, undoes, attempt, trace, signal }) {
       const { method, path, body } = requestOf(operation, input);
-      const what = `${method} ${url}${path.split('?', 1)[0]}`;
+      const what = (): string => `${method} ${url}${path.split('?', 1)[0]}`;
       const headers = writeHeaders({ key, deadlineMs: deadline?.remaining(), undoes, attempt }, trace);
       if (body !== undefined) headers['content-type'] = 'application/json';
-      let status: number;
-      let text: string;
-      let answered: Readonly<Record<string, string | string[] | undefined>>;
+      let answered: Exchanged;
       try {
-        const response = await pool.request({ method: method as 'GET', path, headers, body: body ?? null, signal });
-        status = response.statusCode;
-        answered = response.headers;
-        text = await response.body.text();
+        answered = await exchange(pool, { method: method as 'GET', path, headers, body: body ?? null }, signal);
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
-        throw new Unreachable(`${what} got no answer (${(cause as Error).message}): is the service there?`, { cause });
+        throw new Unreachable(`${what()} got no answer (${(cause as Error).message}): is the service there?`, { cause });
       }
-      const contentType = header(answered['content-type']);
-      const answer = answerOf(operation, { status, contentType, retryAfter: header(answered['retry-after']), body: text });
+      const { status, text } = answered;
+      const contentType = header(answered.headers['content-type']);
+      const answer = answerOf(operation, { status, contentType, retryAfter: header(answered.headers['retry-after']), body: text });
       if (answer) return answer;
       throw new Unreachable(
-        `${what} was answered ${status} with ${contentType ?? 'no content type'}, which no service of ours says: is the address right?`,
+        `${what()} was answered ${status} with ${contentType ?? 'no content type'}, which no service of ours says: is the address right?`,
       );
     },
     close: () => pool.destroy(),
