@@ -85,7 +85,7 @@ export function dispatch({ topic, group, handle, concurrency }: Required<Subscri
 
   async function giveUp(drained: Promise<unknown>): Promise<void> {
     const grace = scope({ clock, timeout: { ms: graceMs, reason: () => new Error('grace') } });
-    await orAborted(drained, grace.signal).catch(() =>
+    await grace.race(drained).catch(() =>
       observe.log('warn', 'handlers ignore their signal and are left alone: their events come again', {
         topic,
         group,

@@ -6,7 +6,7 @@ export interface Scope {
   readonly signal: AbortSignal;
   readonly aborted: boolean;
   abort(reason: unknown): void;
-  /** What `work` comes to, or a rejection with the reason if the scope aborts first. The work itself goes on. */
+  /** What `work`, one in a scope, comes to, or a rejection with the reason if the scope aborts first. The work itself goes on. */
   race<T>(work: PromiseLike<T>): Promise<T>;
   /** Takes its timer and its listeners away. Always call it: `AbortSignal.any` on a long-lived signal would leak. */
   end(): void;

@@ -60,12 +60,17 @@ test('a scope aborts with its parents or its time, and lets go of both', async (
   const timed = scope({ clock, parents: [parent.signal], timeout });
   await clock.advance(100);
   assert.match(String(timed.signal.reason), /late/);
-  const left = scope({ clock, parents: [undefined, parent.signal], timeout });
+  const left = scope({ clock, parents: [new AbortController().signal, parent.signal], timeout });
   const ended = scope({ clock, parents: [parent.signal], timeout });
   ended.end();
   parent.abort(new Error('left'));
   assert.match(String(left.signal.reason), /left/);
   assert.equal(ended.signal.aborted, false);
+  assert.equal(await timed.race(Promise.resolve(1)).catch(String), 'Error: late');
+  assert.equal(await ended.race(Promise.resolve(1)), 1);
+  const cut = ended.race(new Promise(() => {}));
+  ended.abort(new Error('cut'));
+  await assert.rejects(cut, /cut/);
   assert.equal(scope({ clock, parents: [parent.signal], timeout }).signal.aborted, true);
   assert.equal(clock.waiting, 0);
 });

@@ -3,7 +3,7 @@ import { callsOf } from './calls.ts';
 import { causeOf } from './cause.ts';
 import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry } from './journal.ts';
-import { runLocals } from './locals.ts';
+import { onwards, runLocals } from './locals.ts';
 import type { Recorded } from './saga.ts';
 import { kept, postponedMs, resultsOf, stepKey } from './step.ts';
 import { traced } from './traced.ts';
@@ -19,6 +19,11 @@ async function stopReason({ parts, instance }: Held): Promise<string> {
 /** Runs the local steps behind `journal`; when one fails, `journal` is kept all the same. */
 async function locals(held: Held, { stop, cut }: Interrupts, journal: readonly Entry[], attempts: number): Promise<number | undefined> {
   const { parts, saga, instance } = held;
+  const change = onwards(saga, journal);
+  if (change) {
+    await held.move(change);
+    return undefined;
+  }
   let at: Recorded | undefined;
   const begins = (step: Recorded): void => {
     at = step;

@@ -39,8 +39,8 @@ export interface Held {
   readonly saga: AnySaga;
   /** As it was last written or read. */
   readonly instance: Instance;
-  /** Writes a transition, with what `work` does. When it was stopped meanwhile, `instance` is read again instead. Throws `Overtaken`. */
-  move(work: Work): Promise<void>;
+  /** Writes a transition, and what `work` does with it. When it was stopped meanwhile, `instance` is read again instead. Throws `Overtaken`. */
+  move(work: Change | Work): Promise<void>;
   /** Turns it round. */
   undoing(cause: Cause, journal?: readonly Entry[]): Promise<void>;
   /** Counts a failed run; the next is due after a while. Returns the wait in milliseconds. */
@@ -50,6 +50,16 @@ export interface Held {
   ): Promise<number>;
 }
 
+/** A transaction that is not run again once a step took too long in it, even if the store saw a conflict meanwhile. */
+async function unrepeated(store: Store<unknown, unknown>, work: (tx: unknown, own: Tx) => Promise<void>): Promise<void> {
+  const over = new AbortController();
+  const cutShort = (error: unknown): never => {
+    if (error instanceof StepTimeout) over.abort(error);
+    throw error;
+  };
+  await store.transaction((tx) => work(tx, store.own(tx)).catch(cutShort), { signal: over.signal });
+}
+
 export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
   const { store, runtime } = parts;
   const { clock, random, observe } = runtime;
@@ -57,28 +67,20 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
   const plan = planOf(saga);
   let instance = begun;
 
-  async function move(work: Work): Promise<void> {
+  async function move(work: Change | Work): Promise<void> {
     let published = 0;
     let written: Instance | undefined;
     const now = clock.now();
-    const over = new AbortController();
-    // What took too long is not run again, even if the store saw a conflict meanwhile.
-    const cutShort = (error: unknown): never => {
-      if (error instanceof StepTimeout) over.abort(error);
-      throw error;
-    };
+    async function write(own: Tx, { published: count = 0, ...change }: Change & { readonly published?: number }): Promise<void> {
+      written = await advance(own, instance, plan, timed(instance, change, now), now);
+      if (!written) throw new Overtaken();
+      published = count;
+    }
     runtime.reached('saga/advance/before');
     try {
-      await store.transaction(
-        async (tx) => {
-          const own = store.own(tx);
-          const { published: count = 0, ...change } = timed(instance, await work(tx, own).catch(cutShort), now);
-          written = await advance(own, instance, plan, change, now);
-          if (!written) throw new Overtaken();
-          published = count;
-        },
-        { signal: over.signal },
-      );
+      await (typeof work === 'function'
+        ? unrepeated(store, async (tx, own) => write(own, await work(tx, own)))
+        : store.transaction((tx) => write(store.own(tx), work)));
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error;
       const current = await sagaOf(store.ownRead, instance.id);
@@ -100,12 +102,12 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
       return instance;
     },
     move,
-    undoing: (cause, journal = instance.journal) => move(async () => ({ state: 'undoing', journal, cause })),
+    undoing: (cause, journal = instance.journal) => move({ state: 'undoing', journal, cause }),
     async again(error, { longestMs, attempts, journal }) {
       const { id, state, trace } = instance;
       const wait = backoffMs(attempts, longestMs, random);
       observe.log('warn', `a step of ${saga.name} failed, it is tried again`, { saga: saga.name, id, state, attempts, error }, trace);
-      await move(async () => ({ state, journal, attempts, due: clock.now() + wait, error: messageOf(error) }));
+      await move({ state, journal, attempts, due: clock.now() + wait, error: messageOf(error) });
       return wait;
     },
   };

@@ -137,12 +137,12 @@ const timesOf = ({ step: _, state: __, result: ___, refusals: ____, ...times }: 
 
 /** The change with the times, runs and errors of what it ends: for whoever looks at it later, the saga itself needs none of them. */
 export function timed<C extends Change>(instance: Instance, change: C, now: number): C {
-  const before = new Map(instance.journal.map((entry) => [entry.step, entry]));
   const failed = { runs: instance.attempts + 1, ...(instance.error !== undefined && { error: instance.error }) };
   // Runs and error of the instance are those of its current step: the first that this change ends.
   let current = instance.attempts > 0;
-  const journal = change.journal.map((entry): Entry => {
-    const known = before.get(entry.step);
+  const journal = change.journal.map((entry, index): Entry => {
+    const known = instance.journal[index];
+    if (entry === known) return entry;
     const kept: Entry = { ...(known ? timesOf(known) : { began: now }), ...entry };
     if (entry.state === known?.state) return kept;
     if (undoStates.has(entry.state)) {

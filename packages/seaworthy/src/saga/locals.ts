@@ -17,6 +17,13 @@ export interface LocalsParts {
   readonly begins?: (step: Recorded) => void;
 }
 
+/** What follows `journal` when that is no local step: the intent of a remote one, or the end. */
+export function onwards(saga: AnySaga, journal: readonly Entry[]): Change | undefined {
+  const next = saga.steps[journal.length];
+  if (!next) return { state: 'done', journal };
+  return next.kind === 'remote' ? { state: 'running', journal: [...journal, { step: next.name, state: 'intended' }] } : undefined;
+}
+
 /** Runs local steps in the caller's transaction, up to the next remote step or the end. */
 export async function runLocals(
   parts: DriveParts,
@@ -26,12 +33,11 @@ export async function runLocals(
   const { contract, runtime } = parts;
   const entries = [...journal];
   const events = collector(contract, runtime, instance.trace);
-  for (let next = saga.steps[entries.length]; next; next = saga.steps[entries.length]) {
-    const { kind, name, step } = next;
-    if (kind === 'remote') {
-      entries.push({ step: name, state: 'intended' });
-      return { state: 'running', journal: entries, published: await events.write(own) };
-    }
+  for (;;) {
+    const change = onwards(saga, entries);
+    if (change) return { ...change, published: await events.write(own) };
+    const next = saga.steps[entries.length] as Recorded;
+    const { name, step } = next;
     begins?.(next);
     const seen = { input: instance.input, results: resultsOf(entries), tx, publish: events.publish, now: runtime.clock.now() };
     const run = step.do as (context: never) => unknown;
@@ -39,5 +45,4 @@ export async function runLocals(
     const result = kept(name, returned);
     entries.push({ step: name, state: 'done', ...(result !== undefined && { result }) });
   }
-  return { state: 'done', journal: entries, published: await events.write(own) };
 }

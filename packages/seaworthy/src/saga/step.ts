@@ -1,5 +1,5 @@
 import { CallFailed } from '../client/errors.ts';
-import { orAborted, scope } from '../core/abort.ts';
+import { scope } from '../core/abort.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
@@ -62,6 +62,8 @@ export const timeoutOf = ({ step }: Recorded): Duration => step.timeout ?? '10s'
 /** What was thrown, in words; also of what is no error. */
 export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 
+const runs = async (work: (signal: AbortSignal) => unknown, signal: AbortSignal): Promise<unknown> => work(signal);
+
 /** Runs `work` of a step or an undo until its timeout is over or a parent aborts. What is cut goes on by itself, and is not heard. */
 export async function bounded(
   clock: Clock,
@@ -74,11 +76,8 @@ export async function bounded(
     new StepTimeout(`a run of the step ${step.name} took longer than ${timeout}: it was cut, and counts as failed`);
   const within = scope({ clock, parents, timeout: { ms: milliseconds(timeout, `the timeout of ${step.name}`), reason } });
   try {
-    within.signal.throwIfAborted();
-    return await orAborted(
-      Promise.resolve().then(() => work(within.signal)),
-      within.signal,
-    );
+    if (within.aborted) throw within.signal.reason;
+    return await within.race(runs(work, within.signal));
   } finally {
     within.end();
   }

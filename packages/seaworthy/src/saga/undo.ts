@@ -19,7 +19,7 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
   const index = instance.journal.findLastIndex(({ step, state }) => undoable.has(state) && stepOf(step).step.undo);
   const entry = instance.journal[index];
   if (!entry) {
-    await held.move(async () => ({ state: 'undone', journal: instance.journal }));
+    await held.move({ state: 'undone', journal: instance.journal });
     return undefined;
   }
   const step = stepOf(entry.step);
@@ -50,7 +50,7 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
         refusals = calls.refusals;
         return run({ ...seen, call: calls.call, signal } as never);
       });
-      await held.move(async () => ({ state: 'undoing', journal }));
+      await held.move({ state: 'undoing', journal });
     }
     return undefined;
   } catch (error) {
@@ -67,7 +67,7 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     observe.log('error', message, told, instance.trace);
     observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: 'stuck' });
     const waiting = instance.journal.with(index, { ...tried, state: 'stuck' });
-    await held.move(async () => ({ state: 'stuck', journal: waiting, attempts, error: messageOf(error) }));
+    await held.move({ state: 'stuck', journal: waiting, attempts, error: messageOf(error) });
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { problemOf } from '../contract/problem.ts';
-import { orAborted, scope } from '../core/abort.ts';
+import { scope } from '../core/abort.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import type { Span } from '../core/observe.ts';
 import { transaction } from '../store/traced.ts';
@@ -46,15 +46,12 @@ export async function conclude(
     const within = scope({ clock, parents: [cut], timeout: { ms: patienceMs(handler), reason: late } });
     try {
       const result = await answerOnce({ operation, call: intent, own, work: fresh, now: context.now }, () =>
-        orAborted(
-          span.run(() => Promise.resolve(handler.after(context))),
-          within.signal,
-        ),
+        within.race(span.run(() => Promise.resolve(handler.after(context)))),
       );
       work = fresh;
       return result;
     } catch (error) {
-      if (within.signal.aborted) over.abort(within.signal.reason);
+      if (within.aborted) over.abort(within.signal.reason);
       throw error;
     } finally {
       within.end();

@@ -2,7 +2,7 @@ import type { Attempt, Endpoint } from '../client/transport.ts';
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { problemOf, statusOf } from '../contract/problem.ts';
-import { orAborted, type Scope, scope } from '../core/abort.ts';
+import { type Scope, scope } from '../core/abort.ts';
 import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Span } from '../core/observe.ts';
@@ -88,7 +88,7 @@ export function endpoint(parts: EndpointParts): Serving {
       try {
         parts.admit();
         deadline.check(name);
-        const result = await orAborted(answer(attempt, work.signal, span), work.signal);
+        const result = await work.race(answer(attempt, work.signal, span));
         span.end(result.kind);
         return result;
       } catch (thrown) {

@@ -1,5 +1,5 @@
 import type { Answer } from '../contract/answer.ts';
-import { orAborted, scope } from '../core/abort.ts';
+import { scope } from '../core/abort.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { sleep } from '../core/sleep.ts';
 import { nameOf } from './answer.ts';
@@ -58,7 +58,7 @@ export function externals(parts: ExternalParts): Externals {
     const context: Reaching<unknown, unknown> = { ...intent, ...begun, signal: within.signal };
     try {
       const running = span.run(() => Promise.resolve(handler.do(context as Reaching<unknown, never>)));
-      const outcome = await orAborted(running, within.signal);
+      const outcome = await within.race(running);
       span.end('done');
       return outcome;
     } catch (cause) {

@@ -6,7 +6,7 @@ import type { Life } from './life.ts';
 
 /** What a dead process was at comes to nothing, and nothing of it goes on: neither its `catch` nor its `finally`. */
 async function whileAlive<T>(life: Life, signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const within = scope({ clock: life.clock, parents: [signal, life.dead] });
+  const within = scope({ clock: life.clock, parents: signal ? [signal, life.dead] : [life.dead] });
   try {
     return await work(within.signal);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { closeSync, fdatasync, fsync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { atHand } from '../../core/turn.ts';
 import type { Connection } from './sqlite-connection.ts';
 
 /** What makes the content of an open file durable. */
@@ -59,7 +60,7 @@ export function log(path: string, write: Connection, flushed: Flush = flushData)
     check();
     const version = foreign();
     try {
-      await flushed(await opened());
+      await atHand(opened().then(flushed));
     } catch (error) {
       broken = { error };
       throw error;
