@@ -38,12 +38,16 @@ export function fingerprint(input: unknown): string {
     .digest('base64url');
 }
 
-/** A saga's calls carry `<instance>.<step>#<n>`; the part before `#` is the step's own key. */
-const stepOf = (key: string): string => key.split('#', 1)[0] as string;
+/** A saga's calls carry `<instance>.<step>#<n>`; the part before `#` is the step's own key. Other calls belong to no step. */
+function stepOf(key: string): string | undefined {
+  const end = key.indexOf('#');
+  return end < 0 ? undefined : key.slice(0, end);
+}
 
 /** Throws `StepUndone` when the step that this call belongs to has been undone here. */
 export async function refuseUndone(tx: Tx, { operation, key }: Keyed): Promise<void> {
   const step = stepOf(key);
+  if (step === undefined) return;
   const [row] = await tx.all('select 1 as undone from sw_tombstone where step = ?', step);
   if (row) throw new StepUndone(`${operation} belongs to the step ${step}, which has been undone: it is refused, and need not be repeated`);
 }

@@ -18,19 +18,28 @@ export function beginRun(connection: Connection): Run {
   connection.exec('savepoint member');
 
   /** After some errors (a full disk, `on conflict rollback`) SQLite has left the transaction: what followed would commit by itself. */
-  function step<R>(execute: () => R): R {
-    state.check();
-    try {
-      return execute();
-    } catch (error) {
-      if (!connection.inTransaction) state.fail(error);
-      throw error;
-    }
+  function failed(error: unknown): unknown {
+    if (!connection.inTransaction) state.fail(error);
+    return error;
   }
 
   const tx: Tx = {
-    all: async (sql, ...values) => step(() => connection.all(sql, values)),
-    run: async (sql, ...values) => step(() => connection.run(sql, values)),
+    async all(sql, ...values) {
+      state.check();
+      try {
+        return connection.all(sql, values);
+      } catch (error) {
+        throw failed(error);
+      }
+    },
+    async run(sql, ...values) {
+      state.check();
+      try {
+        return connection.run(sql, values);
+      } catch (error) {
+        throw failed(error);
+      }
+    },
     async savepoint(work) {
       state.check();
       const mark = state.enter();
