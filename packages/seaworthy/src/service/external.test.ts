@@ -7,6 +7,7 @@ import { type Caller, caller } from '../client/caller.ts';
 import { CallFailed } from '../client/errors.ts';
 import { local } from '../client/transports/local.ts';
 import { command, contract } from '../contract/contract.ts';
+import { silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { memory } from '../store/drivers/memory.ts';
@@ -38,6 +39,8 @@ interface Sea {
   readonly clock: VirtualClock;
   readonly store: Store;
   readonly logged: string[];
+  /** Counters with their operation, and spans with their outcome, of external commands. */
+  readonly reported: string[];
   /** A process that runs the till, on the same database. */
   process(definition?: ReturnType<typeof tillOf>): Promise<{ readonly running: RunningService; readonly call: Caller }>;
   when(what: string, holds: () => boolean | Promise<boolean>): Promise<void>;
@@ -64,9 +67,21 @@ const tillOf = (stage: Stage, plain = false) =>
 async function sea(): Promise<Sea> {
   const clock = virtualClock();
   const logged: string[] = [];
+  const reported: string[] = [];
+  const report = (name: string, operation: unknown, ...more: readonly string[]): void => {
+    if (name.startsWith('seaworthy_external')) reported.push([name, operation, ...more].join(' '));
+  };
   const rt = runtime({
     ...{ clock, random: seededRandom(1) },
-    observe: { ...runtime().observe, log: (_level, line) => void logged.push(line) },
+    observe: {
+      ...silent,
+      log: (_level, line) => void logged.push(line),
+      count: (name, { operation } = {}) => report(name, operation),
+      span: (name, { operation } = {}, place) => ({
+        ...silent.span(name, {}, place),
+        end: (outcome, error) => report(name, operation, outcome, ...(error === undefined ? [] : ['failed'])),
+      }),
+    },
   });
   const stage: Stage = { before: () => ({}), do: () => 'yes', after: () => 'receipt' };
   const store = await memory().open('till', rt);
@@ -74,7 +89,7 @@ async function sea(): Promise<Sea> {
   const shared: StoreDriver = { open: async () => ({ ...store, close: async () => {} }) };
   const bus = await memoryBus().open(rt);
   return {
-    ...{ stage, clock, store, logged },
+    ...{ stage, clock, store, logged, reported },
     async process(definition = tillOf(stage)) {
       const running = await run(definition, { runtime: rt, store: shared, bus, call: (() => assert.fail('it calls nobody')) as never });
       await running.begin();
@@ -153,6 +168,24 @@ test('G13: a close cuts an `after` that hangs; the next process writes the outco
   const next = await at.process();
   await at.when('it has its outcome', async () => (await charges(at)) === 1);
   await end(next.running);
+});
+
+test('a run of `do` without an outcome is a failure of its span, and counted; one that the end of the process cuts is neither', async () => {
+  const at = await sea();
+  const { running, call } = await at.process();
+  let runs = 0;
+  at.stage.do = () => {
+    if (runs++ === 0) throw new Error('no answer');
+    return new Promise(() => {});
+  };
+  call(till.charge, { id: 'a' }, { key: 'k' }).catch(() => {});
+  await at.when('the second run hangs', () => runs === 2);
+  await end(running);
+  assert.deepEqual(at.reported, [
+    'seaworthy_external_do till.charge unknown failed',
+    'seaworthy_external_postponed_total till.charge',
+    'seaworthy_external_do till.charge cut',
+  ]);
 });
 
 test('what `before` gave reads the same for `do` and `after`, before a crash and after it', async () => {

@@ -39,8 +39,9 @@ export function externals(parts: ExternalParts): Externals {
   let polling: Promise<void> = Promise.resolve();
 
   /** Another run of `do` is due after a while. Returns the milliseconds. */
-  async function later(intent: Intent, error: unknown, what: string): Promise<number> {
-    const { operation, key, attempts } = intent;
+  async function later(intent: Intent, { operation: at }: Known, error: unknown, what: string): Promise<number> {
+    const operation = nameOf(at);
+    const { key, attempts } = intent;
     const wait = retryMs(attempts, runtime.random.next());
     await store.transaction((tx) => postpone(store.own(tx), intent, owner.id, clock.now() + wait));
     observe.count('seaworthy_external_postponed_total', { operation });
@@ -49,7 +50,8 @@ export function externals(parts: ExternalParts): Externals {
   }
 
   /** Without a transaction: one run of `do`, after which its outcome is known or it is due again. */
-  async function reach(intent: Intent, { operation, handler }: Known): Promise<unknown> {
+  async function reach(intent: Intent, known: Known): Promise<unknown> {
+    const { operation, handler } = known;
     const place = { kind: 'client', root: true, parent: intent.trace } as const;
     const span = observe.span('seaworthy_external_do', { operation: nameOf(operation) }, place);
     const late = (): unknown => new DeadlineExceeded(`${markOf(intent)} gave no outcome within ${handler.timeout ?? '30s'}`);
@@ -62,9 +64,12 @@ export function externals(parts: ExternalParts): Externals {
       span.end('done');
       return outcome;
     } catch (cause) {
-      span.end(cut.signal.aborted ? 'cut' : 'unknown', cause);
-      if (cut.signal.aborted) throw cause;
-      const retryAfterMs = await later(intent, cause, 'gave no outcome');
+      if (cut.signal.aborted) {
+        span.end('cut');
+        throw cause;
+      }
+      span.end('unknown', cause);
+      const retryAfterMs = await later(intent, known, cause, 'gave no outcome');
       throw new OutcomePending(`${intent.operation} has no outcome yet; it is driven on, and a repeat under the same key will be told`, {
         cause,
         retryAfterMs,
@@ -81,7 +86,8 @@ export function externals(parts: ExternalParts): Externals {
     try {
       return await conclude(parts, known, intent, outcome, cut.signal);
     } catch (error) {
-      if (!cut.signal.aborted && !(error instanceof KeyInProgress)) await later(intent, error, 'has an outcome that could not be written');
+      if (!cut.signal.aborted && !(error instanceof KeyInProgress))
+        await later(intent, known, error, 'has an outcome that could not be written');
       throw error;
     }
   }
