@@ -12,7 +12,7 @@ export class CommitFailed extends SeaworthyError {
   readonly kind = 'unavailable';
 }
 
-/** Nobody knows whether the commit happened: the connection broke while it did. Read again what it would have changed. */
+/** Nobody knows whether the commit happened: the connection broke while it did, or the disk refused its log. Read again what it would have changed. */
 export class CommitUnknown extends SeaworthyError {
   readonly code = 'SW_STORE_COMMIT_UNKNOWN';
   readonly kind = 'unavailable';
@@ -30,7 +30,7 @@ export class StoreClosed extends SeaworthyError {
   readonly kind = 'unavailable';
 }
 
-/** The database cannot be opened or written: no such folder, no permission, not a database. */
+/** The database cannot be opened or written: no such folder, no permission, not a database, a disk that refused its log. */
 export class StoreUnusable extends SeaworthyError {
   readonly code = 'SW_STORE_UNUSABLE';
   readonly kind = 'unavailable';
