@@ -123,6 +123,29 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
         assert.equal(await balance(store.read, held), 1);
       }
     }),
+    named('a statement that changes no rows says so, whatever the one before it did', async (store) => {
+      await store.transaction(async (tx) => {
+        assert.deepEqual(await tx.run("insert into account values ('a', 1), ('b', 1), ('c', 1)"), { changes: 3 });
+        assert.deepEqual(await tx.run('create table other (name text)'), { changes: 0 });
+        assert.deepEqual(await tx.run("with some as (select 'a' as name) delete from account where name in (select name from some)"), {
+          changes: 1,
+        });
+        assert.deepEqual(await tx.run("update account set balance = 2 where name = 'nobody'"), { changes: 0 });
+      });
+    }),
+    named('transactions that interleave while each makes its own tables lose nothing of them', async (store) => {
+      const make = (name: string): Promise<void> =>
+        store.transaction(async (tx) => {
+          for (const part of [1, 2, 3]) {
+            await tx.run(`create table ${name}${part} (n integer)`);
+            await tx.run(`create index ${name}${part}_n on ${name}${part} (n)`);
+            await tx.run(`insert into ${name}${part} values (1), (2)`);
+          }
+        });
+      await Promise.all(['x', 'y', 'z'].map(make));
+      for (const name of ['x', 'y', 'z'])
+        for (const part of [1, 2, 3]) assert.equal((await store.read.all(`select n from ${name}${part} order by n`)).length, 2);
+    }),
     named('read sees only what is committed', async (store) => {
       await store.transaction(async (tx) => {
         await open(tx, 'a', 1);

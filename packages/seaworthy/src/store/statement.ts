@@ -2,6 +2,8 @@
 export interface Shape {
   /** How many values it needs. */
   readonly placeholders: number;
+  /** It may change rows. */
+  readonly changing: boolean;
   /** It may change rows and give rows. */
   readonly returning: boolean;
   /** The rule that it breaks, as the end of a sentence. */
@@ -10,6 +12,7 @@ export interface Shape {
 
 const token = /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'[^']*'|"[^"]*"|`[^`]*`|[a-z_\u0080-\uffff][\w$\u0080-\uffff]*|\?\d+|[:@$][a-z_]\w*|\S/giu;
 const isComment = (text: string): boolean => text.startsWith('--') || text.startsWith('/*');
+const changers = new Set(['insert', 'update', 'delete', 'replace']);
 const control = new Set(['begin', 'commit', 'end', 'rollback', 'savepoint', 'release']);
 
 /**
@@ -28,5 +31,7 @@ export function shapeOf(sql: string): Shape {
   else if (end >= 0 && !isTrigger && words.slice(end).some((text) => text !== ';'))
     fault = 'is more than one statement: give them one by one';
   else if (odd !== undefined) fault = `has the placeholder ${odd}: write every one as a bare ?`;
-  return { placeholders: words.filter((text) => text === '?').length, returning: words.includes('returning'), fault };
+  const [first = ''] = words;
+  const changing = changers.has(first) || (first === 'with' && words.some((word) => changers.has(word)));
+  return { placeholders: words.filter((text) => text === '?').length, changing, returning: words.includes('returning'), fault };
 }

@@ -59,11 +59,11 @@ const bugs: readonly Bug[] = [
   },
   {
     name: 'saga: a step whose commit nobody heard of is written again',
-    edits: [['saga/journal.ts', ' and state = ? and journal = ?', " and state = ? and ? <> ''"]],
+    edits: [['saga/journal.ts', ' and version = ?', ' and ? >= 0']],
   },
   {
     name: 'saga: no fence, so that a process that only stalled writes over who took over',
-    edits: [['saga/journal.ts', ' and owner = ? and state = ? and journal = ?', " and ? <> '' and ? <> '' and ? <> ''"]],
+    edits: [['saga/journal.ts', ' and owner = ? and version = ?', " and ? <> '' and ? >= 0"]],
     instances: 2,
   },
 ];

@@ -60,7 +60,9 @@ function openMemory(service: string, runtime: Runtime): Store {
     drop();
     connection.exec('begin');
     played = statements;
-    return statements.every(({ execute, outcome }) => isDeepStrictEqual(outcomeOf(execute), outcome));
+    let same = true;
+    for (const { execute, outcome } of statements) same = isDeepStrictEqual(outcomeOf(execute), outcome) && same;
+    return same;
   }
 
   async function attempt<V>(work: (tx: Tx) => Promise<V>, signal: AbortSignal | undefined): Promise<V> {

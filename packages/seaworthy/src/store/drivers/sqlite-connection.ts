@@ -8,6 +8,7 @@ type Values = readonly (Value | undefined)[];
 interface Prepared {
   readonly statement: StatementSync;
   readonly placeholders: number;
+  readonly changing: boolean;
   readonly returning: boolean;
 }
 
@@ -62,9 +63,9 @@ export class Connection {
   #prepare(sql: string, values: Values): Prepared {
     let prepared = this.#statements.get(sql);
     if (!prepared) {
-      const { placeholders, returning, fault } = shapeOf(sql);
+      const { fault, ...shape } = shapeOf(sql);
       if (fault !== undefined) throw new TypeError(`the statement ${fault}`);
-      prepared = { statement: this.#database.prepare(sql), placeholders, returning };
+      prepared = { statement: this.#database.prepare(sql), ...shape };
       if (this.#statements.size >= cached) this.#statements.delete(this.#statements.keys().next().value as string);
       this.#statements.set(sql, prepared);
     }
@@ -97,7 +98,10 @@ export class Connection {
 
   run(sql: string, values: Values): { readonly changes: number } {
     try {
-      return { changes: Number(this.#prepare(sql, values).statement.run(...values.map(toColumn)).changes) };
+      const { statement, changing } = this.#prepare(sql, values);
+      const { changes } = statement.run(...values.map(toColumn));
+      // For other statements SQLite tells the changes of the one before.
+      return { changes: changing ? Number(changes) : 0 };
     } catch (error) {
       throw this.#explain(sql, error);
     }
