@@ -24,7 +24,7 @@ export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/saga': { kB: 2.5 },
   'seaworthy/service': { kB: 2 },
   'seaworthy/gateway': { kB: 4 },
-  'seaworthy/fleet': { kB: 56, loads: ['fastify', 'pino', 'undici'] },
+  'seaworthy/fleet': { kB: 56 },
   'seaworthy/telemetry': { kB: 3.5, loads: ['pino'] },
   'seaworthy/telemetry/opentelemetry': { kB: 3, rooms: ['core', 'telemetry'] },
   'seaworthy/testing': { kB: 44 },

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { pack } from './manifest.ts';
@@ -21,16 +21,22 @@ export async function sizeOf(file: string): Promise<Size> {
     format: 'esm',
     platform: 'node',
     packages: 'external',
+    splitting: true,
     outdir: 'out',
     write: false,
     metafile: true,
     logLevel: 'silent',
   });
-  const [output] = Object.values(metafile.outputs);
-  const foreign = output?.imports.filter(({ external, kind }) => external && kind === 'import-statement').map(({ path }) => path);
+  const { outputs } = metafile;
+  const atOnce = (path: string): readonly string[] =>
+    (outputs[path]?.imports ?? [])
+      .filter(({ kind }) => kind === 'import-statement')
+      .flatMap(({ external, path: next }) => (external ? [next] : atOnce(next)));
+  const entry = Object.keys(outputs).find((path) => resolve(outputs[path]?.entryPoint ?? '') === join(pack, file));
+  const foreign = entry === undefined ? [] : atOnce(entry);
   const rooms = Object.keys(metafile.inputs).map((path) => /packages\/seaworthy\/src\/(\w+)\//.exec(`/${path}`)?.[1] ?? path);
   return {
-    bytes: gzipSync(outputFiles[0]?.contents ?? '').length,
+    bytes: gzipSync(Buffer.concat(outputFiles.map(({ contents }) => contents))).length,
     loads: [...new Set(foreign)].sort(),
     rooms: [...new Set(rooms)].sort(),
   };

@@ -29,6 +29,3 @@ export class SagaUnknown extends SeaworthyError {
   readonly code = 'SW_CLI_SAGA_UNKNOWN';
   readonly kind = 'not_found';
 }
-
-/** The exit status that an error ends the command with: 2 when it was called wrongly, else 1. */
-export const statusOf = (error: unknown): 1 | 2 => (error instanceof UsageInvalid || error instanceof FleetMissing ? 2 : 1);

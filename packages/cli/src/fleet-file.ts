@@ -1,8 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { type Launch, launchOf } from 'seaworthy/fleet';
-import { FleetMissing, FleetUnusable } from './errors.ts';
+import { FleetMissing } from './errors.ts';
 
 /** The folder of the nearest package.json above `cwd`, and what it says of the fleet. */
 export function project(cwd: string): { readonly root: string; readonly manifest: boolean; readonly fleet: string | undefined } {
@@ -51,19 +49,4 @@ export function locate(given: string | undefined, cwd = process.cwd()): string {
   throw new FleetMissing(
     `there is no fleet.ts and no src/fleet.ts in ${root}: name the file, or put \`"seaworthy": { "fleet": "PATH" }\` into package.json`,
   );
-}
-
-/** Loads a fleet file; nothing of it is started. Throws `FleetUnusable` when it cannot be loaded, or exports no fleet. */
-export async function load(file: string): Promise<Launch> {
-  let exported: { readonly default?: unknown };
-  try {
-    exported = (await import(pathToFileURL(file).href)) as typeof exported;
-  } catch (cause) {
-    throw new FleetUnusable(`${shortly(file)} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
-  try {
-    return await launchOf(exported.default);
-  } catch (cause) {
-    throw new FleetUnusable(`${shortly(file)} gives no fleet: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
 }

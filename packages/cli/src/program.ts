@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { caller } from './caller.ts';
 import { completionVerbs } from './verbs/completion.ts';
 import { contractVerbs } from './verbs/contract.ts';
 import { deadLetterVerbs } from './verbs/dead-letters.ts';
@@ -10,7 +11,7 @@ import { startVerb } from './verbs/start.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string };
 
-/** The whole command. What is called wrongly throws a `CommanderError` after it has been said on standard error. */
+/** The whole command, described; what a verb needs is loaded when it is called. What is called wrongly throws a `CommanderError` after it has been said. */
 export function program(): Command {
   const all = new Command('seaworthy')
     .description('Runs a fleet of services, and looks after it.')
@@ -19,6 +20,7 @@ export function program(): Command {
     .helpCommand(false)
     .showSuggestionAfterError()
     .exitOverride()
+    .configureOutput({ writeOut: (text) => caller().out(text), writeErr: (text) => caller().err(text) })
     .addHelpText(
       'after',
       '\nThe fleet is the default export of fleet.ts or src/fleet.ts, or of the file that "seaworthy": { "fleet": ... } in package.json names.\nIt ends with 0, with 1 when it found problems or failed, and with 2 when it was called wrongly.',

@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Runtime, runtime } from 'seaworthy/core';
-import type { Launch } from 'seaworthy/fleet';
 import type { Service } from 'seaworthy/service';
 import type { Store, StoreDriver } from 'seaworthy/store';
 import { sqlite } from 'seaworthy/store/sqlite';
 import { UsageInvalid } from './errors.ts';
+import { locate } from './fleet-file.ts';
+import { load } from './load.ts';
+import { chosen, nameOf } from './services.ts';
+import { settings } from './settings.ts';
 
 /** The database of one service, opened beside whoever else uses it. */
 export interface OpenStore {
@@ -14,14 +17,11 @@ export interface OpenStore {
   readonly store: Store<unknown, unknown>;
 }
 
-export const nameOf = (service: Service): string => service.contract['~contract'];
-
-/** The services that are named, else all. Throws `UsageInvalid` for one that the fleet does not have. */
-export function chosen({ fleet }: Launch, names: readonly string[]): readonly Service[] {
-  const all = fleet.services.map(nameOf);
-  const unknown = names.find((name) => !all.includes(name));
-  if (unknown !== undefined) throw new UsageInvalid(`the fleet has no service ${unknown}: it has ${all.join(', ')}`);
-  return fleet.services.filter((service) => names.length === 0 || names.includes(nameOf(service)));
+/** Whose databases, and where they are. */
+export interface Where {
+  readonly fleet?: string;
+  readonly dir?: string;
+  readonly service?: string;
 }
 
 /**
@@ -29,10 +29,11 @@ export function chosen({ fleet }: Launch, names: readonly string[]): readonly Se
  * Throws `UsageInvalid` when none is there.
  */
 export async function onStores<V>(
-  launch: Launch,
-  { dir, service }: { readonly dir: string; readonly service?: string | undefined },
+  { fleet, service, ...given }: Where,
   work: (stores: readonly OpenStore[], runtime: Runtime) => Promise<V>,
 ): Promise<V> {
+  const launch = await load(locate(fleet));
+  const { dir } = settings(given.dir === undefined ? {} : { dir: given.dir });
   const own = runtime();
   const services = chosen(launch, service === undefined ? [] : [service]);
   const open: OpenStore[] = [];

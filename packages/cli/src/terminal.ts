@@ -1,4 +1,5 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
+import { caller } from './caller.ts';
 
 type Format = Parameters<typeof styleText>[0];
 
@@ -7,7 +8,7 @@ export const paint = (format: Format, text: string): string => styleText(format,
 /** The same for standard error. */
 export const paintError = (format: Format, text: string): string => styleText(format, text, { stream: process.stderr });
 
-export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+export const print = (text: string): void => caller().out(`${text}\n`);
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
 
 const widthOf = (text: string): number => [...stripVTControlCharacters(text)].length;

@@ -1,6 +1,6 @@
 import type { Fleet, RunningFleet } from 'seaworthy/fleet';
 import { shortly } from '../fleet-file.ts';
-import { nameOf } from '../stores.ts';
+import { nameOf } from '../services.ts';
 import { counted, padded, paint } from '../terminal.ts';
 import { colourOf } from './printer.ts';
 

@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { seaworthy } from '../../fixtures/command.ts';
+import type { Command } from 'commander';
+import { called, seaworthy } from '../../fixtures/command.ts';
 import { program } from '../program.ts';
 import { candidates } from './completion.ts';
 
@@ -19,6 +20,25 @@ test('what may follow is what the command knows: verbs, options, choices', () =>
   assert.equal(after('start --dir there '), '');
 });
 
+test('what help names is completed, verb by verb and option by option', () => {
+  let seen = 0;
+  function compare(at: Command, path: readonly string[]): void {
+    const help = at.createHelp();
+    const options = [...help.formatHelp(at, help).matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, long]) => long);
+    assert.deepEqual(candidates(program(), [...path, '--']), options, path.join(' '));
+    const verbs = help.visibleCommands(at);
+    if (verbs.length > 0)
+      assert.deepEqual(
+        candidates(program(), [...path, '']),
+        verbs.map((verb) => verb.name()),
+      );
+    for (const verb of verbs) compare(verb, [...path, verb.name()]);
+    seen += options.length;
+  }
+  compare(program(), []);
+  assert.ok(seen > 80, `only ${seen} options were seen`);
+});
+
 test('the script for bash completes by asking the command', async () => {
   const { out, status } = await seaworthy(['completion', 'bash']);
   assert.equal(status, 0);
@@ -31,17 +51,25 @@ COMP_WORDS=(seaworthy dead-letters re); COMP_CWORD=2; _seaworthy; echo "\${COMPR
 });
 
 test('zsh and fish have theirs, other shells are refused; help and version are everywhere', async () => {
-  assert.match((await seaworthy(['completion', 'zsh'])).out, /^#compdef seaworthy/);
-  assert.match((await seaworthy(['completion', 'fish'])).out, /^complete -c seaworthy/m);
+  // Each gets its words where it gets those of bash, which has no list of its own either.
+  const asks = 'seaworthy complete -- ';
+  for (const [shell, hook] of [
+    ['bash', /^complete .*-F _seaworthy seaworthy$/m],
+    ['zsh', /^#compdef seaworthy\n[\s\S]*^compdef _seaworthy seaworthy$/m],
+    ['fish', /^complete -c seaworthy -a '\(__seaworthy\)'$/m],
+  ] as const) {
+    const { out } = await called(['completion', shell]);
+    assert.deepEqual([out.includes(asks), hook.test(out)], [true, true], shell);
+  }
   const other = await seaworthy(['completion', 'csh']);
   assert.deepEqual([other.status, /Allowed choices are bash, zsh, fish/.test(other.err)], [2, true]);
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
   assert.deepEqual(await seaworthy(['--version']), { status: 0, out: `${version}\n`, err: '' });
-  const help = await seaworthy(['sagas', 'verdict', '--help']);
+  const help = await called(['sagas', 'verdict', '--help']);
   assert.deepEqual([help.status, /^Usage: seaworthy sagas verdict/.test(help.out)], [0, true]);
-  assert.equal((await seaworthy([])).status, 2);
-  assert.equal((await seaworthy(['dead-letters'])).status, 2);
-  const typo = await seaworthy(['sagas', 'lst']);
+  assert.equal((await called([])).status, 2);
+  assert.equal((await called(['dead-letters'])).status, 2);
+  const typo = await called(['sagas', 'lst']);
   assert.deepEqual([typo.status, /unknown command 'lst'[\s\S]*Did you mean list/.test(typo.err)], [2, true]);
 });
 

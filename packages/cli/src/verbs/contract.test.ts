@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type ContractLock, readLock } from 'seaworthy/contract';
-import { type Ended, folder, harbour, seaworthy } from '../../fixtures/command.ts';
+import { called, type Ended, folder, harbour, seaworthy } from '../../fixtures/command.ts';
 
 const { path: dir, remove } = folder();
 after(remove);
 const own = join(dir, 'fleet.ts');
 const lock = join(dir, 'contract.lock.json');
-const contract = (...args: string[]): Promise<Ended> => seaworthy(['contract', ...args], { cwd: dir });
+const contract = (...args: string[]): Promise<Ended> => called(['contract', ...args], { cwd: dir });
+/** In a process of its own, which loads the fleet file as it is now. */
+const alone = (...args: string[]): Promise<Ended> => seaworthy(['contract', ...args], { cwd: dir });
 
 /** The harbour in a folder of its own, where it may change. */
 const write = (change: (text: string) => string = (text) => text): void => writeFileSync(own, change(readFileSync(harbour, 'utf8')));
@@ -19,7 +21,7 @@ before(async () => {
   symlinkSync(fileURLToPath(new URL('../../../../node_modules', import.meta.url)), join(dir, 'node_modules'));
   cpSync(harbour, own);
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
-  const { out, status } = await contract('print', '--lock');
+  const { out, status } = await alone('print', '--lock');
   assert.deepEqual([out, status], ['contract.lock.json has 2 contracts: docks, ships\n', 0]);
 });
 
@@ -44,16 +46,18 @@ test('print gives OpenAPI of the gateway or of one service, and AsyncAPI of the 
 
 test('check compares the lock with the fleet as it is: 0 while compatible, 1 when not, with place and advice', async () => {
   write();
-  const same = await contract('check');
+  const same = await alone('check');
   assert.deepEqual([same.out, same.status], ['compatible: docks, ships\n', 0]);
   write((text) => text.replace('tons: z.int() });', 'tons: z.int(), flag: z.string() });'));
-  const broken = await contract('check');
+  const broken = await alone('check');
   assert.equal(broken.status, 1);
   assert.match(broken.out, /^breaking {2}ships\.arrive\.input\.flag {2}required\n {2}it must be there now, .*\n {2}→ make it optional/m);
   assert.match(broken.out, /\d breaking, 0 that cannot be told, in 2 contracts\n$/);
-  const findings = JSON.parse((await contract('check', lock, own, '--json')).out) as readonly { readonly place: string }[];
+  const changed = join(dir, 'changed.ts');
+  cpSync(own, changed);
+  const findings = JSON.parse((await contract('check', lock, changed, '--json')).out) as readonly { readonly place: string }[];
   assert.ok(findings.some(({ place }) => place === 'ships.arrived.data.flag'));
-  assert.equal((await contract('check', harbour, own)).status, 1, 'two fleet files are compared as well');
+  assert.equal((await contract('check', harbour, changed)).status, 1, 'two fleet files are compared as well');
 });
 
 test('what cannot be told ends with 0, and with 1 when it is to be strict', async () => {

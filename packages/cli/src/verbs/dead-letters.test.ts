@@ -6,13 +6,16 @@ import { runtime } from 'seaworthy/core';
 import { launch, launchOf } from 'seaworthy/fleet';
 import { deadLetters } from 'seaworthy/outbox';
 import { sqlite } from 'seaworthy/store/sqlite';
-import { type Ended, folder, harbour, seaworthy } from '../../fixtures/command.ts';
+import { called, type Ended, folder, harbour, seaworthy } from '../../fixtures/command.ts';
 import makeHarbour, { docks, ships } from '../../fixtures/harbour.ts';
 
 const { path: dir, remove } = folder();
 after(remove);
 
-const letters = (...args: string[]): Promise<Ended> => seaworthy(['dead-letters', ...args, '--fleet', harbour, '--dir', dir]);
+const line = (args: readonly string[]): readonly string[] => ['dead-letters', ...args, '--fleet', harbour, '--dir', dir];
+const letters = (...args: string[]): Promise<Ended> => called(line(args));
+/** In a process of its own. */
+const alone = (...args: string[]): Promise<Ended> => seaworthy(line(args));
 const json = async (...args: string[]): Promise<unknown> => JSON.parse((await letters(...args, '--json')).out);
 interface Letter {
   readonly id: string;
@@ -55,7 +58,7 @@ before(() =>
 );
 
 test('list shows them aligned, with reason and error, and filters', async () => {
-  const { out, status } = await letters('list');
+  const { out, status } = await alone('list');
   assert.equal(status, 0);
   assert.match(out, /^id +service +event +key +reason +runs +buried +error$/m);
   assert.match(out, /docks +ships\.arrived +Kraken +failed +2 +[\d.]+ m?s ago +Error: there is no berth for the Kraken$/m);
@@ -70,7 +73,7 @@ test('list shows them aligned, with reason and error, and filters', async () => 
 });
 
 test('show has the data and each attempt', async () => {
-  const { out } = await letters('show', await idOf('Kraken'));
+  const { out } = await alone('show', await idOf('Kraken'));
   assert.match(out, /"name": "Kraken"/);
   assert.match(out, /^ {2}1 {2}[\d:.]{12} {2}Error: there is no berth[\s\S]*^ {2}2 {2}[\d:.]{12} {2}Error: there is no berth/m);
   assert.match((await letters('show', await idOf('Ghost'))).out, /tons: .*>=1/);
@@ -88,7 +91,7 @@ test('edit says what it would do, keeps to the contract, and does it with --yes'
   assert.deepEqual([refused.status, /breaks the contract of ships\.arrived \(tons: /.test(refused.err)], [2, true]);
   const file = join(dir, 'data.json');
   writeFileSync(file, '{"name":"Ghost","tons":7}');
-  assert.equal((await letters('edit', id, '--file', file, '--yes')).status, 0);
+  assert.equal((await alone('edit', id, '--file', file, '--yes')).status, 0);
   assert.match((await letters('show', id)).out, /"tons": 7/);
 });
 
@@ -96,8 +99,8 @@ test('drop and redrive say what they would do first; what is redriven is handled
   const dry = await letters('redrive', '--key', 'Ghost');
   assert.match(dry.out, /1 dead letter would be given back to their handlers; nothing was changed: add --yes/);
   assert.equal((await known()).length, 3);
-  assert.match((await letters('drop', await idOf('Shadow'), '--yes')).out, /1 dead letter deleted/);
-  assert.match((await letters('redrive', '--reason', 'poison', '--yes')).out, /1 dead letter given back/);
+  assert.match((await alone('drop', await idOf('Shadow'), '--yes')).out, /1 dead letter deleted/);
+  assert.match((await alone('redrive', '--reason', 'poison', '--yes')).out, /1 dead letter given back/);
   assert.deepEqual(
     (await known()).map(({ key }) => key),
     ['Kraken'],

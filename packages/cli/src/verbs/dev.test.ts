@@ -3,7 +3,7 @@ import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { begin, folder, harbour, seaworthy } from '../../fixtures/command.ts';
+import { begin, called, folder, harbour, seaworthy } from '../../fixtures/command.ts';
 
 const { path: dir, remove } = folder();
 after(remove);
@@ -54,6 +54,6 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
 test('dev refuses what is not there and what it does not know', async () => {
   const missing = await seaworthy(['dev', 'nothere.ts'], { cwd: dir });
   assert.deepEqual([missing.status, /there is no file .*nothere\.ts/.test(missing.err)], [2, true]);
-  assert.equal((await seaworthy(['dev', '--watch'], { cwd: dir })).status, 2);
-  assert.equal((await seaworthy(['dev', '--port', 'x', harbour], { cwd: dir })).status, 2);
+  assert.equal((await called(['dev', '--watch'], { cwd: dir })).status, 2);
+  assert.equal((await called(['dev', '--port', 'x', harbour], { cwd: dir })).status, 2);
 });

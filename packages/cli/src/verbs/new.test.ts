@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { begin, type Ended, folder, seaworthy } from '../../fixtures/command.ts';
+import { begin, called, type Ended, folder, seaworthy } from '../../fixtures/command.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -77,10 +77,10 @@ test('it writes over nothing, and refuses names that cannot be', async () => {
   assert.match(taken.err, /desk\/service\.ts is there already: choose another name/);
   assert.equal(existsSync(join(cwd, 'desk/contract.ts')), false);
   for (const name of ['Desk', '1desk', 'desk-', 'my desk', '../desk', 'delete', 'bus']) {
-    const { status, err } = await create(cwd, name);
+    const { status, err } = await called(['new', name], { cwd });
     assert.deepEqual([status, /cannot name a service/.test(err)], [2, true], name);
   }
-  assert.equal((await create(cwd)).status, 2);
+  assert.equal((await called(['new'], { cwd })).status, 2);
 });
 
 test('the template asks for the versions that it is tested with', () => {

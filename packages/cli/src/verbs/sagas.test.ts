@@ -5,13 +5,16 @@ import { launch, launchOf } from 'seaworthy/fleet';
 import { type Entry, sagaOf } from 'seaworthy/saga';
 import type { Store } from 'seaworthy/store';
 import { sqlite } from 'seaworthy/store/sqlite';
-import { type Ended, folder, harbour, seaworthy } from '../../fixtures/command.ts';
+import { called, type Ended, folder, harbour, seaworthy } from '../../fixtures/command.ts';
 import makeHarbour, { ships } from '../../fixtures/harbour.ts';
 
 const { path: dir, remove } = folder();
 after(remove);
 
-const sagas = (...args: string[]): Promise<Ended> => seaworthy(['sagas', ...args, '--fleet', harbour, '--dir', dir]);
+const line = (args: readonly string[]): readonly string[] => ['sagas', ...args, '--fleet', harbour, '--dir', dir];
+const sagas = (...args: string[]): Promise<Ended> => called(line(args));
+/** In a process of its own. */
+const alone = (...args: string[]): Promise<Ended> => seaworthy(line(args));
 
 async function onShips<V>(work: (store: Store) => Promise<V>): Promise<V> {
   const store = await sqlite({ dir }).open('ships', runtime());
@@ -61,7 +64,7 @@ before(async () => {
 });
 
 test('list shows them, the newest first, and filters by state', async () => {
-  const { out, status } = await sagas('list');
+  const { out, status } = await alone('list');
   assert.equal(status, 0);
   assert.match(out, /ships +unload +Beagle +done +crane +[\d.]+ m?s ago\n/);
   assert.match(out, /fram +ships +unload +stuck +crane +\d+ d ago +the crane is broken/);
@@ -71,7 +74,7 @@ test('list shows them, the newest first, and filters by state', async () => {
 });
 
 test('show draws the time line: steps, runs, errors, undo, and what it waits for', async () => {
-  const { out } = await sagas('show', 'fram');
+  const { out } = await alone('show', 'fram');
   assert.match(
     out,
     /^ships · unload {2}fram\nstate {3}stuck for .*\nstarted 1970-01-01T00:00:01\.000Z\ninput {3}\{"name":"Fram","tons":402\}\ncause {3}crane failed: no answer\n/,
@@ -98,7 +101,7 @@ test('a verdict is told first and given with --yes', async () => {
   const dry = await sagas('verdict', 'fram', 'skip');
   assert.match(dry.out, /unload fram is stuck at crane: the crane is broken\nits undo would be given up.*nothing was changed: add --yes/);
   assert.equal(await stateOf('fram'), 'stuck');
-  assert.equal((await sagas('verdict', 'fram', 'skip', '--yes')).status, 0);
+  assert.equal((await alone('verdict', 'fram', 'skip', '--yes')).status, 0);
   assert.equal((await sagas('verdict', 'gjoa', 'retry', '--yes')).status, 0);
   assert.equal((await sagas('verdict', 'maud', 'result', '{"hook":3}', '--yes')).status, 0);
   for (const id of ['fram', 'gjoa', 'maud']) assert.equal(await stateOf(id), 'undoing');
@@ -123,6 +126,6 @@ test('what is called wrongly ends with 2, what is not there or not stuck with 1'
     assert.match(ended.err, message);
   }
   const list = JSON.parse((await sagas('list', '--state', 'done', '--json')).out) as readonly { readonly id: string }[];
-  const ended = await sagas('verdict', list[0]?.id ?? '', 'retry');
+  const ended = await alone('verdict', list[0]?.id ?? '', 'retry');
   assert.deepEqual([ended.status, /is stuck: list those that are.*SW_SAGA_NOT_STUCK/.test(ended.err)], [1, true]);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { begin, folder, harbour, seaworthy } from '../../fixtures/command.ts';
+import { begin, called, folder, harbour, seaworthy } from '../../fixtures/command.ts';
 
 const { path: dir, remove } = folder();
 after(remove);
@@ -72,7 +72,7 @@ test('what cannot be started is refused with what to do', async () => {
 });
 
 test('the fleet file is named in package.json, or has a usual name; otherwise it is said where it was looked for', async () => {
-  const print = (): ReturnType<typeof seaworthy> => seaworthy(['contract', 'print', 'quay'], { cwd: dir });
+  const print = (): ReturnType<typeof seaworthy> => called(['contract', 'print', 'quay'], { cwd: dir });
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
   assert.match((await print()).err, /there is no fleet\.ts and no src\/fleet\.ts in .*: name the file, or put/);
   writeFileSync(join(dir, 'package.json'), JSON.stringify({ type: 'module', seaworthy: { fleet: 'gone.ts' } }));

@@ -7,7 +7,8 @@ import type { StartOptions } from './options.ts';
 export interface Plan {
   readonly services: readonly Service[];
   readonly gateway: Gateway | undefined;
-  readonly addressesOf: (service: string) => readonly string[] | undefined;
+  /** The addresses of what is called over HTTP. */
+  readonly elsewhere: ReadonlyMap<string, readonly string[]>;
   /** 0 for any free one; `undefined` for none. */
   readonly portOf: (service: string) => number | undefined;
 }
@@ -62,7 +63,7 @@ export function plan(fleet: Fleet, { only, addresses = {}, ports = false }: Star
   return {
     services,
     gateway,
-    addressesOf: (service) => (here.has(service) ? undefined : found.get(service)),
+    elsewhere: new Map([...found].filter(([name]) => !here.has(name))),
     portOf: (service) => (fixed ? fixed.get(service) : ports ? 0 : undefined),
   };
 }

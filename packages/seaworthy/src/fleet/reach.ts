@@ -1,6 +1,5 @@
 import { type Caller, type CallerParts, caller } from '../client/caller.ts';
 import type { Endpoint, Transport } from '../client/transport.ts';
-import { http } from '../client/transports/http.ts';
 import { local } from '../client/transports/local.ts';
 import type { Runtime } from '../core/runtime.ts';
 
@@ -14,13 +13,14 @@ export interface ReachParts {
   readonly runtime: Runtime;
   /** Of a service in this process. */
   readonly endpointOf: (service: string) => Endpoint | undefined;
-  /** Of the instances of one that is not. */
-  readonly addressesOf: (service: string) => readonly string[] | undefined;
+  /** The addresses of the instances of those that are not. */
+  readonly elsewhere: ReadonlyMap<string, readonly string[]>;
   readonly calls?: Pick<CallerParts, 'policyOf' | 'guardOf' | 'timeout'> | undefined;
 }
 
-/** Calls with policies of their own: by value in this process, over HTTP elsewhere. */
-export function reach({ runtime, endpointOf, addressesOf, calls }: ReachParts): Reach {
+/** Calls with policies of their own: by value in this process, over HTTP elsewhere. Who has all here loads no HTTP client. */
+export async function reach({ runtime, endpointOf, elsewhere, calls }: ReachParts): Promise<Reach> {
+  const client = elsewhere.size > 0 ? await import('../client/transports/http.ts') : undefined;
   const opened: Transport[] = [];
   const open = (transport: Transport): Transport => {
     opened.push(transport);
@@ -31,7 +31,8 @@ export function reach({ runtime, endpointOf, addressesOf, calls }: ReachParts): 
       ...calls,
       runtime,
       transportOf: (service) =>
-        addressesOf(service)?.map((at) => ({ at, transport: open(http(at)) })) ?? local(service, () => endpointOf(service)),
+        (client && elsewhere.get(service)?.map((at) => ({ at, transport: open(client.http(at)) }))) ??
+        local(service, () => endpointOf(service)),
     }),
     close: async () => void (await Promise.all(opened.map((transport) => transport.close()))),
   };

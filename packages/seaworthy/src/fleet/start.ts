@@ -10,7 +10,7 @@ import { type RunningService, run } from '../service/running.ts';
 import { failedReply, operationRoutes } from '../service/transports/http.ts';
 import { type HttpRoute, type HttpServer, httpServer } from '../service/transports/server.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
-import { labelled } from '../telemetry/telemetry.ts';
+import { labelled } from '../telemetry/labelled.ts';
 import { documentsOf } from './documents.ts';
 import type { Fleet } from './fleet.ts';
 import type { StartOptions } from './options.ts';
@@ -52,7 +52,7 @@ function listening(running: ReadonlyMap<string, RunningService>, exposition: () 
  */
 export async function start(fleet: Fleet, options: StartOptions = {}): Promise<RunningFleet> {
   const { dir = '.seaworthy', host, drain = '10s', grace = '0s', runtime = systemRuntime(), exposition = () => '' } = options;
-  const { services, gateway, addressesOf, portOf } = plan(fleet, options);
+  const { services, gateway, elsewhere, portOf } = plan(fleet, options);
   const documents = documentsOf(fleet, options.documents);
   const drainMs = milliseconds(drain, 'drain');
   const graceMs = milliseconds(grace, 'grace');
@@ -61,8 +61,8 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
   const servers: HttpServer[] = [];
   const reaches: Reach[] = [];
   const failed = (error: unknown): ReturnType<typeof failedReply> => failedReply(runtime, error);
-  const reachFrom = (own: Runtime): Reach => {
-    const made = reach({ runtime: own, endpointOf: (name) => running.get(name)?.endpoint, addressesOf, calls: options.calls });
+  const reachFrom = async (own: Runtime): Promise<Reach> => {
+    const made = await reach({ runtime: own, endpointOf: (name) => running.get(name)?.endpoint, elsewhere, calls: options.calls });
     reaches.push(made);
     return made;
   };
@@ -93,7 +93,8 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
     for (const service of services) {
       const name = service.contract['~contract'];
       const own = labelledRuntime(runtime, name);
-      running.set(name, await run(service, { ...options, runtime: own, store, bus, call: reachFrom(own).call }));
+      const { call } = await reachFrom(own);
+      running.set(name, await run(service, { ...options, runtime: own, store, bus, call }));
     }
     const urls: Record<string, string> = {};
     for (const service of services) {
@@ -108,7 +109,7 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
     }
     for (const service of running.values()) await service.begin();
     const own = labelledRuntime(runtime, 'gateway');
-    const { call } = reachFrom(own);
+    const { call } = await reachFrom(own);
     let url: string | undefined;
     if (gateway) {
       const outer = gatewayRoutes(gateway, { runtime: own, call, timeout: options.requestTimeout, trust: options.trust });

@@ -1,3 +1,4 @@
 export type { Bridge } from './bridge.ts';
-export { labelled, type Telemetry, type TelemetryOptions, telemetry } from './telemetry.ts';
+export { labelled } from './labelled.ts';
+export { type Telemetry, type TelemetryOptions, telemetry } from './telemetry.ts';
 export type { SpanRecord } from './tracer.ts';

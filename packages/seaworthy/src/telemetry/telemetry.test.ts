@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { SeaworthyError } from '../core/errors.ts';
 import { virtualClock } from '../testing/clock.ts';
+import { labelled } from './labelled.ts';
 import { metrics } from './metrics.ts';
-import { labelled, telemetry } from './telemetry.ts';
+import { telemetry } from './telemetry.ts';
 
 test('counters, gauges and histograms, as Prometheus reads them', async () => {
   const clock = virtualClock();

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { type Attributes, guarded, type Observe, silent } from '../core/observe.ts';
+import { type Attributes, guarded, type Observe } from '../core/observe.ts';
 import { type Random, systemRandom } from '../core/random.ts';
 import { parseTraceparent, type TraceContext } from '../core/trace.ts';
 import type { Bridge } from './bridge.ts';
@@ -120,16 +120,5 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
         if (log.isLevelEnabled(level)) log[level]({ ...identified(trace), ...attributes }, message);
       },
     },
-  };
-}
-
-/** The same port, with attributes that every report then carries, such as the service's name. */
-export function labelled(observe: Observe, constant: Attributes): Observe {
-  if (observe === silent) return observe;
-  return {
-    count: (name, attributes, by) => observe.count(name, { ...constant, ...attributes }, by),
-    gauge: (name, attributes, read) => observe.gauge(name, { ...constant, ...attributes }, read),
-    span: (name, attributes, place) => observe.span(name, { ...constant, ...attributes }, place),
-    log: (level, message, attributes, trace) => observe.log(level, message, { ...constant, ...attributes }, trace),
   };
 }

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { SeaworthyError } from '../../core/errors.ts';
 import { jsonOf } from './body.ts';
 import { type Connections, connections, takeRest } from './connections.ts';
@@ -74,8 +74,10 @@ export async function httpServer({
   requestTimeoutMs = 30_000,
   failed,
 }: HttpServerOptions): Promise<HttpServer> {
+  // Whoever only looks at a fleet starts no server, and need not load one.
+  const { fastify } = await import('fastify');
   let watched: Connections | undefined;
-  const app = Fastify({
+  const app = fastify({
     logger: false,
     bodyLimit,
     requestTimeout: requestTimeoutMs,

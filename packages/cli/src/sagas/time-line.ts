@@ -1,5 +1,5 @@
 import type { Entry, Instance, SagaState } from 'seaworthy/saga';
-import { columns, cut, lasting, padded, paint } from './terminal.ts';
+import { columns, cut, lasting, padded, paint } from '../terminal.ts';
 
 const colours = { running: 'cyan', undoing: 'yellow', stuck: 'red', done: 'green', undone: 'yellow' } as const;
 export const inColour = (state: SagaState): string => paint(colours[state], state);

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { shopClient } from '../replay/shop-client.ts';
+import { spawnShop } from '../spawn.ts';
+import { startSeveral } from './several.ts';
+import { roundOfWhole } from './whole.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'seaworthy-crash-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+for (const kill of [
+  { kind: 'time', ms: 300 },
+  { kind: 'point', point: 'saga/advance/after', nth: 5 },
+  { kind: 'point', point: 'external/do/after', nth: 3 },
+] as const) {
+  test(`killed ${kill.kind === 'time' ? 'at some moment' : `at ${kill.point}`} and started again, it loses nothing and does nothing twice`, async () => {
+    const result = await roundOfWhole({
+      dir: join(root, `crash-${kill.kind === 'time' ? 'time' : kill.point.replaceAll('/', '-')}`),
+      run: 'test',
+      kill,
+      orders: 60,
+    });
+    assert.equal(result.killed, true);
+    assert.deepEqual(result.reconciliation.differences, []);
+    assert.ok(result.reconciliation.confirmedTotal > 0);
+  });
+}
+
+test('G7: two processes share one folder; when one is killed, the other settles what it had accepted', async () => {
+  const dir = join(root, 'two');
+  const [first, second] = [await spawnShop({ dir }), await spawnShop({ dir })];
+  const [one, two] = [shopClient(first.url), shopClient(second.url)];
+  try {
+    await one.setStock('mug', 1000);
+    const placing = { items: [{ productId: 'mug', quantity: 1, unitPrice: 100 }], paymentToken: 'tok_ok' };
+    const ids = await Promise.all(Array.from({ length: 40 }, (_, index) => (index % 2 ? one : two).place(placing, `two/${index}`)));
+    await first.kill();
+    for (const id of ids) {
+      while ((await two.order(id)).order.status === 'pending') await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal((await two.order(id)).order.status, 'confirmed');
+      assert.equal((await two.captures(id)).length, 1);
+    }
+    assert.deepEqual(await two.stock('mug'), { productId: 'mug', available: 960, reserved: 40 });
+  } finally {
+    await Promise.all([one.close(), two.close()]);
+    assert.equal(await second.stop(), 0);
+  }
+});
+
+test('G7: two processes a service behind one gateway; when one is killed, the others settle what it had in hand', async () => {
+  const shop = await startSeveral(join(root, 'several'));
+  try {
+    const result = await shop.round({ run: 'test', orders: 60, ms: 150, which: 0 });
+    assert.equal(result.killed, true);
+    assert.deepEqual(result.reconciliation.differences, []);
+    assert.ok(result.reconciliation.confirmedTotal > 0);
+  } finally {
+    await shop.close();
+  }
+});

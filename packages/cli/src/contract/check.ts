@@ -1,0 +1,38 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { type ContractLock, compatibility, readLock } from 'seaworthy/contract';
+import { caller } from '../caller.ts';
+import { UsageInvalid } from '../errors.ts';
+import { locate } from '../fleet-file.ts';
+import { parsed } from '../json.ts';
+import { counted, paint, print, printJson } from '../terminal.ts';
+import { lockName } from './lock-name.ts';
+import { lockOfFleet } from './lock-of-fleet.ts';
+
+/** A version of contracts: a lock, or a fleet file as it is now. */
+async function version(path: string): Promise<ContractLock> {
+  if (!existsSync(path)) throw new UsageInvalid(`there is no file ${path}: name a ${lockName}, or a fleet file`);
+  return path.endsWith('.json') ? readLock(parsed(readFileSync(path, 'utf8'), path), path) : lockOfFleet(resolve(path));
+}
+
+/** Says whether those who have the older version can go on beside the newer one. */
+export async function check(
+  older: string | undefined,
+  newer: string | undefined,
+  options: { readonly fleet?: string; readonly strict?: boolean; readonly json?: boolean },
+): Promise<void> {
+  const file = newer === undefined ? locate(options.fleet) : newer;
+  const before = await version(older ?? join(dirname(resolve(file)), lockName));
+  const found = compatibility(before, await version(file));
+  const breaking = found.filter(({ verdict }) => verdict === 'breaking').length;
+  const unclear = found.length - breaking;
+  if (breaking > 0 || (options.strict && unclear > 0)) caller().status(1);
+  if (options.json) return printJson(found);
+  for (const { place, rule, verdict, message, advice } of found) {
+    print(`${paint(verdict === 'breaking' ? 'red' : 'yellow', verdict)}  ${paint('bold', place)}  ${paint('dim', rule)}`);
+    print(`  ${message}\n  ${paint('green', '→')} ${advice}\n`);
+  }
+  const names = Object.keys(before.contracts);
+  if (found.length === 0) print(`${paint('green', 'compatible')}: ${names.join(', ')}`);
+  else print(`${breaking} breaking, ${unclear} that cannot be told, in ${counted(names.length, 'contract')}`);
+}

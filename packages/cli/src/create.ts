@@ -1,0 +1,90 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { FilesInTheWay, UsageInvalid } from './errors.ts';
+import { project, shortly, usualFleet } from './fleet-file.ts';
+import { paint, print } from './terminal.ts';
+
+const templates = fileURLToPath(new URL('../templates/', import.meta.url));
+const serviceFiles = ['contract.ts', 'service.ts', 'service.test.ts'];
+const projectFiles = { 'package.json': 'package.json', 'tsconfig.json': 'tsconfig.json', gitignore: '.gitignore' } as const;
+
+/** Names that a variable cannot have. */
+const reserved = new Set(
+  'await break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof undefined var void while with yield'.split(
+    ' ',
+  ),
+);
+
+const camel = (name: string): string => name.replaceAll(/-+(.)?/g, (_, letter: string | undefined) => (letter ?? '').toUpperCase());
+
+/** What would be written where. */
+type Files = ReadonlyMap<string, string>;
+
+function filled(template: string, name: string): string {
+  return readFileSync(join(templates, template), 'utf8').replaceAll('template-name', name).replaceAll('templateName', camel(name));
+}
+
+/** Makes a service, and a project around it where there is none. Throws `UsageInvalid` for a name that cannot be, and `FilesInTheWay`. */
+export function create(name: string): void {
+  if (!/^[a-z][a-z0-9-]*$/.test(name) || name.endsWith('-'))
+    throw new UsageInvalid(
+      `${JSON.stringify(name)} cannot name a service: write lower case letters, digits and hyphens, such as card-payments`,
+    );
+  if (reserved.has(camel(name)) || name === 'gateway' || name === 'bus')
+    throw new UsageInvalid(
+      `${name} cannot name a service, since it means something else already: choose another name, such as all-${name}`,
+    );
+  const { root, manifest, fleet } = project(process.cwd());
+  const fleetFile = fleet === undefined ? usualFleet(root) : join(root, fleet);
+  const base = fleetFile === undefined ? root : dirname(fleetFile);
+  const files = new Map<string, string>();
+  if (!manifest)
+    for (const [template, file] of Object.entries(projectFiles))
+      if (!existsSync(join(root, file))) files.set(join(root, file), filled(template, name));
+  for (const file of serviceFiles) files.set(join(base, name, file), filled(`template-name/${file}`, name));
+  if (fleetFile === undefined) files.set(join(root, 'fleet.ts'), filled('fleet.ts', name));
+  write(files);
+  if (fleetFile !== undefined && existsSync(fleetFile)) tellFleet(name, fleetFile);
+  const wanted = manifest ? missing(root) : [];
+  if (wanted.length > 0) print(`\n  It needs what ${shortly(join(root, 'package.json'))} lacks:\n\n    npm install ${wanted.join(' ')}`);
+  const install = manifest ? '' : 'npm install && ';
+  const tests = `node --test ${relative(process.cwd(), join(base, name, 'service.test.ts'))}`;
+  print(`\n  Try it: ${paint('bold', `${install}${tests} && npx seaworthy dev`)}`);
+}
+
+/** Writes all, or throws `FilesInTheWay` and writes none. */
+function write(files: Files): void {
+  const there = [...files.keys()].filter((path) => existsSync(path));
+  if (there.length > 0)
+    throw new FilesInTheWay(
+      `${there.map(shortly).join(', ')} ${there.length === 1 ? 'is' : 'are'} there already: choose another name, or move what is there`,
+    );
+  for (const [path, text] of files) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text, { flag: 'wx' });
+    print(`  ${paint('green', '+')} ${shortly(path)}`);
+  }
+}
+
+function tellFleet(name: string, fleetFile: string): void {
+  print(`\n  Add it to ${paint('bold', shortly(fleetFile))}:\n
+    import ${camel(name)} from './${name}/service.ts';
+
+    fleet({ services: [..., ${paint('bold', camel(name))}], ... })
+
+  and to its gateway, if it has one:
+
+    import { ${camel(name)} as ${camel(name)}Contract } from './${name}/contract.ts';
+
+    route('POST /${name}/{entryId}', ${camel(name)}Contract.add),
+    route('GET /${name}', ${camel(name)}Contract.tally),`);
+}
+
+function missing(root: string): readonly string[] {
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Readonly<
+    Record<string, Readonly<Record<string, string>> | undefined>
+  >;
+  const has = { ...manifest['dependencies'], ...manifest['devDependencies'], ...manifest['peerDependencies'] };
+  return ['seaworthy', 'zod'].filter((one) => has[one] === undefined);
+}

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import type { Event, Finding } from 'seaworthy/contract';
+import { UsageInvalid } from '../errors.ts';
+import { parsed } from '../json.ts';
+import type { Where } from '../stores.ts';
+import { paint, print, printJson } from '../terminal.ts';
+import { type Box, found, onBoxes } from './boxes.ts';
+import { dry } from './dry.ts';
+
+/** What is wrong with the data, by the contract of the event; `undefined` when nobody here hears it. */
+async function examined({ service }: Box, type: string, data: unknown): Promise<readonly Finding[] | undefined> {
+  const event: Event | undefined = service.on.map(({ event }) => event).find((one) => `${one.service}.${one.name}` === type);
+  if (!event) return undefined;
+  const { issues = [] } = await event.data['~standard'].validate(data);
+  const part = (one: unknown): string => String(typeof one === 'object' && one !== null && 'key' in one ? one.key : one);
+  return issues.map(({ path = [], message }) => ({ path: path.map(part).join('.'), message }));
+}
+
+/** Replaces the data of one dead letter, or says what would change. */
+export async function edit(
+  id: string,
+  options: Where & { readonly data?: string; readonly file?: string; readonly yes?: boolean; readonly json?: boolean },
+): Promise<void> {
+  const { data: text, file, yes } = options;
+  if ((text === undefined) === (file === undefined))
+    throw new UsageInvalid('say what its data shall be: either --data JSON or --file FILE (- for standard input)');
+  const data = text !== undefined ? parsed(text, '--data') : parsed(readText(file as string), file as string);
+  await onBoxes(options, async (boxes) => {
+    const { box, letter } = await found(boxes, id);
+    const findings = await examined(box, letter.type, data);
+    if (findings && findings.length > 0) {
+      const said = findings.map(({ path, message }) => `${path}: ${message}`).join('; ');
+      throw new UsageInvalid(`the data breaks the contract of ${letter.type} (${said}): correct it`);
+    }
+    if (yes) await box.letters.edit(id, data);
+    if (options.json) return printJson({ id, service: box.name, before: letter.envelope.data, after: data, done: yes === true });
+    const lines = (value: unknown): readonly string[] => JSON.stringify(value, null, 2).split('\n');
+    const [before, after] = [lines(letter.envelope.data), lines(data)];
+    for (const line of before) print(after.includes(line) ? `  ${line}` : paint('red', `- ${line}`));
+    for (const line of after) if (!before.includes(line)) print(paint('green', `+ ${line}`));
+    if (!findings) print(paint('yellow', `nobody in ${box.name} hears ${letter.type} any more: a redrive would bury it again`));
+    if (yes) print(`${id} is edited; redrive it with: seaworthy dead-letters redrive ${id} --yes`);
+    else dry(`the data of ${id} would become this`);
+  });
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (cause) {
+    throw new UsageInvalid(`${file} cannot be read (${(cause as Error).message})`, { cause });
+  }
+}

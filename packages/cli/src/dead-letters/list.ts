@@ -1,0 +1,30 @@
+import { limitOf } from '../limit.ts';
+import type { Where } from '../stores.ts';
+import { ago, paint, print, printJson, table } from '../terminal.ts';
+import { onBoxes } from './boxes.ts';
+import { type Filtering, filterOf } from './filter.ts';
+
+/** Prints the dead letters of all services. */
+export async function list(options: Where & Filtering & { readonly limit: string; readonly json?: boolean }): Promise<void> {
+  const limit = limitOf(options.limit);
+  await onBoxes(options, async (boxes, { clock }) => {
+    const filter = filterOf(options);
+    const letters = (await Promise.all(boxes.map(({ letters }) => letters.list(filter, { limit })))).flat();
+    if (options.json) return printJson(letters);
+    if (letters.length === 0) return print('there are no dead letters');
+    const rows = letters.map(({ id, consumer, type, key, reason, attempts, at, error }) => [
+      id,
+      consumer,
+      type,
+      key,
+      paint(reason === 'failed' ? 'red' : 'yellow', reason),
+      String(attempts),
+      ago(at, clock.now()),
+      error,
+    ]);
+    print(table(['id', 'service', 'event', 'key', 'reason', 'runs', 'buried', 'error'], rows));
+    const all = (await Promise.all(boxes.map(({ letters }) => letters.summary(filter)))).flat();
+    const total = all.reduce((sum, { count }) => sum + count, 0);
+    if (total > letters.length) print(paint('dim', `${letters.length} of ${total}; see more with --limit`));
+  });
+}

@@ -1,0 +1,27 @@
+import type { Where } from '../stores.ts';
+import { ago, columns, cut, paint, print, printJson, timeOfDay } from '../terminal.ts';
+import { found, onBoxes } from './boxes.ts';
+
+/** Prints one dead letter with its data and its attempts. */
+export async function show(id: string, options: Where & { readonly json?: boolean }): Promise<void> {
+  await onBoxes(options, async (boxes, { clock }) => {
+    const { letter } = await found(boxes, id);
+    if (options.json) return printJson(letter);
+    const { consumer, type, key, reason, at, envelope, history } = letter;
+    const line = (name: string, value: string): void => print(`${paint('dim', name.padEnd(9))}${value}`);
+    print(`${paint('bold', type)} ${id}`);
+    line('service', consumer);
+    line('key', key);
+    line('published', envelope.time);
+    line('buried', `${new Date(at).toISOString()}, ${ago(at, clock.now())}`);
+    line('reason', reason);
+    print(`\n${paint('dim', 'data')}\n${JSON.stringify(envelope.data, null, 2)}`);
+    print(`\n${paint('dim', 'attempts')}`);
+    for (const { attempt, at: when, error } of history) {
+      print(
+        `${String(attempt).padStart(3)}  ${timeOfDay(when)}  ${paint('red', error.name)}: ${cut(error.message, (columns() ?? 10_000) - 24)}`,
+      );
+      for (const { path, message } of error.issues ?? []) print(`     ${path}: ${message}`);
+    }
+  });
+}

@@ -1,0 +1,12 @@
+import { type Instance, sagaOf } from 'seaworthy/saga';
+import { SagaUnknown } from '../errors.ts';
+import type { OpenStore } from '../stores.ts';
+
+/** The saga of an id, in whichever service has it. Throws `SagaUnknown`. */
+export async function found(stores: readonly OpenStore[], id: string): Promise<{ readonly at: OpenStore; readonly instance: Instance }> {
+  for (const at of stores) {
+    const instance = await sagaOf(at.store.ownRead, id);
+    if (instance) return { at, instance };
+  }
+  throw new SagaUnknown(`there is no saga ${id} in ${stores.map(({ name }) => name).join(', ')}: list them with \`seaworthy sagas list\``);
+}

@@ -1,0 +1,52 @@
+import { type Instance, listSagas, type SagaState } from 'seaworthy/saga';
+import { limitOf } from '../limit.ts';
+import { onStores, type Where } from '../stores.ts';
+import { ago, print, printJson, table } from '../terminal.ts';
+import { inColour } from './time-line.ts';
+
+/** The step that it is at, or ended with. */
+const stepOf = ({ journal, state }: Instance): string => {
+  const stuck = journal.find((entry) => entry.state === 'stuck');
+  return stuck?.step ?? (state === 'undone' ? (journal.at(0)?.step ?? '') : (journal.at(-1)?.step ?? ''));
+};
+
+/** Prints the sagas of all services. */
+export async function list(
+  options: Where & {
+    readonly name?: string;
+    readonly key?: string;
+    readonly state?: SagaState;
+    readonly limit: string;
+    readonly json?: boolean;
+  },
+): Promise<void> {
+  const { name, key, state } = options;
+  const limit = limitOf(options.limit);
+  await onStores(options, async (stores, { clock }) => {
+    const all: (Instance & { readonly service: string })[] = [];
+    for (const { name: service, store } of stores)
+      for (const one of await listSagas(store.ownRead, { name, key, state }, { limit })) all.push({ ...one, service });
+    all.sort((a, b) => b.started - a.started);
+    if (options.json) return printJson(all);
+    if (all.length === 0) return print('there are no such sagas');
+    const now = clock.now();
+    const rows = all.map((one) => [
+      one.id,
+      one.service,
+      one.name,
+      one.key === one.id ? '' : one.key,
+      inColour(one.state),
+      stepOf(one),
+      ago(one.started, now),
+      one.error ??
+        (one.cause
+          ? one.cause.kind === 'declared'
+            ? one.cause.name
+            : one.cause.kind === 'stopped'
+              ? one.cause.reason
+              : one.cause.message
+          : ''),
+    ]);
+    print(table(['id', 'service', 'saga', 'key', 'state', 'step', 'started', 'error or cause'], rows));
+  });
+}

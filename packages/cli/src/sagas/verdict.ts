@@ -1,0 +1,37 @@
+import { judge, type Verdict } from 'seaworthy/saga';
+import { UsageInvalid } from '../errors.ts';
+import { parsed } from '../json.ts';
+import { onStores, type Where } from '../stores.ts';
+import { paint, print, printJson } from '../terminal.ts';
+import { found } from './found.ts';
+
+const meaning: Readonly<Record<Verdict['kind'], string>> = {
+  retry: 'its undo would be tried again',
+  skip: 'its undo would be given up, and those of the steps before it go on',
+  result: 'its undo would be tried again, and told this result',
+};
+
+/** Gives a verdict, or says what it would do. */
+export async function verdict(
+  id: string,
+  kind: Verdict['kind'],
+  result: string | undefined,
+  options: Where & { readonly yes?: boolean; readonly json?: boolean },
+): Promise<void> {
+  if ((kind === 'result') !== (result !== undefined))
+    throw new UsageInvalid(
+      kind === 'result'
+        ? 'say what the step had given, as JSON: seaworthy sagas verdict ID result JSON'
+        : `the verdict ${kind} takes no result`,
+    );
+  const given: Verdict = kind === 'result' ? { kind, result: parsed(result as string, 'the result') } : { kind };
+  await onStores(options, async (stores, runtime) => {
+    const { at, instance } = await found(stores, id);
+    const stuck = instance.journal.find(({ state }) => state === 'stuck');
+    if (options.yes || instance.state !== 'stuck') await judge(at.store, runtime, id, given);
+    if (options.json) return printJson({ id, service: at.name, step: stuck?.step, verdict: given, done: options.yes === true });
+    print(`${instance.name} ${instance.key} is stuck at ${paint('bold', stuck?.step ?? '?')}: ${instance.error ?? 'its undo failed'}`);
+    if (options.yes) print('the verdict is given: a running fleet goes on with it within seconds');
+    else print(`${meaning[kind]}; ${paint('bold', 'nothing was changed')}: add --yes to do it`);
+  });
+}

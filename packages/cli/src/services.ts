@@ -1,0 +1,13 @@
+import type { Launch } from 'seaworthy/fleet';
+import type { Service } from 'seaworthy/service';
+import { UsageInvalid } from './errors.ts';
+
+export const nameOf = (service: Service): string => service.contract['~contract'];
+
+/** The services that are named, else all. Throws `UsageInvalid` for one that the fleet does not have. */
+export function chosen({ fleet }: Launch, names: readonly string[]): readonly Service[] {
+  const all = fleet.services.map(nameOf);
+  const unknown = names.find((name) => !all.includes(name));
+  if (unknown !== undefined) throw new UsageInvalid(`the fleet has no service ${unknown}: it has ${all.join(', ')}`);
+  return fleet.services.filter((service) => names.length === 0 || names.includes(nameOf(service)));
+}
