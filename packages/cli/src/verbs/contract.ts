@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { asyncapi, type ContractLock, compatibility, lockOf, openapi, readLock } from 'seaworthy/contract';
+import { type ContractLock, compatibility, lockOf, readLock } from 'seaworthy/compatibility';
+import { asyncapi, openapi } from 'seaworthy/documents';
 import { UsageInvalid } from '../errors.ts';
 import { load, locate, shortly } from '../fleet-file.ts';
 import { parsed } from '../json.ts';

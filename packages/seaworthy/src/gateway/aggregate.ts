@@ -1,6 +1,6 @@
 import type { At, Http, Operation, Params } from '../contract/contract.ts';
-import type { Shown } from '../contract/openapi.ts';
 import { responseOf } from '../contract/response.ts';
+import type { Shown } from '../documents/openapi.ts';
 import { GatewayInvalid } from './errors.ts';
 import type { Route } from './gateway.ts';
 import { gather } from './gather.ts';

@@ -1,6 +1,6 @@
 import type { CallOptions } from '../client/caller.ts';
 import type { At, Http, Params } from '../contract/contract.ts';
-import type { Shown } from '../contract/openapi.ts';
+import type { Shown } from '../documents/openapi.ts';
 import { GatewayInvalid } from './errors.ts';
 
 /** An operation as a gateway calls it: what it is sent and what comes back are checked where routes are written. */

@@ -1,8 +1,8 @@
+import type { At, Operation } from '../contract/contract.ts';
+import { statusOf } from '../contract/problem.ts';
+import { jsonSchema, type Schema } from '../contract/schema.ts';
 import type { Components, Doc } from './components.ts';
-import type { At, Operation } from './contract.ts';
 import { nameOf } from './openapi-request.ts';
-import { statusOf } from './problem.ts';
-import { jsonSchema, type Schema } from './schema.ts';
 
 /** The problem document that every service and gateway answers (RFC 9457). */
 export const problemSchema: Doc = {

@@ -1,7 +1,7 @@
+import type { At, Http, Operation } from '../contract/contract.ts';
+import { type JsonSchema, jsonSchema, typesOf } from '../contract/schema.ts';
+import { httpParts } from '../contract/verify.ts';
 import { type Components, type Doc, pascal } from './components.ts';
-import type { At, Http, Operation } from './contract.ts';
-import { type JsonSchema, jsonSchema, typesOf } from './schema.ts';
-import { httpParts } from './verify.ts';
 
 /** The headers that a call may carry; what sagas say among themselves is left out. */
 export const parameters: Doc = {

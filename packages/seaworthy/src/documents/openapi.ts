@@ -1,8 +1,8 @@
+import type { At, Http, Member, Named, Operation } from '../contract/contract.ts';
+import { httpParts } from '../contract/verify.ts';
 import { type Components, components, type Doc, pascal } from './components.ts';
-import type { At, Http, Member, Named, Operation } from './contract.ts';
 import { deadline, parameters, renamed, requestDoc } from './openapi-request.ts';
 import { declaredDocs, headers, outputDoc, problemSchema, refusals, responses, successDoc } from './openapi-response.ts';
-import { httpParts } from './verify.ts';
 
 /** What a document says of itself. */
 export interface DocumentOptions {

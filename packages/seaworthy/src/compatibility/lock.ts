@@ -1,7 +1,7 @@
+import type { Event, Named, Operation } from '../contract/contract.ts';
+import { jsonSchema, type Schema } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
-import type { Event, Named, Operation } from './contract.ts';
 import type { Node } from './keywords.ts';
-import { jsonSchema, type Schema } from './schema.ts';
 
 /** What is written down is no lock of contracts; the message says where it comes from and what is wrong. */
 export class LockInvalid extends SeaworthyError {

@@ -1,7 +1,7 @@
+import type { At, Event, Named } from '../contract/contract.ts';
+import { jsonSchema } from '../contract/schema.ts';
 import { components, type Doc, pascal } from './components.ts';
-import type { At, Event, Named } from './contract.ts';
 import { type DocumentOptions, infoOf, membersOf } from './openapi.ts';
-import { jsonSchema } from './schema.ts';
 
 export interface AsyncApi {
   readonly asyncapi: '3.0.0';
