@@ -4,12 +4,13 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { command, contract, event, type Members, query } from './contract.ts';
 import { HeaderInvalid, readHeaders, writeHeaders } from './headers.ts';
+import { httpParts } from './http.ts';
 import { InputInvalid } from './input.ts';
 import { problemOf, statusOf } from './problem.ts';
 import { inputOf, requestOf } from './request.ts';
 import { answerOf, responseOf } from './response.ts';
 import { examine, type Schema, sentence } from './schema.ts';
-import { ContractInvalid, httpParts } from './verify.ts';
+import { ContractInvalid } from './verify.ts';
 
 const Ref = z.object({ id: z.string() });
 

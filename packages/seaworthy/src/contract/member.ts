@@ -1,10 +1,7 @@
 import type { Duration } from '../core/duration.ts';
+import type { Http } from './http.ts';
 import type { Schema } from './schema.ts';
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-export type Http = `${Method} /${string}`;
-export type ParamNames<P extends string> = P extends `${string}{${infer N}}${infer Rest}` ? N | ParamNames<Rest> : never;
-export type Params<P extends string> = { readonly [K in ParamNames<P>]: string };
 export type Errors<E> = { readonly [K in keyof E]: { readonly status: number; readonly data?: Schema<unknown, E[K]> } };
 
 /** Says nothing of schemas on purpose: a constraint that did would leak into `command(...)` as `unknown` and beat its defaults. */

@@ -1,7 +1,7 @@
-import type { At, Http, Operation } from './contract.ts';
+import type { At, Operation } from './contract.ts';
+import { type Http, httpParts } from './http.ts';
 import { InputInvalid, writeInput } from './input.ts';
 import { type JsonSchema, jsonSchema, typesOf } from './schema.ts';
-import { httpParts } from './verify.ts';
 
 /** A call on the wire, before its headers. */
 export interface WireRequest {

@@ -1,5 +1,6 @@
 import type { Answer } from './answer.ts';
 import type { Operation } from './contract.ts';
+import { filled } from './http.ts';
 import { kindOf, type Problem, statusOf } from './problem.ts';
 import type { Finding } from './schema.ts';
 
@@ -21,11 +22,6 @@ export function problemResponse(problem: Problem): WireResponse {
   return { status: problem.status, headers, body: problem };
 }
 
-function locationOf(template: string, output: unknown): string {
-  const fields = output as Readonly<Record<string, unknown>>;
-  return template.replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(String(fields[name])));
-}
-
 /** An answer as HTTP says it. */
 export function responseOf(operation: Operation, answer: Answer): WireResponse {
   if (answer.kind === 'problem') return problemResponse(answer.problem);
@@ -43,7 +39,8 @@ export function responseOf(operation: Operation, answer: Answer): WireResponse {
       },
     };
   }
-  const location = operation.location === undefined ? {} : { location: locationOf(operation.location, answer.output) };
+  const location =
+    operation.location === undefined ? {} : { location: filled(operation.location, answer.output as Readonly<Record<string, unknown>>) };
   if (answer.output === undefined) return { status: operation.status, headers: location, body: undefined };
   return { status: operation.status, headers: { ...json, ...location }, body: answer.output };
 }

@@ -1,6 +1,7 @@
 import { milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
-import type { Event, Http, Members, Operation } from './member.ts';
+import { httpParts, isHttp, methods, shapeOf } from './http.ts';
+import type { Event, Members, Operation } from './member.ts';
 import { type JsonSchema, jsonSchema, type Schema, typesOf } from './schema.ts';
 
 /** A contract that cannot be kept over the wire; the message lists every place and rule. */
@@ -14,7 +15,7 @@ type Say = (place: string, rule: string) => void;
 const scalars = new Set(['string', 'number', 'integer', 'boolean']);
 
 /** Every alternative is a string, a number or a boolean: it fits into a path or a query string. */
-export const isScalar = (schema: JsonSchema): boolean => typesOf(schema).every((type) => scalars.has(type));
+const isScalar = (schema: JsonSchema): boolean => typesOf(schema).every((type) => scalars.has(type));
 
 /** A text and what it reads as could not be told apart on arrival. */
 const isAmbiguous = (schema: JsonSchema): boolean => {
@@ -22,23 +23,7 @@ const isAmbiguous = (schema: JsonSchema): boolean => {
   return types.has('string') && types.size > 1;
 };
 
-const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-const bodiless = new Set(['GET', 'DELETE']);
-
 const either = 'cannot be both a string and a number or boolean, which nobody could tell apart';
-
-/** The parts of `'GET /orders/{orderId}'`. */
-export function httpParts(http: Http): {
-  readonly method: string;
-  readonly path: string;
-  readonly params: readonly string[];
-  readonly bodiless: boolean;
-} {
-  const space = http.indexOf(' ');
-  const method = http.slice(0, space);
-  const path = http.slice(space + 1);
-  return { method, path, params: [...path.matchAll(/\{([^}]+)\}/g)].map((match) => match[1] as string), bodiless: bodiless.has(method) };
-}
 
 function schemaOf(schema: Schema, side: 'input' | 'output', place: string, say: Say): JsonSchema | undefined {
   if (typeof schema?.['~standard']?.jsonSchema?.[side] !== 'function') {
@@ -66,7 +51,7 @@ function bothSides(schema: Schema, place: string, say: Say): JsonSchema | undefi
 }
 
 function verifyOperation(name: string, operation: Operation, say: Say): void {
-  if (!/^(GET|POST|PUT|PATCH|DELETE) \/(?:[\w.~-]+|\{\w+\})?(?:\/(?:[\w.~-]+|\{\w+\}))*$/.test(operation.http)) {
+  if (!isHttp(operation.http)) {
     say(
       `${name}.http`,
       `is ${JSON.stringify(operation.http)}: write one of ${methods.join(', ')}, a space and a path such as /orders/{orderId}`,
@@ -139,7 +124,7 @@ export function verify(service: string, members: Members): void {
     }
     const { http } = member as Operation;
     verifyOperation(name, member as Operation, say);
-    const shape = http.replaceAll(/\{[^}]+\}/g, '{}');
+    const shape = shapeOf(http);
     const other = shapes.get(shape);
     if (other) say(`${name}.http`, `matches the same requests as ${other}: change one of them`);
     shapes.set(shape, name);

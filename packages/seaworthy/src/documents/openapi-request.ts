@@ -1,6 +1,6 @@
-import type { At, Http, Operation } from '../contract/contract.ts';
+import type { At, Operation } from '../contract/contract.ts';
+import { type Http, httpParts, paramsOf } from '../contract/http.ts';
 import { type JsonSchema, jsonSchema, typesOf } from '../contract/schema.ts';
-import { httpParts } from '../contract/verify.ts';
 import { type Components, type Doc, pascal } from './components.ts';
 
 /** The headers that a call may carry; what sagas say among themselves is left out. */
@@ -32,7 +32,7 @@ function pathParameter(name: string, schema: Doc, types: readonly string[]): Doc
 
 /** How a path writes its parameters: the document's own names, by place. */
 export const renamed = (params: readonly string[], template: string): readonly string[] => {
-  const names = httpParts(`GET ${template}` as Http).params;
+  const names = paramsOf(template);
   return params.map((param, index) => names[index] ?? param);
 };
 

@@ -1,5 +1,5 @@
-import type { At, Http, Member, Named, Operation } from '../contract/contract.ts';
-import { httpParts } from '../contract/verify.ts';
+import type { At, Member, Named, Operation } from '../contract/contract.ts';
+import { type Http, httpParts, shapeOf } from '../contract/http.ts';
 import { type Components, components, type Doc, pascal } from './components.ts';
 import { deadline, parameters, renamed, requestDoc } from './openapi-request.ts';
 import { declaredDocs, headers, outputDoc, problemSchema, refusals, responses, successDoc } from './openapi-response.ts';
@@ -162,7 +162,7 @@ export function openapi(of: Named | Routed, options: OpenApiOptions = {}): OpenA
   for (const { http, id, shown, behind } of ways) {
     const { method, path } = httpParts(http);
     // Two paths that differ in the names of their parameters alone are one to OpenAPI.
-    const shape = path.replaceAll(/\{[^}]+\}/g, '{}');
+    const shape = shapeOf(path);
     const template = templates.get(shape) ?? path;
     templates.set(shape, template);
     let operationId = id;

@@ -1,4 +1,5 @@
-import type { At, Http, Operation, Params } from '../contract/contract.ts';
+import type { At, Operation } from '../contract/contract.ts';
+import type { Http, Params } from '../contract/http.ts';
 import { responseOf } from '../contract/response.ts';
 import type { Shown } from '../documents/openapi.ts';
 import { GatewayInvalid } from './errors.ts';

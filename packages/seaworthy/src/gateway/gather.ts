@@ -1,6 +1,7 @@
 import { Failure } from '../client/call.ts';
 import { CallFailed } from '../client/errors.ts';
-import type { At, Http, Operation } from '../contract/contract.ts';
+import type { At, Operation } from '../contract/contract.ts';
+import type { Http } from '../contract/http.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { GatewayCall, Incoming } from './gateway.ts';
 import type { Part, PartStatus, Parts } from './part.ts';

@@ -1,10 +1,10 @@
 import type { Endpoint } from '../../client/transport.ts';
 import type { At, Operation } from '../../contract/contract.ts';
 import { HeaderInvalid, readHeaders } from '../../contract/headers.ts';
+import { httpParts } from '../../contract/http.ts';
 import { problemOf } from '../../contract/problem.ts';
 import { inputOf } from '../../contract/request.ts';
 import { problemResponse, responseOf, type WireResponse } from '../../contract/response.ts';
-import { httpParts } from '../../contract/verify.ts';
 import { Deadline } from '../../core/deadline.ts';
 import { SeaworthyError } from '../../core/errors.ts';
 import type { Runtime } from '../../core/runtime.ts';
