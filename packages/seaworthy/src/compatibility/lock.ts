@@ -1,4 +1,5 @@
 import type { Event, Named, Operation } from '../contract/contract.ts';
+import { declaredErrors, eventsOf, operationsOf } from '../contract/member.ts';
 import { jsonSchema, type Schema } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Node } from './keywords.ts';
@@ -49,8 +50,9 @@ const bare = (schema: object): Node => {
 
 const sides = (schema: Schema): Sides => ({ writes: bare(jsonSchema(schema, 'output')), reads: bare(jsonSchema(schema, 'input')) });
 
-function lockedOperation({ kind, http, status, location, input, output, errors }: Operation): LockedOperation {
-  const declared = Object.entries(errors as Readonly<Record<string, { readonly status: number; readonly data?: Schema }>>);
+function lockedOperation(operation: Operation): LockedOperation {
+  const { kind, http, status, location, input, output } = operation;
+  const declared = Object.entries(declaredErrors(operation));
   return {
     ...{ kind, http, status },
     ...(location !== undefined && { location }),
@@ -68,16 +70,10 @@ const lockedEvent = ({ key, notAfter, data }: Event): LockedEvent => ({
   data: bare(jsonSchema(data, 'input')),
 });
 
-function locked(contract: Named): LockedContract {
-  const members = Object.entries(contract).filter(([name]) => name !== '~contract') as unknown as [string, Operation | Event][];
-  const operations: Record<string, LockedOperation> = {};
-  const events: Record<string, LockedEvent> = {};
-  for (const [name, member] of members) {
-    if (member.kind === 'event') events[name] = lockedEvent(member as Event);
-    else operations[name] = lockedOperation(member as Operation);
-  }
-  return { operations, events };
-}
+const locked = (contract: Named): LockedContract => ({
+  operations: Object.fromEntries(operationsOf(contract).map((operation) => [operation.name, lockedOperation(operation)])),
+  events: Object.fromEntries(eventsOf(contract).map((event) => [event.name, lockedEvent(event)])),
+});
 
 /** Writes contracts down as JSON, in the order of their names. */
 export function lockOf(contracts: readonly Named[]): ContractLock {

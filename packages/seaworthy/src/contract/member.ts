@@ -48,3 +48,18 @@ export interface Named<S extends string = string> {
   readonly '~contract': S;
 }
 export type Contract<S extends string, M> = Named<S> & { readonly [K in keyof M]: M[K] & At<S, K & string> };
+
+const membersOf = (contract: Named): readonly (Member & At)[] =>
+  Object.values(contract).filter((member: unknown): member is Member & At => typeof member === 'object');
+
+/** What a contract offers, in its order. */
+export const operationsOf = (contract: Named): readonly (Operation & At)[] =>
+  membersOf(contract).filter((member): member is Operation & At => member.kind !== 'event');
+
+/** What a contract announces, in its order. */
+export const eventsOf = (contract: Named): readonly (Event & At)[] =>
+  membersOf(contract).filter((member): member is Event & At => member.kind === 'event');
+
+/** The errors that an operation declares, by name; what their data are is known to its own type alone. */
+export const declaredErrors = ({ errors }: Operation): Readonly<Record<string, { readonly status: number; readonly data?: Schema }>> =>
+  errors as ReturnType<typeof declaredErrors>;

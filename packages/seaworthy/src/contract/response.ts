@@ -1,6 +1,7 @@
 import type { Answer } from './answer.ts';
 import type { Operation } from './contract.ts';
 import { filled } from './http.ts';
+import { declaredErrors } from './member.ts';
 import { kindOf, type Problem, statusOf } from './problem.ts';
 import type { Finding } from './schema.ts';
 
@@ -26,7 +27,7 @@ export function problemResponse(problem: Problem): WireResponse {
 export function responseOf(operation: Operation, answer: Answer): WireResponse {
   if (answer.kind === 'problem') return problemResponse(answer.problem);
   if (answer.kind === 'declared') {
-    const { status } = (operation.errors as Readonly<Record<string, { readonly status: number }>>)[answer.name] as { status: number };
+    const { status } = declaredErrors(operation)[answer.name] as { status: number };
     return {
       status,
       headers: problemJson,
@@ -72,7 +73,7 @@ export function answerOf(operation: Operation, raw: RawResponse): Answer | undef
   if (type !== 'application/problem+json' || typeof body !== 'object' || body === null) return foreign(raw);
   const said = body as Readonly<Record<string, unknown>>;
   const { error, data } = said;
-  if (typeof error === 'string' && Object.hasOwn(operation.errors as object, error)) return { kind: 'declared', name: error, data };
+  if (typeof error === 'string' && Object.hasOwn(declaredErrors(operation), error)) return { kind: 'declared', name: error, data };
   return { kind: 'problem', problem: problemIn(said, raw) };
 }
 

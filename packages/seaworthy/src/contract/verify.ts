@@ -1,7 +1,7 @@
 import { milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import { httpParts, isHttp, methods, shapeOf } from './http.ts';
-import type { Event, Members, Operation } from './member.ts';
+import { declaredErrors, type Event, type Members, type Operation } from './member.ts';
 import { type JsonSchema, jsonSchema, type Schema, typesOf } from './schema.ts';
 
 /** A contract that cannot be kept over the wire; the message lists every place and rule. */
@@ -87,7 +87,7 @@ function verifyOperation(name: string, operation: Operation, say: Say): void {
   }
   if (operation.kind === 'command' && method === 'GET')
     say(`${name}.http`, 'is a GET, which must not change anything: use POST, PUT, PATCH or DELETE for a command');
-  for (const [error, { status, data }] of Object.entries(operation.errors as Readonly<Record<string, { status: number; data?: Schema }>>)) {
+  for (const [error, { status, data }] of Object.entries(declaredErrors(operation))) {
     if (!Number.isInteger(status) || status < 400 || status > 599)
       say(`${name}.errors.${error}`, `has the status ${status}: choose one from 400 to 599`);
     if (data) bothSides(data, `${name}.errors.${error}.data`, say);

@@ -1,7 +1,8 @@
 import type { At, Event, Named } from '../contract/contract.ts';
+import { eventsOf } from '../contract/member.ts';
 import { jsonSchema } from '../contract/schema.ts';
 import { components, type Doc, pascal } from './components.ts';
-import { type DocumentOptions, infoOf, membersOf } from './openapi.ts';
+import { type DocumentOptions, infoOf } from './openapi.ts';
 
 export interface AsyncApi {
   readonly asyncapi: '3.0.0';
@@ -58,7 +59,7 @@ export function asyncapi(contracts: Named | readonly Named[], options: DocumentO
   const operations: Record<string, Doc> = {};
   for (const contract of all) {
     const service = contract['~contract'];
-    const events = membersOf<Event & At>(contract, ['event']);
+    const events = eventsOf(contract);
     if (events.length === 0) continue;
     for (const event of events) {
       const type = `${service}.${event.name}`;

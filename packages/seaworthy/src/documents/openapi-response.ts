@@ -1,4 +1,5 @@
 import type { At, Operation } from '../contract/contract.ts';
+import { declaredErrors } from '../contract/member.ts';
 import { statusOf } from '../contract/problem.ts';
 import { jsonSchema, type Schema } from '../contract/schema.ts';
 import type { Components, Doc } from './components.ts';
@@ -82,8 +83,7 @@ interface Declared {
 
 /** The declared errors of an operation, as they are on the wire. */
 export function declaredDocs(operation: Operation & At, schemas: Components): readonly Declared[] {
-  const errors = operation.errors as Readonly<Record<string, { readonly status: number; readonly data?: Schema }>>;
-  return Object.entries(errors).map(([name, { status, data }]) => {
+  return Object.entries(declaredErrors(operation)).map(([name, { status, data }]) => {
     const place = `${nameOf(operation)}${name}`;
     const required = ['type', 'title', 'status', 'error'];
     const body = {

@@ -1,5 +1,6 @@
-import type { At, Member, Named, Operation } from '../contract/contract.ts';
+import type { At, Named, Operation } from '../contract/contract.ts';
 import { type Http, httpParts, shapeOf } from '../contract/http.ts';
+import { operationsOf } from '../contract/member.ts';
 import { type Components, components, type Doc, pascal } from './components.ts';
 import { deadline, parameters, renamed, requestDoc } from './openapi-request.ts';
 import { declaredDocs, headers, outputDoc, problemSchema, refusals, responses, successDoc } from './openapi-response.ts';
@@ -50,16 +51,10 @@ export const infoOf = (title: string, { title: own = title, version = '1.0.0', d
   ...(description !== undefined && { description }),
 });
 
-/** The members of one kind or another, in the contract's order. */
-export const membersOf = <M extends Member & At>(contract: Named, kinds: readonly string[]): readonly M[] =>
-  Object.values(contract as unknown as Readonly<Record<string, M | string>>).filter(
-    (member): member is M => typeof member === 'object' && kinds.includes(member.kind),
-  );
-
 type Ways = readonly { readonly http: Http; readonly id: string; readonly shown: Shown; readonly behind: boolean }[];
 
 const serviceWays = (contract: Named): Ways =>
-  membersOf<Operation & At>(contract, ['command', 'query']).map((operation) => ({
+  operationsOf(contract).map((operation) => ({
     http: operation.http,
     id: operation.name,
     shown: { kind: 'operation', operation },
