@@ -1,3 +1,5 @@
+import { pointed } from '../contract/json.ts';
+
 /** A JSON Schema as the check of compatibility reads it (draft 2020-12): `true` accepts everything, `false` nothing. */
 export type Node = boolean | Keywords;
 
@@ -68,7 +70,7 @@ export function resolver(root: Node): (node: Node) => Node {
     if (!ref.startsWith('#/')) return { $ref: ref };
     let at: unknown = root;
     for (const part of ref.slice(2).split('/')) {
-      const name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
+      const name = pointed(part);
       if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return { $ref: ref };
       at = (at as Record<string, unknown>)[name];
     }

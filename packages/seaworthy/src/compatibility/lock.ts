@@ -1,4 +1,5 @@
 import type { Event, Named, Operation } from '../contract/contract.ts';
+import { isObject } from '../contract/json.ts';
 import { declaredErrors, eventsOf, operationsOf } from '../contract/member.ts';
 import { jsonSchema, type Schema } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
@@ -81,27 +82,24 @@ export function lockOf(contracts: readonly Named[]): ContractLock {
   return { lockVersion: 1, contracts: Object.fromEntries(named.map(([name, contract]) => [name, locked(contract)])) };
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** What was written down, read again. Throws `LockInvalid`; `from` names its place in the message. */
 export function readLock(value: unknown, from: string): ContractLock {
   const refuse = (what: string): LockInvalid =>
     new LockInvalid(`${from} is no lock of contracts (${what}): write one with \`seaworthy contract print --lock\``);
-  if (!isRecord(value)) throw refuse('it is no JSON object');
+  if (!isObject(value)) throw refuse('it is no JSON object');
   if (value['lockVersion'] !== 1) throw refuse(`lockVersion is ${JSON.stringify(value['lockVersion'])} and must be 1`);
   const { contracts } = value;
-  if (!isRecord(contracts)) throw refuse('contracts is no object');
+  if (!isObject(contracts)) throw refuse('contracts is no object');
   for (const [name, contract] of Object.entries(contracts)) {
     const place = `contracts.${name}`;
-    if (!isRecord(contract) || !isRecord(contract['operations']) || !isRecord(contract['events']))
+    if (!isObject(contract) || !isObject(contract['operations']) || !isObject(contract['events']))
       throw refuse(`${place} lacks operations or events`);
     for (const [operation, one] of Object.entries(contract['operations'])) {
-      if (!isRecord(one) || typeof one['http'] !== 'string' || one['input'] === undefined || !isRecord(one['errors']))
+      if (!isObject(one) || typeof one['http'] !== 'string' || one['input'] === undefined || !isObject(one['errors']))
         throw refuse(`${place}.operations.${operation} lacks http, input or errors`);
     }
     for (const [event, one] of Object.entries(contract['events'])) {
-      if (!isRecord(one) || typeof one['key'] !== 'string' || one['data'] === undefined)
+      if (!isObject(one) || typeof one['key'] !== 'string' || one['data'] === undefined)
         throw refuse(`${place}.events.${event} lacks key or data`);
     }
   }

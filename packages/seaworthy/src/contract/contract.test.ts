@@ -231,6 +231,15 @@ test('a problem whose members have not their form is told without them', () => {
     body: '{"error": "toString"}',
   });
   assert.equal(inherited?.kind, 'problem');
+  const problem = (body: unknown): unknown =>
+    answerOf(wire.put as never, {
+      status: 503,
+      contentType: 'application/problem+json',
+      retryAfter: undefined,
+      body: JSON.stringify(body),
+    });
+  assert.deepEqual(problem({ title: 'x', parts: ['ok'] }), { kind: 'problem', problem: { type: 'about:blank', title: 'x', status: 503 } });
+  assert.deepEqual(problem([]), { kind: 'problem', problem: { type: 'about:blank', title: 'Service Unavailable', status: 503 } });
 });
 
 test('answers cross as they are: output, declared error, problem', () => {

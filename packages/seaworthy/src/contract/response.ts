@@ -1,6 +1,7 @@
 import type { Answer } from './answer.ts';
 import type { Operation } from './contract.ts';
 import { filled } from './http.ts';
+import { isObject } from './json.ts';
 import { declaredErrors } from './member.ts';
 import { kindOf, type Problem, statusOf } from './problem.ts';
 import type { Finding } from './schema.ts';
@@ -70,16 +71,14 @@ export function answerOf(operation: Operation, raw: RawResponse): Answer | undef
     if (body !== undefined && type !== 'application/json') return undefined;
     return { kind: 'output', output: body };
   }
-  if (type !== 'application/problem+json' || typeof body !== 'object' || body === null) return foreign(raw);
-  const said = body as Readonly<Record<string, unknown>>;
-  const { error, data } = said;
+  if (type !== 'application/problem+json' || !isObject(body)) return foreign(raw);
+  const { error, data } = body;
   if (typeof error === 'string' && Object.hasOwn(declaredErrors(operation), error)) return { kind: 'declared', name: error, data };
-  return { kind: 'problem', problem: problemIn(said, raw) };
+  return { kind: 'problem', problem: problemIn(body, raw) };
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string';
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
-const isFinding = (value: unknown): value is Finding => isFields(value) && isText(value['path']) && isText(value['message']);
+const isFinding = (value: unknown): value is Finding => isObject(value) && isText(value['path']) && isText(value['message']);
 const longestWaitMs = 86_400_000;
 
 /** The problem that a document tells, as far as it keeps to its form; what does not is left out. */
@@ -93,7 +92,7 @@ function problemIn(said: Readonly<Record<string, unknown>>, raw: RawResponse): P
     ...(isText(detail) && { detail }),
     ...(isText(code) && { code }),
     ...(Array.isArray(issues) && issues.every(isFinding) && { issues }),
-    ...(isFields(parts) && Object.values(parts).every(isText) && { parts: parts as Readonly<Record<string, string>> }),
+    ...(isObject(parts) && Object.values(parts).every(isText) && { parts: parts as Readonly<Record<string, string>> }),
     ...(wait !== undefined && { retryAfterMs: wait }),
   };
 }

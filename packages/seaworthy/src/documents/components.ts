@@ -1,3 +1,5 @@
+import { isObject, pointed } from '../contract/json.ts';
+
 /** A JSON object of a document. */
 export interface Doc {
   readonly [key: string]: unknown;
@@ -23,8 +25,6 @@ interface World {
   readonly defs: Doc;
 }
 
-export const isDoc = (value: unknown): value is Doc => typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** What holds values, not schemas; and what holds schemas by names of the user's choice. */
 const values = new Set(['const', 'enum', 'default', 'examples']);
 const byName = new Set(['properties', 'patternProperties', 'dependentSchemas', '$defs']);
@@ -34,11 +34,11 @@ const mapped = (fields: Doc, to: (value: unknown, key: string) => unknown): Doc 
 
 function mapRefs(schema: unknown, to: (ref: string) => string): unknown {
   if (Array.isArray(schema)) return schema.map((one) => mapRefs(one, to));
-  if (!isDoc(schema)) return schema;
+  if (!isObject(schema)) return schema;
   return mapped(schema, (value, key) => {
     if (key === '$ref' && typeof value === 'string') return to(value);
     if (values.has(key)) return value;
-    return byName.has(key) && isDoc(value) ? mapped(value, (one) => mapRefs(one, to)) : mapRefs(value, to);
+    return byName.has(key) && isObject(value) ? mapped(value, (one) => mapRefs(one, to)) : mapRefs(value, to);
   });
 }
 
@@ -46,7 +46,7 @@ function mapRefs(schema: unknown, to: (ref: string) => string): unknown {
 function target(ref: string): { readonly def: string | undefined; readonly rest: string } | undefined {
   const [, def, rest = ''] = /^#(?:\/\$defs\/([^/]+))?(\/.*)?$/.exec(ref) ?? ['', undefined, undefined];
   if (!ref.startsWith('#')) return undefined;
-  return { def: def === undefined ? undefined : decodeURIComponent(def).replaceAll('~1', '/').replaceAll('~0', '~'), rest };
+  return { def: def === undefined ? undefined : pointed(def), rest };
 }
 
 /** All that decides what a schema means, as text. */
@@ -121,7 +121,7 @@ export function components(
   function worldOf(name: string, side: Side, schema: object, whole: object): readonly [Doc, World] {
     const { $schema: _, $id: __, $defs: ___, ...own } = schema as Doc;
     const { $schema: ____, $id: _____, $defs, ...root } = whole as Doc;
-    return [own, { name, side, root, defs: isDoc($defs) ? $defs : {} }];
+    return [own, { name, side, root, defs: isObject($defs) ? $defs : {} }];
   }
 
   const reference = (name: string): Doc => ({ $ref: `#/components/schemas/${name}${path}` });
