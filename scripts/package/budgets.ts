@@ -12,7 +12,7 @@ export interface Budget {
 export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/core': { kB: 3, rooms: ['core'] },
   'seaworthy/contract': { kB: 2.5, rooms: ['contract', 'core'] },
-  'seaworthy/documents': { kB: 5.5, rooms: ['contract', 'documents'] },
+  'seaworthy/documents': { kB: 5.5, rooms: ['contract', 'core', 'documents'] },
   'seaworthy/compatibility': { kB: 6.5, rooms: ['compatibility', 'contract', 'core'] },
   'seaworthy/resilience': { kB: 8, rooms: ['core', 'resilience'] },
   'seaworthy/store': { kB: 2, rooms: ['core', 'store'] },

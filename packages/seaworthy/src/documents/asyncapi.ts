@@ -1,9 +1,11 @@
 import type { At, Event, Named } from '../contract/contract.ts';
 import { eventsOf } from '../contract/member.ts';
 import { jsonSchema } from '../contract/schema.ts';
-import { components, type Doc, pascal } from './components.ts';
-import { type DocumentOptions, infoOf } from './openapi.ts';
+import { components } from './components.ts';
+import { type Doc, type DocumentOptions, infoOf } from './document.ts';
+import { nameOf } from './names.ts';
 
+/** An AsyncAPI document, to be written as JSON. */
 export interface AsyncApi {
   readonly asyncapi: '3.0.0';
   readonly info: Doc;
@@ -64,7 +66,7 @@ export function asyncapi(contracts: Named | readonly Named[], options: DocumentO
     for (const event of events) {
       const type = `${service}.${event.name}`;
       // What was published goes out as it is; those who hear it validate it.
-      const data = schemas.place(`${pascal(service)}${pascal(event.name)}`, jsonSchema(event.data, 'input'), 'Input');
+      const data = schemas.place(nameOf(event), jsonSchema(event.data, 'input'), 'Input');
       messages[type] = {
         name: type,
         contentType: 'application/cloudevents+json',

@@ -1,9 +1,6 @@
 import { isObject, pointed } from '../contract/json.ts';
-
-/** A JSON object of a document. */
-export interface Doc {
-  readonly [key: string]: unknown;
-}
+import type { Doc } from './document.ts';
+import { pascal } from './names.ts';
 
 /** The schemas of one document, each under a name of its own. */
 export interface Components {
@@ -66,13 +63,6 @@ function meaning(own: Doc, { root, defs }: World): string {
   visit(own);
   return JSON.stringify([own, [...reached].sort(([a], [b]) => (a < b ? -1 : 1))]);
 }
-
-/** A text as a part of a name: `orders-archive` is `OrdersArchive`. */
-export const pascal = (text: string): string =>
-  text
-    .split(/[^A-Za-z0-9]+/)
-    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
-    .join('');
 
 /**
  * The components of a document. `reserved` are its own; `wrap` and `path` are for formats that keep a schema in something else.

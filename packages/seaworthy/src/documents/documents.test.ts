@@ -17,8 +17,9 @@ import { accept } from '../service/answer.ts';
 import { failedReply, operationRoutes } from '../service/transports/http.ts';
 import { httpServer } from '../service/transports/server.ts';
 import { asyncapi } from './asyncapi.ts';
-import type { Doc } from './components.ts';
-import { openapi, type Routed } from './openapi.ts';
+import type { Doc } from './document.ts';
+import { openapi } from './openapi.ts';
+import type { Routed } from './shown.ts';
 
 const ofAsyncApi = new Ajv({ strict: false, validateFormats: false }).compile(specs.schemasWithoutId['3.0.0'] as object);
 

@@ -1,2 +1,3 @@
 export { type AsyncApi, asyncapi } from './asyncapi.ts';
-export { type DocumentOptions, type OpenApi, type OpenApiOptions, openapi } from './openapi.ts';
+export type { DocumentOptions } from './document.ts';
+export { type OpenApi, type OpenApiOptions, openapi } from './openapi.ts';

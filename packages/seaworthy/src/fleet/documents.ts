@@ -1,6 +1,7 @@
 import type { Contract, Members } from '../contract/contract.ts';
 import { asyncapi } from '../documents/asyncapi.ts';
-import { type DocumentOptions, openapi } from '../documents/openapi.ts';
+import type { DocumentOptions } from '../documents/document.ts';
+import { openapi } from '../documents/openapi.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { besides, documentRoutes } from '../service/transports/documents.ts';
 import type { HttpRoute } from '../service/transports/server.ts';

@@ -1,7 +1,7 @@
 import type { CallOptions } from '../client/caller.ts';
 import type { At } from '../contract/contract.ts';
 import { type Http, type Params, shapeOf } from '../contract/http.ts';
-import type { Shown } from '../documents/openapi.ts';
+import type { Shown } from '../documents/shown.ts';
 import { GatewayInvalid } from './errors.ts';
 
 /** An operation as a gateway calls it: what it is sent and what comes back are checked where routes are written. */
