@@ -1,7 +1,8 @@
 import { shapeOf } from '../contract/http.ts';
 import { accepts } from './accepts.ts';
-import type { Misfit, Node } from './keywords.ts';
+import type { Node } from './keywords.ts';
 import type { ContractLock, LockedContract, LockedEvent, LockedOperation, Sides } from './lock.ts';
+import type { Misfit } from './misfit.ts';
 
 /** One way in which a new version of a contract breaks with an old one, or may. */
 export interface Incompatibility {

@@ -17,6 +17,7 @@ export interface Sides {
   readonly reads: Node;
 }
 
+/** A command or query as it was promised, its schemas as JSON Schema. */
 export interface LockedOperation {
   readonly kind: 'command' | 'query';
   readonly http: string;
@@ -27,12 +28,14 @@ export interface LockedOperation {
   readonly errors: Readonly<Record<string, { readonly status: number; readonly data?: Sides }>>;
 }
 
+/** An event as it was promised. */
 export interface LockedEvent {
   readonly key: string;
   readonly notAfter?: string;
   readonly data: Node;
 }
 
+/** All that one contract promised, by name. */
 export interface LockedContract {
   readonly operations: Readonly<Record<string, LockedOperation>>;
   readonly events: Readonly<Record<string, LockedEvent>>;
@@ -44,6 +47,7 @@ export interface ContractLock {
   readonly contracts: Readonly<Record<string, LockedContract>>;
 }
 
+/** Without what its vendor adds, as a file will give it back. */
 const bare = (schema: object): Node => {
   const { $schema: _, '~standard': __, ...rest } = schema as { $schema?: unknown; '~standard'?: unknown };
   return JSON.parse(JSON.stringify(rest)) as Node;
