@@ -2,9 +2,10 @@ import type { Duration } from '../core/duration.ts';
 import type { Http } from './http.ts';
 import type { Schema } from './schema.ts';
 
+/** What an operation may refuse on purpose, by name. */
 export type Errors<E> = { readonly [K in keyof E]: { readonly status: number; readonly data?: Schema<unknown, E[K]> } };
 
-/** Says nothing of schemas on purpose: a constraint that did would leak into `command(...)` as `unknown` and beat its defaults. */
+/** One member of a contract. It says nothing of schemas on purpose: a constraint that did would leak into `command(...)` as `unknown` and beat its defaults. */
 export interface Member {
   readonly kind: 'command' | 'query' | 'event';
 }
@@ -41,12 +42,15 @@ export interface At<S extends string = string, N extends string = string> {
   readonly name: N;
 }
 
+/** What `contract` is given, by name. */
 export interface Members {
   readonly [name: string]: Member;
 }
+/** Any contract, known by its name alone. */
 export interface Named<S extends string = string> {
   readonly '~contract': S;
 }
+/** A contract: its members, each of which knows where it lives. */
 export type Contract<S extends string, M> = Named<S> & { readonly [K in keyof M]: M[K] & At<S, K & string> };
 
 const membersOf = (contract: Named): readonly (Member & At)[] =>

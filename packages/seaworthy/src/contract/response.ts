@@ -55,7 +55,8 @@ export interface RawResponse {
   readonly body: string;
 }
 
-const retryAfterMs = (text: string | undefined): number | undefined =>
+/** A wait in whole seconds; a date is left alone. */
+const waitIn = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) * 1000 : undefined;
 
 /** Reads an answer from the wire; `undefined` when it is not one that a service of ours gives. */
@@ -84,7 +85,7 @@ const longestWaitMs = 86_400_000;
 /** The problem that a document tells, as far as it keeps to its form; what does not is left out. */
 function problemIn(said: Readonly<Record<string, unknown>>, raw: RawResponse): Problem {
   const { title, detail, code, issues, parts, retryAfterMs: told } = said;
-  const wait = typeof told === 'number' && told >= 0 && told <= longestWaitMs ? told : retryAfterMs(raw.retryAfter);
+  const wait = typeof told === 'number' && told >= 0 && told <= longestWaitMs ? told : waitIn(raw.retryAfter);
   return {
     type: 'about:blank',
     title: isText(title) ? title : 'Problem',
@@ -100,7 +101,7 @@ function problemIn(said: Readonly<Record<string, unknown>>, raw: RawResponse): P
 /** A refusal by somebody between us and the service, such as a proxy's 503 in HTML. */
 function foreign(raw: RawResponse): Answer | undefined {
   if (raw.status < 400) return undefined;
-  const wait = retryAfterMs(raw.retryAfter);
+  const wait = waitIn(raw.retryAfter);
   const [, title] = statusOf[kindOf(raw.status)];
   return {
     kind: 'problem',

@@ -10,6 +10,7 @@ export class ContractInvalid extends SeaworthyError {
   readonly kind = 'invalid';
 }
 
+/** Notes what is wrong, and goes on. */
 type Say = (place: string, rule: string) => void;
 
 const scalars = new Set(['string', 'number', 'integer', 'boolean']);
@@ -50,6 +51,22 @@ function bothSides(schema: Schema, place: string, say: Say): JsonSchema | undefi
   return output;
 }
 
+function verifyPath(name: string, params: readonly string[], fields: Readonly<Record<string, JsonSchema>>, say: Say): void {
+  for (const param of params) {
+    const field = fields[param];
+    if (!field) say(`${name}.http`, `names {${param}}, which the input lacks`);
+    else if (!isScalar(field)) say(`${name}.input.${param}`, 'is in the path, and can only be a string, a number or a boolean');
+    else if (isAmbiguous(field)) say(`${name}.input.${param}`, `is in the path, and ${either}`);
+  }
+}
+
+function verifyInQuery(place: string, schema: JsonSchema, method: string, say: Say): void {
+  const one = schema.items ?? schema;
+  const would = `would travel in the query string of a ${method}`;
+  if (!isScalar(one)) say(place, `${would}, and can only be a string, a number, a boolean or an array of these`);
+  else if (isAmbiguous(one)) say(place, `${would}, and ${either}`);
+}
+
 function verifyOperation(name: string, operation: Operation, say: Say): void {
   if (!isHttp(operation.http)) {
     say(
@@ -63,27 +80,12 @@ function verifyOperation(name: string, operation: Operation, say: Say): void {
   const { params, bodiless: inQuery, method } = httpParts(operation.http);
   if (input && input.type !== 'object') say(`${name}.input`, 'is no object: the input of an operation has named fields');
   const fields = input?.properties ?? {};
-  for (const param of params) {
-    const field = fields[param];
-    if (!field) say(`${name}.http`, `names {${param}}, which the input lacks`);
-    else if (!isScalar(field)) say(`${name}.input.${param}`, 'is in the path, and can only be a string, a number or a boolean');
-    else if (isAmbiguous(field)) say(`${name}.input.${param}`, `is in the path, and ${either}`);
-  }
+  verifyPath(name, params, fields, say);
   if (inQuery) {
     if (input?.additionalProperties)
       say(`${name}.input`, `would travel in the query string of a ${method}, and can only have fields that it names`);
-    for (const [field, schema] of Object.entries(fields)) {
-      if (params.includes(field)) continue;
-      const one = schema.items ?? schema;
-      if (isScalar(one)) {
-        if (isAmbiguous(one)) say(`${name}.input.${field}`, `would travel in the query string of a ${method}, and ${either}`);
-        continue;
-      }
-      say(
-        `${name}.input.${field}`,
-        `would travel in the query string of a ${method}, and can only be a string, a number, a boolean or an array of these`,
-      );
-    }
+    const rest = Object.entries(fields).filter(([field]) => !params.includes(field));
+    for (const [field, schema] of rest) verifyInQuery(`${name}.input.${field}`, schema, method, say);
   }
   if (operation.kind === 'command' && method === 'GET')
     say(`${name}.http`, 'is a GET, which must not change anything: use POST, PUT, PATCH or DELETE for a command');
