@@ -21,6 +21,9 @@ const planted: readonly {
   ...[
     ['a room does not import one above it', 'store', '../saga/engine.ts', /store may import only rooms below it/],
     ['rooms on one bar do not import each other', 'resilience', '../contract/schema.ts', /resilience may import only rooms below it/],
+    ['contracts do not carry their documents', 'contract', '../documents/openapi.ts', /contract may import only rooms below it/],
+    ['contracts do not carry their check', 'contract', '../compatibility/lock.ts', /contract may import only rooms below it/],
+    ['documents and the check are apart', 'documents', '../compatibility/lock.ts', /documents may import only rooms below it/],
     ['core imports no room', 'core', '../store/store.ts', /core may import only rooms below it/],
     ['the saga does not know services', 'saga', '../service/service.ts', /saga may import only rooms below it/],
     ['files do not import barrels', 'service', '../store/index.ts', /never barrels/],

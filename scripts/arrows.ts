@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 export const bars: readonly (readonly string[])[] = [
   ['core'],
   ['telemetry', 'resilience', 'contract', 'store'],
-  ['bus', 'discovery'],
+  ['documents', 'compatibility', 'bus', 'discovery'],
   ['outbox', 'client'],
   ['saga'],
   ['service'],

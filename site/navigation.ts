@@ -21,6 +21,7 @@ export const navigation: Readonly<Record<string, readonly string[]>> = {
     'docs/telemetry.md',
     'docs/testing.md',
     'docs/documents.md',
+    'docs/compatibility.md',
     'docs/errors.md',
     'CHANGELOG.md',
     'CONTRIBUTING.md',

@@ -37,12 +37,25 @@ const answer = (status: number, type: string, body: unknown): Answer => ({
   headers: new Map([['content-type', [type]]]),
   body: typeof body === 'string' ? body : JSON.stringify(body),
 });
+const page = (more: Readonly<Record<string, string>>, text = '<!doctype html>\n<title>API</title>'): Answer => ({
+  status: 200,
+  headers: new Map(Object.entries({ 'content-type': 'text/html; charset=utf-8', ...more }).map(([name, value]) => [name, [value]])),
+  body: text,
+});
+const closed = { 'content-security-policy': "default-src 'none'; script-src 'self'" };
 const came = (...answers: Answer[]): Exchange => ({ answers, rest: '', ended: 'closed' });
 const problem = (status: number, more: object = {}): Answer =>
   answer(status, 'application/problem+json; charset=utf-8', { type: 'about:blank', title: 'x', status, code: 'SW_X', ...more });
 
 test('what keeps to the contract is no finding', async () => {
-  const good = [answer(200, 'application/json', { productId: 'a', available: 1, reserved: 0 }), problem(404), problem(400)];
+  const good = [
+    answer(200, 'application/json', { productId: 'a', available: 1, reserved: 0 }),
+    answer(200, 'application/json', { openapi: '3.1.0', info: {}, paths: {}, components: {} }),
+    answer(200, 'application/json', { asyncapi: '3.0.0', info: {}, channels: {}, components: {} }),
+    page(closed),
+    problem(404),
+    problem(400),
+  ];
   for (const each of good) assert.deepEqual(await findings(one, came(each)), []);
 });
 
@@ -60,6 +73,13 @@ for (const [what, exchange, says] of [
     came(answer(200, 'application/json', { productId: 'a', available: -1 })),
     /no operation of this port promises/,
   ],
+  [
+    'a document of another version',
+    came(answer(200, 'application/json', { openapi: '3.0.0', paths: {}, components: {} })),
+    /promises that/,
+  ],
+  ['a page that may load anything', came(page({})), /the page may load anything/],
+  ['another page', came(page(closed, '<html>')), /no operation of this port promises/],
   ['nothing', came(), /0 answers came of 1/],
   ['two answers', came(problem(404), problem(404)), /2 answers came to 1 requests/],
   ['no HTTP', { ...came(problem(404)), rest: 'oops' }, /what came is no HTTP answer/],

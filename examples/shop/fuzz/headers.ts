@@ -1,4 +1,5 @@
 import { type Aim, bodyOf, bytesOf, goodRequest, type Header, json, pathOf, type Shot, shot } from './shot.ts';
+import { isCall } from './spots.ts';
 
 type Generate = (aim: Aim) => Shot;
 
@@ -71,6 +72,23 @@ const traces = [
   '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra',
 ];
 
+const wishes: readonly Header[] = [
+  ['accept', 'image/png'],
+  ['accept', '*/*;q=x'],
+  ['accept', 'text/html,'.repeat(800)],
+  ['accept-encoding', 'gzip, br'],
+  ['accept-encoding', 'identity;q=0, *;q=0'],
+  ['accept-charset', 'utf-7'],
+  ['accept-language', 'x'.repeat(2000)],
+  ['range', 'bytes=0-0'],
+  ['range', 'bytes=-1,5-2,0-99999999999999999999'],
+  ['range', `bytes=${'0-,'.repeat(1000)}`],
+  ['if-none-match', '*'],
+  ['if-match', '"x"'],
+  ['if-modified-since', 'Fri, 01 Jan 2100 00:00:00 GMT'],
+  ['if-unmodified-since', 'never'],
+];
+
 export const headers: Readonly<Record<string, Generate>> = {
   contentType: (aim) => {
     const request = goodRequest(aim.spot);
@@ -80,6 +98,7 @@ export const headers: Readonly<Record<string, Generate>> = {
   noType: (aim) => shot('header/no-type', { ...goodRequest(aim.spot), headers: [] }),
   encoding: (aim) =>
     good('encoding', aim, [['content-encoding', aim.dice.pick(['gzip', 'br', 'deflate', 'identity', 'gzip, gzip', 'x', ''])]]),
+  wanted: (aim) => good('wanted', aim, [aim.dice.pick(wishes)]),
   key: (aim) => good('key', aim, [['idempotency-key', aim.dice.pick(keys)]]),
   keyTwice: (aim) =>
     good(
@@ -89,7 +108,7 @@ export const headers: Readonly<Record<string, Generate>> = {
         ['idempotency-key', 'fuzz-a'],
         ['Idempotency-Key', aim.dice.pick(['fuzz-a', 'fuzz-b'])],
       ],
-      { refused: true },
+      { refused: isCall(aim.spot) },
     ),
   deadline: (aim) => good('deadline', aim, [['seaworthy-deadline-ms', aim.dice.pick(deadlines)]], { mayBeLate: true }),
   shortDeadline: (aim) => good('short-deadline', aim, [['seaworthy-deadline-ms', String(aim.dice.whole(0, 5))]], { mayBeLate: true }),
@@ -110,7 +129,11 @@ export const headers: Readonly<Record<string, Generate>> = {
     ] as const);
     const request = goodRequest(aim.spot);
     const others = (request.headers ?? []).filter(([other]) => other !== name);
-    return shot('header/twice', { ...request, headers: [...others, [name, first], [name, second]] }, { refused: true });
+    return shot(
+      'header/twice',
+      { ...request, headers: [...others, [name, first], [name, second]] },
+      { refused: isCall(aim.spot) || name !== 'seaworthy-deadline-ms' },
+    );
   },
   host: (aim) => {
     const host = aim.dice.pick(['', 'elsewhere.example', '127.0.0.1:1', '[::1]', 'a b', '\xff', 'shop, elsewhere', '@', 'x'.repeat(3000)]);

@@ -124,6 +124,9 @@ export const paths: Readonly<Record<string, Generate>> = {
       '/',
       '/favicon.ico',
       '/.env',
+      '/docs/../package.json',
+      '/docs/..%2f..%2fpackage.json',
+      '/docs/package.json',
     ];
     return shot('path/probes', {
       method: aim.dice.pick(['GET', 'POST', 'HEAD']),

@@ -3,6 +3,7 @@ import gateway from '../gateway.ts';
 import { inventory } from '../inventory/contract.ts';
 import { orders } from '../orders/contract.ts';
 import { payments } from '../payments/contract.ts';
+import { documents } from './documents.ts';
 
 export type Input = Readonly<Record<string, unknown>>;
 
@@ -29,6 +30,9 @@ const samples: Readonly<Record<string, Input>> = {
   reserve: { orderId: 'fuzz-order', items: [{ productId: 'fuzz-1', quantity: 1, unitPrice: 5 }] },
   setStock: { productId: 'fuzz-1', available: 50 },
   stock: { productId: 'fuzz-1' },
+  openapi: {},
+  asyncapi: {},
+  page: {},
 };
 
 function spotOf(http: string, operation: At, aggregate: boolean): Spot {
@@ -38,13 +42,21 @@ function spotOf(http: string, operation: At, aggregate: boolean): Spot {
 
 const isOperation = (member: unknown): member is Operation & At => typeof member === 'object' && member !== null && 'http' in member;
 
+/** Whether it reads the headers of calls, such as a key; a document goes to whoever asks. */
+export const isCall = ({ operation }: Spot): boolean => operation.service !== documents['~contract'];
+
+const spotsOf = (contract: object): readonly Spot[] =>
+  Object.values(contract)
+    .filter(isOperation)
+    .map((operation) => spotOf(operation.http, operation, false));
+
+const routed = gateway.routes.map(({ http, targets: [first, ...more] }) => spotOf(http, first as At, more.length > 0));
+
 /** Every port, with all that it offers. */
 export const targets: readonly Target[] = [
-  { name: 'gateway', spots: gateway.routes.map(({ http, targets: [first, ...more] }) => spotOf(http, first as At, more.length > 0)) },
+  { name: 'gateway', spots: [...routed, ...spotsOf(documents)] },
   ...[orders, payments, inventory].map((contract) => ({
     name: contract['~contract'],
-    spots: Object.values(contract as object)
-      .filter(isOperation)
-      .map((operation) => spotOf(operation.http, operation, false)),
+    spots: [...spotsOf(contract), ...spotsOf(documents)],
   })),
 ];

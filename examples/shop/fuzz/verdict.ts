@@ -27,8 +27,10 @@ async function successWrong(answer: Answer, target: Target): Promise<string | un
   const type = typeOf(answer);
   if (type.startsWith('text/plain; version=0.0.4')) return undefined;
   if (answer.body === '') return answer.status === 204 ? undefined : 'it has no body';
-  if (type !== 'application/json') return `its content type is ${type}`;
-  const body: unknown = JSON.parse(answer.body);
+  const isPage = type === 'text/html';
+  if (isPage && !answer.headers.get('content-security-policy')?.join().includes("default-src 'none'")) return 'the page may load anything';
+  if (!isPage && type !== 'application/json') return `its content type is ${type}`;
+  const body: unknown = isPage ? answer.body : JSON.parse(answer.body);
   if (isProbe(body)) return undefined;
   const fitting = await Promise.all(target.spots.map((spot) => fits(spot, answer.status, body)));
   return fitting.includes(true) ? undefined : 'no operation of this port promises that';

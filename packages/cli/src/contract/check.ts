@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { type ContractLock, compatibility, readLock } from 'seaworthy/contract';
+import { type ContractLock, compatibility, readLock } from 'seaworthy/compatibility';
 import { caller } from '../caller.ts';
 import { UsageInvalid } from '../errors.ts';
 import { locate } from '../fleet-file.ts';

@@ -1,4 +1,4 @@
-import { type ContractLock, lockOf } from 'seaworthy/contract';
+import { type ContractLock, lockOf } from 'seaworthy/compatibility';
 import { load } from '../load.ts';
 import { chosen } from '../services.ts';
 

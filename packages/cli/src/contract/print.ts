@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { asyncapi, type ContractLock, openapi } from 'seaworthy/contract';
+import type { ContractLock } from 'seaworthy/compatibility';
+import { asyncapi, openapi } from 'seaworthy/documents';
 import { UsageInvalid } from '../errors.ts';
 import { locate, shortly } from '../fleet-file.ts';
 import { load } from '../load.ts';

@@ -1,6 +1,7 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { checkedKey } from '../contract/headers.ts';
+import { declaredErrors } from '../contract/member.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
 import { Deadline } from '../core/deadline.ts';
 import type { Duration } from '../core/duration.ts';
@@ -76,7 +77,7 @@ async function resultOf(operation: Bound, answer: Answer): Promise<unknown> {
   }
   if (answer.kind === 'output') return promised(operation.output, answer.output, 'the output');
   if (answer.kind === 'problem') throw new CallFailed(name, answer.problem);
-  const { data } = (operation.errors as Readonly<Record<string, { readonly data?: Schema }>>)[answer.name] ?? {};
+  const { data } = declaredErrors(operation)[answer.name] ?? {};
   throw new Failure(answer.name, await promised(data, answer.data, `the data of ${answer.name}`));
 }
 

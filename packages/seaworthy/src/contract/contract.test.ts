@@ -4,12 +4,13 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { command, contract, event, type Members, query } from './contract.ts';
 import { HeaderInvalid, readHeaders, writeHeaders } from './headers.ts';
+import { httpParts } from './http.ts';
 import { InputInvalid } from './input.ts';
 import { problemOf, statusOf } from './problem.ts';
 import { inputOf, requestOf } from './request.ts';
 import { answerOf, responseOf } from './response.ts';
 import { examine, type Schema, sentence } from './schema.ts';
-import { ContractInvalid, httpParts } from './verify.ts';
+import { ContractInvalid } from './verify.ts';
 
 const Ref = z.object({ id: z.string() });
 
@@ -230,6 +231,15 @@ test('a problem whose members have not their form is told without them', () => {
     body: '{"error": "toString"}',
   });
   assert.equal(inherited?.kind, 'problem');
+  const problem = (body: unknown): unknown =>
+    answerOf(wire.put as never, {
+      status: 503,
+      contentType: 'application/problem+json',
+      retryAfter: undefined,
+      body: JSON.stringify(body),
+    });
+  assert.deepEqual(problem({ title: 'x', parts: ['ok'] }), { kind: 'problem', problem: { type: 'about:blank', title: 'x', status: 503 } });
+  assert.deepEqual(problem([]), { kind: 'problem', problem: { type: 'about:blank', title: 'Service Unavailable', status: 503 } });
 });
 
 test('answers cross as they are: output, declared error, problem', () => {

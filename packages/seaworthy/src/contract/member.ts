@@ -1,13 +1,11 @@
 import type { Duration } from '../core/duration.ts';
+import type { Http } from './http.ts';
 import type { Schema } from './schema.ts';
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-export type Http = `${Method} /${string}`;
-export type ParamNames<P extends string> = P extends `${string}{${infer N}}${infer Rest}` ? N | ParamNames<Rest> : never;
-export type Params<P extends string> = { readonly [K in ParamNames<P>]: string };
+/** What an operation may refuse on purpose, by name. */
 export type Errors<E> = { readonly [K in keyof E]: { readonly status: number; readonly data?: Schema<unknown, E[K]> } };
 
-/** Says nothing of schemas on purpose: a constraint that did would leak into `command(...)` as `unknown` and beat its defaults. */
+/** One member of a contract. It says nothing of schemas on purpose: a constraint that did would leak into `command(...)` as `unknown` and beat its defaults. */
 export interface Member {
   readonly kind: 'command' | 'query' | 'event';
 }
@@ -44,10 +42,28 @@ export interface At<S extends string = string, N extends string = string> {
   readonly name: N;
 }
 
+/** What `contract` is given, by name. */
 export interface Members {
   readonly [name: string]: Member;
 }
+/** Any contract, known by its name alone. */
 export interface Named<S extends string = string> {
   readonly '~contract': S;
 }
+/** A contract: its members, each of which knows where it lives. */
 export type Contract<S extends string, M> = Named<S> & { readonly [K in keyof M]: M[K] & At<S, K & string> };
+
+const membersOf = (contract: Named): readonly (Member & At)[] =>
+  Object.values(contract).filter((member: unknown): member is Member & At => typeof member === 'object');
+
+/** What a contract offers, in its order. */
+export const operationsOf = (contract: Named): readonly (Operation & At)[] =>
+  membersOf(contract).filter((member): member is Operation & At => member.kind !== 'event');
+
+/** What a contract announces, in its order. */
+export const eventsOf = (contract: Named): readonly (Event & At)[] =>
+  membersOf(contract).filter((member): member is Event & At => member.kind === 'event');
+
+/** The errors that an operation declares, by name; what their data are is known to its own type alone. */
+export const declaredErrors = ({ errors }: Operation): Readonly<Record<string, { readonly status: number; readonly data?: Schema }>> =>
+  errors as ReturnType<typeof declaredErrors>;

@@ -1,7 +1,8 @@
-import type { At, Http, Operation } from './contract.ts';
+import type { At, Operation } from './contract.ts';
+import { type Http, httpParts } from './http.ts';
 import { InputInvalid, writeInput } from './input.ts';
+import { isObject } from './json.ts';
 import { type JsonSchema, jsonSchema, typesOf } from './schema.ts';
-import { httpParts } from './verify.ts';
 
 /** A call on the wire, before its headers. */
 export interface WireRequest {
@@ -48,15 +49,13 @@ function planOf(operation: Operation, http: Http): Plan {
   return plan;
 }
 
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** RFC 3986, 5.2.4: whoever is in between may remove dot segments, encoded or not, and then it is another path. */
 const isSegment = (text: string): boolean => text !== '' && text !== '.' && text !== '..' && text.isWellFormed();
 
 /** Throws `InputInvalid` when a parameter of the path is what no path can carry. What is missing is the schema's to refuse. */
 export function checkPath(operation: Operation & At, input: unknown): void {
   const { params } = planOf(operation, operation.http);
-  if (params.length === 0 || !isFields(input)) return;
+  if (params.length === 0 || !isObject(input)) return;
   const wrong = params.filter((name) => typeof input[name] === 'string' && !isSegment(input[name]));
   if (wrong.length === 0) return;
   const message = "is in the path, and cannot be empty, '.', '..' or malformed Unicode";
@@ -70,14 +69,14 @@ export function checkPath(operation: Operation & At, input: unknown): void {
 export function requestOf(operation: Operation & At, input: unknown): WireRequest {
   const { method, bodiless, params, pieces } = planOf(operation, operation.http);
   checkPath(operation, input);
-  const fields: Fields = isFields(input) ? input : {};
+  const fields: Fields = isObject(input) ? input : {};
   const path = pieces.map((piece, index) => (index % 2 === 0 ? piece : encodeURIComponent(String(fields[piece])))).join('');
   const rest = Object.entries(fields).filter(([name, value]) => !params.includes(name) && value !== undefined);
   if (!bodiless) {
     return {
       method,
       path,
-      body: !isFields(input) ? writeInput(operation, input) : rest.length > 0 ? writeInput(operation, Object.fromEntries(rest)) : undefined,
+      body: !isObject(input) ? writeInput(operation, input) : rest.length > 0 ? writeInput(operation, Object.fromEntries(rest)) : undefined,
     };
   }
   if (rest.length === 0) return { method, path, body: undefined };
@@ -132,7 +131,7 @@ export function inputOf(operation: Operation & At, request: RawRequest, http: Ht
   const fromPath = params.map((name): [string, unknown] => [name, coerce(request.params[name] as string, types.get(name))]);
   if (!bodiless) {
     if (request.body === undefined) return Object.fromEntries(fromPath);
-    return isFields(request.body) ? Object.fromEntries([...Object.entries(request.body), ...fromPath]) : request.body;
+    return isObject(request.body) ? Object.fromEntries([...Object.entries(request.body), ...fromPath]) : request.body;
   }
   // A list without elements leaves no trace in a query string; where one must be, it is that.
   const emptyLists = lists.filter((name) => required.includes(name)).map((name) => [name, []] as const);

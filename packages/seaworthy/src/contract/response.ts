@@ -1,5 +1,8 @@
 import type { Answer } from './answer.ts';
 import type { Operation } from './contract.ts';
+import { filled } from './http.ts';
+import { isObject } from './json.ts';
+import { declaredErrors } from './member.ts';
 import { kindOf, type Problem, statusOf } from './problem.ts';
 import type { Finding } from './schema.ts';
 
@@ -21,16 +24,11 @@ export function problemResponse(problem: Problem): WireResponse {
   return { status: problem.status, headers, body: problem };
 }
 
-function locationOf(template: string, output: unknown): string {
-  const fields = output as Readonly<Record<string, unknown>>;
-  return template.replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(String(fields[name])));
-}
-
 /** An answer as HTTP says it. */
 export function responseOf(operation: Operation, answer: Answer): WireResponse {
   if (answer.kind === 'problem') return problemResponse(answer.problem);
   if (answer.kind === 'declared') {
-    const { status } = (operation.errors as Readonly<Record<string, { readonly status: number }>>)[answer.name] as { status: number };
+    const { status } = declaredErrors(operation)[answer.name] as { status: number };
     return {
       status,
       headers: problemJson,
@@ -43,7 +41,8 @@ export function responseOf(operation: Operation, answer: Answer): WireResponse {
       },
     };
   }
-  const location = operation.location === undefined ? {} : { location: locationOf(operation.location, answer.output) };
+  const location =
+    operation.location === undefined ? {} : { location: filled(operation.location, answer.output as Readonly<Record<string, unknown>>) };
   if (answer.output === undefined) return { status: operation.status, headers: location, body: undefined };
   return { status: operation.status, headers: { ...json, ...location }, body: answer.output };
 }
@@ -56,7 +55,8 @@ export interface RawResponse {
   readonly body: string;
 }
 
-const retryAfterMs = (text: string | undefined): number | undefined =>
+/** A wait in whole seconds; a date is left alone. */
+const waitIn = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) * 1000 : undefined;
 
 /** Reads an answer from the wire; `undefined` when it is not one that a service of ours gives. */
@@ -72,22 +72,20 @@ export function answerOf(operation: Operation, raw: RawResponse): Answer | undef
     if (body !== undefined && type !== 'application/json') return undefined;
     return { kind: 'output', output: body };
   }
-  if (type !== 'application/problem+json' || typeof body !== 'object' || body === null) return foreign(raw);
-  const said = body as Readonly<Record<string, unknown>>;
-  const { error, data } = said;
-  if (typeof error === 'string' && Object.hasOwn(operation.errors as object, error)) return { kind: 'declared', name: error, data };
-  return { kind: 'problem', problem: problemIn(said, raw) };
+  if (type !== 'application/problem+json' || !isObject(body)) return foreign(raw);
+  const { error, data } = body;
+  if (typeof error === 'string' && Object.hasOwn(declaredErrors(operation), error)) return { kind: 'declared', name: error, data };
+  return { kind: 'problem', problem: problemIn(body, raw) };
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string';
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
-const isFinding = (value: unknown): value is Finding => isFields(value) && isText(value['path']) && isText(value['message']);
+const isFinding = (value: unknown): value is Finding => isObject(value) && isText(value['path']) && isText(value['message']);
 const longestWaitMs = 86_400_000;
 
 /** The problem that a document tells, as far as it keeps to its form; what does not is left out. */
 function problemIn(said: Readonly<Record<string, unknown>>, raw: RawResponse): Problem {
   const { title, detail, code, issues, parts, retryAfterMs: told } = said;
-  const wait = typeof told === 'number' && told >= 0 && told <= longestWaitMs ? told : retryAfterMs(raw.retryAfter);
+  const wait = typeof told === 'number' && told >= 0 && told <= longestWaitMs ? told : waitIn(raw.retryAfter);
   return {
     type: 'about:blank',
     title: isText(title) ? title : 'Problem',
@@ -95,7 +93,7 @@ function problemIn(said: Readonly<Record<string, unknown>>, raw: RawResponse): P
     ...(isText(detail) && { detail }),
     ...(isText(code) && { code }),
     ...(Array.isArray(issues) && issues.every(isFinding) && { issues }),
-    ...(isFields(parts) && Object.values(parts).every(isText) && { parts: parts as Readonly<Record<string, string>> }),
+    ...(isObject(parts) && Object.values(parts).every(isText) && { parts: parts as Readonly<Record<string, string>> }),
     ...(wait !== undefined && { retryAfterMs: wait }),
   };
 }
@@ -103,7 +101,7 @@ function problemIn(said: Readonly<Record<string, unknown>>, raw: RawResponse): P
 /** A refusal by somebody between us and the service, such as a proxy's 503 in HTML. */
 function foreign(raw: RawResponse): Answer | undefined {
   if (raw.status < 400) return undefined;
-  const wait = retryAfterMs(raw.retryAfter);
+  const wait = waitIn(raw.retryAfter);
   const [, title] = statusOf[kindOf(raw.status)];
   return {
     kind: 'problem',

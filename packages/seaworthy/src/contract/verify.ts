@@ -1,6 +1,7 @@
 import { milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
-import type { Event, Http, Members, Operation } from './member.ts';
+import { httpParts, isHttp, methods, shapeOf } from './http.ts';
+import { declaredErrors, type Event, type Members, type Operation } from './member.ts';
 import { type JsonSchema, jsonSchema, type Schema, typesOf } from './schema.ts';
 
 /** A contract that cannot be kept over the wire; the message lists every place and rule. */
@@ -9,12 +10,13 @@ export class ContractInvalid extends SeaworthyError {
   readonly kind = 'invalid';
 }
 
+/** Notes what is wrong, and goes on. */
 type Say = (place: string, rule: string) => void;
 
 const scalars = new Set(['string', 'number', 'integer', 'boolean']);
 
 /** Every alternative is a string, a number or a boolean: it fits into a path or a query string. */
-export const isScalar = (schema: JsonSchema): boolean => typesOf(schema).every((type) => scalars.has(type));
+const isScalar = (schema: JsonSchema): boolean => typesOf(schema).every((type) => scalars.has(type));
 
 /** A text and what it reads as could not be told apart on arrival. */
 const isAmbiguous = (schema: JsonSchema): boolean => {
@@ -22,23 +24,7 @@ const isAmbiguous = (schema: JsonSchema): boolean => {
   return types.has('string') && types.size > 1;
 };
 
-const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-const bodiless = new Set(['GET', 'DELETE']);
-
 const either = 'cannot be both a string and a number or boolean, which nobody could tell apart';
-
-/** The parts of `'GET /orders/{orderId}'`. */
-export function httpParts(http: Http): {
-  readonly method: string;
-  readonly path: string;
-  readonly params: readonly string[];
-  readonly bodiless: boolean;
-} {
-  const space = http.indexOf(' ');
-  const method = http.slice(0, space);
-  const path = http.slice(space + 1);
-  return { method, path, params: [...path.matchAll(/\{([^}]+)\}/g)].map((match) => match[1] as string), bodiless: bodiless.has(method) };
-}
 
 function schemaOf(schema: Schema, side: 'input' | 'output', place: string, say: Say): JsonSchema | undefined {
   if (typeof schema?.['~standard']?.jsonSchema?.[side] !== 'function') {
@@ -65,8 +51,24 @@ function bothSides(schema: Schema, place: string, say: Say): JsonSchema | undefi
   return output;
 }
 
+function verifyPath(name: string, params: readonly string[], fields: Readonly<Record<string, JsonSchema>>, say: Say): void {
+  for (const param of params) {
+    const field = fields[param];
+    if (!field) say(`${name}.http`, `names {${param}}, which the input lacks`);
+    else if (!isScalar(field)) say(`${name}.input.${param}`, 'is in the path, and can only be a string, a number or a boolean');
+    else if (isAmbiguous(field)) say(`${name}.input.${param}`, `is in the path, and ${either}`);
+  }
+}
+
+function verifyInQuery(place: string, schema: JsonSchema, method: string, say: Say): void {
+  const one = schema.items ?? schema;
+  const would = `would travel in the query string of a ${method}`;
+  if (!isScalar(one)) say(place, `${would}, and can only be a string, a number, a boolean or an array of these`);
+  else if (isAmbiguous(one)) say(place, `${would}, and ${either}`);
+}
+
 function verifyOperation(name: string, operation: Operation, say: Say): void {
-  if (!/^(GET|POST|PUT|PATCH|DELETE) \/(?:[\w.~-]+|\{\w+\})?(?:\/(?:[\w.~-]+|\{\w+\}))*$/.test(operation.http)) {
+  if (!isHttp(operation.http)) {
     say(
       `${name}.http`,
       `is ${JSON.stringify(operation.http)}: write one of ${methods.join(', ')}, a space and a path such as /orders/{orderId}`,
@@ -78,31 +80,16 @@ function verifyOperation(name: string, operation: Operation, say: Say): void {
   const { params, bodiless: inQuery, method } = httpParts(operation.http);
   if (input && input.type !== 'object') say(`${name}.input`, 'is no object: the input of an operation has named fields');
   const fields = input?.properties ?? {};
-  for (const param of params) {
-    const field = fields[param];
-    if (!field) say(`${name}.http`, `names {${param}}, which the input lacks`);
-    else if (!isScalar(field)) say(`${name}.input.${param}`, 'is in the path, and can only be a string, a number or a boolean');
-    else if (isAmbiguous(field)) say(`${name}.input.${param}`, `is in the path, and ${either}`);
-  }
+  verifyPath(name, params, fields, say);
   if (inQuery) {
     if (input?.additionalProperties)
       say(`${name}.input`, `would travel in the query string of a ${method}, and can only have fields that it names`);
-    for (const [field, schema] of Object.entries(fields)) {
-      if (params.includes(field)) continue;
-      const one = schema.items ?? schema;
-      if (isScalar(one)) {
-        if (isAmbiguous(one)) say(`${name}.input.${field}`, `would travel in the query string of a ${method}, and ${either}`);
-        continue;
-      }
-      say(
-        `${name}.input.${field}`,
-        `would travel in the query string of a ${method}, and can only be a string, a number, a boolean or an array of these`,
-      );
-    }
+    const rest = Object.entries(fields).filter(([field]) => !params.includes(field));
+    for (const [field, schema] of rest) verifyInQuery(`${name}.input.${field}`, schema, method, say);
   }
   if (operation.kind === 'command' && method === 'GET')
     say(`${name}.http`, 'is a GET, which must not change anything: use POST, PUT, PATCH or DELETE for a command');
-  for (const [error, { status, data }] of Object.entries(operation.errors as Readonly<Record<string, { status: number; data?: Schema }>>)) {
+  for (const [error, { status, data }] of Object.entries(declaredErrors(operation))) {
     if (!Number.isInteger(status) || status < 400 || status > 599)
       say(`${name}.errors.${error}`, `has the status ${status}: choose one from 400 to 599`);
     if (data) bothSides(data, `${name}.errors.${error}.data`, say);
@@ -139,7 +126,7 @@ export function verify(service: string, members: Members): void {
     }
     const { http } = member as Operation;
     verifyOperation(name, member as Operation, say);
-    const shape = http.replaceAll(/\{[^}]+\}/g, '{}');
+    const shape = shapeOf(http);
     const other = shapes.get(shape);
     if (other) say(`${name}.http`, `matches the same requests as ${other}: change one of them`);
     shapes.set(shape, name);

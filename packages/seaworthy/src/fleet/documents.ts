@@ -1,6 +1,7 @@
-import { asyncapi } from '../contract/asyncapi.ts';
 import type { Contract, Members } from '../contract/contract.ts';
-import { type DocumentOptions, openapi } from '../contract/openapi.ts';
+import { asyncapi } from '../documents/asyncapi.ts';
+import type { DocumentOptions } from '../documents/document.ts';
+import { openapi } from '../documents/openapi.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { besides, documentRoutes } from '../service/transports/documents.ts';
 import type { HttpRoute } from '../service/transports/server.ts';

@@ -1,8 +1,8 @@
 import type { BusDriver } from '../bus/bus.ts';
 import type { CallerParts } from '../client/caller.ts';
-import type { DocumentOptions } from '../contract/openapi.ts';
 import type { Duration } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
+import type { DocumentOptions } from '../documents/document.ts';
 import type { Trust } from '../gateway/serve.ts';
 import type { RunOptions } from '../service/running.ts';
 import type { StoreDriver } from '../store/store.ts';

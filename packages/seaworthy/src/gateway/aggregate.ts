@@ -1,6 +1,7 @@
-import type { At, Http, Operation, Params } from '../contract/contract.ts';
-import type { Shown } from '../contract/openapi.ts';
+import type { At, Operation } from '../contract/contract.ts';
+import type { Http, Params } from '../contract/http.ts';
 import { responseOf } from '../contract/response.ts';
+import type { Shown } from '../documents/shown.ts';
 import { GatewayInvalid } from './errors.ts';
 import type { Route } from './gateway.ts';
 import { gather } from './gather.ts';

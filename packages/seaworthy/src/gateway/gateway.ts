@@ -1,6 +1,7 @@
 import type { CallOptions } from '../client/caller.ts';
-import type { At, Http, Params } from '../contract/contract.ts';
-import type { Shown } from '../contract/openapi.ts';
+import type { At } from '../contract/contract.ts';
+import { type Http, type Params, shapeOf } from '../contract/http.ts';
+import type { Shown } from '../documents/shown.ts';
 import { GatewayInvalid } from './errors.ts';
 
 /** An operation as a gateway calls it: what it is sent and what comes back are checked where routes are written. */
@@ -35,9 +36,6 @@ export interface Route<S extends string = string> {
 export interface Gateway<S extends string = string> {
   readonly routes: readonly Route<S>[];
 }
-
-/** Two patterns that match the same requests, whatever their parameters are called. */
-const shapeOf = (http: Http): string => http.replaceAll(/\{[^}]+\}/g, '{}');
 
 /** Defines a gateway. Throws `GatewayInvalid` when two routes match the same requests. */
 export function gateway<S extends string>(spec: { readonly routes: readonly Route<S>[] }): Gateway<S> {

@@ -1,6 +1,8 @@
 import { Failure } from '../client/call.ts';
 import { CallFailed } from '../client/errors.ts';
-import type { At, Http, Operation } from '../contract/contract.ts';
+import type { At, Operation } from '../contract/contract.ts';
+import type { Http } from '../contract/http.ts';
+import { declaredErrors } from '../contract/member.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { GatewayCall, Incoming } from './gateway.ts';
 import type { Part, PartStatus, Parts } from './part.ts';
@@ -30,8 +32,7 @@ type AnyPart = Part<string, unknown, boolean>;
 /** A declared 404 is an answer: there is none. */
 function isAbsent(operation: At, error: unknown): boolean {
   if (!(error instanceof Failure)) return false;
-  const declared = (operation as Operation & At).errors as Readonly<Record<string, { readonly status: number }>>;
-  return declared[error.name]?.status === 404;
+  return declaredErrors(operation as Operation & At)[error.name]?.status === 404;
 }
 
 const isLate = (error: unknown): boolean => error instanceof SeaworthyError && error.kind === 'deadline';

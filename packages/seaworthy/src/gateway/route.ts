@@ -1,5 +1,6 @@
 import { Failure } from '../client/call.ts';
-import type { At, Fits, Http, Operation } from '../contract/contract.ts';
+import type { At, Fits, Operation } from '../contract/contract.ts';
+import type { Http } from '../contract/http.ts';
 import { inputOf } from '../contract/request.ts';
 import { responseOf } from '../contract/response.ts';
 import type { Route } from './gateway.ts';

@@ -1,9 +1,9 @@
 import type { Caller, CallOptions } from '../client/caller.ts';
 import { CallFailed, Unreachable } from '../client/errors.ts';
 import { readHeaders } from '../contract/headers.ts';
+import { httpParts } from '../contract/http.ts';
 import { type Problem, problemOf, statusOf } from '../contract/problem.ts';
 import { problemResponse } from '../contract/response.ts';
-import { httpParts } from '../contract/verify.ts';
 import { Deadline } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Place } from '../core/observe.ts';

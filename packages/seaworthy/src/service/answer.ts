@@ -2,6 +2,7 @@ import { Failure } from '../client/call.ts';
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { InputInvalid } from '../contract/input.ts';
+import { declaredErrors } from '../contract/member.ts';
 import { checkPath } from '../contract/request.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
 import { OutputInvalid } from './errors.ts';
@@ -33,7 +34,7 @@ export async function outputOf(operation: Bound, returned: unknown): Promise<Ans
 /** A declared error as an answer; whatever else was thrown goes on. */
 export async function declaredOf(operation: Bound, error: unknown): Promise<Answer> {
   if (!(error instanceof Failure)) throw error;
-  const declared = (operation.errors as Readonly<Record<string, { readonly data?: Schema }>>)[error.name];
+  const declared = declaredErrors(operation)[error.name];
   if (!declared)
     throw new OutputInvalid(`${nameOf(operation)} failed with ${error.name}, which its contract does not declare`, { cause: error });
   const data = declared.data ? await promised(declared.data, error.data, `the data of ${nameOf(operation)}'s ${error.name}`) : undefined;

@@ -1,4 +1,5 @@
 import type { Contract, Members } from '../contract/contract.ts';
+import { operationsOf } from '../contract/member.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { AnySaga } from '../saga/saga.ts';
 import type { Migration, Read, StoreDriver, Tx } from '../store/store.ts';
@@ -46,8 +47,7 @@ export function service<
   const on: On<M, T> = (event, handle) => ({ event, handle });
   const handlers = spec.handlers as { readonly [name: string]: unknown };
   const name = contract['~contract'];
-  const members = contract as unknown as Members;
-  const wanted = Object.keys(members).filter((member) => members[member]?.kind === 'command' || members[member]?.kind === 'query');
+  const wanted = operationsOf(contract).map((operation) => operation.name);
   const missing = wanted.filter((member) => handlers[member] === undefined);
   const unknown = Object.keys(handlers).filter((member) => !wanted.includes(member));
   if (missing.length > 0) throw new ServiceInvalid(`service ${name} has no handler for ${missing.join(', ')}: add it to \`handlers\``);

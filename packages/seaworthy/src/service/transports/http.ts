@@ -1,10 +1,10 @@
 import type { Endpoint } from '../../client/transport.ts';
-import type { At, Operation } from '../../contract/contract.ts';
 import { HeaderInvalid, readHeaders } from '../../contract/headers.ts';
+import { httpParts } from '../../contract/http.ts';
+import { operationsOf } from '../../contract/member.ts';
 import { problemOf } from '../../contract/problem.ts';
 import { inputOf } from '../../contract/request.ts';
 import { problemResponse, responseOf, type WireResponse } from '../../contract/response.ts';
-import { httpParts } from '../../contract/verify.ts';
 import { Deadline } from '../../core/deadline.ts';
 import { SeaworthyError } from '../../core/errors.ts';
 import type { Runtime } from '../../core/runtime.ts';
@@ -31,9 +31,7 @@ export function failedReply(runtime: Runtime, error: unknown): HttpReply {
 
 /** The operations of a service as routes. */
 export function operationRoutes(service: Service, endpoint: Endpoint, runtime: Runtime): readonly HttpRoute[] {
-  const members = Object.values(service.contract as unknown as Readonly<Record<string, Operation & At>>);
-  const operations = members.filter((member) => typeof member === 'object' && (member.kind === 'command' || member.kind === 'query'));
-  return operations.map((operation) => {
+  return operationsOf(service.contract).map((operation) => {
     const { method, path } = httpParts(operation.http);
     return {
       method,

@@ -4,7 +4,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { accepts } from './accepts.ts';
-import type { Keywords, Misfit, Node } from './keywords.ts';
+import type { Keywords, Node } from './keywords.ts';
+import type { Misfit } from './misfit.ts';
 
 const ajv = new Ajv2020({ strict: false, allErrors: false, validateFormats: false });
 const valid = (schema: Node, value: unknown): boolean => ajv.compile(schema)(value) === true;
@@ -218,6 +219,11 @@ describe('accepts', () => {
   test('a schema that contains itself is compared to its end', () => {
     assert.deepEqual(said(Tree, Bounded), []);
     assert.deepEqual(said(Bounded, Tree), ['.name maximum size breaking: must have at most 3 characters; may have more']);
+  });
+
+  test('one that contains itself is compared to its end with anything at all, too', () => {
+    assert.deepEqual(accepts({ items: { $ref: '#' } }, true), []);
+    assert.deepEqual(accepts({ minItems: 1, items: { $ref: '#' } }, true).length, 1);
   });
 
   test('of several schemas at once none speaks for the fields of the others', () => {

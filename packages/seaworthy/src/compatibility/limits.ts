@@ -1,8 +1,9 @@
-import { type Keywords, type Misfit, unnamed } from './keywords.ts';
+import { type Keywords, unnamed } from './keywords.ts';
+import type { Say } from './misfit.ts';
 
-type Say = (rule: string, needs: string, may: string, verdict?: Misfit['verdict']) => void;
+type Noun = readonly [one: string, several: string];
 
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+const counted = (count: number, [one, several]: Noun): string => `${count} ${count === 1 ? one : several}`;
 
 type Ends = readonly [least: number | undefined, most: number | undefined];
 
@@ -10,7 +11,7 @@ type Ends = readonly [least: number | undefined, most: number | undefined];
 function size(
   [least = 0, most = Number.POSITIVE_INFINITY]: Ends,
   [wLeast = 0, wMost = Number.POSITIVE_INFINITY]: Ends,
-  noun: string,
+  noun: Noun,
   say: Say,
 ): void {
   if (least > wLeast)
@@ -25,7 +26,7 @@ function size(
 
 /** Whether every text that `writer` allows is one for `reader`. */
 export function textLimits(reader: Keywords, writer: Keywords, say: Say): void {
-  size([reader.minLength, reader.maxLength], [writer.minLength, writer.maxLength], 'character', say);
+  size([reader.minLength, reader.maxLength], [writer.minLength, writer.maxLength], ['character', 'characters'], say);
   for (const name of ['pattern', 'format'] as const) {
     if (reader[name] === undefined || reader[name] === writer[name]) continue;
     const other = writer.pattern ?? writer.format;
@@ -65,9 +66,7 @@ export function numberLimits(reader: Keywords, writer: Keywords, whole: boolean,
 
 /** Whether every number of entries that `writer` allows is one for `reader`. */
 export function listLimits(reader: Keywords, writer: Keywords, say: Say): void {
-  size([reader.minItems, reader.maxItems], [writer.minItems, writer.maxItems], 'entry', (rule, needs, may, verdict) =>
-    say(rule, needs.replace('entrys', 'entries'), may, verdict),
-  );
+  size([reader.minItems, reader.maxItems], [writer.minItems, writer.maxItems], ['entry', 'entries'], say);
   if (reader.uniqueItems && !writer.uniqueItems && (writer.maxItems ?? 2) > 1)
     say('uniqueItems', 'must have no entry twice', 'may have one twice');
 }
@@ -77,5 +76,5 @@ export function fieldLimits(reader: Keywords, writer: Keywords, say: Say): void 
   const named = unnamed(writer) !== false ? undefined : Object.keys(writer.properties ?? {}).length;
   const most = Math.min(writer.maxProperties ?? Number.POSITIVE_INFINITY, named ?? Number.POSITIVE_INFINITY);
   const least = Math.max(writer.minProperties ?? 0, writer.required?.length ?? 0);
-  size([reader.minProperties, reader.maxProperties], [least, most], 'field', say);
+  size([reader.minProperties, reader.maxProperties], [least, most], ['field', 'fields'], say);
 }

@@ -1,6 +1,7 @@
 /** A JSON Schema as the check of compatibility reads it (draft 2020-12): `true` accepts everything, `false` nothing. */
 export type Node = boolean | Keywords;
 
+/** Those that the check knows. */
 export interface Keywords {
   readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
@@ -47,9 +48,11 @@ const judged = new Set(
 
 /** The keywords that constrain. */
 export const constraints = (node: Keywords): readonly string[] => Object.keys(node).filter((name) => !annotations.has(name));
+
 /** The keywords whose meaning the check does not know. */
 export const unjudged = (node: Keywords): readonly string[] => constraints(node).filter((name) => !judged.has(name));
 
+/** Equal as JSON, whatever the order of fields. */
 export const equal = (a: unknown, b: unknown): boolean => {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b);
   if (Array.isArray(a) !== Array.isArray(b)) return false;
@@ -59,37 +62,6 @@ export const equal = (a: unknown, b: unknown): boolean => {
     keys.every((key) => Object.hasOwn(b, key) && equal((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
   );
 };
-
-/** Finds what a reference names, once each: an equal reference gives the same object. */
-export function resolver(root: Node): (node: Node) => Node {
-  const known = new WeakMap<object, Node>();
-  function target(ref: string): Node {
-    if (ref === '#') return root;
-    if (!ref.startsWith('#/')) return { $ref: ref };
-    let at: unknown = root;
-    for (const part of ref.slice(2).split('/')) {
-      const name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
-      if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return { $ref: ref };
-      at = (at as Record<string, unknown>)[name];
-    }
-    return at as Node;
-  }
-  return function resolve(node: Node): Node {
-    if (typeof node === 'boolean' || node.$ref === undefined) return node;
-    const before = known.get(node);
-    if (before !== undefined) return before;
-    const { $ref, ...beside } = node;
-    const found = target($ref);
-    const itself = typeof found === 'object' && found.$ref === $ref;
-    const result: Node = itself
-      ? node
-      : constraints(beside).length === 0
-        ? resolve(found)
-        : { ...beside, allOf: [...(beside.allOf ?? []), found] };
-    known.set(node, result);
-    return result;
-  };
-}
 
 /** The values that a schema lists, or some more; `undefined` when it lists none. */
 export const listed = (node: Keywords): readonly unknown[] | undefined =>
@@ -108,9 +80,11 @@ const all = ['null', 'boolean', 'integer', 'number', 'string', 'array', 'object'
 /** The types that its values may have, by `type` alone. */
 export const typesIn = (node: Keywords): readonly string[] => (node.type === undefined ? all : ([node.type].flat() as readonly string[]));
 
+/** The narrowest type of a value, as JSON Schema names it. */
 export const typeOf = (value: unknown): string =>
   value === null ? 'null' : Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value;
 
+/** Whether a value of `type` is one of `types`. */
 export const isOf = (type: string, types: readonly string[]): boolean =>
   types.includes(type) || (type === 'integer' && types.includes('number'));
 
@@ -118,14 +92,17 @@ export const isOf = (type: string, types: readonly string[]): boolean =>
 export const unnamed = (node: Keywords): Node =>
   node.additionalProperties ?? (node.patternProperties !== undefined || unjudged(node).length > 0);
 
-/** A value that a writer may write and a reader does not accept, or may not. */
-export interface Misfit {
-  /** From the value itself: `.items[].quantity`. */
-  readonly path: string;
-  readonly rule: string;
-  readonly verdict: 'breaking' | 'cannot tell';
-  /** What the reader asks for: `must be at least 1`. */
-  readonly needs: string;
-  /** What the writer may do: `may be 0`. */
-  readonly may: string;
-}
+/** What is of both. */
+export const both = (node: Keywords, other: Node): Node =>
+  constraints(node).length === 0 ? other : { ...node, allOf: [...(node.allOf ?? []), other] };
+
+/** It accepts nothing. */
+export const isNever = (node: Node): boolean =>
+  node === false || (typeof node === 'object' && node.not !== undefined && (node.not === true || equal(node.not, {})));
+
+/** It accepts everything. */
+export const isAny = (node: Node): boolean => node === true || (typeof node === 'object' && constraints(node).length === 0);
+
+/** A reference is somewhere in it. */
+export const hasRef = (node: unknown): boolean =>
+  typeof node === 'object' && node !== null && (Object.hasOwn(node, '$ref') || Object.values(node).some(hasRef));

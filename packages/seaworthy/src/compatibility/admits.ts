@@ -2,7 +2,7 @@ import { equal, isOf, type Keywords, listed, type Node, typeOf, typesIn, unjudge
 
 type Judgement = boolean | undefined;
 
-/** Both must hold: a no decides, and what nobody can tell stays open. */
+/** All must hold: a no decides, and what nobody can tell stays open. */
 const every = (judgements: readonly Judgement[]): Judgement =>
   judgements.includes(false) ? false : judgements.includes(undefined) ? undefined : true;
 

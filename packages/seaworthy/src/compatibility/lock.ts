@@ -1,7 +1,9 @@
+import type { Event, Named, Operation } from '../contract/contract.ts';
+import { isObject } from '../contract/json.ts';
+import { declaredErrors, eventsOf, operationsOf } from '../contract/member.ts';
+import { jsonSchema, type Schema } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
-import type { Event, Named, Operation } from './contract.ts';
 import type { Node } from './keywords.ts';
-import { jsonSchema, type Schema } from './schema.ts';
 
 /** What is written down is no lock of contracts; the message says where it comes from and what is wrong. */
 export class LockInvalid extends SeaworthyError {
@@ -15,6 +17,7 @@ export interface Sides {
   readonly reads: Node;
 }
 
+/** A command or query as it was promised, its schemas as JSON Schema. */
 export interface LockedOperation {
   readonly kind: 'command' | 'query';
   readonly http: string;
@@ -25,12 +28,14 @@ export interface LockedOperation {
   readonly errors: Readonly<Record<string, { readonly status: number; readonly data?: Sides }>>;
 }
 
+/** An event as it was promised. */
 export interface LockedEvent {
   readonly key: string;
   readonly notAfter?: string;
   readonly data: Node;
 }
 
+/** All that one contract promised, by name. */
 export interface LockedContract {
   readonly operations: Readonly<Record<string, LockedOperation>>;
   readonly events: Readonly<Record<string, LockedEvent>>;
@@ -42,6 +47,7 @@ export interface ContractLock {
   readonly contracts: Readonly<Record<string, LockedContract>>;
 }
 
+/** Without what its vendor adds, as a file will give it back. */
 const bare = (schema: object): Node => {
   const { $schema: _, '~standard': __, ...rest } = schema as { $schema?: unknown; '~standard'?: unknown };
   return JSON.parse(JSON.stringify(rest)) as Node;
@@ -49,8 +55,9 @@ const bare = (schema: object): Node => {
 
 const sides = (schema: Schema): Sides => ({ writes: bare(jsonSchema(schema, 'output')), reads: bare(jsonSchema(schema, 'input')) });
 
-function lockedOperation({ kind, http, status, location, input, output, errors }: Operation): LockedOperation {
-  const declared = Object.entries(errors as Readonly<Record<string, { readonly status: number; readonly data?: Schema }>>);
+function lockedOperation(operation: Operation): LockedOperation {
+  const { kind, http, status, location, input, output } = operation;
+  const declared = Object.entries(declaredErrors(operation));
   return {
     ...{ kind, http, status },
     ...(location !== undefined && { location }),
@@ -68,16 +75,10 @@ const lockedEvent = ({ key, notAfter, data }: Event): LockedEvent => ({
   data: bare(jsonSchema(data, 'input')),
 });
 
-function locked(contract: Named): LockedContract {
-  const members = Object.entries(contract).filter(([name]) => name !== '~contract') as unknown as [string, Operation | Event][];
-  const operations: Record<string, LockedOperation> = {};
-  const events: Record<string, LockedEvent> = {};
-  for (const [name, member] of members) {
-    if (member.kind === 'event') events[name] = lockedEvent(member as Event);
-    else operations[name] = lockedOperation(member as Operation);
-  }
-  return { operations, events };
-}
+const locked = (contract: Named): LockedContract => ({
+  operations: Object.fromEntries(operationsOf(contract).map((operation) => [operation.name, lockedOperation(operation)])),
+  events: Object.fromEntries(eventsOf(contract).map((event) => [event.name, lockedEvent(event)])),
+});
 
 /** Writes contracts down as JSON, in the order of their names. */
 export function lockOf(contracts: readonly Named[]): ContractLock {
@@ -85,27 +86,24 @@ export function lockOf(contracts: readonly Named[]): ContractLock {
   return { lockVersion: 1, contracts: Object.fromEntries(named.map(([name, contract]) => [name, locked(contract)])) };
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** What was written down, read again. Throws `LockInvalid`; `from` names its place in the message. */
 export function readLock(value: unknown, from: string): ContractLock {
   const refuse = (what: string): LockInvalid =>
     new LockInvalid(`${from} is no lock of contracts (${what}): write one with \`seaworthy contract print --lock\``);
-  if (!isRecord(value)) throw refuse('it is no JSON object');
+  if (!isObject(value)) throw refuse('it is no JSON object');
   if (value['lockVersion'] !== 1) throw refuse(`lockVersion is ${JSON.stringify(value['lockVersion'])} and must be 1`);
   const { contracts } = value;
-  if (!isRecord(contracts)) throw refuse('contracts is no object');
+  if (!isObject(contracts)) throw refuse('contracts is no object');
   for (const [name, contract] of Object.entries(contracts)) {
     const place = `contracts.${name}`;
-    if (!isRecord(contract) || !isRecord(contract['operations']) || !isRecord(contract['events']))
+    if (!isObject(contract) || !isObject(contract['operations']) || !isObject(contract['events']))
       throw refuse(`${place} lacks operations or events`);
     for (const [operation, one] of Object.entries(contract['operations'])) {
-      if (!isRecord(one) || typeof one['http'] !== 'string' || one['input'] === undefined || !isRecord(one['errors']))
+      if (!isObject(one) || typeof one['http'] !== 'string' || one['input'] === undefined || !isObject(one['errors']))
         throw refuse(`${place}.operations.${operation} lacks http, input or errors`);
     }
     for (const [event, one] of Object.entries(contract['events'])) {
-      if (!isRecord(one) || typeof one['key'] !== 'string' || one['data'] === undefined)
+      if (!isObject(one) || typeof one['key'] !== 'string' || one['data'] === undefined)
         throw refuse(`${place}.events.${event} lacks key or data`);
     }
   }

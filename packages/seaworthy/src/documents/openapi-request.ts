@@ -1,25 +1,10 @@
-import { type Components, type Doc, pascal } from './components.ts';
-import type { At, Http, Operation } from './contract.ts';
-import { type JsonSchema, jsonSchema, typesOf } from './schema.ts';
-import { httpParts } from './verify.ts';
-
-/** The headers that a call may carry; what sagas say among themselves is left out. */
-export const parameters: Doc = {
-  IdempotencyKey: {
-    name: 'Idempotency-Key',
-    in: 'header',
-    description: 'The same key and payload get the same answer and one effect. Without it every request is a call of its own.',
-    schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
-  },
-  Deadline: {
-    name: 'Seaworthy-Deadline-Ms',
-    in: 'header',
-    description: 'How many milliseconds the caller still waits for the answer.',
-    schema: { type: 'integer', minimum: 0, maximum: 86_400_000 },
-  },
-};
-
-export const deadline: Doc = { $ref: '#/components/parameters/Deadline' };
+import type { At, Operation } from '../contract/contract.ts';
+import { type Http, httpParts, paramsOf } from '../contract/http.ts';
+import { type JsonSchema, jsonSchema, typesOf } from '../contract/schema.ts';
+import type { Components } from './components.ts';
+import type { Doc } from './document.ts';
+import { nameOf } from './names.ts';
+import { deadline, idempotencyKey } from './openapi-shared.ts';
 
 const isList = (schema: JsonSchema): boolean => typesOf(schema).includes('array');
 
@@ -30,31 +15,27 @@ function pathParameter(name: string, schema: Doc, types: readonly string[]): Doc
   return { name, in: 'path', required: true, schema: types.includes('string') ? whole : schema };
 }
 
-/** How a path writes its parameters: the document's own names, by place. */
-export const renamed = (params: readonly string[], template: string): readonly string[] => {
-  const names = httpParts(`GET ${template}` as Http).params;
-  return params.map((param, index) => names[index] ?? param);
-};
-
-export const nameOf = ({ service, name }: At): string => `${pascal(service)}${pascal(name)}`;
-
-/** What a request carries: the parts of its input in path, query string and body, and its headers. `template` is the path as the document writes it. */
+/**
+ * What a request carries: the parts of its input in path, query string and body, and its headers. `template` is the path as the
+ * document writes it: of the same shape, with names of its own.
+ */
 export function requestDoc(operation: Operation & At, http: Http, template: string, schemas: Components): Doc {
   const { params, bodiless } = httpParts(http);
   const input = jsonSchema(operation.input, 'input');
   const { properties = {}, required = [] } = input;
   const name = `${nameOf(operation)}Input`;
   const inline = (schema: JsonSchema): Doc => schemas.inline(name, schema, 'Input', input);
-  const names = renamed(params, template);
+  const names = paramsOf(template);
   const inPath = new Map(
     params.map((param, index) => {
       const schema = properties[param] ?? { type: 'string' };
-      return [names[index] as string, pathParameter(names[index] as string, inline(schema), typesOf(schema))];
+      const named = names[index] as string;
+      return [named, pathParameter(named, inline(schema), typesOf(schema))];
     }),
   );
   const rest = Object.entries(properties).filter(([field]) => !params.includes(field));
   const all: Doc[] = [...inPath.values()];
-  if (operation.kind === 'command') all.push({ $ref: '#/components/parameters/IdempotencyKey' });
+  if (operation.kind === 'command') all.push(idempotencyKey);
   all.push(deadline);
   if (bodiless) {
     for (const [field, schema] of rest) {

@@ -1,8 +1,11 @@
-import { components, type Doc, pascal } from './components.ts';
-import type { At, Event, Named } from './contract.ts';
-import { type DocumentOptions, infoOf, membersOf } from './openapi.ts';
-import { jsonSchema } from './schema.ts';
+import type { At, Event, Named } from '../contract/contract.ts';
+import { eventsOf } from '../contract/member.ts';
+import { jsonSchema } from '../contract/schema.ts';
+import { components } from './components.ts';
+import { type Doc, type DocumentOptions, infoOf } from './document.ts';
+import { nameOf } from './names.ts';
 
+/** An AsyncAPI document, to be written as JSON. */
 export interface AsyncApi {
   readonly asyncapi: '3.0.0';
   readonly info: Doc;
@@ -58,12 +61,12 @@ export function asyncapi(contracts: Named | readonly Named[], options: DocumentO
   const operations: Record<string, Doc> = {};
   for (const contract of all) {
     const service = contract['~contract'];
-    const events = membersOf<Event & At>(contract, ['event']);
+    const events = eventsOf(contract);
     if (events.length === 0) continue;
     for (const event of events) {
       const type = `${service}.${event.name}`;
       // What was published goes out as it is; those who hear it validate it.
-      const data = schemas.place(`${pascal(service)}${pascal(event.name)}`, jsonSchema(event.data, 'input'), 'Input');
+      const data = schemas.place(nameOf(event), jsonSchema(event.data, 'input'), 'Input');
       messages[type] = {
         name: type,
         contentType: 'application/cloudevents+json',

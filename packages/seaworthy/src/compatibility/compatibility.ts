@@ -1,6 +1,8 @@
+import { shapeOf } from '../contract/http.ts';
 import { accepts } from './accepts.ts';
-import type { Misfit, Node } from './keywords.ts';
+import type { Node } from './keywords.ts';
 import type { ContractLock, LockedContract, LockedEvent, LockedOperation, Sides } from './lock.ts';
+import type { Misfit } from './misfit.ts';
 
 /** One way in which a new version of a contract breaks with an old one, or may. */
 export interface Incompatibility {
@@ -45,9 +47,6 @@ const breaking = (place: string, rule: string, message: string, advice: string):
   verdict: 'breaking',
 });
 
-/** The same requests match, whatever the fields of the path are called. */
-const shape = (http: string): string => http.replaceAll(/\{[^}]+\}/g, '{}');
-
 function answers(before: Sides | undefined, after: Sides | undefined, place: string): readonly Incompatibility[] {
   if (!before) return [];
   if (!after)
@@ -63,7 +62,7 @@ function operations(place: string, before: LockedOperation, after: LockedOperati
     found.push(
       breaking(`${place}.kind`, 'kind', `it was a ${before.kind} and is a ${after.kind}`, 'offer the new one as another operation'),
     );
-  if (shape(before.http) !== shape(after.http))
+  if (shapeOf(before.http) !== shapeOf(after.http))
     found.push(breaking(`${place}.http`, 'http', `it was ${before.http} and is ${after.http}`, 'keep method and path'));
   if (before.status !== after.status)
     found.push(breaking(`${place}.status`, 'status', `success was ${before.status} and is ${after.status}`, 'keep the status'));

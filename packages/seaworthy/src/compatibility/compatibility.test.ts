@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { z } from 'zod';
+import { type Contract, command, contract, event, type Members, query } from '../contract/contract.ts';
 import { compatibility, type Incompatibility } from './compatibility.ts';
-import { type Contract, command, contract, event, type Members, query } from './contract.ts';
 import { type ContractLock, LockInvalid, lockOf, readLock } from './lock.ts';
 
 const Item = z.object({ productId: z.string(), quantity: z.int().min(1).max(10) });

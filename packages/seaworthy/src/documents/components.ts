@@ -1,7 +1,6 @@
-/** A JSON object of a document. */
-export interface Doc {
-  readonly [key: string]: unknown;
-}
+import { isObject, pointed } from '../contract/json.ts';
+import type { Doc } from './document.ts';
+import { pascal } from './names.ts';
 
 /** The schemas of one document, each under a name of its own. */
 export interface Components {
@@ -23,8 +22,6 @@ interface World {
   readonly defs: Doc;
 }
 
-export const isDoc = (value: unknown): value is Doc => typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** What holds values, not schemas; and what holds schemas by names of the user's choice. */
 const values = new Set(['const', 'enum', 'default', 'examples']);
 const byName = new Set(['properties', 'patternProperties', 'dependentSchemas', '$defs']);
@@ -34,11 +31,11 @@ const mapped = (fields: Doc, to: (value: unknown, key: string) => unknown): Doc 
 
 function mapRefs(schema: unknown, to: (ref: string) => string): unknown {
   if (Array.isArray(schema)) return schema.map((one) => mapRefs(one, to));
-  if (!isDoc(schema)) return schema;
+  if (!isObject(schema)) return schema;
   return mapped(schema, (value, key) => {
     if (key === '$ref' && typeof value === 'string') return to(value);
     if (values.has(key)) return value;
-    return byName.has(key) && isDoc(value) ? mapped(value, (one) => mapRefs(one, to)) : mapRefs(value, to);
+    return byName.has(key) && isObject(value) ? mapped(value, (one) => mapRefs(one, to)) : mapRefs(value, to);
   });
 }
 
@@ -46,7 +43,7 @@ function mapRefs(schema: unknown, to: (ref: string) => string): unknown {
 function target(ref: string): { readonly def: string | undefined; readonly rest: string } | undefined {
   const [, def, rest = ''] = /^#(?:\/\$defs\/([^/]+))?(\/.*)?$/.exec(ref) ?? ['', undefined, undefined];
   if (!ref.startsWith('#')) return undefined;
-  return { def: def === undefined ? undefined : decodeURIComponent(def).replaceAll('~1', '/').replaceAll('~0', '~'), rest };
+  return { def: def === undefined ? undefined : pointed(def), rest };
 }
 
 /** All that decides what a schema means, as text. */
@@ -66,13 +63,6 @@ function meaning(own: Doc, { root, defs }: World): string {
   visit(own);
   return JSON.stringify([own, [...reached].sort(([a], [b]) => (a < b ? -1 : 1))]);
 }
-
-/** A text as a part of a name: `orders-archive` is `OrdersArchive`. */
-export const pascal = (text: string): string =>
-  text
-    .split(/[^A-Za-z0-9]+/)
-    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
-    .join('');
 
 /**
  * The components of a document. `reserved` are its own; `wrap` and `path` are for formats that keep a schema in something else.
@@ -121,7 +111,7 @@ export function components(
   function worldOf(name: string, side: Side, schema: object, whole: object): readonly [Doc, World] {
     const { $schema: _, $id: __, $defs: ___, ...own } = schema as Doc;
     const { $schema: ____, $id: _____, $defs, ...root } = whole as Doc;
-    return [own, { name, side, root, defs: isDoc($defs) ? $defs : {} }];
+    return [own, { name, side, root, defs: isObject($defs) ? $defs : {} }];
   }
 
   const reference = (name: string): Doc => ({ $ref: `#/components/schemas/${name}${path}` });

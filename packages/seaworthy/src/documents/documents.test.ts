@@ -7,6 +7,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { envelope } from '../bus/envelope.ts';
+import { command, contract, event, type Members, type Named, query } from '../contract/contract.ts';
+import { problemOf } from '../contract/problem.ts';
 import { runtime } from '../core/runtime.ts';
 import { aggregate } from '../gateway/aggregate.ts';
 import { gateway } from '../gateway/gateway.ts';
@@ -15,10 +17,9 @@ import { accept } from '../service/answer.ts';
 import { failedReply, operationRoutes } from '../service/transports/http.ts';
 import { httpServer } from '../service/transports/server.ts';
 import { asyncapi } from './asyncapi.ts';
-import type { Doc } from './components.ts';
-import { command, contract, event, type Members, type Named, query } from './contract.ts';
-import { openapi, type Routed } from './openapi.ts';
-import { problemOf } from './problem.ts';
+import type { Doc } from './document.ts';
+import { openapi } from './openapi.ts';
+import type { Routed } from './shown.ts';
 
 const ofAsyncApi = new Ajv({ strict: false, validateFormats: false }).compile(specs.schemasWithoutId['3.0.0'] as object);
 

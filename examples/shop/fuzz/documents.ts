@@ -1,0 +1,19 @@
+import { contract, query } from 'seaworthy/contract';
+import { z } from 'zod';
+
+const input = z.object({});
+
+/** What every port says of itself, beside its own operations. */
+export const documents = contract('documents', {
+  openapi: query({
+    http: 'GET /openapi.json',
+    input,
+    output: z.looseObject({ openapi: z.literal('3.1.0'), paths: z.looseObject({}), components: z.looseObject({}) }),
+  }),
+  asyncapi: query({
+    http: 'GET /asyncapi.json',
+    input,
+    output: z.looseObject({ asyncapi: z.literal('3.0.0'), channels: z.looseObject({}), components: z.looseObject({}) }),
+  }),
+  page: query({ http: 'GET /docs', input, output: z.string().startsWith('<!doctype html>') }),
+});

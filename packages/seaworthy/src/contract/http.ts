@@ -1,0 +1,37 @@
+export const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+export type Method = (typeof methods)[number];
+/** A method and a path, `'GET /orders/{orderId}'`: a name in braces is a parameter. */
+export type Http = `${Method} /${string}`;
+export type ParamNames<P extends string> = P extends `${string}{${infer N}}${infer Rest}` ? N | ParamNames<Rest> : never;
+export type Params<P extends string> = { readonly [K in ParamNames<P>]: string };
+
+const bodiless: ReadonlySet<string> = new Set<Method>(['GET', 'DELETE']);
+
+/** Whether it is one, whatever its type says. */
+export const isHttp = (text: string): text is Http =>
+  new RegExp(`^(${methods.join('|')}) /(?:[\\w.~-]+|\\{\\w+\\})?(?:/(?:[\\w.~-]+|\\{\\w+\\}))*$`).test(text);
+
+/** The parameters of a path, in turn. */
+export const paramsOf = (path: string): readonly string[] => [...path.matchAll(/\{([^}]+)\}/g)].map((match) => match[1] as string);
+
+/** The parts of `'GET /orders/{orderId}'`. */
+export function httpParts(http: Http): {
+  readonly method: string;
+  readonly path: string;
+  readonly params: readonly string[];
+  /** What is not in the path travels in the query string. */
+  readonly bodiless: boolean;
+} {
+  const space = http.indexOf(' ');
+  const method = http.slice(0, space);
+  const path = http.slice(space + 1);
+  return { method, path, params: paramsOf(path), bodiless: bodiless.has(method) };
+}
+
+/** Two with one shape match the same requests, whatever their parameters are called. */
+export const shapeOf = (http: string): string => http.replaceAll(/\{[^}]+\}/g, '{}');
+
+/** A path with its parameters filled in. */
+export const filled = (path: string, fields: Readonly<Record<string, unknown>>): string =>
+  path.replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(String(fields[name])));

@@ -1,0 +1,80 @@
+import type { At, Operation } from '../contract/contract.ts';
+import { declaredErrors } from '../contract/member.ts';
+import { statusOf } from '../contract/problem.ts';
+import { jsonSchema, type Schema } from '../contract/schema.ts';
+import type { Components } from './components.ts';
+import type { Doc } from './document.ts';
+import { nameOf } from './names.ts';
+import { content, problem, responseName, type Usual, type UsualKind, usual } from './openapi-shared.ts';
+
+/** Whether a schema takes the absence of a value; one that only tells later counts as if it did not. */
+function mayBeAbsent(schema: Schema): boolean {
+  const result = schema['~standard'].validate(undefined);
+  if (!(result instanceof Promise)) return !result.issues;
+  result.catch(() => undefined); // its outcome is nobody's concern; unhandled it would end the process
+  return false;
+}
+
+interface Declared {
+  readonly name: string;
+  readonly status: number;
+  readonly schema: Doc;
+}
+
+/** The declared errors of an operation, as they are on the wire. */
+export function declaredDocs(operation: Operation & At, schemas: Components): readonly Declared[] {
+  return Object.entries(declaredErrors(operation)).map(([name, { status, data }]) => {
+    const place = `${nameOf(operation)}${name}`;
+    const required = ['type', 'title', 'status', 'error'];
+    const body = {
+      type: 'object',
+      properties: {
+        type: { const: 'about:blank' },
+        title: { const: name },
+        status: { const: status },
+        error: { const: name },
+        ...(data && { data: schemas.place(`${place}Data`, jsonSchema(data, 'output'), 'Output') }),
+      },
+      required: data && !mayBeAbsent(data) ? [...required, 'data'] : required,
+    };
+    return { name, status, schema: schemas.add(place, body, 'Output') };
+  });
+}
+
+/** Refusals by status: what is declared, and what comes of itself. */
+export function refusals(declared: readonly Declared[], kinds: readonly UsualKind[]): Doc {
+  const all: Record<string, Doc> = {};
+  for (const status of new Set([...declared.map((one) => one.status), ...kinds.map((one) => statusOf[one][0])])) {
+    const here = declared.filter((one) => one.status === status);
+    const kind = kinds.find((one) => statusOf[one][0] === status);
+    if (here.length === 0 && kind) {
+      all[status] = { $ref: `#/components/responses/${responseName(kind)}` };
+      continue;
+    }
+    const { description, headers: sent } = kind ? usual[kind] : ({} as Partial<Usual>);
+    const alternatives = [...here.map((one) => one.schema), ...(kind ? [problem] : [])];
+    const [only] = alternatives;
+    all[status] = {
+      description: [`Declared: ${here.map((one) => one.name).join(', ')}.`, ...(description ? [description] : [])].join(' '),
+      ...(sent && { headers: sent }),
+      content: content(alternatives.length === 1 ? (only as Doc) : { anyOf: alternatives }),
+    };
+  }
+  return { ...all, default: { $ref: '#/components/responses/Other' } };
+}
+
+/** The answer to a call that succeeded. */
+export function successDoc(operation: Operation & At, schemas: Components): Doc {
+  const { output, location, status } = operation;
+  return {
+    [String(status)]: {
+      description: 'Success.',
+      ...(location !== undefined && { headers: { Location: { description: location, schema: { type: 'string' } } } }),
+      ...(output && { content: { 'application/json': { schema: outputDoc(operation, output, schemas) } } }),
+    },
+  };
+}
+
+/** What an operation answers, as a reference into the document. */
+export const outputDoc = (operation: At, output: Schema, schemas: Components): Doc =>
+  schemas.place(`${nameOf(operation)}Output`, jsonSchema(output, 'output'), 'Output');

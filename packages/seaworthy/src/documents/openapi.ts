@@ -1,0 +1,98 @@
+import type { Named } from '../contract/contract.ts';
+import { type Http, httpParts, shapeOf } from '../contract/http.ts';
+import { operationsOf } from '../contract/member.ts';
+import { type Components, components } from './components.ts';
+import { type Doc, type DocumentOptions, infoOf } from './document.ts';
+import { pascal } from './names.ts';
+import { aggregateDoc } from './openapi-aggregate.ts';
+import { requestDoc } from './openapi-request.ts';
+import { declaredDocs, refusals, successDoc } from './openapi-response.ts';
+import { headers, parameters, problemSchema, responses } from './openapi-shared.ts';
+import type { Routed, Shown, ShownOperation } from './shown.ts';
+
+/** What an OpenAPI document says of itself, and where its API is. */
+export interface OpenApiOptions extends DocumentOptions {
+  /** Base URLs. Default none: where the document is served. */
+  readonly servers?: readonly string[];
+}
+
+/** An OpenAPI document, to be written as JSON. */
+export interface OpenApi {
+  readonly openapi: '3.1.0';
+  readonly info: Doc;
+  readonly servers?: readonly Doc[];
+  readonly paths: Doc;
+  readonly components: Doc;
+}
+
+interface Way {
+  readonly http: Http;
+  readonly id: string;
+  readonly shown: Shown;
+  /** What is shown is behind a gateway. */
+  readonly behind: boolean;
+}
+
+const serviceWays = (contract: Named): readonly Way[] =>
+  operationsOf(contract).map((operation) => ({
+    http: operation.http,
+    id: operation.name,
+    shown: { kind: 'operation', operation },
+    behind: false,
+  }));
+
+const idOf = (http: Http): string => {
+  const { method, path } = httpParts(http);
+  return `${method.toLowerCase()}${pascal(path)}`;
+};
+
+const gatewayWays = ({ routes }: Routed): readonly Way[] =>
+  routes.flatMap(({ http, shows }) => (shows ? [{ http, id: idOf(http), shown: shows, behind: true }] : []));
+
+function operationDoc({ operation }: ShownOperation, http: Http, template: string, behind: boolean, schemas: Components): Doc {
+  const keyed = operation.kind === 'command' ? (['conflict', 'mismatch'] as const) : [];
+  const inBetween = behind ? (['exhausted', 'upstream'] as const) : (['internal'] as const);
+  return {
+    summary: `${operation.service}.${operation.name}`,
+    tags: [operation.service],
+    ...requestDoc(operation, http, template, schemas),
+    responses: {
+      ...successDoc(operation, schemas),
+      ...refusals(declaredDocs(operation, schemas), ['invalid', ...keyed, ...inBetween, 'unavailable', 'deadline']),
+    },
+  };
+}
+
+/**
+ * The OpenAPI 3.1 document of a contract, or of a gateway from its routes: what they take and answer over HTTP
+ * (https://spec.openapis.org/oas/v3.1.0).
+ */
+export function openapi(of: Named | Routed, options: OpenApiOptions = {}): OpenApi {
+  const schemas = components({ Problem: problemSchema });
+  const ways = 'routes' in of && Array.isArray(of.routes) ? gatewayWays(of as Routed) : serviceWays(of as Named);
+  const templates = new Map<string, string>();
+  const paths: Record<string, Record<string, Doc>> = {};
+  const ids = new Set<string>();
+  for (const { http, id, shown, behind } of ways) {
+    const { method, path } = httpParts(http);
+    // Two paths that differ in the names of their parameters alone are one to OpenAPI.
+    const shape = shapeOf(path);
+    const template = templates.get(shape) ?? path;
+    templates.set(shape, template);
+    let operationId = id;
+    for (let next = 2; ids.has(operationId); next++) operationId = `${id}${next}`;
+    ids.add(operationId);
+    const said =
+      shown.kind === 'operation'
+        ? operationDoc(shown, http, template, behind, schemas)
+        : aggregateDoc(shown, template, operationId, schemas);
+    paths[template] = { ...paths[template], [method.toLowerCase()]: { operationId, ...said } };
+  }
+  return {
+    openapi: '3.1.0',
+    info: infoOf('~contract' in of ? of['~contract'] : 'gateway', options),
+    ...(options.servers && { servers: options.servers.map((url) => ({ url })) }),
+    paths,
+    components: { schemas: schemas.schemas(), parameters, headers, responses },
+  };
+}
