@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { systemClock } from '../../core/clock.ts';
 import { runtime } from '../../core/runtime.ts';
 import { turn } from '../../core/turn.ts';
 import { CommitUnknown, StoreUnusable } from '../errors.ts';
 import type { Store } from '../store.ts';
-import type { Flush } from './sqlite-log.ts';
+import type { Disk } from './sqlite-log.ts';
 import { openSqlite } from './sqlite-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-log-'));
@@ -17,15 +18,21 @@ const path = (): string => join(root, `${file++}.db`);
 const table = [{ name: 'x/1', statements: ['create table x (n integer)'] }];
 
 /** A disk that takes its time, or refuses. */
-function disk(): { readonly flush: Flush; readonly flushes: () => number; hold(): () => void; refuse(): void } {
+function slowDisk(): Disk & { readonly flushes: () => number; readonly atOnce: () => number; hold(): () => void; refuse(): void } {
   let held: Promise<void> | undefined;
   let refuses = false;
   let flushes = 0;
+  let atOnce = 0;
   return {
     flushes: () => flushes,
+    atOnce: () => atOnce,
     async flush() {
       flushes++;
       await held;
+      if (refuses) throw new Error('EIO');
+    },
+    flushNow() {
+      atOnce++;
       if (refuses) throw new Error('EIO');
     },
     hold() {
@@ -59,8 +66,8 @@ async function settled(...works: readonly Promise<unknown>[]): Promise<readonly 
 }
 
 test('a commit is told of, and read, only once the disk has it', async () => {
-  const slow = disk();
-  const store = await openSqlite(path(), 'bank', 'full', runtime(), slow.flush);
+  const slow = slowDisk();
+  const store = await openSqlite(path(), 'bank', 'full', runtime(), slow);
   await store.migrate(table);
   await insert(store, 1);
   const release = slow.hold();
@@ -76,10 +83,10 @@ test('a commit is told of, and read, only once the disk has it', async () => {
 
 test('what another process has committed is read only once the disk has it', async () => {
   const shared = path();
-  const one = await openSqlite(shared, 'bank', 'full', runtime(), disk().flush);
+  const one = await openSqlite(shared, 'bank', 'full', runtime(), slowDisk());
   await one.migrate(table);
-  const slow = disk();
-  const other = await openSqlite(shared, 'bank', 'full', runtime(), slow.flush);
+  const slow = slowDisk();
+  const other = await openSqlite(shared, 'bank', 'full', runtime(), slow);
   assert.deepEqual(await numbers(other), []);
   await insert(one, 1);
   const before = slow.flushes();
@@ -97,8 +104,8 @@ test('what another process has committed is read only once the disk has it', asy
 });
 
 test('transactions that arrive while the disk is busy commit together after it', async () => {
-  const slow = disk();
-  const store = await openSqlite(path(), 'bank', 'full', runtime(), slow.flush);
+  const slow = slowDisk();
+  const store = await openSqlite(path(), 'bank', 'full', runtime(), slow);
   await store.migrate(table);
   const before = slow.flushes();
   const release = slow.hold();
@@ -113,21 +120,49 @@ test('transactions that arrive while the disk is busy commit together after it',
 });
 
 test('when the disk refuses the log nobody knows what is on it: commits are unknown, then the store is unusable', async () => {
-  const bad = disk();
-  const store = await openSqlite(path(), 'bank', 'full', runtime(), bad.flush);
+  const bad = slowDisk();
+  const store = await openSqlite(path(), 'bank', 'full', runtime(), bad);
   await store.migrate(table);
   bad.refuse();
   await assert.rejects(insert(store, 1), CommitUnknown);
   await assert.rejects(insert(store, 2), StoreUnusable);
-  const reading = await openSqlite(path(), 'other', 'full', runtime(), bad.flush);
+  const reading = await openSqlite(path(), 'other', 'full', runtime(), bad);
   await assert.rejects(reading.read.all('select 1'), StoreUnusable);
   await store.close();
   await reading.close();
 });
 
+test('a disk that turns out to be quick is waited for at once, and no longer once it is slow', async () => {
+  let now = 0;
+  let takesMs = 0.1;
+  const clock = { ...systemClock, monotonic: () => now };
+  const one = slowDisk();
+  const passing: Disk = {
+    async flush(file) {
+      await one.flush(file);
+      now += takesMs;
+    },
+    flushNow(file) {
+      one.flushNow(file);
+      now += takesMs;
+    },
+  };
+  const store = await openSqlite(path(), 'bank', 'full', runtime({ clock }), passing);
+  await store.migrate(table);
+  for (let n = 0; n < 40; n++) await insert(store, n);
+  const before = one.flushes();
+  assert.ok(before < 30 && one.atOnce() > 10, `${before} beside, ${one.atOnce()} at once`);
+  takesMs = 20;
+  for (let n = 0; n < 10; n++) await insert(store, n);
+  assert.equal(one.flushes(), before + 9);
+  one.refuse();
+  await assert.rejects(insert(store, 1), CommitUnknown);
+  await store.close();
+});
+
 test('durability normal flushes nothing', async () => {
-  const idle = disk();
-  const store = await openSqlite(path(), 'bank', 'normal', runtime(), idle.flush);
+  const idle = slowDisk();
+  const store = await openSqlite(path(), 'bank', 'normal', runtime(), idle);
   await store.migrate(table);
   await insert(store, 1);
   assert.deepEqual(await numbers(store), [1]);

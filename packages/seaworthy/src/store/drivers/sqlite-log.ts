@@ -1,18 +1,28 @@
-import { closeSync, fdatasync, fsync, openSync } from 'node:fs';
+import { closeSync, fdatasync, fdatasyncSync, fsync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import type { Clock } from '../../core/clock.ts';
 import { atHand } from '../../core/turn.ts';
 import type { Connection } from './sqlite-connection.ts';
 
-/** What makes the content of an open file durable. */
-export type Flush = (file: number) => Promise<void>;
+/** What makes the content of an open file durable: beside the event loop, or at once. */
+export interface Disk {
+  flush(file: number): Promise<void>;
+  flushNow(file: number): void;
+}
 
-const flushData: Flush = promisify(fdatasync);
-const flushAll: Flush = promisify(fsync);
+const machine: Disk = { flush: promisify(fdatasync), flushNow: fdatasyncSync };
+const flushAll = promisify(fsync);
+
+/** A disk that usually is quicker than this is waited for at once: a way through another thread would take longer. */
+const quickMs = 1;
+/** How long a flush usually takes is taken for this at first, and then moves towards what it took. */
+const usualAtFirstMs = 8;
+const weight = 1 / 8;
 
 /**
- * The write-ahead log of one file, made durable beside the event loop: SQLite's own `synchronous = full` would hold up the whole
- * process for as long as the disk takes. SQLite commits with `synchronous = normal`, which keeps the order of what is written
+ * The write-ahead log of one file, made durable beside the event loop unless the disk is quick: SQLite's own
+ * `synchronous = full` would hold up the whole process for as long as the disk takes. SQLite commits with `synchronous = normal`, which keeps the order of what is written
  * (https://sqlite.org/pragma.html#pragma_synchronous); a commit is told of, and shown to readers, only once the log is on disk.
  */
 export interface Log {
@@ -26,7 +36,7 @@ export interface Log {
 }
 
 /** `write` is the connection that commits. */
-export function log(path: string, write: Connection, flushed: Flush = flushData): Log {
+export function log(path: string, write: Connection, clock: Clock, disk: Disk = machine): Log {
   let file: number | undefined;
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
@@ -34,10 +44,10 @@ export function log(path: string, write: Connection, flushed: Flush = flushData)
   /** Another one whenever somebody else has committed (https://sqlite.org/pragma.html#pragma_data_version). */
   const foreign = (): unknown => write.all('pragma data_version', [])[0]?.['data_version'];
   let durable: unknown;
+  let usualMs = usualAtFirstMs;
 
   /** The log exists from the first commit on, and so does its entry in the folder. */
   async function opened(): Promise<number> {
-    if (file !== undefined) return file;
     file = openSync(`${path}-wal`, 'r+');
     // On Windows a folder cannot be opened, and its entries need no flush.
     if (process.platform === 'win32') return file;
@@ -55,12 +65,16 @@ export function log(path: string, write: Connection, flushed: Flush = flushData)
   }
 
   async function run(before: Promise<void> | undefined): Promise<void> {
-    await before?.catch(() => {}); // whoever waits for that one hears of it
+    if (before) await before.catch(() => {}); // whoever waits for that one hears of it
     next = undefined;
     check();
     const version = foreign();
     try {
-      await atHand(opened().then(flushed));
+      const log = file ?? (await atHand(opened()));
+      const began = clock.monotonic();
+      if (usualMs < quickMs) disk.flushNow(log);
+      else await atHand(disk.flush(log));
+      usualMs += (clock.monotonic() - began - usualMs) * weight;
     } catch (error) {
       broken = { error };
       throw error;

@@ -6,7 +6,7 @@ import { applyMigrations } from '../migrations.ts';
 import type { Store } from '../store.ts';
 import { patiently } from './sqlite-busy.ts';
 import { Connection } from './sqlite-connection.ts';
-import { type Flush, log } from './sqlite-log.ts';
+import { type Disk, log } from './sqlite-log.ts';
 import { writer } from './sqlite-writer.ts';
 
 /** How hard a commit is: `full` survives a loss of power, `normal` only a crash of the process. Default `full`. */
@@ -30,8 +30,8 @@ function connect(path: string): { readonly write: Connection; readonly read: Con
   }
 }
 
-/** Opens the file `path` for `service`; `flush` makes its log durable. */
-export async function openSqlite(path: string, service: string, durability: Durability, runtime: Runtime, flush?: Flush): Promise<Store> {
+/** Opens the file `path` for `service`, on `disk`. */
+export async function openSqlite(path: string, service: string, durability: Durability, runtime: Runtime, disk?: Disk): Promise<Store> {
   /** Other processes that start, or recover the file after a crash, have it to themselves for a moment. */
   const patience = (): { service: string; runtime: Runtime; until: () => boolean } => {
     const end = runtime.clock.monotonic() + lockedMs;
@@ -47,7 +47,7 @@ export async function openSqlite(path: string, service: string, durability: Dura
       });
     }
   })();
-  const durable = durability === 'full' ? log(path, write, flush) : undefined;
+  const durable = durability === 'full' ? log(path, write, runtime.clock, disk) : undefined;
   const queue = writer(write, durable, service, runtime);
   let closing: Promise<void> | undefined;
   const refuseClosed = (): void => {
