@@ -65,20 +65,20 @@ export function defaultGuard(runtime: Runtime, service: string, instance?: strin
 
 type Bound = Operation & At;
 
-async function resultOf(operation: Bound, answer: Answer): Promise<unknown> {
-  const name = `${operation.service}.${operation.name}`;
-  async function promised(schema: Schema | undefined, value: unknown, what: string): Promise<unknown> {
-    if (!schema) return undefined;
-    const result = await examine(schema, value);
-    if ('value' in result) return result.value;
-    throw new AnswerInvalid(
-      `${what} of ${name} is not what its contract promises (${sentence(result.findings)}): do both sides have the same contract?`,
-    );
-  }
-  if (answer.kind === 'output') return promised(operation.output, answer.output, 'the output');
-  if (answer.kind === 'problem') throw new CallFailed(name, answer.problem);
+/** What is said of an operation, held against its schema; without one there is nothing to say. */
+async function promised(operation: Bound, schema: Schema | undefined, value: unknown, what = 'the output'): Promise<unknown> {
+  if (!schema) return undefined;
+  const result = await examine(schema, value);
+  if ('value' in result) return result.value;
+  throw new AnswerInvalid(
+    `${what} of ${operation.service}.${operation.name} is not what its contract promises (${sentence(result.findings)}): do both sides have the same contract?`,
+  );
+}
+
+async function failureOf(operation: Bound, answer: Exclude<Answer, { kind: 'output' }>): Promise<Error> {
+  if (answer.kind === 'problem') return new CallFailed(`${operation.service}.${operation.name}`, answer.problem);
   const { data } = declaredErrors(operation)[answer.name] ?? {};
-  throw new Failure(answer.name, await promised(data, answer.data, `the data of ${answer.name}`));
+  return new Failure(answer.name, await promised(operation, data, answer.data, `the data of ${answer.name}`));
 }
 
 /** Makes the calling side of a service or gateway. Calls reject with `Failure` for declared errors, else with a `SeaworthyError`. */
@@ -129,7 +129,8 @@ export function caller({
         // That a further attempt was not begun says that nothing was done, which is not so: an earlier one was on its way.
         throw error instanceof LocalRejection && reached ? reached.error : error;
       });
-      const value = await resultOf(operation, answer);
+      if (answer.kind !== 'output') throw await failureOf(operation, answer);
+      const value = await promised(operation, operation.output, answer.output);
       span.end('output');
       return value;
     } catch (error) {

@@ -63,10 +63,7 @@ export function instances(all: readonly Instance[], { runtime, guardOf, aside = 
         return await place.guard(
           ({ signal }) => {
             tried.add(place.at);
-            return place.transport
-              .send({ ...attempt, signal })
-              .catch(refused)
-              .then(judged);
+            return place.transport.send({ ...attempt, signal }).then(judged, (error: unknown) => judged(refused(error)));
           },
           { signal: attempt.signal, deadline: attempt.deadline },
         );

@@ -2,6 +2,7 @@ import type { At, Operation } from '../contract/contract.ts';
 import type { Http, Params } from '../contract/http.ts';
 import { responseOf } from '../contract/response.ts';
 import type { Shown } from '../documents/shown.ts';
+import { callsOf } from './calls.ts';
 import { GatewayInvalid } from './errors.ts';
 import type { Route } from './gateway.ts';
 import { gather } from './gather.ts';
@@ -65,12 +66,13 @@ export function aggregate<const H extends Http, P extends Parts, Body = Answer<P
 ): Aggregate<P, Body> {
   const made = parts({ part: make as unknown as MakePart<Params<H>> });
   if ('meta' in made) throw new GatewayInvalid(`a part of ${http} is named meta, where the status of the parts goes: name it differently`);
+  const calls = callsOf(made);
   return {
     http,
     targets: Object.values(made).map((part) => part.operation) as At<ServicesOf<P> & string>[],
     shows: { kind: 'aggregate', parts: made as unknown as ShownParts, decisive: decisive(made), shaped: shape !== undefined },
     async run(incoming, call) {
-      const gathered = await gather(http, made, incoming, call);
+      const gathered = await gather(http, calls, incoming, call);
       if ('none' in gathered) {
         const { name, data } = gathered.failure;
         return responseOf(gathered.none as Operation & At, { kind: 'declared', name, data });

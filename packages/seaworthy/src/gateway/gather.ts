@@ -4,8 +4,9 @@ import type { At, Operation } from '../contract/contract.ts';
 import type { Http } from '../contract/http.ts';
 import { declaredErrors } from '../contract/member.ts';
 import { SeaworthyError } from '../core/errors.ts';
+import type { Calls, PartCall } from './calls.ts';
 import type { GatewayCall, Incoming } from './gateway.ts';
-import type { Part, PartStatus, Parts } from './part.ts';
+import type { PartStatus } from './part.ts';
 
 /** A part without which an aggregate cannot answer is missing; `parts` says how each fared. */
 export class PartsMissing extends SeaworthyError {
@@ -27,7 +28,6 @@ interface Missing {
   readonly operation: At;
 }
 type Fared = { readonly value: unknown } | Missing;
-type AnyPart = Part<string, unknown, boolean>;
 
 /** A declared 404 is an answer: there is none. */
 function isAbsent(operation: At, error: unknown): boolean {
@@ -43,8 +43,8 @@ function missing(operation: At, error: unknown): Missing {
 }
 
 /** The service refused what the request itself brought: that is for its client to hear. */
-const isClientsFault = ({ after }: AnyPart, error: unknown): boolean =>
-  error instanceof CallFailed && error.kind === 'invalid' && Object.keys(after).length === 0;
+const isClientsFault = ({ needs }: PartCall, error: unknown): boolean =>
+  error instanceof CallFailed && error.kind === 'invalid' && needs.length === 0;
 
 /** Nobody failed at it: it could not be served now, and may be soon. */
 const comesBack = (error: unknown): boolean =>
@@ -59,38 +59,36 @@ export type Gathered =
  * Calls every part once, as early as what it needs is there. Throws `PartsMissing` when a required one failed, or what its
  * service said when that refused what the request brought.
  */
-export async function gather(http: Http, parts: Parts, incoming: Incoming, call: GatewayCall): Promise<Gathered> {
-  const running = new Map<At, Map<AnyPart['input'], Promise<Fared>>>();
-
-  async function fetchPart(part: AnyPart): Promise<Fared> {
-    const needed = Object.entries(part.after);
+export async function gather(http: Http, { calls, named }: Calls, incoming: Incoming, call: GatewayCall): Promise<Gathered> {
+  async function fetchPart({ operation, input, needs }: PartCall, before: readonly Promise<Fared>[]): Promise<Fared> {
     const context: Record<string, unknown> = { params: incoming.params };
-    for (const [name, fared] of await Promise.all(needed.map(async ([name, other]) => [name, await fare(other)] as const))) {
+    for (const { name, place } of needs) {
+      const fared = (await before[place]) as Fared;
       if (!('value' in fared)) return { ...fared, status: 'absent' };
       context[name] = fared.value;
     }
     try {
-      return { value: await call(part.operation, part.input(context as never), { signal: incoming.signal }) };
+      return { value: await call(operation, input(context as never), { signal: incoming.signal }) };
     } catch (error) {
-      return missing(part.operation, error);
+      return missing(operation, error);
     }
   }
 
-  /** `part(...)` and `part(...).optional()` are the same call. */
-  function fare(part: AnyPart): Promise<Fared> {
-    const calls = running.get(part.operation) ?? new Map<AnyPart['input'], Promise<Fared>>();
-    running.set(part.operation, calls);
-    const begun = calls.get(part.input) ?? fetchPart(part);
-    calls.set(part.input, begun);
-    return begun;
+  const begun: Promise<Fared>[] = [];
+  for (const one of calls) begun.push(fetchPart(one, begun));
+  const fared = await Promise.all(begun);
+  const values: Record<string, unknown> = {};
+  const status: Record<string, PartStatus> = {};
+  for (const { name, place } of named) {
+    const result = fared[place] as Fared;
+    if ('value' in result) values[name] = result.value;
+    status[name] = 'value' in result ? 'ok' : result.status;
   }
-
-  const fared = await Promise.all(Object.entries(parts).map(async ([name, part]) => [name, part, await fare(part)] as const));
-  const status = Object.fromEntries(fared.map(([name, , part]) => [name, 'value' in part ? 'ok' : part.status] as const));
-  for (const [name, part, result] of fared) {
-    if ('value' in result || !part.required) continue;
+  for (const { name, place, required } of named) {
+    const result = fared[place] as Fared;
+    if ('value' in result || !required) continue;
     if (isAbsent(result.operation, result.error)) return { none: result.operation, failure: result.error as Failure };
-    if (isClientsFault(part, result.error)) throw result.error;
+    if (isClientsFault(calls[place] as PartCall, result.error)) throw result.error;
     const kind = isLate(result.error) ? 'deadline' : comesBack(result.error) ? 'unavailable' : 'upstream';
     throw new PartsMissing(
       `${http} cannot answer without its part ${name}, which ${kind === 'deadline' ? 'was too late' : 'failed'}`,
@@ -99,5 +97,5 @@ export async function gather(http: Http, parts: Parts, incoming: Incoming, call:
       result.error,
     );
   }
-  return { status, values: Object.fromEntries(fared.flatMap(([name, , part]) => ('value' in part ? [[name, part.value]] : []))) };
+  return { status, values };
 }
