@@ -18,28 +18,19 @@ export function beginRun(connection: Connection): Run {
   connection.exec('savepoint member');
 
   /** After some errors (a full disk, `on conflict rollback`) SQLite has left the transaction: what followed would commit by itself. */
-  function failed(error: unknown): unknown {
-    if (!connection.inTransaction) state.fail(error);
-    return error;
+  function step<R>(execute: () => R): R {
+    state.check();
+    try {
+      return execute();
+    } catch (error) {
+      if (!connection.inTransaction) state.fail(error);
+      throw error;
+    }
   }
 
   const tx: Tx = {
-    async all(sql, ...values) {
-      state.check();
-      try {
-        return connection.all(sql, values);
-      } catch (error) {
-        throw failed(error);
-      }
-    },
-    async run(sql, ...values) {
-      state.check();
-      try {
-        return connection.run(sql, values);
-      } catch (error) {
-        throw failed(error);
-      }
-    },
+    all: async (sql, ...values) => step(() => connection.all(sql, values)),
+    run: async (sql, ...values) => step(() => connection.run(sql, values)),
     async savepoint(work) {
       state.check();
       const mark = state.enter();
