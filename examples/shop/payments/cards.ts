@@ -50,7 +50,7 @@ interface Reply {
 export function cards(url: () => string): Cards {
   let pool: Pool | undefined;
   const opened = (): Pool => {
-    pool ??= new Pool(url(), { connections: 20, connect: { timeout: 2000 } });
+    pool ??= new Pool(url(), { connections: 100, connect: { timeout: 2000 } });
     return pool;
   };
   const health = breaker({

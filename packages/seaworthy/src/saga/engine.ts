@@ -12,6 +12,7 @@ import { orphans } from './orphans.ts';
 import type { AnySaga, Start, Stop } from './saga.ts';
 import { collectStarts, type Defined, type StartsParts } from './starts.ts';
 import { SagaStopping } from './step.ts';
+import { live } from './tables.ts';
 import type { Tracing } from './traced.ts';
 import { verifyVersions } from './versions.ts';
 
@@ -64,7 +65,7 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
   const cut = new AbortController();
   let polling: Promise<void> = Promise.resolve();
   let stuck = 0;
-  let live = 0;
+  let alive = 0;
   const gauges: (() => void)[] = [];
 
   const room = (): boolean => !stopping.signal.aborted && active.size < concurrency;
@@ -132,27 +133,26 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
   /** Instances that nobody living owns, and own ones that no wake told of. */
   async function look(): Promise<void> {
     const now = clock.now();
-    const alive = "state in ('running', 'undoing')";
     const taken = await free.take(batch);
     observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
     for (const id of taken) enqueue(id);
     const due = await store.ownRead.all(
-      `select id from sw_saga where ${alive} and owner = ? and due <= ? limit ?`,
+      `select id from sw_saga where ${live} and owner = ? and due <= ? limit ?`,
       worker.id,
       now - pollMs,
       batch,
     );
     for (const { id } of due) enqueue(String(id));
     const stopped = await store.ownRead.all(
-      "select id from sw_saga where state = 'running' and owner = ? and stopping is not null limit ?",
+      `select id from sw_saga where ${live} and state = 'running' and owner = ? and stopping is not null limit ?`,
       worker.id,
       batch,
     );
     for (const { id } of stopped) hurry(String(id));
     const [count] = await store.ownRead.all("select count(*) as n from sw_saga where state = 'stuck'");
     stuck = Number(count?.['n'] ?? 0);
-    const [lives] = await store.ownRead.all(`select count(*) as n from sw_saga where ${alive}`);
-    live = Number(lives?.['n'] ?? 0);
+    const [lives] = await store.ownRead.all(`select count(*) as n from sw_saga where ${live}`);
+    alive = Number(lives?.['n'] ?? 0);
     if (taken.length === batch) woken.ring();
   }
 
@@ -181,7 +181,7 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
       await verifyVersions(store.ownRead, parts.sagas);
       gauges.push(
         observe.gauge('seaworthy_saga_active', {}, () => active.size),
-        observe.gauge('seaworthy_saga_live', {}, () => live),
+        observe.gauge('seaworthy_saga_live', {}, () => alive),
         observe.gauge('seaworthy_saga_stuck', {}, () => stuck),
       );
       polling = poll();

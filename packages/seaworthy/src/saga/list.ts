@@ -17,12 +17,7 @@ export async function listSagas(
   const given = Object.entries({ name, key, state }).filter((pair): pair is [string, string] => pair[1] !== undefined);
   const values: Value[] = given.map(([, value]) => value);
   const where = given.map(([column]) => `${column} = ?`).join(' and ') || '1 = 1';
-  const rows = await read.all(
-    `select * from sw_saga where ${where} order by started desc, id desc limit ? offset ?`,
-    ...values,
-    limit,
-    offset,
-  );
+  const rows = await read.all(`select * from sw_saga where ${where} order by id desc limit ? offset ?`, ...values, limit, offset);
   return rows.map(instanceOf);
 }
 

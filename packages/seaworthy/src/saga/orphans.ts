@@ -3,6 +3,7 @@ import type { Row, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { type Instance, instanceOf } from './journal.ts';
 import type { AnySaga } from './saga.ts';
+import { live } from './tables.ts';
 import { misfit } from './versions.ts';
 
 /** Live instances that nobody living owns. */
@@ -16,7 +17,7 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
   const why = (instance: Instance): string | undefined => misfit(sagas.get(instance.name), instance);
   const condition = (): { readonly sql: string; readonly values: readonly number[] } => {
     const { sql, values } = worker.dead();
-    return { sql: `state in ('running', 'undoing') and (owner = '' or ${sql})`, values };
+    return { sql: `${live} and (owner = '' or ${sql})`, values };
   };
 
   /** The ids of those that fit. What does not is told once. */

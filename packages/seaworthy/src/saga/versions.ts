@@ -2,6 +2,7 @@ import { SeaworthyError } from '../core/errors.ts';
 import type { Read } from '../store/store.ts';
 import { type Instance, instanceOf } from './journal.ts';
 import type { AnySaga } from './saga.ts';
+import { live } from './tables.ts';
 
 /** Live instances that this code cannot carry on; the message names them and what is missing. */
 export class SagaStranded extends SeaworthyError {
@@ -37,7 +38,7 @@ export function misfit(saga: AnySaga | undefined, { plan, journal }: Instance): 
 
 /** Throws `SagaStranded` when a live or stuck instance would be stranded by this code. */
 export async function verifyVersions(read: Read, sagas: readonly AnySaga[]): Promise<void> {
-  const rows = await read.all("select * from sw_saga where state in ('running', 'undoing', 'stuck') order by started");
+  const rows = await read.all(`select * from sw_saga where ${live} union all select * from sw_saga where state = 'stuck'`);
   const stranded = rows.map(instanceOf).flatMap((instance) => {
     const why = misfit(
       sagas.find(({ name }) => name === instance.name),

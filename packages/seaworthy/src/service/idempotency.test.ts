@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
 import { runtime } from '../core/runtime.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { StepUndone } from './errors.ts';
@@ -38,4 +40,21 @@ test('answers and tombstones are forgotten after their time, the oldest first an
   assert.equal(await store.transaction((tx) => forget(tx, 30, 10)), 0);
   assert.deepEqual((await left())[2], [true, true]);
   await store.close();
+});
+
+test('two payloads have one fingerprint when their values are equal, whatever the order of their fields', () => {
+  const turned = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(turned);
+    if (typeof value !== 'object' || value === null) return value;
+    const entries = Object.entries(value).map(([name, field]) => [name, turned(field)] as const);
+    return { gone: undefined, ...Object.fromEntries(entries.toReversed()) };
+  };
+  const values = fc.jsonValue({ maxDepth: 4 }).filter((value) => !JSON.stringify(value).includes('"__proto__"'));
+  fc.assert(fc.property(values, (value) => assert.equal(fingerprint(turned(value)), fingerprint(value))));
+  fc.assert(
+    fc.property(values, values, (one, other) => {
+      const equal = isDeepStrictEqual(JSON.parse(JSON.stringify(one)), JSON.parse(JSON.stringify(other)));
+      assert.equal(fingerprint(one) === fingerprint(other), equal);
+    }),
+  );
 });

@@ -23,12 +23,19 @@ export const idempotencyMigrations: readonly Migration[] = [
   },
 ];
 
-/** Keys in the order of their names, so that two payloads are equal when their values are. */
+const inOrder = (names: readonly string[]): boolean => names.every((name, index) => index === 0 || (names[index - 1] as string) < name);
+
+/** Keys in the order of their names, so that two payloads are equal when their values are. What has them in that order is left as it is. */
 function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(canonical);
   if (value === null || typeof value !== 'object') return value;
-  const entries = Object.entries(value).filter(([, field]) => field !== undefined);
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, field]) => [name, canonical(field)]));
+  if (Array.isArray(value)) {
+    const all = value.map(canonical);
+    return all.some((one, index) => one !== value[index]) ? all : value;
+  }
+  const fields = value as Readonly<Record<string, unknown>>;
+  const names = Object.keys(fields);
+  if (inOrder(names) && names.every((name) => canonical(fields[name]) === fields[name])) return value;
+  return Object.fromEntries(names.toSorted().map((name) => [name, canonical(fields[name])]));
 }
 
 /** What makes two payloads the same one. */

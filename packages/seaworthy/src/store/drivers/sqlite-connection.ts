@@ -12,6 +12,9 @@ interface Prepared {
   readonly returning: boolean;
 }
 
+/** Comes with every transaction, and is prepared once. Savepoints end in the reverse of their order: one name is enough. */
+type Control = 'begin' | 'begin immediate' | 'commit' | 'rollback' | `${'savepoint' | 'release' | 'rollback to'} ${'member' | 'inner'}`;
+
 const cached = 500;
 
 /** A whole number goes in as an integer: node:sqlite would make 5 a 5.0, which a column of text keeps as '5.0'. */
@@ -46,18 +49,46 @@ function wideRows(statement: StatementSync, columns: readonly SQLInputValue[]): 
 export class Connection {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, Prepared>();
+  readonly #controls = new Map<Control, StatementSync>();
+  readonly #version: StatementSync;
 
   constructor(path: string, readOnly = false) {
     this.#database = new DatabaseSync(path, { readOnly, timeout: 0 });
+    this.#version = this.#database.prepare('pragma data_version');
   }
 
   get inTransaction(): boolean {
     return this.#database.isTransaction;
   }
 
-  /** For statements without values or rows: pragmas, BEGIN, COMMIT. Throws what node:sqlite throws. */
+  /** For statements without values or rows, such as pragmas. Throws what node:sqlite throws. */
   exec(sql: string): void {
     this.#database.exec(sql);
+  }
+
+  /** Begins and ends transactions and savepoints. Throws what node:sqlite throws. */
+  control(sql: Control): void {
+    let statement = this.#controls.get(sql);
+    if (!statement) {
+      statement = this.#database.prepare(sql);
+      this.#controls.set(sql, statement);
+    }
+    statement.run();
+  }
+
+  /** Another one whenever somebody else has committed (https://sqlite.org/pragma.html#pragma_data_version). */
+  version(): unknown {
+    return this.#version.get()?.['data_version'];
+  }
+
+  /** What `work` reads it reads of one state of the database. */
+  snapshot<T>(work: () => T): T {
+    this.control('begin');
+    try {
+      return work();
+    } finally {
+      if (this.inTransaction) this.control('commit');
+    }
   }
 
   #prepare(sql: string, values: Values): Prepared {
@@ -109,6 +140,7 @@ export class Connection {
 
   close(): void {
     this.#statements.clear();
+    this.#controls.clear();
     this.#database.close();
   }
 }

@@ -71,6 +71,7 @@ test('a commit is told of, and read, only once the disk has it', async () => {
   await store.migrate(table);
   await insert(store, 1);
   const release = slow.hold();
+  const before = slow.flushes();
   const committed = insert(store, 2);
   assert.deepEqual(await settled(committed), [false]);
   const read = numbers(store);
@@ -78,6 +79,9 @@ test('a commit is told of, and read, only once the disk has it', async () => {
   release();
   await committed;
   assert.deepEqual(await read, [1, 2]);
+  // What is under way is waited for, and what is durable needs nothing more.
+  await numbers(store);
+  assert.equal(slow.flushes(), before + 1);
   await store.close();
 });
 

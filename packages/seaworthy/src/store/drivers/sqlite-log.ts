@@ -30,20 +30,21 @@ export interface Log {
   check(): void;
   /** Resolves once all that was committed before is durable. */
   flush(): Promise<void>;
-  /** Resolves once all that could be read before is durable, whichever process wrote it; `undefined` when it is. */
+  /** Asked in the snapshot of a read: resolves once what it read is durable, whichever process wrote it; `undefined` when it is. */
   shown(): Promise<void> | undefined;
   close(): Promise<void>;
 }
 
-/** `write` is the connection that commits. */
-export function log(path: string, write: Connection, clock: Clock, disk: Disk = machine): Log {
+/** `read` is the connection that reads; another one commits. */
+export function log(path: string, read: Connection, clock: Clock, disk: Disk = machine): Log {
   let file: number | undefined;
   let running: Promise<void> | undefined;
+  /** Begins once the running one has ended. */
   let next: Promise<void> | undefined;
   let broken: { readonly error: unknown } | undefined;
-  /** Another one whenever somebody else has committed (https://sqlite.org/pragma.html#pragma_data_version). */
-  const foreign = (): unknown => write.all('pragma data_version', [])[0]?.['data_version'];
+  /** What `read` saw at this version is durable; what it saw at that one is once the running flush has ended. */
   let durable: unknown;
+  let covered: unknown;
   let usualMs = usualAtFirstMs;
 
   /** The log exists from the first commit on, and so does its entry in the folder. */
@@ -64,11 +65,9 @@ export function log(path: string, write: Connection, clock: Clock, disk: Disk = 
     if (broken) throw broken.error;
   }
 
-  async function run(before: Promise<void> | undefined): Promise<void> {
-    if (before) await before.catch(() => {}); // whoever waits for that one hears of it
-    next = undefined;
+  async function run(): Promise<void> {
     check();
-    const version = foreign();
+    covered = read.version();
     try {
       const log = file ?? (await atHand(opened()));
       const began = clock.monotonic();
@@ -79,26 +78,39 @@ export function log(path: string, write: Connection, clock: Clock, disk: Disk = 
       broken = { error };
       throw error;
     }
-    durable = version;
+    durable = covered;
+  }
+
+  function begin(): Promise<void> {
+    running = run().finally(() => {
+      running = undefined;
+    });
+    return running;
   }
 
   function flush(): Promise<void> {
-    // One that has not begun yet covers this commit too.
-    if (next) return next;
-    const mine: Promise<void> = run(running).finally(() => {
-      if (running === mine) running = undefined;
-    });
-    if (running) next = mine;
-    running = mine;
-    return mine;
+    if (!running) return begin();
+    next ??= running
+      .catch(() => {}) // whoever waits for that one hears of it
+      .then(() => {
+        next = undefined;
+        return begin();
+      });
+    return next;
+  }
+
+  function shown(): Promise<void> | undefined {
+    const version = read.version();
+    if (version === durable) return undefined;
+    return running && version === covered ? running : flush();
   }
 
   return {
     check,
     flush,
-    shown: () => (foreign() === durable ? running : flush()),
+    shown,
     async close() {
-      await running?.catch(() => {}); // as above
+      await (next ?? running)?.catch(() => {}); // as above
       if (file !== undefined) closeSync(file);
     },
   };

@@ -22,7 +22,7 @@ function connect(path: string): { readonly write: Connection; readonly read: Con
     const [mode] = write.all('pragma journal_mode = wal', []);
     if (mode?.['journal_mode'] !== 'wal') throw new Error('it takes no write-ahead log, which a network file system cannot have');
     // For `full` the log is flushed after each commit, see sqlite-log.ts.
-    write.exec('pragma synchronous = normal; pragma foreign_keys = on');
+    write.exec('pragma synchronous = normal; pragma foreign_keys = on; pragma temp_store = memory');
     return { write, read: new Connection(path, true) };
   } catch (error) {
     write.close();
@@ -47,7 +47,7 @@ export async function openSqlite(path: string, service: string, durability: Dura
       });
     }
   })();
-  const durable = durability === 'full' ? log(path, write, runtime.clock, disk) : undefined;
+  const durable = durability === 'full' ? log(path, read, runtime.clock, disk) : undefined;
   const queue = writer(write, durable, service, runtime);
   let closing: Promise<void> | undefined;
   const refuseClosed = (): void => {
@@ -58,7 +58,8 @@ export async function openSqlite(path: string, service: string, durability: Dura
       refuseClosed();
       const { rows, shown } = await patiently(() => {
         refuseClosed();
-        return { rows: read.all(sql, values), shown: durable?.shown() };
+        if (!durable) return { rows: read.all(sql, values), shown: undefined };
+        return read.snapshot(() => ({ rows: read.all(sql, values), shown: durable.shown() }));
       }, patience());
       // Nobody hears of what may be lost.
       await shown?.catch((cause: unknown) => {

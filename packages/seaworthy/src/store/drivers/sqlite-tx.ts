@@ -15,7 +15,7 @@ export interface Run {
 
 export function beginRun(connection: Connection): Run {
   const state = new TxState();
-  connection.exec('savepoint member');
+  connection.control('savepoint member');
 
   /** After some errors (a full disk, `on conflict rollback`) SQLite has left the transaction: what followed would commit by itself. */
   function step<R>(execute: () => R): R {
@@ -34,17 +34,18 @@ export function beginRun(connection: Connection): Run {
     async savepoint(work) {
       state.check();
       const mark = state.enter();
-      connection.exec(`savepoint s${mark}`);
+      connection.control('savepoint inner');
       let value: Awaited<ReturnType<typeof work>>;
       try {
         value = await work();
       } catch (error) {
         state.leave(mark);
-        connection.exec(`rollback to s${mark}; release s${mark}`);
+        connection.control('rollback to inner');
+        connection.control('release inner');
         throw error;
       }
       state.leave(mark);
-      connection.exec(`release s${mark}`);
+      connection.control('release inner');
       return value;
     },
   };
@@ -56,11 +57,13 @@ export function beginRun(connection: Connection): Run {
     },
     keep() {
       state.finish();
-      connection.exec('release member');
+      connection.control('release member');
     },
     undo() {
       state.end();
-      if (connection.inTransaction) connection.exec('rollback to member; release member');
+      if (!connection.inTransaction) return;
+      connection.control('rollback to member');
+      connection.control('release member');
     },
   };
 }

@@ -110,7 +110,7 @@ export function writer(connection: Connection, log: Log | undefined, service: st
 
   /** Takes everything back; who was done runs again, in the order that it was. */
   function rerun(done: readonly Member[]): void {
-    if (connection.inTransaction) connection.exec('rollback');
+    if (connection.inTransaction) connection.control('rollback');
     for (const member of done.toReversed()) {
       if (member.signal?.aborted) member.reject(member.signal.reason);
       else waiting.unshift(member);
@@ -123,7 +123,7 @@ export function writer(connection: Connection, log: Log | undefined, service: st
     };
     try {
       runtime.reached('store/commit/before');
-      connection.exec('commit');
+      connection.control('commit');
       runtime.reached('store/commit/after');
     } catch (cause) {
       if (isConstraint(cause) && done.length > 1) {
@@ -132,7 +132,7 @@ export function writer(connection: Connection, log: Log | undefined, service: st
         rerun(done);
         return;
       }
-      if (connection.inTransaction) connection.exec('rollback');
+      if (connection.inTransaction) connection.control('rollback');
       return rejected(new CommitFailed(`the commit of ${service} failed (${(cause as Error).message}): nothing of it is left`, { cause }));
     }
     try {
@@ -149,7 +149,7 @@ export function writer(connection: Connection, log: Log | undefined, service: st
 
   async function group(done: Member[]): Promise<void> {
     log?.check();
-    await patiently(() => connection.exec('begin immediate'), { service, runtime, until: () => waiting.length === 0 });
+    await patiently(() => connection.control('begin immediate'), { service, runtime, until: () => waiting.length === 0 });
     const began = clock.monotonic();
     let current: Member | undefined;
     let late = false;
@@ -172,7 +172,7 @@ export function writer(connection: Connection, log: Log | undefined, service: st
       timer?.cancel();
     }
     if (done.length > 0) await commit(done);
-    else connection.exec('rollback');
+    else connection.control('rollback');
   }
 
   async function pump(): Promise<void> {
@@ -186,7 +186,7 @@ export function writer(connection: Connection, log: Log | undefined, service: st
       } catch (cause) {
         const error = new StoreUnusable(`the database of ${service} cannot be written: ${(cause as Error).message}`, { cause });
         for (const member of [...done, ...waiting.splice(0)]) member.reject(error);
-        if (connection.inTransaction) connection.exec('rollback');
+        if (connection.inTransaction) connection.control('rollback');
       }
     }
     pumping = undefined;
