@@ -29,7 +29,7 @@ async function open(options: StartOptions = {}) {
   });
   const running = await start(
     fleet({ services: [service(desk, { handlers: { ask } })], gateway: gateway({ routes: [route('POST /ask', desk.ask)] }) }),
-    { dir: join(root, String(folder++)), ...options },
+    { dir: join(root, String(folder++)), logLevel: 'silent', ...options },
   );
   const url = running.url as string;
   const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {

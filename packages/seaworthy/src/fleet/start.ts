@@ -46,13 +46,21 @@ function listening(running: ReadonlyMap<string, RunningService>, exposition: () 
   return [...healthRoutes(all), ...each, metricsRoute(exposition)];
 }
 
+/** What fails is told to somebody, also where nobody asked for telemetry. Who has telemetry of his own loads no log here. */
+async function logging(level: StartOptions['logLevel'] = 'info'): Promise<Runtime> {
+  if (level === 'silent') return systemRuntime();
+  const { logsAlone } = await import('../telemetry/logs.ts');
+  return systemRuntime({ observe: logsAlone({ level }) });
+}
+
 /**
  * Runs the services of a fleet and its gateway in this process, or those that `only` names. Resolves once they are ready;
  * what fails to start stops the rest. Throws `FleetInvalid` when something is called that neither runs here nor has an address.
  */
 export async function start(fleet: Fleet, options: StartOptions = {}): Promise<RunningFleet> {
-  const { dir = '.seaworthy', host, drain = '10s', grace = '0s', runtime = systemRuntime(), exposition = () => '' } = options;
+  const { dir = '.seaworthy', host, drain = '10s', grace = '0s', exposition = () => '' } = options;
   const { services, gateway, elsewhere, portOf } = plan(fleet, options);
+  const runtime = options.runtime ?? (await logging(options.logLevel));
   const documents = documentsOf(fleet, options.documents);
   const drainMs = milliseconds(drain, 'drain');
   const graceMs = milliseconds(grace, 'grace');
