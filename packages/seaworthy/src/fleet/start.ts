@@ -111,7 +111,7 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
       if (port === undefined) continue;
       const own = operationRoutes(service, one.endpoint, runtime);
       const routes = [...own, ...healthRoutes(one.health), metricsRoute(exposition), ...documents.of(service.contract, own)];
-      const server = await httpServer({ routes, host, port, failed });
+      const server = await httpServer({ routes, host, port, portBy: '`SEAWORTHY_PORTS`, or the option `ports`', failed });
       servers.push(server);
       urls[one.name] = server.url;
     }
@@ -122,7 +122,7 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
     if (gateway) {
       const outer = gatewayRoutes(gateway, { runtime: own, call, timeout: options.requestTimeout, trust: options.trust });
       const routes = [...outer, ...listening(running, exposition), ...documents.of(gateway, outer)];
-      const server = await httpServer({ routes, host, port: options.port, failed });
+      const server = await httpServer({ routes, host, port: options.port, portBy: '`PORT`, or the option `port`', failed });
       servers.push(server);
       url = server.url;
     }
