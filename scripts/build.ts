@@ -52,11 +52,11 @@ async function check(): Promise<void> {
     run(bin('attw'), [tarball, '--profile', 'esm-only'], pack);
     said('publint and attw have nothing to say');
     installElsewhere(tarball);
-    said(await followTutorial(tarball));
     const [cli] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], command)) as [{ filename: string }];
     // It has no types to import, of which attw could say something.
     run(bin('publint'), ['run', join(folder, cli.filename), '--strict'], command);
     said(useCommand(tarball, join(folder, cli.filename)));
+    said(await followTutorial(tarball, join(folder, cli.filename)));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -22,10 +22,10 @@ const question = (command: string): boolean => /^curl (?!.*(-d|-X) )/.test(comma
 
 /**
  * Does what the tutorial says, word for word, in an empty folder: writes its files, runs its commands in one shell, and compares
- * what they print. Only two words differ: the package comes from the tarball, and the port is a free one. Throws at the first
- * command that fails or prints something else.
+ * what they print. Only three words differ: the packages come from their tarballs instead of a clone beside the folder, and the
+ * port is a free one. Throws at the first command that fails or prints something else.
  */
-export async function followTutorial(tarball: string): Promise<string> {
+export async function followTutorial(toolkit: string, cli: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'seaworthy-tutorial-'));
   const port = String(await freePort());
   const parts = partsOf(readFileSync(join(root, page), 'utf8').replaceAll('8080', port));
@@ -38,7 +38,7 @@ export async function followTutorial(tarball: string): Promise<string> {
         writeFileSync(path, part.text);
         continue;
       }
-      const command = part.command.replace('npm install seaworthy ', `npm install ${tarball} `);
+      const command = part.command.replace('../seaworthy/packages/seaworthy', toolkit).replace('../seaworthy/packages/cli', cli);
       let { printed, status, complained } = await terminal.run(command);
       const shown = part.prints;
       if (shown && command.endsWith('&')) printed += await terminal.background((text) => matches(text, shown));

@@ -34,7 +34,7 @@ async function runUntil(
   holds: (count: number) => boolean,
   work: (call: Awaited<ReturnType<typeof launch>>['call']) => Promise<void>,
 ): Promise<void> {
-  const running = await launch(await launchOf(makeHarbour), { dir });
+  const running = await launch(await launchOf(makeHarbour), { dir, logLevel: 'silent' });
   await work(running.call);
   const store = await sqlite({ dir }).open('docks', runtime());
   await until(async () => holds((await deadLetters(store, runtime()).list()).length));

@@ -55,7 +55,7 @@ const stick = (id: string): Promise<void> =>
 const stateOf = (id: string): Promise<string | undefined> => onShips(async (store) => (await sagaOf(store.read, id))?.state);
 
 before(async () => {
-  const running = await launch(await launchOf(makeHarbour), { dir });
+  const running = await launch(await launchOf(makeHarbour), { dir, logLevel: 'silent' });
   await running.call(ships.arrive, { name: 'Beagle', tons: 235 });
   while ((await onShips((store) => store.read.all("select 1 from sw_saga where state = 'done'"))).length === 0)
     await new Promise((resolve) => setTimeout(resolve, 20));

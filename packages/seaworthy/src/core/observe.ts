@@ -100,7 +100,7 @@ export function guarded(observe: Observe): Observe {
       }
     },
   });
-  return {
+  const safe: Observe = {
     count(name, attributes, by) {
       try {
         observe.count(name, attributes, by);
@@ -138,5 +138,12 @@ export function guarded(observe: Observe): Observe {
         warn(error);
       }
     },
+  };
+  // What is silent cannot throw, and stays as cheap as it is.
+  return {
+    count: observe.count === silent.count ? silent.count : safe.count,
+    gauge: observe.gauge === silent.gauge ? silent.gauge : safe.gauge,
+    span: observe.span === silent.span ? silent.span : safe.span,
+    log: observe.log === silent.log ? silent.log : safe.log,
   };
 }

@@ -8,10 +8,10 @@ export class FleetInvalid extends SeaworthyError {
   readonly kind = 'invalid';
 }
 
-/** Everything used must be in the fleet; otherwise a sentence says what is not. */
+/** Everything used must be in the fleet; otherwise a property is wanted that nobody has, and whose name the compiler tells. */
 type Whole<Name extends string, Used extends string> = [Exclude<Used, Name>] extends [never]
   ? unknown
-  : { readonly services: `the fleet lacks ${Exclude<Used, Name>}` };
+  : { readonly [Lacking in `the fleet lacks ${Exclude<Used, Name>}`]: never };
 
 /** The services of one system and the gateway before them, defined. */
 export interface Fleet<Name extends string = string> {

@@ -6,6 +6,7 @@ import type { DocumentOptions } from '../documents/document.ts';
 import type { Trust } from '../gateway/serve.ts';
 import type { RunOptions } from '../service/running.ts';
 import type { StoreDriver } from '../store/store.ts';
+import type { Environment } from './environment.ts';
 
 export interface StartOptions extends RunOptions {
   /** Which of the services run in this process, `gateway` for the gateway. Default all. */
@@ -24,6 +25,9 @@ export interface StartOptions extends RunOptions {
   readonly drain?: Duration;
   /** How long it serves on after it said that it is unready, until whoever routes to it has seen that. Default 0 s. */
   readonly grace?: Duration;
+  /** Of the log lines on standard output, for which no `runtime` is needed. Default `info`. */
+  readonly logLevel?: Environment['logLevel'];
+  /** Default the machine's clock, randomness and ids, and log lines of `logLevel`; one that is given reports as it does. */
   readonly runtime?: Runtime;
   /** Metrics for `/metrics`. Default none. */
   readonly exposition?: () => string;

@@ -72,7 +72,7 @@ const refused: readonly [string, StartOptions, RegExp][] = [
   ],
   ['an address that is none', { only: ['mails'], addresses: { stock: 'a:b:c' } }, /addresses\.stock has "a:b:c"/],
   ['a port out of range', { ports: { stock: 70_000 } }, /ports\.stock is 70000: a port is 0 to 65535/],
-  ['a saga whose callee is nowhere', { only: ['orders'] }, /the saga fulfil of orders calls stock, .*add it to `addresses`/],
+  ['a saga whose callee is nowhere', { only: ['orders'] }, /the saga fulfil of orders calls stock, .*add it to `only` or to `addresses`/],
   ['a route whose upstream is nowhere', { only: ['gateway'] }, /the route GET \/sent calls mails/],
 ];
 for (const [what, options, message] of refused) {
@@ -83,6 +83,14 @@ for (const [what, options, message] of refused) {
     );
   });
 }
+
+test('a callee that is not in the fleet at all is to be added to it', () => {
+  const [, ...rest] = shop.services;
+  assert.throws(
+    () => plan({ ...shop, services: rest }, {}),
+    /the saga fulfil of orders calls stock, which the fleet does not have: add its service to the `services` of the fleet/,
+  );
+});
 
 test('everything that does not fit is named at once', () => {
   assert.throws(() => plan(shop, { only: ['gateway', 'x'], ports: { y: 0 } }), /names x.*names y.*calls orders.*calls mails/);

@@ -56,8 +56,12 @@ export function plan(fleet: Fleet, { only, addresses = {}, ports = false }: Star
   const gateway = !only || only.includes('gateway') ? fleet.gateway : undefined;
   const here = new Set(services.map(nameOf));
   for (const [name, by] of called(services, gateway)) {
-    if (!here.has(name) && !found.get(name)?.length)
-      wrong.push(`${by} calls ${name}, which neither runs in this process nor has an address: add it to \`addresses\``);
+    if (here.has(name) || found.get(name)?.length) continue;
+    wrong.push(
+      names.includes(name)
+        ? `${by} calls ${name}, which neither runs in this process nor has an address: add it to \`only\` or to \`addresses\``
+        : `${by} calls ${name}, which the fleet does not have: add its service to the \`services\` of the fleet`,
+    );
   }
   if (wrong.length > 0) throw new FleetInvalid(wrong.join('; '));
   return {

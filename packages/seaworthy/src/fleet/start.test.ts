@@ -9,6 +9,7 @@ import { gateway } from '../gateway/gateway.ts';
 import { route } from '../gateway/route.ts';
 import { external } from '../service/handler.ts';
 import { service } from '../service/service.ts';
+import { ListenFailed } from '../service/transports/server.ts';
 import { fleet } from './fleet.ts';
 import type { StartOptions } from './options.ts';
 import { start } from './start.ts';
@@ -29,7 +30,7 @@ async function open(options: StartOptions = {}) {
   });
   const running = await start(
     fleet({ services: [service(desk, { handlers: { ask } })], gateway: gateway({ routes: [route('POST /ask', desk.ask)] }) }),
-    { dir: join(root, String(folder++)), ...options },
+    { dir: join(root, String(folder++)), logLevel: 'silent', ...options },
   );
   const url = running.url as string;
   const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
@@ -89,8 +90,17 @@ test('G13: what does not come to an end is cut at the end of the budget, and is 
   await second.running.stop();
 });
 
-test('a port that is taken is told, and what had started is stopped', async () => {
+test('a port that is taken is told, with what chooses another one, and what had started is stopped', async () => {
   const { running, url } = await open();
-  await assert.rejects(open({ port: Number(new URL(url).port) }), /SW_LISTEN_FAILED|cannot listen/);
+  const port = Number(new URL(url).port);
+  await assert.rejects(open({ port }), (error: unknown) => {
+    assert.ok(error instanceof ListenFailed);
+    assert.match(
+      error.message,
+      new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${port} .*choose another port by \`PORT\`, or the option \`port\`$`),
+    );
+    return true;
+  });
+  await assert.rejects(open({ ports: { desk: port } }), /choose another port by `SEAWORTHY_PORTS`, or the option `ports`$/);
   await running.stop();
 });

@@ -46,13 +46,21 @@ function listening(running: ReadonlyMap<string, RunningService>, exposition: () 
   return [...healthRoutes(all), ...each, metricsRoute(exposition)];
 }
 
+/** What fails is told to somebody, also where nobody asked for telemetry. Who has telemetry of his own loads no log here. */
+async function logging(level: StartOptions['logLevel'] = 'info'): Promise<Runtime> {
+  if (level === 'silent') return systemRuntime();
+  const { logsAlone } = await import('../telemetry/logs.ts');
+  return systemRuntime({ observe: logsAlone({ level }) });
+}
+
 /**
  * Runs the services of a fleet and its gateway in this process, or those that `only` names. Resolves once they are ready;
  * what fails to start stops the rest. Throws `FleetInvalid` when something is called that neither runs here nor has an address.
  */
 export async function start(fleet: Fleet, options: StartOptions = {}): Promise<RunningFleet> {
-  const { dir = '.seaworthy', host, drain = '10s', grace = '0s', runtime = systemRuntime(), exposition = () => '' } = options;
+  const { dir = '.seaworthy', host, drain = '10s', grace = '0s', exposition = () => '' } = options;
   const { services, gateway, elsewhere, portOf } = plan(fleet, options);
+  const runtime = options.runtime ?? (await logging(options.logLevel));
   const documents = documentsOf(fleet, options.documents);
   const drainMs = milliseconds(drain, 'drain');
   const graceMs = milliseconds(grace, 'grace');
@@ -103,7 +111,7 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
       if (port === undefined) continue;
       const own = operationRoutes(service, one.endpoint, runtime);
       const routes = [...own, ...healthRoutes(one.health), metricsRoute(exposition), ...documents.of(service.contract, own)];
-      const server = await httpServer({ routes, host, port, failed });
+      const server = await httpServer({ routes, host, port, portBy: '`SEAWORTHY_PORTS`, or the option `ports`', failed });
       servers.push(server);
       urls[one.name] = server.url;
     }
@@ -114,7 +122,7 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
     if (gateway) {
       const outer = gatewayRoutes(gateway, { runtime: own, call, timeout: options.requestTimeout, trust: options.trust });
       const routes = [...outer, ...listening(running, exposition), ...documents.of(gateway, outer)];
-      const server = await httpServer({ routes, host, port: options.port, failed });
+      const server = await httpServer({ routes, host, port: options.port, portBy: '`PORT`, or the option `port`', failed });
       servers.push(server);
       url = server.url;
     }

@@ -80,7 +80,7 @@ export class Breaker {
   attach(runtime: Runtime): void {
     if (this.#runtime !== standard) return;
     this.#runtime = runtime;
-    if (runtime.observe === silent) return;
+    if (runtime.observe.gauge === silent.gauge) return;
     const tallies = shown.map((state) => ({
       name: 'seaworthy_breaker_state',
       attributes: { breaker: this.name, state },
@@ -220,7 +220,7 @@ export class Breaker {
   #counts(admission: Admission, outcome: Verdict): boolean {
     const current = admission.generation === this.#generation;
     const { observe } = this.#runtime;
-    if (observe !== silent && this.#mode !== 'disabled')
+    if (observe.count !== silent.count && this.#mode !== 'disabled')
       observe.count('seaworthy_breaker_calls_total', { breaker: this.name, outcome: current ? outcome : 'late' });
     return current && (this.#mode === 'auto' || this.#mode === 'metrics-only');
   }

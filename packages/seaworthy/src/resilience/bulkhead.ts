@@ -41,7 +41,7 @@ export class Bulkhead {
 
   /** Reports to this runtime from now on, unless it does to another already. The policy that it stands in does this. */
   attach(runtime: Runtime): void {
-    if (this.#runtime || runtime.observe === silent) return;
+    if (this.#runtime || runtime.observe.gauge === silent.gauge) return;
     this.#runtime = runtime;
     const attributes = { bulkhead: this.name };
     this.#leaveGauges = enrol<Bulkhead>(

@@ -5,12 +5,18 @@ import type { Tx } from '../store/store.ts';
 import type { DriveParts } from './held.ts';
 import { type Instance, insert, markStopping, timed } from './journal.ts';
 import { runLocals } from './locals.ts';
-import { type AnySaga, SagaInvalid, type Start, type Stop } from './saga.ts';
+import type { AnySaga, Start, Stop } from './saga.ts';
 import { planOf } from './versions.ts';
 
 /** A saga was started with an input that breaks its schema; nothing of the handler is left. */
 export class SagaInputInvalid extends SeaworthyError {
   readonly code = 'SW_SAGA_INPUT_INVALID';
+  readonly kind = 'internal';
+}
+
+/** A handler started or stopped a saga that its service does not list: a bug in the service. Nothing of the handler is left. */
+export class SagaUnlisted extends SeaworthyError {
+  readonly code = 'SW_SAGA_UNLISTED';
   readonly kind = 'internal';
 }
 
@@ -78,7 +84,7 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
   const known = (saga: AnySaga): Defined => {
     const defined = parts.sagas.get(saga.name);
     if (defined) return defined;
-    throw new SagaInvalid(`the service ${parts.contract['~contract']} does not run the saga ${saga.name}: add it to its \`sagas\``);
+    throw new SagaUnlisted(`the service ${parts.contract['~contract']} does not run the saga ${saga.name}: add it to its \`sagas\``);
   };
   return {
     fresh,

@@ -6,9 +6,11 @@ import { caller } from '../client/caller.ts';
 import { CallFailed } from '../client/errors.ts';
 import { local } from '../client/transports/local.ts';
 import { command, contract, event } from '../contract/contract.ts';
+import { type Observe, silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { saga } from '../saga/saga.ts';
+import { SagaUnlisted } from '../saga/starts.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { external } from './handler.ts';
@@ -20,11 +22,14 @@ const desk = contract('desk', {
   write: command({ http: 'POST /write', input: Ref }),
   reach: command({ http: 'POST /reach', input: Ref }),
   hang: command({ http: 'POST /hang', input: Ref }),
+  stray: command({ http: 'POST /stray', input: Ref }),
   said: event({ key: 'id', data: Ref }),
   heard: event({ key: 'id', data: Ref }),
 });
 /** Its only step is a call, so that it is not done with the transaction that starts it. */
 const job = saga(desk, 'job', { input: Ref, uses: [desk] }).step('write', { do: () => undefined });
+/** Nobody has put it into the service's list. */
+const unlisted = saga(desk, 'unlisted', { input: Ref }).local('write', { do: () => undefined });
 
 const all = service(desk, {
   handlers: {
@@ -44,6 +49,7 @@ const all = service(desk, {
       },
     }),
     hang: () => new Promise<void>(() => {}),
+    stray: ({ input, start, stop }) => (input.id === 'start' ? start(unlisted, input) : stop(unlisted, 'k', 'why')),
   },
   on: (on) => [
     on(desk.said, ({ data, publish, start }) => {
@@ -56,14 +62,19 @@ const all = service(desk, {
 
 async function sea() {
   const clock = virtualClock();
-  const rt = runtime({ clock, random: seededRandom(1) });
+  const logged: { readonly level: string; readonly error: unknown }[] = [];
+  const observe = {
+    ...silent,
+    log: (level, _message, attributes) => void logged.push({ level, error: attributes?.['error'] }),
+  } satisfies Observe;
+  const rt = runtime({ clock, random: seededRandom(1), observe });
   const store = await memory().open('desk', rt);
   const bus = await memoryBus().open(rt);
   const call = (() => assert.fail('it calls nobody')) as never;
   const running = await run(all, { runtime: rt, store: { open: async () => store }, bus, call });
   await running.begin();
   return {
-    ...{ clock, store },
+    ...{ clock, store, logged },
     call: caller({ runtime: rt, transportOf: () => local('desk', () => running.endpoint), policyOf: () => policyOn(rt) }),
     async end() {
       const down = AbortSignal.abort(new Error('down'));
@@ -98,5 +109,24 @@ test('G9: a command whose first call still runs in this process gets 409, whatev
     at.clock.run(at.call(desk.hang, { id: 'h' }, { key: 'k' })),
     (error: unknown) => error instanceof CallFailed && error.problem.code === 'SW_IDEMPOTENCY_IN_PROGRESS',
   );
+  await at.end();
+});
+
+test('a saga that the service does not list is a fault of the service and not of its caller, and the log says what to do', async () => {
+  const at = await sea();
+  for (const id of ['start', 'stop']) {
+    await assert.rejects(
+      at.clock.run(at.call(desk.stray, { id })),
+      (error: unknown) =>
+        error instanceof CallFailed &&
+        error.problem.status === 500 &&
+        !/unlisted/.test(error.message) &&
+        error.problem.code === 'SW_SAGA_UNLISTED',
+    );
+    const { level, error } = at.logged.at(-1) ?? {};
+    assert.equal(level, 'error');
+    assert.ok(error instanceof SagaUnlisted);
+    assert.equal(error.message, 'the service desk does not run the saga unlisted: add it to its `sagas`');
+  }
   await at.end();
 });

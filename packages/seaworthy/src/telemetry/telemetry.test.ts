@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { SeaworthyError } from '../core/errors.ts';
+import { silent } from '../core/observe.ts';
+import { runtime } from '../core/runtime.ts';
 import { virtualClock } from '../testing/clock.ts';
 import { labelled } from './labelled.ts';
+import { logsAlone } from './logs.ts';
 import { metrics } from './metrics.ts';
 import { telemetry } from './telemetry.ts';
 
@@ -67,4 +70,14 @@ test('logs are JSON, with an error, its code and its causes; labels come along',
     [error['code'], error['message'], (error['cause'] as Record<string, unknown>)['message']],
     ['SW_DURATION_INVALID', 'outer', 'inner'],
   );
+});
+
+test('logs alone measure and count nothing, behind labels and guards too', () => {
+  const lines: string[] = [];
+  const alone = logsAlone({ destination: { write: (line) => void lines.push(line) } });
+  const observe = labelled(runtime({ observe: alone }).observe, { service: 'orders' });
+  assert.deepEqual([observe.count, observe.gauge, observe.span], [silent.count, silent.gauge, silent.span]);
+  observe.log('warn', 'something', {}, { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
+  const { msg, service, trace_id: id } = JSON.parse(lines[0] as string) as Record<string, unknown>;
+  assert.deepEqual([msg, service, id], ['something', 'orders', '0af7651916cd43dd8448eb211c80319c']);
 });

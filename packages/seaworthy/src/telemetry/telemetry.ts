@@ -1,18 +1,14 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { type Attributes, guarded, type Observe } from '../core/observe.ts';
 import { type Random, systemRandom } from '../core/random.ts';
-import { parseTraceparent, type TraceContext } from '../core/trace.ts';
+import type { TraceContext } from '../core/trace.ts';
 import type { Bridge } from './bridge.ts';
+import { type LogOptions, logs } from './logs.ts';
 import { metrics } from './metrics.ts';
 import { type SpanRecord, tracer } from './tracer.ts';
 
-export interface TelemetryOptions {
-  /** Default `info`. */
-  readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  /** Where log lines go. Default standard output. */
-  readonly destination?: DestinationStream;
+export interface TelemetryOptions extends LogOptions {
   readonly clock?: Clock;
   /** Gets each sampled span when it ends. Default none: spans are measured, and their ids are in the logs. */
   readonly spans?: (span: SpanRecord) => void;
@@ -31,40 +27,6 @@ export interface Telemetry {
   exposition(): string;
 }
 
-interface Coded {
-  readonly code?: unknown;
-}
-
-/** An error with its code and its causes, innermost last. */
-function described(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const { code } = error as Coded;
-  return {
-    type: error.name,
-    ...(code !== undefined && { code }),
-    message: error.message,
-    stack: error.stack,
-    ...(error.cause !== undefined && { cause: described(error.cause) }),
-  };
-}
-
-function logger({ level = 'info', destination }: TelemetryOptions): Logger {
-  const options = {
-    level,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { error: described },
-  };
-  return destination ? pino(options, destination) : pino(options);
-}
-
-/** What a log line says of its trace, by the names of OpenTelemetry's logs (https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/). */
-function identified(trace: TraceContext | undefined): object | undefined {
-  const parsed = parseTraceparent(trace?.traceparent);
-  return parsed && { trace_id: parsed.traceId, span_id: parsed.spanId };
-}
-
 /** Opens metrics, traces and JSON logs (pino). A span becomes the histogram `<name>_seconds`, labelled with its outcome. */
 export function telemetry(options: TelemetryOptions = {}): Telemetry {
   const { clock = systemClock, random = systemRandom, sample = 1, spans, bridge } = options;
@@ -80,7 +42,6 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     }
   };
   const counted = metrics();
-  const log = logger(options);
   const none: Attributes = {};
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
@@ -116,9 +77,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
           },
         };
       },
-      log(level, message, attributes, trace = current()) {
-        if (log.isLevelEnabled(level)) log[level]({ ...identified(trace), ...attributes }, message);
-      },
+      log: logs(options, current),
     },
   };
 }

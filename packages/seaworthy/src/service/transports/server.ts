@@ -42,6 +42,8 @@ export interface HttpServerOptions {
   readonly host?: string | undefined;
   /** Default 0: any free one. */
   readonly port?: number | undefined;
+  /** What chooses the port, in the words of whoever has to: an error names it. Default nothing. */
+  readonly portBy?: string | undefined;
   /** Bytes. Default 1 MiB. */
   readonly bodyLimit?: number | undefined;
   /** Milliseconds to receive the headers of a request. Default 10 s. */
@@ -69,6 +71,7 @@ export async function httpServer({
   routes,
   host = '127.0.0.1',
   port = 0,
+  portBy,
   bodyLimit = 1024 * 1024,
   headersTimeoutMs = 10_000,
   requestTimeoutMs = 30_000,
@@ -144,9 +147,9 @@ export async function httpServer({
   try {
     await app.listen({ host, port });
   } catch (error) {
-    throw new ListenFailed(`cannot listen on ${host}:${port} (${(error as Error).message}): choose another port, or stop what is there`, {
-      cause: error,
-    });
+    const told = (error as Error).message;
+    const by = portBy === undefined ? '' : ` by ${portBy}`;
+    throw new ListenFailed(`cannot listen on ${host}:${port} (${told}): stop what is there, or choose another port${by}`, { cause: error });
   }
   const { port: actual } = app.server.address() as AddressInfo;
   return {

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { command, contract, event } from '../contract/contract.ts';
+import { gateway } from '../gateway/gateway.ts';
+import { route } from '../gateway/route.ts';
+import { saga } from '../saga/saga.ts';
+import { service } from '../service/service.ts';
+import { fleet } from './fleet.ts';
+
+/** Which fleets compile, and what the compiler says of the others: "Property '"the fleet lacks wallets"' is missing". */
+const Ref = z.object({ id: z.string() });
+const seats = contract('seats', { take: command({ http: 'POST /seats', input: Ref }), taken: event({ key: 'id', data: Ref }) });
+const wallets = contract('wallets', { pay: command({ http: 'POST /payments', input: Ref }) });
+const bookings = contract('bookings', { book: command({ http: 'POST /bookings', input: Ref }) });
+const booking = saga(bookings, 'booking', { input: Ref, uses: [seats, wallets] });
+
+const seatsService = service(seats, { handlers: { take: () => {} } });
+const walletsService = service(wallets, { handlers: { pay: () => {} }, on: (on) => [on(seats.taken, () => {})] });
+const bookingsService = service(bookings, { handlers: { book: () => {} }, sagas: [booking] });
+const door = gateway({ routes: [route('POST /api/payments', wallets.pay)] });
+
+fleet({ services: [seatsService, walletsService, bookingsService], gateway: door });
+fleet({ services: [seatsService] });
+
+// @ts-expect-error a saga calls wallets
+fleet({ services: [seatsService, bookingsService] });
+// @ts-expect-error a reaction hears seats
+fleet({ services: [walletsService] });
+// @ts-expect-error a route leads to wallets
+fleet({ services: [seatsService], gateway: door });
+
+// The property that is missing has the sentence for its name, one for each service.
+declare const missing: never;
+fleet({ services: [seatsService, bookingsService], 'the fleet lacks wallets': missing });
+fleet({ services: [bookingsService], 'the fleet lacks seats': missing, 'the fleet lacks wallets': missing });
