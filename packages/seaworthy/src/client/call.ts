@@ -26,13 +26,13 @@ export type Call<S extends string = string> = <Sent, Output, E>(
   input: NoInfer<Sent>,
 ) => Reply<Output, E>;
 
-/** A promise of a value as a reply, of which `declared` errors may be taken as values. */
-export function reply<Output, E>(promise: Promise<Output>, declared: readonly string[]): Reply<Output, E> {
+/** A promise of a value as a reply, of which `declared` errors, by name, may be taken as values. */
+export function reply<Output, E>(promise: Promise<Output>, declared: object): Reply<Output, E> {
   const outcome = (): Promise<Outcome<Output, E>> =>
     promise.then(
       (value) => ({ ok: true, value }) as const,
       (error: unknown) => {
-        if (error instanceof Failure && declared.includes(error.name)) return { ok: false, error: error as Failures<E> } as const;
+        if (error instanceof Failure && Object.hasOwn(declared, error.name)) return { ok: false, error: error as Failures<E> } as const;
         throw error;
       },
     );

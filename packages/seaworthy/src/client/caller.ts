@@ -14,7 +14,7 @@ import { type Guard, policyOn } from '../resilience/policy.ts';
 import { retry } from '../resilience/retry.ts';
 import { type Callable, Failure, type Reply, reply } from './call.ts';
 import { AnswerInvalid, CallFailed } from './errors.ts';
-import { type Instance, instances, type Send } from './instances.ts';
+import { type Course, type Instance, instances, type Send } from './instances.ts';
 import type { Transport } from './transport.ts';
 
 export interface CallOptions {
@@ -106,34 +106,26 @@ export function caller({
     const deadline = options.deadline ?? Deadline.after(runtime.clock, timeout);
     const key = checkedKey(options.key) ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
     const span = runtime.observe.span('seaworthy_call', { operation: name }, { kind: 'client', parent: options.trace });
-    let reached: { readonly error: unknown } | undefined;
+    const course: Course = { been: new Set(), failed: undefined };
     try {
       const { policy, send: sendTo } = calleeOf(operation.service);
-      const tried = new Set<string>();
       // What is no answer of the contract is the policy's to judge, and perhaps to try again.
       const judged = (answer: Answer): Answer => {
         if (answer.kind === 'problem') throw new CallFailed(name, answer.problem);
         return answer;
       };
-      const noted = (error: unknown): never => {
-        if (!(error instanceof LocalRejection)) reached = { error };
-        throw error;
-      };
       const answer = await policy(
         ({ signal, attempt }) =>
-          sendTo(tried, { operation, input, key, deadline, undoes: options.undoes, attempt, trace: span.trace, signal }, judged).catch(
-            noted,
-          ),
+          sendTo(course, { operation, input, key, deadline, undoes: options.undoes, attempt, trace: span.trace, signal }, judged),
         { signal: options.signal, deadline },
-      ).catch((error: unknown) => {
-        // That a further attempt was not begun says that nothing was done, which is not so: an earlier one was on its way.
-        throw error instanceof LocalRejection && reached ? reached.error : error;
-      });
+      );
       if (answer.kind !== 'output') throw await failureOf(operation, answer);
       const value = await promised(operation, operation.output, answer.output);
       span.end('output');
       return value;
-    } catch (error) {
+    } catch (thrown) {
+      // That a further attempt was not begun says that nothing was done, which is not so: an earlier one was on its way.
+      const error = thrown instanceof LocalRejection && course.failed ? course.failed.error : thrown;
       if (error instanceof Failure) span.end('declared');
       else span.end((error as { kind?: string }).kind ?? 'failed', error);
       throw error;
@@ -141,5 +133,5 @@ export function caller({
   }
 
   return (operation, input, options = {}) =>
-    reply(send(operation as unknown as Bound, input, options) as Promise<never>, Object.keys(operation.errors as object));
+    reply(send(operation as unknown as Bound, input, options) as Promise<never>, operation.errors as object);
 }

@@ -28,8 +28,16 @@ interface Place extends Instance {
   until: number;
 }
 
-/** Sends one attempt; `tried` has the instances that the same call has been to, and gets one more. */
-export type Send = (tried: Set<string>, attempt: Attempt, judged: (answer: Answer) => Answer) => Promise<Answer>;
+/** Where one call has been. */
+export interface Course {
+  /** The instances that were sent an attempt. */
+  readonly been: Set<string>;
+  /** Why the last of these attempts failed. */
+  failed: { readonly error: unknown } | undefined;
+}
+
+/** Sends one attempt, and notes it in the course of its call. */
+export type Send = (course: Course, attempt: Attempt, judged: (answer: Answer) => Answer) => Promise<Answer>;
 
 /** What cannot even be sent is refused in the service's own words. */
 function refused(error: unknown): Answer {
@@ -56,20 +64,23 @@ export function instances(all: readonly Instance[], { runtime, guardOf, aside = 
     return [...places.slice(first), ...places.slice(0, first)].sort((one, other) => last(one) - last(other));
   }
 
-  return async (tried, attempt, judged) => {
+  return async (course, attempt, judged) => {
     let refusal: unknown;
-    for (const place of inTurn(tried)) {
+    for (const place of inTurn(course.been)) {
       try {
         return await place.guard(
           ({ signal }) => {
-            tried.add(place.at);
+            course.been.add(place.at);
             return place.transport.send({ ...attempt, signal }).then(judged, (error: unknown) => judged(refused(error)));
           },
           { signal: attempt.signal, deadline: attempt.deadline },
         );
       } catch (error) {
         if (error instanceof Unreachable) place.until = clock.monotonic() + asideMs;
-        if (!(error instanceof LocalRejection)) throw error;
+        if (!(error instanceof LocalRejection)) {
+          course.failed = { error };
+          throw error;
+        }
         refusal = error;
       }
     }

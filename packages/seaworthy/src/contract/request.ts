@@ -29,10 +29,22 @@ interface Plan {
   readonly params: readonly string[];
   /** Literal parts and parameters of the path, in turn. */
   readonly pieces: readonly string[];
-  readonly types: ReadonlyMap<string, JsonSchema>;
-  readonly required: readonly string[];
-  /** Fields that may be arrays. */
+  readonly fields: ReadonlyMap<string, Field>;
+  /** Fields that are arrays and must be there. */
   readonly lists: readonly string[];
+}
+
+/** What is known of a field where it is a text. */
+interface Field {
+  readonly types: readonly string[];
+  /** Of its elements, if it may be an array. */
+  readonly elements: readonly string[] | undefined;
+}
+
+function fieldOf(schema: JsonSchema): Field {
+  const types = typesOf(schema);
+  if (!types.includes('array')) return { types, elements: undefined };
+  return { types, elements: schema.items ? typesOf(schema.items) : ['string'] };
 }
 
 const plans = new WeakMap<Operation, Map<Http, Plan>>();
@@ -42,9 +54,9 @@ function planOf(operation: Operation, http: Http): Plan {
   if (known) return known;
   const { method, path, params, bodiless } = httpParts(http);
   const { properties = {}, required = [] } = jsonSchema(operation.input, 'input');
-  const types = new Map(Object.entries(properties));
-  const lists = [...types.keys()].filter((name) => typesOf(types.get(name) as JsonSchema).includes('array'));
-  const plan = { method, bodiless, params, pieces: path.split(/\{([^}]+)\}/g), types, required, lists };
+  const fields = new Map(Object.entries(properties).map(([name, schema]) => [name, fieldOf(schema)]));
+  const lists = required.filter((name) => fields.get(name)?.elements);
+  const plan = { method, bodiless, params, pieces: path.split(/\{([^}]+)\}/g), fields, lists };
   plans.set(operation, (plans.get(operation) ?? new Map<Http, Plan>()).set(http, plan));
   return plan;
 }
@@ -86,9 +98,7 @@ export function requestOf(operation: Operation & At, input: unknown): WireReques
 }
 
 /** A text as what its field wants; what it cannot become is left for validation, which names the field. */
-function coerce(text: string, schema: JsonSchema | undefined): unknown {
-  if (!schema) return text;
-  const types = typesOf(schema);
+function coerce(text: string, types: readonly string[] = ['string']): unknown {
   if (types.includes('string')) return text;
   if ((types.includes('number') || types.includes('integer')) && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) return Number(text);
   if (types.includes('boolean') && (text === 'true' || text === 'false')) return text === 'true';
@@ -106,20 +116,17 @@ function checkQuery(operation: At, query: string): void {
 }
 
 /** Throws `InputInvalid` when the query string cannot be decoded. */
-function queryFields(
-  operation: At,
-  query: string,
-  { types, lists }: Pick<Plan, 'types' | 'lists'>,
-): readonly (readonly [string, unknown])[] {
-  if (query === '') return [];
+function queryFields(operation: At, query: string, fields: Plan['fields']): Fields | undefined {
+  if (query === '') return undefined;
   checkQuery(operation, query);
-  const fields = new URLSearchParams(query);
-  return [...new Set(fields.keys())].map((name) => {
-    const schema = types.get(name);
-    const values = fields.getAll(name);
-    if (lists.includes(name)) return [name, values.map((value) => coerce(value, schema?.items))];
-    return [name, values.length === 1 ? coerce(values[0] as string, schema) : values];
+  const given = new URLSearchParams(query);
+  const values = [...new Set(given.keys())].map((name) => {
+    const { types, elements } = fields.get(name) ?? {};
+    const all = given.getAll(name);
+    if (elements) return [name, all.map((value) => coerce(value, elements))] as const;
+    return [name, all.length === 1 ? coerce(all[0] as string, types) : all] as const;
   });
+  return Object.fromEntries(values);
 }
 
 /**
@@ -127,13 +134,12 @@ function queryFields(
  * to refuse. Throws `InputInvalid` when the query string cannot be decoded.
  */
 export function inputOf(operation: Operation & At, request: RawRequest, http: Http = operation.http): unknown {
-  const { bodiless, params, types, required, lists } = planOf(operation, http);
-  const fromPath = params.map((name): [string, unknown] => [name, coerce(request.params[name] as string, types.get(name))]);
-  if (!bodiless) {
-    if (request.body === undefined) return Object.fromEntries(fromPath);
-    return isObject(request.body) ? Object.fromEntries([...Object.entries(request.body), ...fromPath]) : request.body;
-  }
+  const { bodiless, params, fields, lists } = planOf(operation, http);
+  const sent = bodiless ? queryFields(operation, request.query, fields) : request.body;
+  if (sent !== undefined && !isObject(sent)) return sent;
+  const input: Record<string, unknown> = { ...sent };
   // A list without elements leaves no trace in a query string; where one must be, it is that.
-  const emptyLists = lists.filter((name) => required.includes(name)).map((name) => [name, []] as const);
-  return Object.fromEntries([...emptyLists, ...queryFields(operation, request.query, { types, lists }), ...fromPath]);
+  if (bodiless) for (const name of lists) input[name] ??= [];
+  for (const name of params) input[name] = coerce(request.params[name] as string, fields.get(name)?.types);
+  return input;
 }

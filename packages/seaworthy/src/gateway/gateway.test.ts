@@ -67,7 +67,7 @@ async function ask(
   const call: Caller = (operation, input, options = {}) => {
     const { name } = operation as { name: string };
     asked.push({ name, input, options });
-    return reply((async () => answers[name]?.())() as Promise<never>, ['NotFound', 'Frozen']);
+    return reply((async () => answers[name]?.())() as Promise<never>, { NotFound: undefined, Frozen: undefined });
   };
   const [served] = gatewayRoutes(gateway({ routes }), { runtime: runtime({ clock: virtualClock() }), call });
   const answer = (await served?.handle({

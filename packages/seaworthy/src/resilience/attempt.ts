@@ -33,7 +33,7 @@ export class Attempt implements Spoke {
   #cutBy: { readonly reason: unknown } | undefined = undefined;
   #settled = false;
   #leaveQueue: (() => void) | undefined = undefined;
-  #left: (() => void) | undefined = undefined;
+  #watching = false;
 
   constructor(clock: Clock, wheel: Wheel, attempt: number, resolve: (value: unknown) => void, reject: (error: unknown) => void) {
     this.#clock = clock;
@@ -101,14 +101,15 @@ export class Attempt implements Spoke {
 
   #watch(now: number, ms: number): void {
     if (ms < Number.POSITIVE_INFINITY) this.#wheel.add(this, ms, now);
-    if (this.caller && !this.#left) {
-      const { caller } = this;
-      this.#left = () => {
-        if (this.admission) this.breaker?.ignored(this.admission);
-        this.#cut(caller.reason);
-      };
-      caller.addEventListener('abort', this.#left, { once: true });
-    }
+    if (this.#watching || !this.caller) return;
+    this.#watching = true;
+    this.caller.addEventListener('abort', this);
+  }
+
+  /** The caller's signal has aborted. */
+  handleEvent(): void {
+    if (this.admission) this.breaker?.ignored(this.admission);
+    this.#cut(this.caller?.reason);
   }
 
   /** The wheel's call: the time of this attempt is over. */
@@ -142,7 +143,7 @@ export class Attempt implements Spoke {
   #end(): void {
     this.#settled = true;
     this.#wheel.remove(this);
-    if (this.#left) this.caller?.removeEventListener('abort', this.#left);
+    if (this.#watching) this.caller?.removeEventListener('abort', this);
   }
 
   readonly #succeeded = (value: unknown): void => {

@@ -21,6 +21,6 @@ export function patient(call: Caller, { clock, random, ids }: Runtime, trace: (l
         }
       }
     }
-    return reply(insist(), Object.keys(operation.errors as object));
+    return reply(insist(), operation.errors as object);
   };
 }

@@ -39,6 +39,6 @@ export function scripted(scripts: ReadonlyMap<string, readonly unknown[]>, calls
   }
   return (operation, input, options = {}) => {
     calls.push({ operation: nameOf(operation as unknown as Operation & At), input });
-    return reply(answer(operation as unknown as Operation & At, options) as Promise<never>, Object.keys(operation.errors as object));
+    return reply(answer(operation as unknown as Operation & At, options) as Promise<never>, operation.errors as object);
   };
 }

@@ -126,7 +126,7 @@ export async function world(driver: StoreDriver, clock: Time, random: Random): P
     callee.log.push(`${name} ${(input as { id: string }).id}`);
     callee.options.push(options);
     const answered = (async () => (callee.answers[name] ? callee.answers[name](count) : name === 'book' ? { seat: 7 } : undefined))();
-    return reply(answered as Promise<never>, ['Full']);
+    return reply(answered as Promise<never>, { Full: undefined });
   };
   const made: World = {
     clock,
