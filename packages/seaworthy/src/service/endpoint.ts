@@ -24,10 +24,18 @@ export interface EndpointParts extends Commands {
   readonly admit: () => void;
 }
 
+const broken = (name: string, cause: unknown): HandlerFailed =>
+  new HandlerFailed(`${name} failed: the service's log has the cause`, { cause });
+
 function explained(name: string, thrown: unknown, caller: AbortSignal): SeaworthyError {
   if (thrown instanceof SeaworthyError) return thrown;
   if (caller.aborted) return new CallCancelled(`${name} was cancelled by its caller: its outcome may still come`, { cause: thrown });
-  return new HandlerFailed(`${name} failed: the service's log has the cause`, { cause: thrown });
+  return broken(name, thrown);
+}
+
+/** Once a call's input was accepted, nothing that is invalid came from its caller. */
+function blameless(operation: At, thrown: unknown): never {
+  throw thrown instanceof SeaworthyError && thrown.kind === 'invalid' ? broken(nameOf(operation), thrown) : thrown;
 }
 
 /** An endpoint that can come to rest. */
@@ -65,12 +73,13 @@ export function endpoint(parts: EndpointParts): Serving {
     const { key = runtime.ids.next(), input } = attempt;
     const bound: Attempt = { ...attempt, operation };
     const received = { operation: operation.name, key, attempt: bound, input: await accept(operation, input), signal, span };
-    if (operation.kind === 'command') return command({ ...received, fingerprint: fingerprint(input) });
-    return runQuery(
-      parts,
-      { ...received, fingerprint: '' },
-      service.handlers[operation.name] as QueryHandler | { readonly remote: RemoteHandler },
-    );
+    try {
+      if (operation.kind === 'command') return await command({ ...received, fingerprint: fingerprint(input) });
+      const handler = service.handlers[operation.name] as QueryHandler | { readonly remote: RemoteHandler };
+      return await runQuery(parts, { ...received, fingerprint: '' }, handler);
+    } catch (thrown) {
+      return blameless(operation, thrown);
+    }
   }
 
   return {

@@ -14,6 +14,7 @@ import { http } from '../client/transports/http.ts';
 import { local } from '../client/transports/local.ts';
 import { command, contract, event, query } from '../contract/contract.ts';
 import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
+import { type Duration, milliseconds } from '../core/duration.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { memory } from '../store/drivers/memory.ts';
@@ -246,6 +247,9 @@ for (const [way, driver, transportTo] of ways) {
       sea.stage.write = () => {
         throw new Error('a bug');
       };
+      await assert.rejects(sea.call(desk.write, { id: 'b' }, { key: 'b1' }), failsWith('SW_HANDLER_FAILED', 500));
+      // What is invalid in there did not come from the caller.
+      sea.stage.write = () => void milliseconds('soon' as Duration);
       await assert.rejects(sea.call(desk.write, { id: 'b' }, { key: 'b1' }), failsWith('SW_HANDLER_FAILED', 500));
       sea.stage.write = () => {};
       await sea.call(desk.write, { id: 'b' }, { key: 'b1' });
