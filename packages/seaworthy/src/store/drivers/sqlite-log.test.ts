@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { systemClock } from '../../core/clock.ts';
 import { runtime } from '../../core/runtime.ts';
 import { turn } from '../../core/turn.ts';
+import { seededRandom } from '../../testing/clock.ts';
 import { CommitUnknown, StoreUnusable } from '../errors.ts';
-import type { Store } from '../store.ts';
+import type { Read, Store } from '../store.ts';
 import type { Disk } from './sqlite-log.ts';
 import { openSqlite } from './sqlite-store.ts';
 
@@ -173,3 +175,46 @@ test('durability normal flushes nothing', async () => {
   assert.equal(idle.flushes(), 0);
   await store.close();
 });
+
+for (const seed of [1, 2, 3, 4, 5]) {
+  test(`whatever the moments of commits, reads and the disk, nothing is told before the disk has it (seed ${seed})`, async () => {
+    const random = seededRandom(seed);
+    const shared = path();
+    const watching = new DatabaseSync(shared);
+    const committed = (): number => Number(watching.prepare('select count(*) as n from x').get()?.['n']);
+    const pause = async (): Promise<void> => {
+      for (let rest = Math.floor(random.next() * 12); rest > 0; rest--) await (random.next() < 0.1 ? turn() : undefined);
+    };
+    let safe = 0;
+    let opened = false;
+    const disk: Disk = {
+      async flush() {
+        const taken = opened ? committed() : 0;
+        await pause();
+        safe = Math.max(safe, taken);
+      },
+      flushNow: () => assert.fail('it is never quick'),
+    };
+    let now = 0;
+    const slowly = { ...systemClock, monotonic: () => (now += 10) };
+    const store = await openSqlite(shared, 'bank', 'full', runtime({ clock: slowly }), disk);
+    const other = await openSqlite(shared, 'bank', 'full', runtime({ clock: slowly }), disk);
+    await store.migrate(table);
+    opened = true;
+    const works: Promise<void>[] = [];
+    for (let n = 0; n < 300; n++) {
+      const by = random.next() < 0.8 ? store : other;
+      const told = (rows: readonly unknown[]): void =>
+        assert.ok(rows.length <= safe, `${rows.length} were told of, ${safe} are on the disk`);
+      const seen = (from: Read): ReturnType<Read['all']> => from.all('select * from x');
+      const write = (): ReturnType<Read['all']> => by.transaction((tx) => tx.run('insert into x values (1)').then(() => seen(tx)));
+      works.push((random.next() < 0.5 ? write() : seen(by.read)).then(told));
+      await pause();
+    }
+    await Promise.all(works);
+    assert.equal(committed(), safe);
+    await store.close();
+    await other.close();
+    watching.close();
+  });
+}

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../../core/clock.ts';
 import { atHand } from '../../core/turn.ts';
+import { isBusy } from './sqlite-busy.ts';
 import type { Connection } from './sqlite-connection.ts';
 
 /** What makes the content of an open file durable: beside the event loop, or at once. */
@@ -65,9 +66,20 @@ export function log(path: string, read: Connection, clock: Clock, disk: Disk = m
     if (broken) throw broken.error;
   }
 
+  /** Nothing, while another process recovers the file: then whoever reads next asks for another flush. */
+  function seen(): unknown {
+    try {
+      return read.version();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      return undefined;
+    }
+  }
+
   async function run(): Promise<void> {
     check();
-    covered = read.version();
+    const version = seen();
+    covered = version;
     try {
       const log = file ?? (await atHand(opened()));
       const began = clock.monotonic();
@@ -78,7 +90,7 @@ export function log(path: string, read: Connection, clock: Clock, disk: Disk = m
       broken = { error };
       throw error;
     }
-    durable = covered;
+    durable = version;
   }
 
   function begin(): Promise<void> {
@@ -89,8 +101,9 @@ export function log(path: string, read: Connection, clock: Clock, disk: Disk = m
   }
 
   function flush(): Promise<void> {
-    if (!running) return begin();
-    next ??= running
+    // One that has not begun yet covers all that was committed before.
+    if (next || !running) return next ?? begin();
+    next = running
       .catch(() => {}) // whoever waits for that one hears of it
       .then(() => {
         next = undefined;
