@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { crashPoints } from 'seaworthy/core';
 import { seededRandom } from 'seaworthy/testing';
+import { chosen, whole } from '../options.ts';
 import type { RoundResult } from './round.ts';
 import { startSeveral } from './several.ts';
 import { roundOfWhole } from './whole.ts';
@@ -20,18 +20,17 @@ interface Round {
   readonly play: () => Promise<RoundResult>;
 }
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '10' },
-    points: { type: 'string', default: 'all' },
-    several: { type: 'string', default: '0' },
-    seed: { type: 'string', default: '1' },
-    orders: { type: 'string', default: '120' },
-  },
+const values = chosen({
+  rounds: { type: 'string', default: '10' },
+  points: { type: 'string', default: 'all' },
+  several: { type: 'string', default: '0' },
+  seed: { type: 'string', default: '1' },
+  orders: { type: 'string', default: '120' },
 });
-const random = seededRandom(Number(values.seed));
-const orders = Number(values.orders);
-const count = (text: string): readonly number[] => Array.from({ length: Number(text) }, (_, index) => index + 1);
+const [rounds, several] = [whole('rounds', values.rounds), whole('several', values.several)];
+const random = seededRandom(whole('seed', values.seed));
+const orders = whole('orders', values.orders);
+const numbered = (length: number): readonly number[] => Array.from({ length }, (_, index) => index + 1);
 const moment = (): number => Math.round(50 + random.next() * 900);
 /** Opening the shop commits some twenty times by itself. */
 const nthOf = (point: string): number => (point.startsWith('store/') ? 40 : 1) + Math.floor(random.next() * 8);
@@ -53,7 +52,7 @@ async function judge({ name, mustKill, play }: Round): Promise<void> {
 }
 
 try {
-  for (const index of count(values.rounds)) {
+  for (const index of numbered(rounds)) {
     const ms = moment();
     const play = (): Promise<RoundResult> => roundOfWhole({ dir, run: `${values.seed}-${index}`, orders, kill: { kind: 'time', ms } });
     await judge({ name: `random ${index}, after ${ms} ms`, mustKill: false, play });
@@ -62,10 +61,10 @@ try {
     const kill = { kind: 'point', point, nth: nthOf(point) } as const;
     await judge({ name: point, mustKill: true, play: () => roundOfWhole({ dir, run: `${values.seed}-${point}`, orders, kill }) });
   }
-  if (Number(values.several) > 0) {
+  if (several > 0) {
     const shop = await startSeveral(join(dir, 'several'));
     try {
-      for (const index of count(values.several)) {
+      for (const index of numbered(several)) {
         const [ms, which] = [moment(), random.next()];
         const play = (): Promise<RoundResult> => shop.round({ run: `${values.seed}-${index}`, orders, ms, which });
         await judge({ name: `one of two, ${index}, after ${ms} ms`, mustKill: false, play });

@@ -1,24 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { chosen, whole } from '../options.ts';
 import { aimed } from './aim.ts';
 import { type FuzzResult, fuzz } from './run.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    requests: { type: 'string', default: '20000' },
-    only: { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
+const values = chosen({
+  seed: { type: 'string', default: '1' },
+  requests: { type: 'string', default: '20000' },
+  only: { type: 'string' },
+  json: { type: 'boolean', default: false },
 });
-
-function whole(text: string, name: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  process.stderr.write(`--${name} is ${JSON.stringify(text)}: it takes a whole number\n`);
-  process.exit(2);
-}
 
 function print({ seed, sent, answers, memory, orders, taken, seconds, findings }: FuzzResult): string {
   const counts = Object.entries(answers).map(([status, count]) => `${status}: ${count}`);
@@ -34,8 +26,8 @@ function print({ seed, sent, answers, memory, orders, taken, seconds, findings }
   ].join('\n');
 }
 
-const seed = whole(values.seed, 'seed');
-const only = values.only === undefined ? undefined : whole(values.only, 'only');
+const seed = whole('seed', values.seed);
+const only = values.only === undefined ? undefined : whole('only', values.only);
 const dir = mkdtempSync(join(tmpdir(), 'seaworthy-fuzz-'));
 try {
   if (only !== undefined) {
@@ -44,7 +36,7 @@ try {
       `  to ${target.name}, ${shot.name}: ${JSON.stringify(Buffer.concat(shot.chunks).toString('latin1').slice(0, 2000))}\n`,
     );
   }
-  const result = await fuzz({ dir, seed, requests: whole(values.requests, 'requests'), only });
+  const result = await fuzz({ dir, seed, requests: whole('requests', values.requests), only });
   process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : print(result));
   process.exitCode = result.findings.length === 0 ? 0 : 1;
 } finally {

@@ -1,20 +1,19 @@
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { StormReport } from 'seaworthy/testing';
+import { chosen, whole } from '../options.ts';
 
 /** What a worker says of one seed. */
 export type Said = { readonly report: StormReport } | { readonly seed: number; readonly failed: string };
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '1000' },
-    from: { type: 'string', default: '1' },
-    instances: { type: 'string', default: '1' },
-    workers: { type: 'string', default: String(availableParallelism()) },
-  },
+const values = chosen({
+  seeds: { type: 'string', default: '1000' },
+  from: { type: 'string', default: '1' },
+  instances: { type: 'string', default: '1' },
+  workers: { type: 'string', default: String(availableParallelism()) },
 });
-const [seeds, from, workers] = [Number(values.seeds), Number(values.from), Number(values.workers)];
+const [seeds, from, workers] = [whole('seeds', values.seeds), whole('from', values.from), whole('workers', values.workers)];
+const instances = whole('instances', values.instances);
 
 let next = from;
 let played = 0;
@@ -37,7 +36,7 @@ function heard(said: Said): void {
 
 /** One thread, which plays a seed after the other until there is none left or one has failed. */
 function work(): Promise<void> {
-  const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: { instances: Number(values.instances) } });
+  const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: { instances } });
   const give = (): void => worker.postMessage(next < from + seeds && failed.length === 0 ? next++ : undefined);
   return new Promise((resolve, reject) => {
     worker.on('message', (said: Said | 'ready') => {
