@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { load } from './gateways/load.ts';
 import { bench } from './harness.ts';
 
-const requests = 20_000;
+const requests = 12_000;
 const children: ChildProcess[] = [];
 const dir = mkdtempSync(join(tmpdir(), 'seaworthy-bench-'));
 
@@ -56,7 +56,7 @@ try {
       },
     ],
     {
-      rounds: 7,
+      rounds: 11,
       notes: () => [
         'GETs over 64 kept-alive connections; upstream, each gateway and the load in processes of their own, on the same two cores.',
         'Ours checks the input, calls under deadline, retry, breaker and bulkhead, and checks the output by the contract; the others pass bytes on. None of the peers aggregates.',

@@ -41,7 +41,14 @@ async function measure(
   const all = [...values].map(([name, list]) => ({ name, value: median(list) }));
   const of = (name: string): number => all.find((one) => one.name === name)?.value as number;
   const rivals = all.filter(({ name }) => name in peers).sort((a, b) => (higher ? b.value - a.value : a.value - b.value));
-  const ratio = (other: number): number => Number((higher ? of('seaworthy') / other : other / of('seaworthy')).toFixed(3));
+  // Within each round first: a machine that slows down between two rounds then does so to both sides of a ratio.
+  const ratio = (other: string): number => {
+    const each = (values.get('seaworthy') as number[]).map((own, round) => {
+      const theirs = values.get(other)?.[round] as number;
+      return higher ? own / theirs : theirs / own;
+    });
+    return Number(median(each).toFixed(3));
+  };
   const best = rivals[0] ?? null;
   const bare = limit ? { name: limit.name, value: of(limit.name) } : null;
   const row = {
@@ -50,8 +57,8 @@ async function measure(
     ours: of('seaworthy'),
     bestPeer: best,
     limit: bare,
-    ratioToBestPeer: best && ratio(best.value),
-    ratioToLimit: bare && ratio(bare.value),
+    ratioToBestPeer: best && ratio(best.name),
+    ratioToLimit: bare && ratio(bare.name),
   };
   return { row, all };
 }
@@ -76,7 +83,7 @@ export async function bench(
     );
   }
   const [cpu] = cpus();
-  const machine = `${cpus().length} × ${cpu?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}, Node ${process.versions.node}; medians of ${rounds} interleaved rounds`;
+  const machine = `${cpus().length} × ${cpu?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}, Node ${process.versions.node}; medians of ${rounds} interleaved rounds, of ratios too`;
   const text = [`# ${name}`, '', machine, '', ...lines, ...(notes().length > 0 ? ['', ...notes()] : [])].join('\n');
   const folder = join(import.meta.dirname, 'results');
   mkdirSync(folder, { recursive: true });
