@@ -8,7 +8,7 @@ export async function show(id: string, options: Where & { readonly json?: boolea
     const { letter } = await found(boxes, id);
     if (options.json) return printJson(letter);
     const { consumer, type, key, reason, at, envelope, history } = letter;
-    const line = (name: string, value: string): void => print(`${paint('dim', name.padEnd(9))}${value}`);
+    const line = (name: string, value: string): void => print(`${paint('dim', name.padEnd(11))}${value}`);
     print(`${paint('bold', type)} ${id}`);
     line('service', consumer);
     line('key', key);

@@ -8,5 +8,7 @@ export async function found(stores: readonly OpenStore[], id: string): Promise<{
     const instance = await sagaOf(at.store.ownRead, id);
     if (instance) return { at, instance };
   }
-  throw new SagaUnknown(`there is no saga ${id} in ${stores.map(({ name }) => name).join(', ')}: list them with \`seaworthy sagas list\``);
+  throw new SagaUnknown(
+    `there is no saga ${id} in ${stores.map(({ name }) => name).join(', ')}: list them with \`seaworthy sagas list\`, those of a key with \`--key KEY\``,
+  );
 }

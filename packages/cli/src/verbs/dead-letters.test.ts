@@ -74,6 +74,7 @@ test('list shows them aligned, with reason and error, and filters', async () => 
 
 test('show has the data and each attempt', async () => {
   const { out } = await alone('show', await idOf('Kraken'));
+  assert.match(out, /^published +20\d\d-/m);
   assert.match(out, /"name": "Kraken"/);
   assert.match(out, /^ {2}1 {2}[\d:.]{12} {2}Error: there is no berth[\s\S]*^ {2}2 {2}[\d:.]{12} {2}Error: there is no berth/m);
   assert.match((await letters('show', await idOf('Ghost'))).out, /tons: .*>=1/);

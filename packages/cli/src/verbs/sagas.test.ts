@@ -116,7 +116,7 @@ test('what is called wrongly ends with 2, what is not there or not stuck with 1'
     [['verdict', 'x', 'result'], 2, /say what the step had given, as JSON/],
     [['verdict', 'x', 'retry', '1'], 2, /the verdict retry takes no result/],
     [['verdict', 'x', 'result', '{'], 2, /the result is no JSON/],
-    [['show', 'x'], 1, /there is no saga x in ships, docks/],
+    [['show', 'x'], 1, /there is no saga x in ships, docks: .*--key KEY/],
     [['list', '--state', 'lost'], 2, /Allowed choices are running/],
     [['list', '--limit', '0'], 2, /--limit is "0"/],
   ];
