@@ -1,10 +1,14 @@
 import type { Clock, Timer } from './clock.ts';
 
+/** What ends work early. As the parent of many short scopes, another scope costs a fraction of what a signal does. */
+export type Interrupt = AbortSignal | Scope;
+
 /** Work that ends early when one of its parents does, or when its time is over. */
 export interface Scope {
   /** Made when first asked for. */
   readonly signal: AbortSignal;
   readonly aborted: boolean;
+  readonly reason: unknown;
   abort(reason: unknown): void;
   /** What `work`, one in a scope, comes to, or a rejection with the reason if the scope aborts first. The work itself goes on. */
   race<T>(work: PromiseLike<T>): Promise<T>;
@@ -14,7 +18,7 @@ export interface Scope {
 
 export interface ScopeOptions {
   readonly clock: Clock;
-  readonly parents?: readonly AbortSignal[];
+  readonly parents?: readonly Interrupt[];
   /** Milliseconds until it aborts by itself, with what `reason` makes. */
   readonly timeout?: { readonly ms: number; readonly reason: () => unknown };
 }
@@ -23,7 +27,8 @@ export interface ScopeOptions {
 export const scope = (options: ScopeOptions): Scope => new OpenScope(options);
 
 class OpenScope implements Scope {
-  readonly #parents: readonly AbortSignal[];
+  readonly #parents: readonly Interrupt[];
+  readonly #inner = new Set<OpenScope>();
   readonly #timer: Timer | undefined;
   #controller: AbortController | undefined;
   #over: { readonly reason: unknown } | undefined;
@@ -36,11 +41,14 @@ class OpenScope implements Scope {
       this.#over = { reason: over.reason };
       return;
     }
-    for (const parent of parents) parent.addEventListener('abort', this);
+    for (const parent of parents) {
+      if (parent instanceof OpenScope) parent.#inner.add(this);
+      else (parent as AbortSignal).addEventListener('abort', this);
+    }
     if (timeout) this.#timer = clock.after(timeout.ms, () => this.abort(timeout.reason()));
   }
 
-  /** Of a parent. */
+  /** Of a parent that is a signal. */
   handleEvent({ target }: Event): void {
     this.abort((target as AbortSignal).reason);
   }
@@ -57,12 +65,17 @@ class OpenScope implements Scope {
     return this.#over !== undefined;
   }
 
+  get reason(): unknown {
+    return this.#over?.reason;
+  }
+
   abort(reason: unknown): void {
     if (this.#over) return;
     this.#over = { reason };
     this.end();
     this.#controller?.abort(reason);
     this.#reject?.(reason);
+    for (const inner of this.#inner) inner.abort(reason);
   }
 
   race<T>(work: PromiseLike<T>): Promise<T> {
@@ -75,7 +88,10 @@ class OpenScope implements Scope {
 
   end(): void {
     this.#timer?.cancel();
-    for (const parent of this.#parents) parent.removeEventListener('abort', this);
+    for (const parent of this.#parents) {
+      if (parent instanceof OpenScope) parent.#inner.delete(this);
+      else (parent as AbortSignal).removeEventListener('abort', this);
+    }
   }
 }
 

@@ -1,12 +1,12 @@
 import { type Call, Failure } from '../client/call.ts';
 import type { Caller } from '../client/caller.ts';
 import type { At, Operation } from '../contract/contract.ts';
+import type { Scope } from '../core/abort.ts';
 import type { Clock } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Refusals } from './journal.ts';
 import type { Recorded } from './saga.ts';
-import { timeoutOf } from './step.ts';
 
 /** The calls of one run of a step or an undo. */
 export interface Calls {
@@ -21,7 +21,7 @@ export interface CallsParts {
   readonly clock: Clock;
   readonly key: string;
   readonly step: Recorded;
-  readonly signal: AbortSignal;
+  readonly within: Scope;
   /** Of the run. */
   readonly trace: TraceContext | undefined;
   /** The key of the step that the calls undo. */
@@ -31,9 +31,9 @@ export interface CallsParts {
 }
 
 /** Calls whose keys are the step's own, so that a repeated run makes the same calls. */
-export function callsOf({ caller, clock, key, step, signal, trace, undoes, refusals = {} }: CallsParts): Calls {
+export function callsOf({ caller, clock, key, step, within, trace, undoes, refusals = {} }: CallsParts): Calls {
   const made = new Map<string, number>();
-  const deadline = Deadline.after(clock, timeoutOf(step));
+  const deadline = new Deadline(clock, clock.monotonic() + step.timeoutMs);
   const calling = caller as unknown as (operation: unknown, input: unknown, options: object) => Promise<unknown>;
   const refused = { ...refusals };
   let unsettled = 0;
@@ -47,7 +47,7 @@ export function callsOf({ caller, clock, key, step, signal, trace, undoes, refus
     const answer = calling(operation, input, {
       key: `${key}#${count}${before === undefined ? '' : `~${before}`}`,
       deadline,
-      signal,
+      signal: within.signal,
       trace,
       undoes,
     });

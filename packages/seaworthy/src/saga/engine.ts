@@ -1,13 +1,16 @@
 import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
+import { type Scope, scope } from '../core/abort.ts';
 import { bell } from '../core/bell.ts';
 import type { Timer } from '../core/clock.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { drive } from './drive.ts';
+import type { DriveParts } from './held.ts';
 import type { Instance } from './journal.ts';
 import { sagaOf } from './list.ts';
+import { moves } from './moves.ts';
 import { orphans } from './orphans.ts';
 import type { AnySaga, Start, Stop } from './saga.ts';
 import { collectStarts, type Defined, type StartsParts } from './starts.ts';
@@ -50,19 +53,20 @@ export interface EngineParts extends Tracing {
 const pollMs = 1000;
 const batch = 500;
 
-export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEngine {
-  const { store, runtime, worker, published } = parts;
+export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEngine {
+  const { store, runtime, worker, published } = given;
+  const parts: DriveParts = { ...given, moves: moves(store) };
   const { clock, observe } = runtime;
-  const sagas = new Map(parts.sagas.map((saga) => [saga.name, saga as Defined]));
+  const sagas = new Map(given.sagas.map((saga) => [saga.name, saga as Defined]));
   const starting: StartsParts = { ...parts, sagas, owner: worker.id };
   const free = orphans(store, runtime, worker, sagas);
   const line: string[] = [];
   const known = new Set<string>();
-  const active = new Map<string, { readonly stop: AbortController; readonly done: Promise<void> }>();
+  const active = new Map<string, { readonly stop: Scope; readonly done: Promise<void> }>();
   const timers = new Map<string, Timer>();
   const woken = bell(clock);
   const stopping = new AbortController();
-  const cut = new AbortController();
+  const cut = scope({ clock });
   let polling: Promise<void> = Promise.resolve();
   let stuck = 0;
   let alive = 0;
@@ -106,17 +110,17 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
     enqueue(id);
   }
 
-  async function run(id: string, fresh: Instance | undefined, stop: AbortSignal): Promise<number | undefined> {
+  async function run(id: string, fresh: Instance | undefined, stop: Scope): Promise<number | undefined> {
     const instance = fresh ?? (await sagaOf(store.ownRead, id));
     if (!instance || instance.owner !== worker.id || (instance.state !== 'running' && instance.state !== 'undoing')) return undefined;
     const early = instance.due - clock.now();
     if (early > 0 && instance.stopping === undefined) return early;
-    return drive(parts, sagas.get(instance.name) as AnySaga, instance, { stop, closing: stopping.signal, cut: cut.signal });
+    return drive(parts, sagas.get(instance.name) as AnySaga, instance, { stop, closing: stopping.signal, cut });
   }
 
   function work(id: string, fresh?: Instance): void {
-    const stop = new AbortController();
-    const done = run(id, fresh, stop.signal)
+    const stop = scope({ clock });
+    const done = run(id, fresh, stop)
       .catch((error: unknown) => {
         observe.log('error', 'a saga stumbled over its own database, it goes on', { id, error });
         return pollMs;
@@ -178,7 +182,7 @@ export function sagaEngine({ concurrency = 256, ...parts }: EngineParts): SagaEn
       };
     },
     async begin() {
-      await verifyVersions(store.ownRead, parts.sagas);
+      await verifyVersions(store.ownRead, given.sagas);
       gauges.push(
         observe.gauge('seaworthy_saga_active', {}, () => active.size),
         observe.gauge('seaworthy_saga_live', {}, () => alive),

@@ -5,7 +5,7 @@ import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry } from './journal.ts';
 import { onwards, runLocals } from './locals.ts';
 import type { Recorded } from './saga.ts';
-import { kept, postponedMs, resultsOf, stepKey } from './step.ts';
+import { kept, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
 import { traced } from './traced.ts';
 
 const longestRetryMs = 30_000;
@@ -55,10 +55,10 @@ async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promi
   let happened = (): boolean => false;
   let result: unknown;
   try {
-    const returned = await traced('step', parts, instance, step, [stop, cut], (signal, trace) => {
-      const calls = callsOf({ caller: parts.call, clock, key, step, signal, trace });
+    const returned = await traced('step', parts, instance, step, [stop, cut], (within, trace) => {
+      const calls = callsOf({ caller: parts.call, clock, key, step, within, trace });
       happened = calls.happened;
-      return run({ ...seen, call: calls.call, signal } as never);
+      return run(seenWithin({ ...seen, call: calls.call }, within) as never);
     });
     result = kept(step.name, returned);
   } catch (error) {

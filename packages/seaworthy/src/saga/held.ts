@@ -1,9 +1,11 @@
 import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
+import type { Interrupt, Scope } from '../core/abort.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Cause } from './cause.ts';
 import { advance, type Change, type Entry, type Instance, timed } from './journal.ts';
 import { sagaOf } from './list.ts';
+import type { Moves } from './moves.ts';
 import type { AnySaga } from './saga.ts';
 import { backoffMs, messageOf, StepTimeout } from './step.ts';
 import type { Tracing } from './traced.ts';
@@ -14,6 +16,7 @@ export interface DriveParts extends Tracing {
   readonly store: Store<unknown, unknown>;
   readonly contract: Contract<string, Members>;
   readonly call: Caller;
+  readonly moves: Moves;
   /** Called after a commit that published something. */
   readonly published: () => void;
 }
@@ -21,11 +24,11 @@ export interface DriveParts extends Tracing {
 /** How an engine may interrupt one instance. */
 export interface Interrupts {
   /** Somebody wants it stopped: the running step is aborted and the instance read again. */
-  readonly stop: AbortSignal;
+  readonly stop: Scope;
   /** The engine closes: no further step is begun. */
-  readonly closing: AbortSignal;
+  readonly closing: Interrupt;
   /** The engine ends: nothing is written any more, nothing counts as failed. */
-  readonly cut: AbortSignal;
+  readonly cut: Scope;
 }
 
 /** The row was not as this engine saw it: taken over, stopped or judged meanwhile. */
@@ -51,36 +54,40 @@ export interface Held {
 }
 
 /** A transaction that is not run again once a step took too long in it, even if the store saw a conflict meanwhile. */
-async function unrepeated(store: Store<unknown, unknown>, work: (tx: unknown, own: Tx) => Promise<void>): Promise<void> {
+async function unrepeated<V>(store: Store<unknown, unknown>, work: (tx: unknown, own: Tx) => Promise<V>): Promise<V> {
   const over = new AbortController();
   const cutShort = (error: unknown): never => {
     if (error instanceof StepTimeout) over.abort(error);
     throw error;
   };
-  await store.transaction((tx) => work(tx, store.own(tx)).catch(cutShort), { signal: over.signal });
+  return store.transaction((tx) => work(tx, store.own(tx)).catch(cutShort), { signal: over.signal });
 }
 
 export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
-  const { store, runtime } = parts;
+  const { store, runtime, moves } = parts;
   const { clock, random, observe } = runtime;
   // What this code writes, only code that knows its steps may carry on.
   const plan = planOf(saga);
   let instance = begun;
 
-  async function move(work: Change | Work): Promise<void> {
-    let published = 0;
-    let written: Instance | undefined;
-    const now = clock.now();
-    async function write(own: Tx, { published: count = 0, ...change }: Change & { readonly published?: number }): Promise<void> {
-      written = await advance(own, instance, plan, timed(instance, change, now), now);
+  /** A transition in one transaction with `work`; and how many events that published. */
+  const together = (work: Work, now: number): Promise<{ readonly written: Instance; readonly published: number }> =>
+    unrepeated(store, async (tx, own) => {
+      const { published = 0, ...change } = await work(tx, own);
+      const written = await advance(own, instance, plan, timed(instance, change, now), now);
       if (!written) throw new Overtaken();
-      published = count;
-    }
+      return { written, published };
+    });
+
+  async function move(work: Change | Work): Promise<void> {
+    const now = clock.now();
+    let written: Instance | undefined;
+    let published = 0;
     runtime.reached('saga/advance/before');
     try {
-      await (typeof work === 'function'
-        ? unrepeated(store, async (tx, own) => write(own, await work(tx, own)))
-        : store.transaction((tx) => write(store.own(tx), work)));
+      if (typeof work === 'function') ({ written, published } = await together(work, now));
+      else written = await moves.write({ instance, plan, change: timed(instance, work, now), now });
+      if (!written) throw new Overtaken();
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error;
       const current = await sagaOf(store.ownRead, instance.id);
@@ -90,7 +97,7 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
     }
     runtime.reached('saga/advance/after');
     if (published > 0) parts.published();
-    instance = written as Instance;
+    instance = written;
     if (instance.state === 'done' || instance.state === 'undone')
       observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: instance.state });
   }

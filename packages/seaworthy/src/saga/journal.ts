@@ -174,24 +174,24 @@ export async function advance(tx: Tx, instance: Instance, plan: string, change: 
   const { state, journal, cause = instance.cause, attempts = 0, due = Math.min(instance.due, now), error } = change;
   const next: Instance = { ...instance, plan, state, journal, cause, attempts, due, error, changed: now, version: instance.version + 1 };
   const fence = [instance.id, instance.owner, instance.version] as const;
-  const open = state === 'running' || state === 'done' ? ' and stopping is null' : '';
-  const where = `where id = ? and owner = ? and version = ?${open}`;
-  const set = 'set version = version + 1, journal = ?, changed = ?';
+  const { step, whole } = state === 'running' || state === 'done' ? forwards : backwards;
   // From step to step nothing else changes, and no index.
   const { changes } = columns.every((column) => next[column] === instance[column])
-    ? await tx.run(`update sw_saga ${set} ${where}`, JSON.stringify(journal), now, ...fence)
-    : await tx.run(
-        `update sw_saga ${set}, ${columns.map((column) => `${column} = ?`).join(', ')} ${where}`,
-        JSON.stringify(journal),
-        now,
-        ...[plan, state, cause && JSON.stringify(cause), attempts, due, error],
-        ...fence,
-      );
+    ? await tx.run(step, JSON.stringify(journal), now, ...fence)
+    : await tx.run(whole, ...[JSON.stringify(journal), now, plan, state, cause && JSON.stringify(cause), attempts, due, error], ...fence);
   return changes > 0 ? next : undefined;
 }
 
 /** What a transition changes beside the journal, in the order of the columns. */
 const columns = ['plan', 'state', 'cause', 'attempts', 'due', 'error'] as const;
+
+function updates(unless: string): { readonly step: string; readonly whole: string } {
+  const set = 'update sw_saga set version = version + 1, journal = ?, changed = ?';
+  const where = `where id = ? and owner = ? and version = ?${unless}`;
+  return { step: `${set} ${where}`, whole: `${set}, ${columns.map((column) => `${column} = ?`).join(', ')} ${where}` };
+}
+const forwards = updates(' and stopping is null');
+const backwards = updates('');
 
 /** Marks a running instance as to be stopped. Returns its id, if it is one. */
 export async function markStopping(tx: Tx, name: string, key: string, reason: string): Promise<string | undefined> {

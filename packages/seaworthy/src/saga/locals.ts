@@ -1,9 +1,10 @@
+import type { Scope } from '../core/abort.ts';
 import { collector } from '../outbox/outbox.ts';
 import type { Tx } from '../store/store.ts';
 import type { DriveParts } from './held.ts';
 import type { Change, Entry, Instance } from './journal.ts';
 import type { AnySaga, Recorded } from './saga.ts';
-import { kept, resultsOf } from './step.ts';
+import { kept, resultsOf, seenWithin } from './step.ts';
 import { traced } from './traced.ts';
 
 export interface LocalsParts {
@@ -12,7 +13,7 @@ export interface LocalsParts {
   readonly instance: Instance;
   /** They begin where it ends. */
   readonly journal: readonly Entry[];
-  readonly parents: readonly AbortSignal[];
+  readonly parents: readonly Scope[];
   /** Told of each step that begins. */
   readonly begins?: (step: Recorded) => void;
 }
@@ -41,7 +42,7 @@ export async function runLocals(
     begins?.(next);
     const seen = { input: instance.input, results: resultsOf(entries), tx, publish: events.publish, now: runtime.clock.now() };
     const run = step.do as (context: never) => unknown;
-    const returned = await traced('step', parts, instance, next, parents, (signal) => run({ ...seen, signal } as never));
+    const returned = await traced('step', parts, instance, next, parents, (within) => run(seenWithin(seen, within) as never));
     const result = kept(name, returned);
     entries.push({ step: name, state: 'done', ...(result !== undefined && { result }) });
   }

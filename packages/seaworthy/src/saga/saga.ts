@@ -1,7 +1,7 @@
 import type { Call } from '../client/call.ts';
 import type { Contract, Members, Named } from '../contract/contract.ts';
 import type { Schema } from '../contract/schema.ts';
-import type { Duration } from '../core/duration.ts';
+import { type Duration, milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Publish } from '../outbox/publish.ts';
 import type { StoreDriver, Tx } from '../store/store.ts';
@@ -62,6 +62,8 @@ export interface Recorded {
   readonly kind: 'remote' | 'local';
   readonly name: string;
   readonly step: Step<never, unknown>;
+  /** Of each of its runs. */
+  readonly timeoutMs: number;
 }
 
 /** A definition, whole at every link of the chain. `S` owns it, `Use` are the services it calls, `T` its transaction. */
@@ -122,7 +124,8 @@ function build(head: Omit<AnySaga, 'steps'>, steps: readonly Recorded[]): object
       throw new SagaInvalid(`the step name ${JSON.stringify(name)} of ${head.name} is not up to 100 letters, digits, _ and -`);
     if (steps.some((other) => other.name === name))
       throw new SagaInvalid(`the saga ${head.name} has two steps named ${name}: name them apart`);
-    return build(head, [...steps, { kind, name, step }]);
+    const timeoutMs = milliseconds(step.timeout ?? '10s', `the timeout of the step ${name} of ${head.name}`);
+    return build(head, [...steps, { kind, name, step, timeoutMs }]);
   }
   return Object.freeze({
     ...head,

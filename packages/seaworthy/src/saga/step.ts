@@ -1,7 +1,6 @@
 import { CallFailed } from '../client/errors.ts';
-import { scope } from '../core/abort.ts';
+import { type Scope, scope } from '../core/abort.ts';
 import type { Clock } from '../core/clock.ts';
-import { type Duration, milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { retryAfterOf } from '../resilience/classify.ts';
@@ -57,27 +56,24 @@ export function postponedMs(error: unknown): number | undefined {
 export const backoffMs = (attempts: number, longestMs: number, random: Random): number =>
   Math.max(50, random.next() * Math.min(longestMs, 1000 * 2 ** Math.min(attempts - 1, 20)));
 
-export const timeoutOf = ({ step }: Recorded): Duration => step.timeout ?? '10s';
-
 /** What was thrown, in words; also of what is no error. */
 export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 
-const runs = async (work: (signal: AbortSignal) => unknown, signal: AbortSignal): Promise<unknown> => work(signal);
+const runs = async (work: (within: Scope) => unknown, within: Scope): Promise<unknown> => work(within);
+
+/** What a run is given, with its signal, which is made when it is first asked for. */
+export const seenWithin = <T extends object>(seen: T, within: Scope): T & { readonly signal: AbortSignal } =>
+  Object.defineProperty(seen, 'signal', { get: () => within.signal, enumerable: true }) as never;
 
 /** Runs `work` of a step or an undo until its timeout is over or a parent aborts. What is cut goes on by itself, and is not heard. */
-export async function bounded(
-  clock: Clock,
-  step: Recorded,
-  parents: readonly AbortSignal[],
-  work: (signal: AbortSignal) => unknown,
-): Promise<unknown> {
-  const timeout = timeoutOf(step);
+export async function bounded(clock: Clock, step: Recorded, parents: readonly Scope[], work: (within: Scope) => unknown): Promise<unknown> {
+  const { name, timeoutMs: ms } = step;
   const reason = (): unknown =>
-    new StepTimeout(`a run of the step ${step.name} took longer than ${timeout}: it was cut, and counts as failed`);
-  const within = scope({ clock, parents, timeout: { ms: milliseconds(timeout, `the timeout of ${step.name}`), reason } });
+    new StepTimeout(`a run of the step ${name} took longer than ${ms / 1000} s: it was cut, and counts as failed`);
+  const within = scope({ clock, parents, timeout: { ms, reason } });
   try {
-    if (within.aborted) throw within.signal.reason;
-    return await within.race(runs(work, within.signal));
+    if (within.aborted) throw within.reason;
+    return await within.race(runs(work, within));
   } finally {
     within.end();
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '../client/call.ts';
+import { scope } from '../core/abort.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { suite } from './conformance/suite.ts';
@@ -93,9 +94,12 @@ named('stop: it is seen when a failed step is about to wait, and not only after 
 });
 
 test('a step that was to be stopped before it began is not begun', async () => {
-  const step = { kind: 'remote', name: 'pay', step: { do: () => {} } } as const;
+  const step = { kind: 'remote', name: 'pay', step: { do: () => {} }, timeoutMs: 10_000 } as const;
+  const clock = virtualClock();
+  const over = scope({ clock });
+  over.abort(new Error('enough'));
   let runs = 0;
-  const begun = bounded(virtualClock(), step, [AbortSignal.abort(new Error('enough'))], () => runs++);
+  const begun = bounded(clock, step, [over], () => runs++);
   await assert.rejects(begun, /enough/);
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(runs, 0);

@@ -1,4 +1,5 @@
 import { Failure } from '../client/call.ts';
+import type { Scope } from '../core/abort.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { TraceContext } from '../core/trace.ts';
 import { type Follow, following } from '../outbox/process.ts';
@@ -20,18 +21,18 @@ export async function traced(
   { runtime, follow = 'parent' }: Tracing,
   { id, name, trace }: Instance,
   step: Recorded,
-  parents: readonly AbortSignal[],
-  work: (signal: AbortSignal, trace: TraceContext | undefined) => unknown,
+  parents: readonly Scope[],
+  work: (within: Scope, trace: TraceContext | undefined) => unknown,
 ): Promise<unknown> {
   const place = { ...following(trace, follow), detail: { id } };
   const span = runtime.observe.span(names[verb], { saga: name, step: step.name }, place);
   try {
-    const value = await bounded(runtime.clock, step, parents, (signal) => span.run(() => work(signal, span.trace)));
+    const value = await bounded(runtime.clock, step, parents, (within) => span.run(() => work(within, span.trace)));
     span.end('done');
     return value;
   } catch (error) {
     if (error instanceof Failure) span.end('declared');
-    else if (parents.some((signal) => signal.aborted)) span.end('cut');
+    else if (parents.some(({ aborted }) => aborted)) span.end('cut');
     else if (postponedMs(error) !== undefined) span.end('postponed');
     else span.end('failed', error);
     throw error;

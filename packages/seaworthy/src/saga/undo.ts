@@ -3,7 +3,7 @@ import { callsOf } from './calls.ts';
 import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry, Refusals } from './journal.ts';
 import type { Recorded } from './saga.ts';
-import { messageOf, postponedMs, resultsOf, stepKey } from './step.ts';
+import { messageOf, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
 import { traced } from './traced.ts';
 
 const undoable: ReadonlySet<Entry['state']> = new Set(['done', 'intended', 'stuck']);
@@ -38,17 +38,19 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     if (step.kind === 'local') {
       await held.move(async (tx, own) => {
         const events = collector(contract, runtime, instance.trace);
-        await traced('undo', parts, instance, step, [cut], (signal) => run({ ...seen, tx, publish: events.publish, signal } as never));
+        await traced('undo', parts, instance, step, [cut], (within) =>
+          run(seenWithin({ ...seen, tx, publish: events.publish }, within) as never),
+        );
         return { state: 'undoing', journal, published: await events.write(own) };
       });
     } else {
       const undoes = stepKey(instance, step.name);
-      await traced('undo', parts, instance, step, [cut], (signal, trace) => {
+      await traced('undo', parts, instance, step, [cut], (within, trace) => {
         const calls = callsOf({
-          ...{ caller: parts.call, clock, key: `${undoes}.undo`, step, signal, trace, undoes, refusals: entry.refusals },
+          ...{ caller: parts.call, clock, key: `${undoes}.undo`, step, within, trace, undoes, refusals: entry.refusals },
         });
         refusals = calls.refusals;
-        return run({ ...seen, call: calls.call, signal } as never);
+        return run(seenWithin({ ...seen, call: calls.call }, within) as never);
       });
       await held.move({ state: 'undoing', journal });
     }

@@ -95,7 +95,7 @@ function defined(plan: string): AnySaga {
   return {
     ...{ name: 'x', service: 'trips', uses: [] },
     steps: steps.map(([kind, name, undo]) => ({
-      ...{ kind: kind as 'remote' | 'local', name: name as string },
+      ...{ kind: kind as 'remote' | 'local', name: name as string, timeoutMs: 10_000 },
       step: { do: () => {}, ...(undo && { undo: () => {} }) },
     })),
   };

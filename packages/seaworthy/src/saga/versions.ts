@@ -11,8 +11,15 @@ export class SagaStranded extends SeaworthyError {
 }
 
 /** What of a definition an instance depends on: names, kinds and order of its steps, and which can be undone. */
-export const planOf = (saga: AnySaga): string =>
-  saga.steps.map(({ kind, name, step }) => `${kind} ${name}${step.undo ? ' undo' : ''}`).join(', ');
+export function planOf({ steps }: AnySaga): string {
+  let plan = plans.get(steps);
+  if (plan === undefined) {
+    plan = steps.map(({ kind, name, step }) => `${kind} ${name}${step.undo ? ' undo' : ''}`).join(', ');
+    plans.set(steps, plan);
+  }
+  return plan;
+}
+const plans = new WeakMap<AnySaga['steps'], string>();
 
 /**
  * Why `saga` cannot carry on `instance`, if it cannot. The steps that the instance has begun must be the first ones of the

@@ -2,6 +2,8 @@
 export interface Shape {
   /** How many values it needs. */
   readonly placeholders: number;
+  /** It changes nothing. */
+  readonly reading: boolean;
   /** It may change rows. */
   readonly changing: boolean;
   /** It may change rows and give rows. */
@@ -33,5 +35,6 @@ export function shapeOf(sql: string): Shape {
   else if (odd !== undefined) fault = `has the placeholder ${odd}: write every one as a bare ?`;
   const [first = ''] = words;
   const changing = changers.has(first) || (first === 'with' && words.some((word) => changers.has(word)));
-  return { placeholders: words.filter((text) => text === '?').length, changing, returning: words.includes('returning'), fault };
+  const reading = first === 'select' || first === 'values' || (first === 'with' && !changing);
+  return { placeholders: words.filter((text) => text === '?').length, reading, changing, returning: words.includes('returning'), fault };
 }

@@ -8,12 +8,13 @@ type Values = readonly (Value | undefined)[];
 interface Prepared {
   readonly statement: StatementSync;
   readonly placeholders: number;
+  readonly reading: boolean;
   readonly changing: boolean;
   readonly returning: boolean;
 }
 
 /** Comes with every transaction, and is prepared once. Savepoints end in the reverse of their order: one name is enough. */
-type Control = 'begin' | 'begin immediate' | 'commit' | 'rollback' | `${'savepoint' | 'release' | 'rollback to'} ${'member' | 'inner'}`;
+type Control = 'begin' | 'begin immediate' | 'commit' | 'rollback' | `${'savepoint' | 'release' | 'rollback to'} level`;
 
 const cached = 500;
 
@@ -110,9 +111,11 @@ export class Connection {
     return new StatementFailed(`${(cause as Error).message}, in: ${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}`, { cause });
   }
 
-  all(sql: string, values: Values): readonly Row[] {
+  /** `changes` is called before a statement that may change something. */
+  all(sql: string, values: Values, changes?: () => void): readonly Row[] {
     try {
-      const { statement, returning } = this.#prepare(sql, values);
+      const { statement, reading, returning } = this.#prepare(sql, values);
+      if (!reading) changes?.();
       const columns = values.map(toColumn);
       // A statement that changes rows must not be tried twice.
       if (returning) return wideRows(statement, columns);
@@ -127,12 +130,14 @@ export class Connection {
     }
   }
 
-  run(sql: string, values: Values): { readonly changes: number } {
+  /** `changes` as above. */
+  run(sql: string, values: Values, changes?: () => void): { readonly changes: number } {
     try {
-      const { statement, changing } = this.#prepare(sql, values);
-      const { changes } = statement.run(...values.map(toColumn));
+      const { statement, reading, changing } = this.#prepare(sql, values);
+      if (!reading) changes?.();
+      const done = statement.run(...values.map(toColumn));
       // For other statements SQLite tells the changes of the one before.
-      return { changes: changing ? Number(changes) : 0 };
+      return { changes: changing ? Number(done.changes) : 0 };
     } catch (error) {
       throw this.#explain(sql, error);
     }

@@ -2,6 +2,45 @@ import type { Tx } from '../store.ts';
 import type { Connection } from './sqlite-connection.ts';
 import { TxState } from './tx-state.ts';
 
+/**
+ * The savepoints of one run: the run itself, and those that its work opens in it. SQLite hears of them only at the next
+ * change: all that were opened since the one before begin at the same state, and one savepoint of its own stands for them.
+ */
+class Levels {
+  readonly #connection: Connection;
+  /** For each that SQLite has heard of: whether it was the first of those that share a savepoint, and ends it. */
+  readonly #first: boolean[] = [];
+  #open = 1;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Called before each change. */
+  mark(): void {
+    const heard = this.#first.length;
+    if (heard === this.#open) return;
+    this.#connection.control('savepoint level');
+    for (let level = heard; level < this.#open; level++) this.#first.push(level === heard);
+  }
+
+  open(): void {
+    this.#open++;
+  }
+
+  /** Ends the innermost one, and keeps or takes back what was changed in it. */
+  close(keep: boolean): void {
+    this.#open--;
+    if (this.#first.length <= this.#open) return;
+    if (!keep) this.#connection.control('rollback to level');
+    if (this.#first.pop()) this.#connection.control('release level');
+  }
+
+  closeAll(keep: boolean): void {
+    while (this.#open > 0) this.close(keep);
+  }
+}
+
 /** One run of a transaction's work, behind a savepoint of the transaction that its group shares. */
 export interface Run {
   readonly tx: Tx;
@@ -15,7 +54,8 @@ export interface Run {
 
 export function beginRun(connection: Connection): Run {
   const state = new TxState();
-  connection.control('savepoint member');
+  const levels = new Levels(connection);
+  const changes = (): void => levels.mark();
 
   /** After some errors (a full disk, `on conflict rollback`) SQLite has left the transaction: what followed would commit by itself. */
   function step<R>(execute: () => R): R {
@@ -29,23 +69,22 @@ export function beginRun(connection: Connection): Run {
   }
 
   const tx: Tx = {
-    all: async (sql, ...values) => step(() => connection.all(sql, values)),
-    run: async (sql, ...values) => step(() => connection.run(sql, values)),
+    all: async (sql, ...values) => step(() => connection.all(sql, values, changes)),
+    run: async (sql, ...values) => step(() => connection.run(sql, values, changes)),
     async savepoint(work) {
       state.check();
       const mark = state.enter();
-      connection.control('savepoint inner');
+      levels.open();
       let value: Awaited<ReturnType<typeof work>>;
       try {
         value = await work();
       } catch (error) {
         state.leave(mark);
-        connection.control('rollback to inner');
-        connection.control('release inner');
+        levels.close(false);
         throw error;
       }
       state.leave(mark);
-      connection.control('release inner');
+      levels.close(true);
       return value;
     },
   };
@@ -57,13 +96,11 @@ export function beginRun(connection: Connection): Run {
     },
     keep() {
       state.finish();
-      connection.control('release member');
+      levels.closeAll(true);
     },
     undo() {
       state.end();
-      if (!connection.inTransaction) return;
-      connection.control('rollback to member');
-      connection.control('release member');
+      if (connection.inTransaction) levels.closeAll(false);
     },
   };
 }

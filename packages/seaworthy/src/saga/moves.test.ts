@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import type { Store } from '../store/store.ts';
+import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { suite } from './conformance/suite.ts';
+import { type Instance, insert } from './journal.ts';
+import { sagaOf } from './list.ts';
+import { type Move, moves } from './moves.ts';
+
+const { named } = suite(virtualClock, () => seededRandom(1));
+
+const instanceOf = (id: string): Instance => ({
+  ...{ id, key: id, name: 'trip', plan: 'remote pay', owner: 'me', input: {}, state: 'running', journal: [], attempts: 0, version: 0 },
+  ...{ started: 1, changed: 1, due: 1, cause: undefined, stopping: undefined, error: undefined },
+});
+const moveOf = (instance: Instance, result: unknown): Move => ({
+  ...{ instance, plan: instance.plan, now: 2 },
+  change: { state: 'done', journal: [{ step: 'pay', state: 'done', result }] },
+});
+async function inserted(store: Store, ...ids: readonly string[]): Promise<readonly Instance[]> {
+  const all = ids.map(instanceOf);
+  await store.transaction(async (tx) => {
+    for (const one of all) await insert(tx, one);
+  });
+  return all;
+}
+
+named('transitions that are asked for together share a transaction; those that come while it runs share the next', async ({ store }) => {
+  const all = await inserted(store, ...'abcdefghijklmnopqrst');
+  let transactions = 0;
+  const late: Promise<unknown>[] = [];
+  const watched: Store = {
+    ...store,
+    transaction(work, options) {
+      transactions++;
+      return store.transaction(async (tx) => {
+        const value = await work(tx);
+        if (late.length === 0) late.push(...all.slice(10).map((one) => writer.write(moveOf(one, 1))));
+        return value;
+      }, options);
+    },
+  };
+  const writer = moves(watched as never);
+  await Promise.all(all.slice(0, 10).map((one) => writer.write(moveOf(one, 1))));
+  await Promise.all(late);
+  for (const { id } of all) assert.equal((await sagaOf(store.read, id))?.state, 'done');
+  // A store may begin with the first at once.
+  assert.ok(transactions <= 3, `${transactions} transactions`);
+});
+
+named('a transition that cannot be written, or is refused, holds up none of those beside it', async ({ store }) => {
+  const [a, b, c, d] = (await inserted(store, 'a', 'b', 'c', 'd')) as [Instance, Instance, Instance, Instance];
+  const writer = moves(store as never);
+  const [good, bad, stale, other] = await Promise.allSettled([
+    writer.write(moveOf(a, 1)),
+    writer.write(moveOf(b, 5n)),
+    writer.write(moveOf({ ...c, version: 7 }, 1)),
+    writer.write(moveOf(d, 1)),
+  ]);
+  assert.equal(good.status === 'fulfilled' && good.value?.state, 'done');
+  assert.match(String(bad.status === 'rejected' && bad.reason), /BigInt/);
+  assert.deepEqual(stale, { status: 'fulfilled', value: undefined });
+  assert.equal(other.status === 'fulfilled' && other.value?.version, 1);
+  const states = await Promise.all(['a', 'b', 'c', 'd'].map(async (id) => (await sagaOf(store.read, id))?.state));
+  assert.deepEqual(states, ['done', 'running', 'running', 'done']);
+});
+
+named('once the store is closed each transition is told so', async ({ store }) => {
+  const [a, b] = (await inserted(store, 'a', 'b')) as [Instance, Instance];
+  const writer = moves(store as never);
+  await store.close();
+  for (const outcome of await Promise.allSettled([writer.write(moveOf(a, 1)), writer.write(moveOf(b, 1))]))
+    assert.match(String(outcome.status === 'rejected' && outcome.reason), /closed/);
+});
