@@ -62,8 +62,12 @@ export const messageOf = (thrown: unknown): string => (thrown instanceof Error ?
 const runs = async (work: (within: Scope) => unknown, within: Scope): Promise<unknown> => work(within);
 
 /** What a run is given, with its signal, which is made when it is first asked for. */
-export const seenWithin = <T extends object>(seen: T, within: Scope): T & { readonly signal: AbortSignal } =>
-  Object.defineProperty(seen, 'signal', { get: () => within.signal, enumerable: true }) as never;
+export const seenWithin = <T extends object>(seen: T, within: Scope): T & { readonly signal: AbortSignal } => ({
+  ...seen,
+  get signal() {
+    return within.signal;
+  },
+});
 
 /** Runs `work` of a step or an undo until its timeout is over or a parent aborts. What is cut goes on by itself, and is not heard. */
 export async function bounded(clock: Clock, step: Recorded, parents: readonly Scope[], work: (within: Scope) => unknown): Promise<unknown> {
