@@ -151,6 +151,16 @@ test('with nothing installed one trace id is in every span of an order, and the 
   const inTrace = spans.filter(({ traceId }) => traceId === given);
   const named = inTrace.filter(({ name }) => name !== 'seaworthy_store_transaction').map(shown);
   assert.deepEqual(named.sort(), wanted);
+  const writing = inTrace.filter(({ name, outcome }) => name === 'seaworthy_store_transaction' && outcome === 'committed');
+  // Of the bank: the reaction, the intent and the outcome of the charge, and the saga after each of its calls.
+  assert.deepEqual(
+    Object.entries(Object.groupBy(writing, ({ attributes }) => String(attributes['service']))).map(([name, all]) => [name, all?.length]),
+    [
+      ['shop', 1],
+      ['bank', 5],
+      ['stock', 1],
+    ],
+  );
   assert.deepEqual(
     spans.filter(({ traceId }) => traceId !== given).map(({ name }) => name),
     ['seaworthy_outbox_publish'],

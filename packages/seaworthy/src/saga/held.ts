@@ -1,7 +1,9 @@
 import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
 import type { Interrupt, Scope } from '../core/abort.ts';
+import { following } from '../outbox/process.ts';
 import type { Store, Tx } from '../store/store.ts';
+import { committing } from '../store/traced.ts';
 import type { Cause } from './cause.ts';
 import { advance, type Change, type Entry, type Instance, timed } from './journal.ts';
 import { sagaOf } from './list.ts';
@@ -64,7 +66,7 @@ async function unrepeated<V>(store: Store<unknown, unknown>, work: (tx: unknown,
 }
 
 export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
-  const { store, runtime, moves } = parts;
+  const { store, runtime, moves, follow = 'parent' } = parts;
   const { clock, random, observe } = runtime;
   // What this code writes, only code that knows its steps may carry on.
   const plan = planOf(saga);
@@ -83,10 +85,11 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
     const now = clock.now();
     let written: Instance | undefined;
     let published = 0;
+    const place = following(instance.trace, follow);
     runtime.reached('saga/advance/before');
     try {
-      if (typeof work === 'function') ({ written, published } = await together(work, now));
-      else written = await moves.write({ instance, plan, change: timed(instance, work, now), now });
+      if (typeof work === 'function') ({ written, published } = await committing(parts, place, () => together(work, now)));
+      else written = await committing(parts, place, () => moves.write({ instance, plan, change: timed(instance, work, now), now }));
       if (!written) throw new Overtaken();
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error;

@@ -104,6 +104,8 @@ export function externals(parts: ExternalParts): Externals {
   /** Takes over what is due, then drives it unless it is being driven already. */
   async function claim(): Promise<void> {
     const now = clock.now();
+    // Most of the time there is none, and nobody's writing need wait for that to be seen.
+    if ((await dueIntents(store.ownRead, now, owner.dead(), owner.id, 1)).length === 0) return;
     const intents = await store.transaction(async (tx) => {
       const own = store.own(tx);
       const found = await dueIntents(own, now, owner.dead(), owner.id, batch);

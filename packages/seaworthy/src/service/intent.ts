@@ -1,5 +1,5 @@
 import { keptTrace, type TraceContext } from '../core/trace.ts';
-import type { Migration, Row, Tx } from '../store/store.ts';
+import type { Migration, Read, Row, Tx } from '../store/store.ts';
 import { type Keyed, sameOrThrow } from './idempotency.ts';
 
 /** What an external command has committed itself to, until its outcome is committed too. */
@@ -120,8 +120,8 @@ export async function take(tx: Tx, intent: Keyed, owner: string, due: number): P
 }
 
 /** Up to `limit` intents, oldest first, that are this owner's and due, or whose owner is dead. */
-export async function dueIntents(tx: Tx, now: number, dead: Dead, owner: string, limit: number): Promise<readonly Intent[]> {
-  const rows = await tx.all(
+export async function dueIntents(read: Read, now: number, dead: Dead, owner: string, limit: number): Promise<readonly Intent[]> {
+  const rows = await read.all(
     `select ${columns} from sw_intent where (due <= ? and owner = ?) or ${dead.sql} order by due limit ?`,
     now,
     owner,

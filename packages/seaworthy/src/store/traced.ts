@@ -1,18 +1,17 @@
-import type { Span } from '../core/observe.ts';
+import type { Place, Span } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Store, TransactionOptions } from './store.ts';
 
-/** One transaction, from the wait for its turn to its commit, as a span of whatever it is part of. */
-export async function transaction<T, V>(
-  { store, runtime }: { readonly store: Store<T, unknown>; readonly runtime: Runtime },
-  { trace }: Pick<Span, 'trace'>,
-  work: (tx: T, span: Span) => Promise<V>,
-  options?: TransactionOptions,
-): Promise<V> {
-  const place = { parent: trace, root: true, detail: { dialect: store.dialect } };
-  const span = runtime.observe.span('seaworthy_store_transaction', undefined, place);
+interface Parts<T> {
+  readonly store: Store<T, unknown>;
+  readonly runtime: Runtime;
+}
+
+/** What `work` commits, from the wait for its turn to its commit, as a span. */
+export async function committing<T, V>({ store, runtime }: Parts<T>, place: Place, work: (span: Span) => Promise<V>): Promise<V> {
+  const span = runtime.observe.span('seaworthy_store_transaction', undefined, { ...place, detail: { dialect: store.dialect } });
   try {
-    const value = await store.transaction((tx) => work(tx, span), options);
+    const value = await work(span);
     span.end('committed');
     return value;
   } catch (error) {
@@ -20,3 +19,11 @@ export async function transaction<T, V>(
     throw error;
   }
 }
+
+/** One transaction as a span of whatever it is part of. */
+export const transaction = <T, V>(
+  parts: Parts<T>,
+  { trace }: Pick<Span, 'trace'>,
+  work: (tx: T, span: Span) => Promise<V>,
+  options?: TransactionOptions,
+): Promise<V> => committing(parts, { parent: trace, root: true }, (span) => parts.store.transaction((tx) => work(tx, span), options));
