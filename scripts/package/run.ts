@@ -4,8 +4,12 @@ import { root } from './manifest.ts';
 
 export const bin = (name: string): string => join(root, 'node_modules/.bin', name);
 
-/** This Node, and whoever else asks for `node`, are the same; nothing of the workspace's own settings goes along. */
+/**
+ * This Node, and whoever else asks for `node`, are the same; nothing of the workspace's own settings goes along. npm asks a
+ * registry that has fallen silent again after a while, not after its five minutes.
+ */
 export const surroundings = (): NodeJS.ProcessEnv => ({
+  npm_config_fetch_timeout: '30000',
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_(?!config_)|^NODE_OPTIONS$/i.test(name))),
   PATH: `${dirname(process.execPath)}${process.platform === 'win32' ? ';' : ':'}${process.env['PATH']}`,
 });

@@ -1,21 +1,13 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { freePort } from '../../examples/shop/crash/ports.ts';
 import { root } from './manifest.ts';
 import { matches, partsOf } from './page.ts';
 import { shell } from './shell.ts';
 
 const page = 'docs/first-service.md';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A question that changes nothing, which a reader asks again while the answer is still on its way. */
 const question = (command: string): boolean => /^curl (?!.*(-d|-X) )/.test(command);
