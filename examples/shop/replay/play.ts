@@ -32,17 +32,22 @@ const later = 1.01;
 /** The longest time between two questions. */
 const longestMs = 1000;
 
-/** Places orders, `concurrency` at one time, and waits until each is settled. */
+/** What a client has learned of a shop. */
+export interface Pace {
+  /** When most orders are settled: asking much earlier would only make it slower, asking much later would leave the shop idle. */
+  usualMs: number;
+}
+
+/** Places orders, `concurrency` at one time, and waits until each is settled. Goes on at the `pace` of an earlier play, if given. */
 export async function play(
   shop: ShopClient,
   placings: readonly Placing[],
   concurrency: number,
   progress: (played: Played) => void,
+  pace: Pace = { usualMs: 30 },
 ): Promise<readonly Played[]> {
   const results: Played[] = [];
   let next = 0;
-  /** When most orders are settled: asking much earlier would only make it slower, asking much later would leave the shop idle. */
-  let usualMs = 30;
 
   async function one(placing: Placing): Promise<Played> {
     const began = performance.now();
@@ -62,14 +67,14 @@ export async function play(
       const { key, ...order } = placing;
       orderId = await shop.place(order, key);
       placedMs = since();
-      let wait = Math.min(longestMs, usualMs);
+      let wait = Math.min(longestMs, pace.usualMs);
       for (let asked = 0; since() < settleWithinMs; asked++) {
         await delay(wait);
         const { order: seen } = await shop.order(orderId);
         const settled = seen.status !== 'pending';
-        if (asked === 0) usualMs = Math.max(10, usualMs * (settled ? sooner : later));
+        if (asked === 0) pace.usualMs = Math.max(10, pace.usualMs * (settled ? sooner : later));
         if (settled) return ended(seen.status, seen.reason);
-        wait = Math.min(longestMs, asked === 0 ? Math.max(10, usualMs / 5) : wait * 1.5);
+        wait = Math.min(longestMs, asked === 0 ? Math.max(10, pace.usualMs / 5) : wait * 1.5);
       }
       return ended('pending');
     } catch (error) {

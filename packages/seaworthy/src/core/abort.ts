@@ -28,7 +28,8 @@ export const scope = (options: ScopeOptions): Scope => new OpenScope(options);
 
 class OpenScope implements Scope {
   readonly #parents: readonly Interrupt[];
-  readonly #inner = new Set<OpenScope>();
+  /** Made when there is a first one. */
+  #inner: Set<OpenScope> | undefined;
   readonly #timer: Timer | undefined;
   #controller: AbortController | undefined;
   #over: { readonly reason: unknown } | undefined;
@@ -42,10 +43,15 @@ class OpenScope implements Scope {
       return;
     }
     for (const parent of parents) {
-      if (parent instanceof OpenScope) parent.#inner.add(this);
+      if (parent instanceof OpenScope) parent.#add(this);
       else (parent as AbortSignal).addEventListener('abort', this);
     }
     if (timeout) this.#timer = clock.after(timeout.ms, () => this.abort(timeout.reason()));
+  }
+
+  #add(inner: OpenScope): void {
+    this.#inner ??= new Set();
+    this.#inner.add(inner);
   }
 
   /** Of a parent that is a signal. */
@@ -75,7 +81,7 @@ class OpenScope implements Scope {
     this.end();
     this.#controller?.abort(reason);
     this.#reject?.(reason);
-    for (const inner of this.#inner) inner.abort(reason);
+    for (const inner of this.#inner ?? []) inner.abort(reason);
   }
 
   race<T>(work: PromiseLike<T>): Promise<T> {
@@ -89,7 +95,7 @@ class OpenScope implements Scope {
   end(): void {
     this.#timer?.cancel();
     for (const parent of this.#parents) {
-      if (parent instanceof OpenScope) parent.#inner.delete(this);
+      if (parent instanceof OpenScope) parent.#inner?.delete(this);
       else (parent as AbortSignal).removeEventListener('abort', this);
     }
   }
