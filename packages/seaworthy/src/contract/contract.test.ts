@@ -120,6 +120,24 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
     ['a bad notAfter', () => ({ a: event({ key: 'id', data: Ref, notAfter: '5' as never }) }), /x\.a\.notAfter/],
     ['a bad member name', () => ({ 'no-name': command({ http: 'POST /a', input: Ref }) }), /x\.no-name is no camelCase name/],
   ];
+  test('of a schema that gives none, such as one with a date, nothing else is said', () => {
+    const input = z.object({ id: z.string(), when: z.date() });
+    const data = z.object({ when: z.date() });
+    const rule =
+      'cannot be put on the wire as JSON (Date cannot be represented in JSON Schema): use what JSON has, such as a string for a date';
+    const members = {
+      a: command({ http: 'POST /a/{id}', input, output: data, errors: { Odd: { status: 409, data } } }),
+      b: query({ http: 'GET /b/{when}', input, output: Ref }),
+      c: event({ key: 'id', data: input }),
+      d: command({ http: 'POST /d/{length}', input: z.string() }),
+    };
+    assert.throws(() => contract('x', members), {
+      message: [
+        ...['a.input', 'a.output', 'a.errors.Odd.data', 'b.input', 'c.data'].map((place) => `x.${place} ${rule}`),
+        'x.d.input is no object: the input of an operation has named fields',
+      ].join('; '),
+    });
+  });
   for (const [what, members, says] of wrong) {
     test(what, () => {
       assert.throws(

@@ -67,6 +67,17 @@ function verifyInQuery(place: string, schema: JsonSchema, method: string, say: S
   else if (isAmbiguous(one)) say(place, `${would}, and ${either}`);
 }
 
+/** `inQuery`: the method, when what is not in the path travels in the query string. */
+function verifyFields(name: string, input: JsonSchema, params: readonly string[], inQuery: string | undefined, say: Say): void {
+  const fields = input.properties ?? {};
+  verifyPath(name, params, fields, say);
+  if (inQuery === undefined) return;
+  if (input.additionalProperties)
+    say(`${name}.input`, `would travel in the query string of a ${inQuery}, and can only have fields that it names`);
+  const rest = Object.entries(fields).filter(([field]) => !params.includes(field));
+  for (const [field, schema] of rest) verifyInQuery(`${name}.input.${field}`, schema, inQuery, say);
+}
+
 function verifyOperation(name: string, operation: Operation, say: Say): void {
   if (!isHttp(operation.http)) {
     say(
@@ -75,18 +86,12 @@ function verifyOperation(name: string, operation: Operation, say: Say): void {
     );
     return;
   }
+  const { params, bodiless: inQuery, method } = httpParts(operation.http);
   const input = schemaOf(operation.input, 'input', `${name}.input`, say);
   if (operation.output) bothSides(operation.output, `${name}.output`, say);
-  const { params, bodiless: inQuery, method } = httpParts(operation.http);
-  if (input && input.type !== 'object') say(`${name}.input`, 'is no object: the input of an operation has named fields');
-  const fields = input?.properties ?? {};
-  verifyPath(name, params, fields, say);
-  if (inQuery) {
-    if (input?.additionalProperties)
-      say(`${name}.input`, `would travel in the query string of a ${method}, and can only have fields that it names`);
-    const rest = Object.entries(fields).filter(([field]) => !params.includes(field));
-    for (const [field, schema] of rest) verifyInQuery(`${name}.input.${field}`, schema, method, say);
-  }
+  // Of an input that nobody can read nothing more can be said.
+  if (input?.type === 'object') verifyFields(name, input, params, inQuery ? method : undefined, say);
+  else if (input) say(`${name}.input`, 'is no object: the input of an operation has named fields');
   if (operation.kind === 'command' && method === 'GET')
     say(`${name}.http`, 'is a GET, which must not change anything: use POST, PUT, PATCH or DELETE for a command');
   for (const [error, { status, data }] of Object.entries(declaredErrors(operation))) {
