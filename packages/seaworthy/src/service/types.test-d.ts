@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Call } from '../client/call.ts';
+import type { Call, Fail } from '../client/call.ts';
 import { command, contract, event, query } from '../contract/contract.ts';
 import { fleet } from '../fleet/fleet.ts';
 import { type Answer, aggregate } from '../gateway/aggregate.ts';
@@ -70,6 +70,22 @@ saga(orders, 'wrong', { input: Ref, uses: [] }).step('reserve', {
   // @ts-expect-error a service that the saga does not use
   do: ({ input, call }) => call(stock.reserve, { orderId: input.orderId, items: [] }),
 });
+// What the compiler says of it: "Type '"stock"' is not assignable to type '"only what the saga names in `uses`"'".
+type Only = 'only what the saga names in `uses`';
+declare const lessThanThat: (call: Call<'stock'>) => void;
+saga(orders, 'alone', { input: Ref }).step('reserve', {
+  do: ({ call }) => {
+    is<Eq<Parameters<typeof call>[0]['service'], Only>>();
+    // @ts-expect-error it may not call stock
+    lessThanThat(call);
+  },
+});
+saga(orders, 'helped', { input: Ref, uses: [stock, orders] }).step('reserve', {
+  do: ({ call }) => {
+    is<Eq<Parameters<typeof call>[0]['service'], 'stock' | 'orders' | Only>>();
+    lessThanThat(call);
+  },
+});
 saga(orders, 'mixed', { input: Ref }).local('reserve', {
   // @ts-expect-error no call beside a transaction
   do: ({ call }) => call,
@@ -103,6 +119,17 @@ const stockService = service(stock, {
 service(stock, {
   // @ts-expect-error a handler is missing
   handlers: { release: () => {}, reservation: () => ({ id: '1' }) },
+});
+// Where nothing is declared, the compiler says so: "Argument of type '"Other"' is not assignable to parameter of type '"the contract ...".
+is<Eq<Parameters<Fail<Record<never, never>>>[0], 'the contract declares no errors of this operation'>>();
+is<Eq<Parameters<Fail<{ Closed: unknown; Full: { left: number } }>>[0], 'Closed' | 'Full'>>();
+service(orders, {
+  handlers: {
+    place({ fail }) {
+      // @ts-expect-error nothing is declared
+      throw fail('Other');
+    },
+  },
 });
 const ordersService = service(orders, { handlers: { place: ({ start, input }) => start(place, input) }, sagas: [place] });
 // @ts-expect-error the saga of another service
