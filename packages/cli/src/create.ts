@@ -31,7 +31,7 @@ export function create(name: string): void {
     throw new UsageInvalid(
       `${JSON.stringify(name)} cannot name a service: write lower case letters, digits and hyphens, such as card-payments`,
     );
-  if (reserved.has(camel(name)) || name === 'gateway' || name === 'bus')
+  if (reserved.has(camel(name)) || name === 'gateway' || name === 'bus' || name === 'metrics')
     throw new UsageInvalid(
       `${name} cannot name a service, since it means something else already: choose another name, such as all-${name}`,
     );
@@ -39,15 +39,17 @@ export function create(name: string): void {
   const fleetFile = fleet === undefined ? usualFleet(root) : join(root, fleet);
   const base = fleetFile === undefined ? root : dirname(fleetFile);
   const files = new Map<string, string>();
-  if (!manifest)
-    for (const [template, file] of Object.entries(projectFiles))
-      if (!existsSync(join(root, file))) files.set(join(root, file), filled(template, name));
+  const unchecked = manifest && !hasTsconfig(base);
+  for (const [template, file] of Object.entries(projectFiles))
+    if ((!manifest || (unchecked && file === 'tsconfig.json')) && !existsSync(join(root, file)))
+      files.set(join(root, file), filled(template, name));
   for (const file of serviceFiles) files.set(join(base, name, file), filled(`template-name/${file}`, name));
   if (fleetFile === undefined) files.set(join(root, 'fleet.ts'), filled('fleet.ts', name));
   write(files);
   if (fleetFile !== undefined && existsSync(fleetFile)) tellFleet(name, fleetFile);
-  const wanted = manifest ? missing(root) : [];
-  if (wanted.length > 0) print(`\n  It needs what ${shortly(join(root, 'package.json'))} lacks:\n\n    npm install ${wanted.join(' ')}`);
+  const wanted = manifest ? missing(root, unchecked) : [];
+  if (wanted.length > 0)
+    print(`\n  It needs what ${shortly(join(root, 'package.json'))} lacks:\n\n${wanted.map((line) => `    ${line}`).join('\n')}`);
   const install = manifest ? '' : 'npm install && ';
   const tests = `node --test ${relative(process.cwd(), join(base, name, 'service.test.ts'))}`;
   print(`\n  Try it: ${paint('bold', `${install}${tests} && npx seaworthy dev`)}`);
@@ -81,10 +83,22 @@ function tellFleet(name: string, fleetFile: string): void {
     route('GET /${name}', ${camel(name)}Contract.tally),`);
 }
 
-function missing(root: string): readonly string[] {
-  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Readonly<
-    Record<string, Readonly<Record<string, string>> | undefined>
-  >;
+/** Whether the compiler would find a tsconfig.json for the files of a folder: it looks upwards. */
+const hasTsconfig = (folder: string): boolean =>
+  existsSync(join(folder, 'tsconfig.json')) || (folder !== dirname(folder) && hasTsconfig(dirname(folder)));
+
+/** What to type so that package.json has all that the new files need; `checked`: by the new tsconfig.json, too. */
+function missing(root: string, checked: boolean): readonly string[] {
+  const { type, ...manifest } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    readonly type?: string;
+    readonly [group: `${string}ependencies`]: Readonly<Record<string, string>> | undefined;
+  };
   const has = { ...manifest['dependencies'], ...manifest['devDependencies'], ...manifest['peerDependencies'] };
-  return ['seaworthy', 'zod'].filter((one) => has[one] === undefined);
+  const lacks = (names: readonly string[]): string => names.filter((one) => has[one] === undefined).join(' ');
+  const [run, check] = [lacks(['seaworthy', 'zod']), checked ? lacks(['typescript', '@types/node']) : ''];
+  return [
+    ...(type === 'module' ? [] : ['npm pkg set type=module']),
+    ...(run === '' ? [] : [`npm install ${run}`]),
+    ...(check === '' ? [] : [`npm install --save-dev ${check}`]),
+  ];
 }

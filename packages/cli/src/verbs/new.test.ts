@@ -68,6 +68,40 @@ test('in a project it adds the files of the service alone, beside the fleet file
   await passes(cwd, 'src/parcels/service.test.ts');
 });
 
+test('in a project without a tsconfig.json it writes one; one that is there, or above, is left alone', async () => {
+  const cwd = place('plain');
+  writeFileSync(join(cwd, 'package.json'), '{"dependencies":{"seaworthy":"0","zod":"4"}}');
+  const { out, status } = await create(cwd, 'card-box');
+  assert.equal(status, 0);
+  assert.match(out, /\+ tsconfig\.json\n/);
+  assert.match(out, /lacks:\n\n {4}npm pkg set type=module\n {4}npm install --save-dev typescript @types\/node\n/);
+  assert.deepEqual(readdirSync(cwd).sort(), ['card-box', 'fleet.ts', 'package.json', 'tsconfig.json']);
+  writeFileSync(join(cwd, 'package.json'), '{"type":"module"}');
+  await passes(cwd, 'card-box/service.test.ts');
+
+  const kept = place('kept');
+  writeFileSync(join(kept, 'package.json'), '{"type":"module","dependencies":{"seaworthy":"0","zod":"4"}}');
+  writeFileSync(join(kept, 'tsconfig.json'), '{"files":[]}');
+  const made = await called(['new', 'desk'], { cwd: kept });
+  assert.deepEqual([made.status, /lacks/.test(made.out)], [0, false]);
+  assert.equal(readFileSync(join(kept, 'tsconfig.json'), 'utf8'), '{"files":[]}');
+
+  const member = join(kept, 'member');
+  mkdirSync(member);
+  writeFileSync(join(member, 'package.json'), '{"type":"module"}');
+  assert.equal((await called(['new', 'desk'], { cwd: member })).status, 0);
+  assert.deepEqual(readdirSync(member).sort(), ['desk', 'fleet.ts', 'package.json']);
+});
+
+test('a new service has the same paths in its contract and at the gateway', async () => {
+  const cwd = place('paths');
+  assert.equal((await called(['new', 'card-box'], { cwd })).status, 0);
+  const paths = (file: string): readonly string[] =>
+    (readFileSync(join(cwd, file), 'utf8').match(/'(GET|POST) [^']+'/g) ?? []).map((http) => http.slice(1, -1)).sort();
+  assert.deepEqual(paths('fleet.ts'), ['GET /card-box', 'POST /card-box/{entryId}']);
+  assert.deepEqual(paths('card-box/contract.ts'), paths('fleet.ts'));
+});
+
 test('it writes over nothing, and refuses names that cannot be', async () => {
   const cwd = place('there');
   mkdirSync(join(cwd, 'desk'));
@@ -76,7 +110,7 @@ test('it writes over nothing, and refuses names that cannot be', async () => {
   assert.equal(taken.status, 1);
   assert.match(taken.err, /desk\/service\.ts is there already: choose another name/);
   assert.equal(existsSync(join(cwd, 'desk/contract.ts')), false);
-  for (const name of ['Desk', '1desk', 'desk-', 'my desk', '../desk', 'delete', 'bus']) {
+  for (const name of ['Desk', '1desk', 'desk-', 'my desk', '../desk', 'delete', 'bus', 'metrics']) {
     const { status, err } = await called(['new', name], { cwd });
     assert.deepEqual([status, /cannot name a service/.test(err)], [2, true], name);
   }

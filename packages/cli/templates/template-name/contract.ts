@@ -6,12 +6,12 @@ const Entry = z.object({ entryId: z.string().min(1).max(100), text: z.string().m
 /** All that others may know of the service. */
 export const templateName = contract('template-name', {
   add: command({
-    http: 'POST /entries/{entryId}',
+    http: 'POST /template-name/{entryId}',
     input: Entry,
     output: Entry,
     status: 201,
     errors: { AlreadyThere: { status: 409, data: z.object({ text: z.string() }) } },
   }),
-  tally: query({ http: 'GET /tally', input: z.object({}), output: z.object({ entries: z.int() }) }),
+  tally: query({ http: 'GET /template-name', input: z.object({}), output: z.object({ entries: z.int() }) }),
   entryAdded: event({ key: 'entryId', data: Entry }),
 });
