@@ -2,13 +2,8 @@ import { type Instance, listSagas, type SagaState } from 'seaworthy/saga';
 import { limitOf } from '../limit.ts';
 import { onStores, type Where } from '../stores.ts';
 import { ago, print, printJson, table } from '../terminal.ts';
+import { causeOf, placeOf } from './at.ts';
 import { inColour } from './time-line.ts';
-
-/** The step that it is at, or ended with. */
-const stepOf = ({ journal, state }: Instance): string => {
-  const stuck = journal.find((entry) => entry.state === 'stuck');
-  return stuck?.step ?? (state === 'undone' ? (journal.at(0)?.step ?? '') : (journal.at(-1)?.step ?? ''));
-};
 
 /** Prints the sagas of all services. */
 export async function list(
@@ -36,17 +31,10 @@ export async function list(
       one.name,
       one.key === one.id ? '' : one.key,
       inColour(one.state),
-      stepOf(one),
+      placeOf(one),
       ago(one.started, now),
-      one.error ??
-        (one.cause
-          ? one.cause.kind === 'declared'
-            ? one.cause.name
-            : one.cause.kind === 'stopped'
-              ? one.cause.reason
-              : one.cause.message
-          : ''),
+      one.error ?? causeOf(one) ?? '',
     ]);
-    print(table(['id', 'service', 'saga', 'key', 'state', 'step', 'started', 'error or cause'], rows));
+    print(table(['id', 'service', 'saga', 'key', 'state', 'at', 'started', 'error or cause'], rows));
   });
 }

@@ -1,5 +1,6 @@
 import type { Entry, Instance, SagaState } from 'seaworthy/saga';
 import { columns, cut, lasting, padded, paint } from '../terminal.ts';
+import { atNow, causeOf } from './at.ts';
 
 const colours = { running: 'cyan', undoing: 'yellow', stuck: 'red', done: 'green', undone: 'yellow' } as const;
 export const inColour = (state: SagaState): string => paint(colours[state], state);
@@ -16,16 +17,12 @@ const runs = (count: number | undefined): string => (count !== undefined && coun
 const told = (...parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined && part !== '').join(', ');
 const brief = (value: unknown): string => (value === undefined ? '' : JSON.stringify(value));
 
-function doing(entry: Entry, { state, attempts, error }: Instance, now: number): Moment {
+function doing(entry: Entry): Moment {
   const { step, began, ended, result } = entry;
   const took = began !== undefined && ended !== undefined && ended > began ? lasting(ended - began) : undefined;
   if (entry.state === 'refused')
     return { at: ended, mark: paint('red', '✗'), what: step, detail: told('refused', took), error: entry.error };
-  if (entry.state === 'intended' && ended === undefined && state === 'running') {
-    const since = began === undefined ? undefined : `for ${lasting(now - began)}`;
-    return { at: began, mark: paint('cyan', '…'), what: step, detail: told('at it', since, runs(attempts + 1)), error };
-  }
-  if (entry.unseen)
+  if (entry.unseen || entry.state === 'intended')
     return {
       at: ended,
       mark: paint('yellow', '?'),
@@ -36,28 +33,43 @@ function doing(entry: Entry, { state, attempts, error }: Instance, now: number):
   return { at: ended, mark: paint('green', '✓'), what: step, detail: told(took, runs(entry.runs), brief(result)), error: entry.error };
 }
 
-function undoing({ step, state, undo }: Entry): Moment | undefined {
+function undoing({ step, state, undo }: Entry, saga: SagaState): Moment | undefined {
   if (state !== 'undone' && state !== 'skipped' && state !== 'stuck') return undefined;
-  const word = state === 'stuck' ? 'undo is stuck' : state === 'skipped' ? 'undo given up by a verdict' : 'undone';
+  const word =
+    state === 'stuck' ? `undo ${saga === 'stuck' ? 'is' : 'was'} stuck` : state === 'skipped' ? 'undo given up by a verdict' : 'undone';
   const mark = state === 'stuck' ? paint('red', '!') : paint('yellow', '↶');
   return { at: undo?.ended, mark, what: step, detail: told(word, runs(undo?.runs)), error: undo?.error };
 }
 
-function cause({ cause: why, stopping }: Instance): string | undefined {
-  if (!why) return stopping === undefined ? undefined : `to be stopped: ${stopping}`;
-  if (why.kind === 'stopped') return `stopped: ${why.reason}`;
-  if (why.kind === 'declared') return `${why.step} was refused: ${why.name}${why.data === undefined ? '' : ` ${brief(why.data)}`}`;
-  return `${why.step} failed: ${why.code === undefined ? '' : `${why.code}: `}${why.message}`;
+const ordinals = new Intl.PluralRules('en', { type: 'ordinal' });
+const endings: Readonly<Record<string, string>> = { one: 'st', two: 'nd', few: 'rd', other: 'th' };
+/** `for the 3rd time`; of the first nothing is said. */
+const nth = (count: number): string => (count === 1 ? '' : `for the ${count}${endings[ordinals.select(count)]} time`);
+
+/** The run of a step or of its undo that is at hand, or comes once its time has come. */
+function atHand(instance: Instance, now: number): Moment | undefined {
+  const { attempts, due, error, journal } = instance;
+  const place = instance.state === 'stuck' ? undefined : atNow(instance);
+  if (!place) return undefined;
+  const { step, undo } = place;
+  const began = undo ? undefined : journal.findLast((entry) => entry.step === step)?.began;
+  const time = nth(attempts + 1);
+  const detail =
+    due > now
+      ? told(undo ? 'to be undone' : 'to be run', time, `in ${lasting(due - now)}`)
+      : told(undo ? 'being undone' : began === undefined ? 'at it' : `at it for ${lasting(now - began)}`, time);
+  return { at: began, mark: paint(undo ? 'yellow' : 'cyan', '…'), what: step, detail, error };
 }
 
 /** The time line of an instance: what was done and undone when, in how many runs, and what is next. */
 export function timeLine(service: string, instance: Instance, now: number): readonly string[] {
   const { id, name, key, state, started, changed, journal } = instance;
   const over = state === 'done' || state === 'undone';
-  const done = journal.map((entry) => doing(entry, instance, now));
+  const current = atHand(instance, now);
+  const begun = journal.filter((entry) => state !== 'running' || entry.step !== current?.what);
   // Undos run in reverse: so they are told in the order in which they happened.
-  const undone = journal.toReversed().flatMap((entry) => undoing(entry) ?? []);
-  const moments = [...done, ...undone];
+  const undone = journal.toReversed().flatMap((entry) => undoing(entry, state) ?? []);
+  const moments = [...begun.map(doing), ...undone, ...(current ? [current] : [])];
   const head = [
     `${paint('bold', `${service} · ${name}`)}  ${id}`,
     `${paint('dim', 'state  ')} ${inColour(state)} ${over ? `after ${lasting(changed - started)}` : `for ${lasting(now - changed)}`}`,
@@ -65,7 +77,7 @@ export function timeLine(service: string, instance: Instance, now: number): read
     `${paint('dim', 'started')} ${new Date(started).toISOString()}`,
     `${paint('dim', 'input  ')} ${cut(brief(instance.input), (columns() ?? 10_000) - 8)}`,
   ];
-  const why = cause(instance);
+  const why = causeOf(instance);
   if (why !== undefined) head.push(`${paint('dim', 'cause  ')} ${cut(why, (columns() ?? 10_000) - 8)}`);
   const width = Math.max(4, ...moments.map(({ what }) => what.length));
   const after = (at: number | undefined): string => (at === undefined ? '' : `+${lasting(at - started)}`).padStart(10);
@@ -78,8 +90,8 @@ export function timeLine(service: string, instance: Instance, now: number): read
     ? `${paint('dim', after(changed))}  ${paint(colours[state], '■')} ${state}`
     : state === 'stuck'
       ? `            ${paint('red', `waits for a verdict: seaworthy sagas verdict ${id} retry|skip|result`)}`
-      : `            ${paint('cyan', '→')} ${instance.due > now ? `goes on in ${lasting(instance.due - now)}${instance.error === undefined ? '' : `, after: ${instance.error}`}` : 'goes on'}`;
+      : `            ${paint('cyan', '→')} ${instance.due > now ? `goes on in ${lasting(instance.due - now)}` : 'goes on'}`;
   const plan = instance.plan.split(', ').map((step) => step.split(' ')[1] ?? '');
-  const ahead = state === 'running' ? plan.slice(journal.length).map((step) => `${' '.repeat(12)}${paint('dim', `· ${step}`)}`) : [];
+  const ahead = state === 'running' ? plan.slice(begun.length + 1).map((step) => `${' '.repeat(12)}${paint('dim', `· ${step}`)}`) : [];
   return [...head, '', ...lines, ...ahead, end];
 }

@@ -52,6 +52,24 @@ const stick = (id: string): Promise<void> =>
       );
     }),
   );
+/** One whose second step was refused, so that the first was undone. */
+const refuse = (id: string): Promise<void> =>
+  onShips((store) =>
+    store.transaction(async (tx) => {
+      const journal: readonly Entry[] = [
+        { step: 'note', state: 'undone', began: 1000, ended: 1000, undo: { ended: 3000, runs: 1 } },
+        { step: 'crane', state: 'refused', began: 1000, ended: 2000 },
+      ];
+      await tx.run(
+        `insert into sw_saga (id, name, key, plan, input, state, journal, cause, attempts, due, owner, started, changed)
+          values (?, 'unload', ?, 'local note undo, remote crane undo', '{}', 'undone', ?, ?, 0, 0, '', 1000, 3000)`,
+        id,
+        id,
+        JSON.stringify(journal),
+        JSON.stringify({ kind: 'declared', step: 'crane', name: 'Closed' }),
+      );
+    }),
+  );
 const stateOf = (id: string): Promise<string | undefined> => onShips(async (store) => (await sagaOf(store.read, id))?.state);
 
 before(async () => {
@@ -61,13 +79,16 @@ before(async () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
   await running.stop();
   for (const id of ['fram', 'gjoa', 'maud']) await stick(id);
+  await refuse('belgica');
 });
 
 test('list shows them, the newest first, and filters by state', async () => {
   const { out, status } = await alone('list');
   assert.equal(status, 0);
   assert.match(out, /ships +unload +Beagle +done +crane +[\d.]+ m?s ago\n/);
-  assert.match(out, /fram +ships +unload +stuck +crane +\d+ d ago +the crane is broken/);
+  assert.match(out, /^id +service +saga +key +state +at +started +error or cause\n/);
+  assert.match(out, /fram +ships +unload +stuck +undo of crane +\d+ d ago +the crane is broken\n/);
+  assert.match(out, /belgica +ships +unload +undone +crane +\d+ d ago +crane was refused: Closed\n/);
   const stuck = JSON.parse((await sagas('list', '--state', 'stuck', '--json')).out) as readonly { readonly id: string }[];
   assert.deepEqual(stuck.map(({ id }) => id).sort(), ['fram', 'gjoa', 'maud']);
   assert.equal((await sagas('list', '--key', 'nobody')).out, 'there are no such sagas\n');

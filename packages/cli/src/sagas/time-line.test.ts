@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Instance } from 'seaworthy/saga';
+import { causeOf, placeOf } from './at.ts';
+import { timeLine } from './time-line.ts';
+
+const plan = 'local open undo, remote seat undo, remote pay, local confirm';
+/** A booking that began at 1000, as its engine would have written it. */
+const booking = (more: Partial<Instance>): Instance => ({
+  ...{ id: 'b1', name: 'booking', key: 'b1', plan, input: {}, state: 'running', journal: [], cause: undefined, stopping: undefined },
+  ...{ attempts: 0, due: 1000, error: undefined, owner: '', version: 1, started: 1000, changed: 1000 },
+  ...more,
+});
+const open = { step: 'open', state: 'done', began: 1000, ended: 1000 } as const;
+const seat = { step: 'seat', state: 'done', began: 1000, ended: 1100 } as const;
+const paid = { step: 'pay', state: 'done', began: 1100, ended: 1200 } as const;
+const paying = { step: 'pay', state: 'intended', began: 1100 } as const;
+const refused = { step: 'pay', state: 'refused', began: 1100, ended: 1200 } as const;
+const undone = { ended: 1300, runs: 1 };
+const cause = { kind: 'declared', step: 'pay', name: 'NotEnough', data: undefined } as const;
+const failed = { kind: 'failed', step: 'confirm', code: 'SW_X', message: 'no such table' } as const;
+
+/** What follows the head. */
+const drawn = (more: Partial<Instance>, now = 5000): readonly string[] => {
+  const lines = timeLine('bookings', booking(more), now);
+  return lines.slice(lines.indexOf('') + 1).map((line) => line.replaceAll(/ +/g, ' ').trim());
+};
+
+test('a saga is at the step that it runs or undoes; one that is over, at the one that failed', () => {
+  const places: readonly (readonly [Partial<Instance>, string])[] = [
+    [{ journal: [open, paying] }, 'pay'],
+    [{ journal: [open, seat, paid] }, 'confirm'],
+    [{ state: 'done', journal: [open, seat, paid, { step: 'confirm', state: 'done' }] }, 'confirm'],
+    [{ state: 'undoing', cause, journal: [open, seat, refused] }, 'undo of seat'],
+    [{ state: 'undoing', cause, journal: [open, { ...seat, state: 'undone' }, refused] }, 'undo of open'],
+    // Nothing of what is done can be undone.
+    [{ state: 'undoing', cause: failed, journal: [{ ...open, state: 'undone' }, { ...seat, state: 'skipped' }, paid] }, 'confirm'],
+    [{ state: 'stuck', cause, journal: [open, { ...seat, state: 'stuck' }, refused] }, 'undo of seat'],
+    [{ state: 'undone', cause, journal: [{ ...open, state: 'undone' }, { ...seat, state: 'undone' }, refused] }, 'pay'],
+    [{ state: 'undone', cause: failed, journal: [{ ...open, state: 'undone' }, { ...seat, state: 'undone' }, paid] }, 'confirm'],
+    [
+      {
+        state: 'undone',
+        cause: { kind: 'stopped', reason: 'x' },
+        journal: [
+          { ...open, state: 'undone' },
+          { ...seat, state: 'undone' },
+        ],
+      },
+      'seat',
+    ],
+  ];
+  for (const [more, place] of places) assert.equal(placeOf(booking(more)), place, JSON.stringify(more));
+  assert.equal(causeOf(booking({ cause })), 'pay was refused: NotEnough');
+  assert.equal(causeOf(booking({ cause: failed })), 'confirm failed: SW_X: no such table');
+});
+
+test('the time line says which step or undo is tried now, for which time, and after which error', () => {
+  const running = { journal: [open, seat, paying] };
+  assert.deepEqual(drawn(running).slice(2), ['+100 ms … pay at it for 3.9 s', '· confirm', '→ goes on']);
+  assert.deepEqual(drawn({ ...running, attempts: 1, due: 6000, error: 'no answer' }).slice(2), [
+    '+100 ms … pay to be run, for the 2nd time, in 1 s',
+    'no answer',
+    '· confirm',
+    '→ goes on in 1 s',
+  ]);
+  assert.deepEqual(drawn({ journal: [open, seat, paid], attempts: 2, error: 'locked' }).slice(3), [
+    '… confirm at it, for the 3rd time',
+    'locked',
+    '→ goes on',
+  ]);
+  const undoing = { state: 'undoing', cause, journal: [open, seat, refused] } as const;
+  assert.deepEqual(drawn(undoing).slice(2), ['+200 ms ✗ pay refused, 100 ms', '… seat being undone', '→ goes on']);
+  assert.deepEqual(drawn({ ...undoing, attempts: 3, due: 9000, error: 'down' }).slice(3), [
+    '… seat to be undone, for the 4th time, in 4 s',
+    'down',
+    '→ goes on in 4 s',
+  ]);
+  // A verdict gave it another try.
+  const judged = [open, { ...seat, state: 'stuck', undo: { ...undone, runs: 10 } }, refused] as const;
+  assert.deepEqual(drawn({ ...undoing, journal: judged }).slice(3), [
+    '+300 ms ! seat undo was stuck, 10 runs',
+    '… seat being undone',
+    '→ goes on',
+  ]);
+  const over = [{ ...open, state: 'undone', undo: undone }, { ...seat, state: 'undone', undo: undone }, refused] as const;
+  assert.deepEqual(drawn({ ...undoing, state: 'undone', journal: over, changed: 1300 }).slice(3), [
+    '+300 ms ↶ seat undone',
+    '+300 ms ↶ open undone',
+    '+300 ms ■ undone',
+  ]);
+});
