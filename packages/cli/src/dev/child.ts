@@ -41,6 +41,8 @@ export async function runForPerson(file: string): Promise<void> {
 }
 
 async function runUntilAsked(file: string): Promise<void> {
+  // Who is told where an error comes from looks for frames of his own: by default those of the toolkit may be all that are kept.
+  Error.stackTraceLimit = 50;
   const asked = Promise.race([
     stopAsked(),
     new Promise<unknown>((resolve) => process.on('message', (message) => message === stopMessage && resolve(message))),

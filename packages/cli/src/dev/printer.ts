@@ -1,4 +1,5 @@
 import { type Attributes, type Level, type Observe, systemClock } from 'seaworthy/core';
+import { placeOf } from '../place.ts';
 import { cut, lasting, padded, paint, print, timeOfDay } from '../terminal.ts';
 
 type Colour = 'cyan' | 'magenta' | 'blue' | 'green' | 'yellow';
@@ -32,12 +33,15 @@ export interface PrinterOptions {
   readonly write?: (line: string) => void;
 }
 
-const told = (error: unknown): string => {
+/** An error and its causes in words, but nothing twice: neither what the line above says, nor a message that another one has in it. */
+function told(error: unknown, said: string): string {
   if (!(error instanceof Error)) return String(error);
+  const { message, cause } = error;
+  if (cause !== undefined && message.startsWith(said)) return told(cause, said);
   const { code } = error as { readonly code?: unknown };
-  const cause = error.cause === undefined ? '' : `, since ${told(error.cause)}`;
-  return `${error.message}${typeof code === 'string' ? ` (${code})` : ''}${cause}`;
-};
+  const known = cause instanceof Error && message.includes(cause.message);
+  return `${message}${typeof code === 'string' ? ` (${code})` : ''}${cause === undefined || known ? '' : `, since ${told(cause, said)}`}`;
+}
 
 /** Prints calls, events, sagas and what is logged, a line each: when, what, whose, how it ended and how long it took. */
 export function printing({ names, level, beside, write = print }: PrinterOptions): Observe {
@@ -87,10 +91,9 @@ export function printing({ names, level, beside, write = print }: PrinterOptions
         `${paint('dim', timeOfDay(systemClock.now()))}  ${paint(colours[at], padded(at, 5))}  ${paint(hue, padded(String(service), width))}  ${message} ${paint('dim', details)}`.trimEnd(),
       );
       if (error === undefined) return;
-      write(`${' '.repeat(23 + width)}${paint('red', cut(told(error), 400))}`);
-      const place =
-        error instanceof Error && at === 'error' ? error.stack?.split('\n').find((frame) => /^\s+at .*file:/.test(frame)) : undefined;
-      if (place) write(`${' '.repeat(23 + width)}${paint('dim', place.trim())}`);
+      write(`${' '.repeat(23 + width)}${paint('red', cut(told(error, message), 400))}`);
+      const place = placeOf(error);
+      if (place !== undefined) write(`${' '.repeat(23 + width)}${paint('dim', `at ${place}`)}`);
     },
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,17 @@ writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
 const own = join(dir, 'fleet.ts');
 
 test('dev prints routes, then calls, events, sagas and errors; it runs again on a change, with its state and its port', async () => {
-  cpSync(harbour, own);
+  const text = readFileSync(harbour, 'utf8');
+  // For one ship there is a mistake in SQL, and at another one the crane fails once.
+  const mishaps = text
+    .replace('start, fail })', 'start, fail, tx })')
+    .replace("throw fail('Sunk');", "throw fail('Sunk');\n if (input.name === 'Marie Celeste') return tx.run('select nobody') as never;")
+    .replace(
+      'do: ({ input, call }) => call(docks.load, input)',
+      "do: ({ input, call }) => {\n if (input.name === 'Vasa' && loads++ === 0) throw new Error('the crane slipped');\n return call(docks.load, input); }",
+    );
+  writeFileSync(own, `let loads = 0;\n${mishaps}`);
+  const lineOf = (part: string): number => mishaps.split('\n').findIndex((one) => one.includes(part)) + 2;
   const running = begin(['dev', '--port', '0'], { cwd: dir });
   try {
     const [, url = ''] = await running.printed(/^ {2}(http:\S+)$/m);
@@ -22,7 +32,8 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
       fetch(`${url}/ships/${name}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"tons":235}' }).then(
         ({ status }) => status,
       );
-    assert.deepEqual([await post('Beagle'), await post('Titanic'), await post('Kraken')], [204, 410, 204]);
+    assert.deepEqual([await post('Beagle'), await post('Titanic'), await post('Kraken'), await post('Vasa')], [204, 410, 204, 204]);
+    assert.ok((await post('Marie Celeste')) >= 500);
     const time = '^\\d\\d:\\d\\d:\\d\\d\\.\\d{3} {2}';
     for (const line of [
       'http   gateway  POST /ships/\\{name\\} +204 +[\\d.]+ ms$',
@@ -32,23 +43,26 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
       'event  docks    ships\\.arrived +handled +[\\d.]+ ms$',
       'retry  docks    ships\\.arrived +buried +[\\d.]+ ms$',
       'saga   ships    unload +done$',
-      'warn   docks    ships\\.arrived was parked .*\\n +there is no berth for the Kraken$',
+      // Errors with the place in the user's own file, of a toolkit that is linked.
+      `warn   docks    ships\\.arrived was parked .*\\n +there is no berth for the Kraken\\n +at fleet\\.ts:${lineOf('no berth')}:\\d+$`,
+      `warn   ships    the step crane of unload failed, it is tried again .*\\n +the crane slipped\\n +at fleet\\.ts:${lineOf('the crane slipped')}:\\d+$`,
+      `error  ships    ships\\.arrive failed\\n +no such column: nobody, in: select nobody \\(SW_STORE_STATEMENT_FAILED\\)\\n +at fleet\\.ts:${lineOf('select nobody')}:\\d+$`,
     ])
       await running.printed(new RegExp(time + line, 'm'));
 
     writeFileSync(own, 'export default {;\n');
     await running.printed(/fleet\.ts changed: it starts again$/m);
     await running.printed(/the fleet ended with 1: it starts again when a file changes$/m);
-    writeFileSync(own, readFileSync(harbour, 'utf8').replace('order by ship', 'order by ship desc'));
+    writeFileSync(own, text.replace('order by ship', 'order by ship desc'));
     await running.printed(new RegExp(`${url}\\n[\\s\\S]*starts again when[\\s\\S]*${url}\\n`));
     assert.equal(await post('Discovery'), 204);
     await running.printed(new RegExp(`starts again when[\\s\\S]*${'event  docks    ships\\.arrived +handled'}`));
-    assert.deepEqual(await (await fetch(`${url}/docks`)).json(), { ships: ['Discovery', 'Beagle'] });
+    assert.deepEqual(await (await fetch(`${url}/docks`)).json(), { ships: ['Vasa', 'Discovery', 'Beagle'] });
   } finally {
     running.child.kill('SIGINT');
   }
   assert.equal((await running.ended).status, 0);
-  assert.match((await running.ended).err, /fleet\.ts cannot be loaded/);
+  assert.match((await running.ended).err, /fleet\.ts cannot be loaded: .*\n {2}at fleet\.ts:1\n/);
 });
 
 test('dev refuses what is not there and what it does not know', async () => {

@@ -198,6 +198,32 @@ named('of several local steps in one transaction the cause names the one that fa
   const { cause } = await sea.until('undone');
   assert.deepEqual(cause, { kind: 'failed', step: 'bad', message: 'no' });
   assert.equal(runs.length, 4);
+  const again = 'warn: the step bad of two failed, it is tried again';
+  assert.deepEqual(sea.said, [again, again, again, 'warn: the step bad of two failed, and the saga is undone']);
+});
+
+named('every failed run of a step or of an undo is logged by its name, a declared error is not', async (sea) => {
+  sea.callee.answers = {
+    pay(count) {
+      if (count < 4) throw new Error('down');
+      throw new Failure('Full', undefined);
+    },
+    unbook(count) {
+      if (count === 1) throw new Error('down');
+    },
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  await sea.until('undone');
+  assert.deepEqual(sea.said, [
+    'warn: the step pay of trip failed, it is tried again',
+    'warn: the step pay of trip failed, it is tried again',
+    'warn: the step pay of trip failed, and the saga is undone',
+    'warn: the undo of book of trip failed, it is tried again',
+  ]);
+  await sea.run(engine, ({ start }) => start(trip, { id: 'u' }));
+  await sea.when('both are undone', async () => (await sea.store.read.all("select 1 from sw_saga where state = 'undone'")).length === 2);
+  assert.equal(sea.said.length, 4);
 });
 
 named('a declared error of a local step is no unknown outcome: it is not tried again', async (sea) => {

@@ -16,6 +16,20 @@ async function stopReason({ parts, instance }: Held): Promise<string> {
   return String(row?.['stopping'] ?? 'stopped');
 }
 
+/** No run is left that could succeed: all is undone. What was declared is an answer, and told to nobody else. */
+async function giveUp(held: Held, { name }: Recorded, error: unknown, journal: readonly Entry[]): Promise<void> {
+  const { parts, saga, instance } = held;
+  const { id, trace, attempts } = instance;
+  if (!(error instanceof Failure))
+    parts.runtime.observe.log(
+      'warn',
+      `the step ${name} of ${saga.name} failed, and the saga is undone`,
+      { saga: saga.name, id, attempts: attempts + 1, error },
+      trace,
+    );
+  await held.undoing(causeOf(name, error), journal);
+}
+
 /** Runs the local steps behind `journal`; when one fails, `journal` is kept all the same. */
 async function locals(held: Held, { stop, cut }: Interrupts, journal: readonly Entry[], attempts: number): Promise<number | undefined> {
   const { parts, saga, instance } = held;
@@ -37,8 +51,8 @@ async function locals(held: Held, { stop, cut }: Interrupts, journal: readonly E
       return undefined;
     }
     if (!(error instanceof Failure) && attempts + 1 < attemptsOf(at))
-      return held.again(error, { longestMs: longestRetryMs, attempts: attempts + 1, journal });
-    await held.undoing(causeOf(at.name, error), journal);
+      return held.again(error, { what: `the step ${at.name}`, longestMs: longestRetryMs, attempts: attempts + 1, journal });
+    await giveUp(held, at, error, journal);
   }
   return undefined;
 }
@@ -75,8 +89,9 @@ async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promi
     const wait = postponedMs(error);
     if (wait !== undefined) return wait;
     const attempts = instance.attempts + 1;
-    if (attempts < attemptsOf(step)) return held.again(error, { longestMs: longestRetryMs, attempts, journal });
-    await held.undoing(causeOf(step.name, error));
+    if (attempts < attemptsOf(step))
+      return held.again(error, { what: `the step ${step.name}`, longestMs: longestRetryMs, attempts, journal });
+    await giveUp(held, step, error, journal);
     return undefined;
   }
   const done: readonly Entry[] = [...before, { step: step.name, state: 'done', ...(result !== undefined && { result }) }];

@@ -48,10 +48,10 @@ export interface Held {
   move(work: Change | Work): Promise<void>;
   /** Turns it round. */
   undoing(cause: Cause, journal?: readonly Entry[]): Promise<void>;
-  /** Counts a failed run; the next is due after a while. Returns the wait in milliseconds. */
+  /** Counts a failed run of `what`; the next is due after a while. Returns the wait in milliseconds. */
   again(
     error: unknown,
-    run: { readonly longestMs: number; readonly attempts: number; readonly journal: readonly Entry[] },
+    run: { readonly what: string; readonly longestMs: number; readonly attempts: number; readonly journal: readonly Entry[] },
   ): Promise<number>;
 }
 
@@ -113,10 +113,10 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
     },
     move,
     undoing: (cause, journal = instance.journal) => move({ state: 'undoing', journal, cause }),
-    async again(error, { longestMs, attempts, journal }) {
+    async again(error, { what, longestMs, attempts, journal }) {
       const { id, state, trace } = instance;
       const wait = backoffMs(attempts, longestMs, random);
-      observe.log('warn', `a step of ${saga.name} failed, it is tried again`, { saga: saga.name, id, state, attempts, error }, trace);
+      observe.log('warn', `${what} of ${saga.name} failed, it is tried again`, { saga: saga.name, id, state, attempts, error }, trace);
       await move({ state, journal, attempts, due: clock.now() + wait, error: messageOf(error) });
       return wait;
     },

@@ -63,7 +63,10 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     if (wait !== undefined) return wait;
     const attempts = instance.attempts + 1;
     if (attempts < attemptsInAll)
-      return held.again(error, { longestMs: longestUndoMs, attempts, journal: instance.journal.with(index, tried) });
+      return held.again(error, {
+        ...{ what: `the undo of ${step.name}`, longestMs: longestUndoMs, attempts },
+        journal: instance.journal.with(index, tried),
+      });
     const told = { saga: saga.name, id: instance.id, error };
     const message = `${saga.name} is stuck: its step ${step.name} cannot be undone, and waits for a verdict`;
     observe.log('error', message, told, instance.trace);

@@ -5,6 +5,7 @@ import type { Caller, CallOptions } from '../../client/caller.ts';
 import { type Contract, command, contract, event, type Members, query } from '../../contract/contract.ts';
 import type { Schema } from '../../contract/schema.ts';
 import type { Clock } from '../../core/clock.ts';
+import { type Observe, silent } from '../../core/observe.ts';
 import type { Random } from '../../core/random.ts';
 import { type Runtime, runtime } from '../../core/runtime.ts';
 import { outboxMigrations } from '../../outbox/tables.ts';
@@ -58,6 +59,8 @@ export interface World {
   readonly runtime: Runtime;
   readonly store: Store;
   readonly callee: Callee;
+  /** What was logged: levels and messages. */
+  readonly said: readonly string[];
   /** Another process on the same database, or on a view of it. */
   process(sagas: readonly AnySaga[], view?: Store): Promise<{ readonly engine: SagaEngine; readonly worker: Worker }>;
   run(engine: SagaEngine, work: (started: ReturnType<SagaEngine['collect']>, tx: Tx) => void): Promise<void>;
@@ -109,7 +112,9 @@ export const trip = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id
 
 /** A fresh database with nothing on it yet, and a callee that answers as told. */
 export async function world(driver: StoreDriver, clock: Time, random: Random): Promise<World> {
-  const rt = runtime({ clock, random });
+  const said: string[] = [];
+  const log: Observe['log'] = (level, message) => void said.push(`${level}: ${message}`);
+  const rt = runtime({ clock, random, observe: { ...silent, log } });
   const store = await driver.open('trips', rt);
   await store.migrate([
     ...workerMigrations,
@@ -133,6 +138,7 @@ export async function world(driver: StoreDriver, clock: Time, random: Random): P
     runtime: rt,
     store,
     callee,
+    said,
     async process(sagas, view = store) {
       const own = await worker(view, rt);
       const engine = sagaEngine({
