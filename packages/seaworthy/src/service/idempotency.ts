@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Answer } from '../contract/answer.ts';
 import type { Migration, Tx } from '../store/store.ts';
 import { KeyReused, StepUndone } from './errors.ts';
@@ -39,11 +39,7 @@ function canonical(value: unknown): unknown {
 }
 
 /** What makes two payloads the same one. */
-export function fingerprint(input: unknown): string {
-  return createHash('sha256')
-    .update(JSON.stringify(canonical(input)) ?? '')
-    .digest('base64url');
-}
+export const fingerprint = (input: unknown): string => hash('sha256', JSON.stringify(canonical(input)) ?? '', 'base64url');
 
 /** A saga's calls carry `<instance>.<step>#<n>`; the part before `#` is the step's own key. Other calls belong to no step. */
 function stepOf(key: string): string | undefined {

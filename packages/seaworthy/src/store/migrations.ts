@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { MigrationEdited, MigrationFailed, StatementFailed } from './errors.ts';
 import type { Migration, Tx } from './store.ts';
 
-const fingerprint = (migration: Migration): string => createHash('sha256').update(migration.statements.join(';\n')).digest('base64url');
+const fingerprint = (migration: Migration): string => hash('sha256', migration.statements.join(';\n'), 'base64url');
 
 async function apply(tx: Tx, { name, statements }: Migration): Promise<void> {
   for (const statement of statements) {
