@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { turn } from '../core/turn.ts';
+import { CommitUnknown } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { suite } from './conformance/suite.ts';
@@ -45,6 +47,65 @@ named('transitions that are asked for together share a transaction; those that c
   for (const { id } of all) assert.equal((await sagaOf(store.read, id))?.state, 'done');
   // A store may begin with the first at once.
   assert.ok(transactions <= 3, `${transactions} transactions`);
+});
+
+type Transaction = Store['transaction'];
+/** A view of `store` on which a transaction has its turn a while after it is asked for; what the first comes to `ends` decides. */
+function busy(store: Store, ends: Transaction = store.transaction): Store & { readonly begun: () => number } {
+  let begun = 0;
+  return {
+    ...store,
+    begun: () => begun,
+    async transaction(work, options) {
+      const first = begun++ === 0;
+      await turn();
+      return (first ? ends : store.transaction)(work, options);
+    },
+  };
+}
+
+named('transitions that come before their transaction has its turn are part of it, and each is told its own', async ({ store }) => {
+  const all = await inserted(store, 'a', 'b', 'c');
+  const view = busy(store);
+  const writer = moves(view as never);
+  const written = await Promise.all(all.map((one) => writer.write(moveOf(one, one.id))));
+  assert.deepEqual(
+    written.map((one) => [one?.id, one?.journal[0]?.result]),
+    ['a', 'b', 'c'].map((id) => [id, id]),
+  );
+  assert.equal(view.begun(), 1);
+});
+
+for (const [what, committed] of [
+  ['failed are written all the same', false],
+  ['was not heard of are refused, and not written twice', true],
+] as const) {
+  named(`transitions whose shared commit ${what}`, async ({ store }) => {
+    const all = await inserted(store, 'a', 'b', 'c');
+    const unheard: Transaction = async (work, options) => {
+      if (committed) await store.transaction(work, options);
+      throw new CommitUnknown('as the test says');
+    };
+    const writer = moves(busy(store, unheard) as never);
+    const written = await Promise.all(all.map((one) => writer.write(moveOf(one, 1))));
+    assert.deepEqual(
+      written.map((one) => one?.version),
+      new Array(3).fill(committed ? undefined : 1),
+    );
+    for (const { id } of all) {
+      const row = await sagaOf(store.read, id);
+      assert.deepEqual([row?.state, row?.version], ['done', 1]);
+    }
+  });
+}
+
+named('a transition that is alone in a commit that nobody heard of is told so', async ({ store }) => {
+  const [a] = (await inserted(store, 'a')) as [Instance];
+  const unheard: Transaction = () => Promise.reject(new CommitUnknown('as the test says'));
+  const writer = moves(busy(store, unheard) as never);
+  await assert.rejects(writer.write(moveOf(a, 1)), CommitUnknown);
+  // And the next one is written.
+  assert.equal((await writer.write(moveOf(a, 2)))?.version, 1);
 });
 
 named('a transition that cannot be written, or is refused, holds up none of those beside it', async ({ store }) => {

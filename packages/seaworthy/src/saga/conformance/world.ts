@@ -13,7 +13,7 @@ import { memory } from '../../store/drivers/memory.ts';
 import { sqlite } from '../../store/drivers/sqlite.ts';
 import type { Store, StoreDriver, Tx } from '../../store/store.ts';
 import { type Worker, worker, workerMigrations } from '../../store/worker.ts';
-import { type SagaEngine, sagaEngine } from '../engine.ts';
+import { type EngineParts, type SagaEngine, sagaEngine } from '../engine.ts';
 import { type Instance, instanceOf } from '../journal.ts';
 import { type AnySaga, saga } from '../saga.ts';
 import { sagaMigrations } from '../tables.ts';
@@ -62,7 +62,11 @@ export interface World {
   /** What was logged: levels and messages. */
   readonly said: readonly string[];
   /** Another process on the same database, or on a view of it. */
-  process(sagas: readonly AnySaga[], view?: Store): Promise<{ readonly engine: SagaEngine; readonly worker: Worker }>;
+  process(
+    sagas: readonly AnySaga[],
+    view?: Store,
+    more?: Partial<EngineParts>,
+  ): Promise<{ readonly engine: SagaEngine; readonly worker: Worker }>;
   run(engine: SagaEngine, work: (started: ReturnType<SagaEngine['collect']>, tx: Tx) => void): Promise<void>;
   instance(): Promise<Instance>;
   until(state: string): Promise<Instance>;
@@ -139,7 +143,7 @@ export async function world(driver: StoreDriver, clock: Time, random: Random): P
     store,
     callee,
     said,
-    async process(sagas, view = store) {
+    async process(sagas, view = store, more = {}) {
       const own = await worker(view, rt);
       const engine = sagaEngine({
         store: view as Store<unknown, unknown>,
@@ -149,6 +153,7 @@ export async function world(driver: StoreDriver, clock: Time, random: Random): P
         call,
         worker: own,
         published: () => {},
+        ...more,
       });
       await engine.begin();
       return { engine, worker: own };

@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { test } from 'node:test';
+import { type Observe, silent } from '../core/observe.ts';
+import { rest } from '../core/turn.ts';
+import { memory } from '../store/drivers/memory.ts';
+import type { Store } from '../store/store.ts';
+import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { suite } from './conformance/suite.ts';
+import { Ref, remote, trip, trips, type World, world } from './conformance/world.ts';
+import { saga } from './saga.ts';
+
+const { named } = suite(virtualClock, () => seededRandom(1));
+
+const paying = saga(trips, 'paying', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
+  timeout: '1h',
+  retry: { attempts: 99 },
+  do: ({ call, input }) => call(remote.pay, input),
+});
+
+/** Answers to calls of `pay`, given one by one. */
+function held(sea: World): { readonly answer: () => void; readonly fail: () => void } {
+  const waiting: PromiseWithResolvers<void>[] = [];
+  sea.callee.answers = {
+    pay() {
+      const one = Promise.withResolvers<void>();
+      waiting.push(one);
+      return one.promise;
+    },
+  };
+  return { answer: () => waiting.shift()?.resolve(), fail: () => waiting.shift()?.reject(new Error('connection lost')) };
+}
+
+/** Whether it has settled once nothing but the test can go on. */
+async function settles(work: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const settle = (): void => {
+    settled = true;
+  };
+  work.then(settle, settle);
+  for (let round = 0; round < 10; round++) await rest();
+  return settled;
+}
+
+const ids = 'abcde'.split('');
+
+named('no more instances than allowed are at work at one time; the others are taken up in their order', async (sea) => {
+  const pay = held(sea);
+  const gauges = new Map<string, () => number>();
+  const observe: Observe = {
+    ...silent,
+    gauge(name, _attributes, read) {
+      gauges.set(name, read);
+      return () => void gauges.delete(name);
+    },
+  };
+  const { engine } = await sea.process([paying], sea.store, { concurrency: 2, runtime: { ...sea.runtime, observe } });
+  await sea.run(engine, ({ start }) => {
+    for (const id of ids) start(paying, { id });
+  });
+  await sea.when('two are at work', () => sea.callee.log.length === 2);
+  // Longer than to the next look at the database.
+  await sea.clock.advance(5000);
+  assert.deepEqual(sea.callee.log, ['pay a', 'pay b']);
+  assert.deepEqual([gauges.get('seaworthy_saga_active')?.(), gauges.get('seaworthy_saga_live')?.()], [2, 5]);
+  for (const count of [3, 4, 5]) {
+    pay.answer();
+    await sea.when('the next is at work', () => sea.callee.log.length === count);
+    await sea.clock.advance(5000);
+    assert.deepEqual(
+      sea.callee.log,
+      ids.slice(0, count).map((id) => `pay ${id}`),
+    );
+  }
+  pay.answer();
+  pay.answer();
+  await sea.when('all are done', async () => (await sea.store.read.all("select 1 from sw_saga where state = 'done'")).length === 5);
+  await engine.close();
+  assert.equal(gauges.size, 0);
+});
+
+named('a close takes up none of those that wait in line, and waits for those that are at work', async (sea) => {
+  const pay = held(sea);
+  const logged: string[] = [];
+  const observe: Observe = { ...silent, log: (_level, message) => void logged.push(message) };
+  const { engine, worker } = await sea.process([paying], sea.store, { concurrency: 1, runtime: { ...sea.runtime, observe } });
+  await sea.run(engine, ({ start }) => {
+    for (const id of ids) start(paying, { id });
+  });
+  await sea.when('one is at work', () => sea.callee.log.length === 1);
+  const closing = engine.close();
+  assert.equal(await settles(closing), false);
+  pay.answer();
+  await sea.when('it is closed', () => settles(closing));
+  await worker.close();
+  await sea.store.close();
+  await settles(closing);
+  assert.deepEqual(sea.callee.log, ['pay a']);
+  assert.deepEqual(logged, [], 'nobody asks a store that is closed');
+});
+
+named('a close whose patience ends cuts what is at work, and lets go of the signal', async (sea) => {
+  held(sea);
+  const { engine } = await sea.process([paying]);
+  await sea.run(engine, ({ start }) => start(paying, { id: 'a' }));
+  await sea.when('it is at work', () => sea.callee.log.length === 1);
+  const patience = new AbortController();
+  const closing = engine.close(patience.signal);
+  assert.equal(await settles(closing), false);
+  patience.abort(new Error('down'));
+  await sea.when('it is closed', () => settles(closing));
+  assert.deepEqual([(await sea.instance()).state, (await sea.instance()).attempts], ['running', 0]);
+
+  const next = await sea.process([paying]);
+  const calm = new AbortController();
+  await next.engine.close(calm.signal);
+  assert.deepEqual(getEventListeners(calm.signal, 'abort'), []);
+});
+
+test('a close leaves no timer behind, neither of a saga that waits for its time nor of one that fails meanwhile', async () => {
+  const clock = virtualClock();
+  const sea = await world(memory(), clock, seededRandom(1));
+  const pay = held(sea);
+  const { engine, worker } = await sea.process([paying]);
+  await sea.run(engine, ({ start }) => {
+    for (const id of ['a', 'b']) start(paying, { id });
+  });
+  await sea.when('both are at work', () => sea.callee.log.length === 2);
+  pay.fail();
+  await sea.when('one waits for its time', async () => (await sea.store.read.all('select 1 from sw_saga where attempts = 1')).length === 1);
+  const closing = engine.close();
+  pay.fail();
+  await sea.when('it is closed', () => settles(closing));
+  assert.equal((await sea.store.read.all('select 1 from sw_saga where attempts = 1')).length, 2);
+  await worker.close();
+  assert.equal(clock.waiting, 0);
+});
+
+named('a saga whose start nobody was told of is taken up by the next look at the database', async (sea) => {
+  const { engine } = await sea.process([trip]);
+  await sea.store.transaction(async (tx) => {
+    const started = engine.collect(tx);
+    started.start(trip, { id: 't' });
+    await started.write(tx);
+  });
+  await sea.clock.advance(3000);
+  assert.equal((await sea.instance()).state, 'done');
+});
+
+named('what nobody owns is taken up by the look that finds it, and not only by the next', async (sea) => {
+  const first = await sea.process([trip]);
+  await sea.store.transaction(async (tx) => {
+    const started = first.engine.collect(tx);
+    started.start(trip, { id: 't' });
+    await started.write(tx);
+  });
+  await first.engine.close();
+  await first.worker.close();
+  const from = sea.clock.monotonic();
+  await sea.process([trip]);
+  await sea.when('it books', () => sea.callee.log.length > 0);
+  assert.ok(sea.clock.monotonic() - from < 1000, 'before the next look');
+});
+
+test('more than are looked for at one time are taken over without a wait between', async () => {
+  const sea = await world(memory(), virtualClock(), seededRandom(1));
+  await sea.store.transaction((tx) =>
+    tx.run(
+      `with recursive n (i) as (select 1 union all select i + 1 from n where i < 1100)
+        insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+        select 'i' || i, 'paying', i, 'remote pay', '{}', 'undoing', '[]', 0, 0, '', 0, 0 from n`,
+    ),
+  );
+  const from = sea.clock.monotonic();
+  await sea.process([paying]);
+  await sea.when('none is left', async () => (await sea.store.read.all("select 1 from sw_saga where owner = '' limit 1")).length === 0);
+  assert.ok(sea.clock.monotonic() - from < 1000, 'before the next look');
+});
+
+named('G7: who was taken over while its saga waited for its time leaves it alone then', async (sea) => {
+  const pay = held(sea);
+  const first = await sea.process([paying]);
+  await sea.run(first.engine, ({ start }) => start(paying, { id: 'a' }));
+  await sea.when('it pays', () => sea.callee.log.length === 1);
+  pay.fail();
+  await sea.when('it waits for its time', async () => (await sea.instance()).attempts === 1);
+  await sea.store.transaction((tx) => tx.run('delete from sw_worker where id = ?', first.worker.id));
+  const second = await sea.process([paying]);
+  await sea.when('it is taken over', async () => (await sea.instance()).owner === second.worker.id);
+  await sea.clock.advance(60_000);
+  assert.deepEqual(sea.callee.log, ['pay a', 'pay a']);
+});
+
+named('a close waits for the look at the database that is under way: then its store may be closed', async (sea) => {
+  let hold: Promise<void> | undefined;
+  let looking = false;
+  const view: Store = {
+    ...sea.store,
+    ownRead: {
+      async all(sql, ...values) {
+        looking = hold !== undefined;
+        await hold;
+        return sea.store.ownRead.all(sql, ...values);
+      },
+    },
+  };
+  const { engine, worker } = await sea.process([trip], view);
+  await sea.clock.advance(10);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  hold = promise;
+  await sea.when('it looks', () => looking);
+  const closing = engine.close();
+  assert.equal(await settles(closing), false);
+  resolve();
+  await closing;
+  await worker.close();
+});
+
+named('an event that a saga publishes with its start wakes the relay, once it is committed', async (sea) => {
+  const telling = saga(trips, 'telling', { input: Ref, uses: [remote] })
+    .local('tell', { do: ({ input, publish }) => publish('booked', input) })
+    .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  held(sea);
+  const there: Promise<number>[] = [];
+  const { engine } = await sea.process([telling], sea.store, {
+    published: () => void there.push(sea.store.read.all('select 1 from sw_outbox').then(({ length }) => length)),
+  });
+  await sea.run(engine, ({ start }) => start(telling, { id: 't' }));
+  await sea.when('it pays', () => sea.callee.log.length === 1);
+  assert.deepEqual(await Promise.all(there), [1]);
+});
