@@ -94,6 +94,16 @@ named('transactions that arrive together commit together, at most 128 of them', 
   assert.deepEqual([counted('commits'), counted('transactions')], [3, 300]);
 });
 
+named('what arrives in the same turn of the event loop commits together', async ({ store, counted }) => {
+  const all = [store.transaction((tx) => insert(tx, 0))];
+  for (let n = 1; n < 100; n++) {
+    await Promise.resolve();
+    if (n % 10 === 0) all.push(store.transaction((tx) => insert(tx, n)));
+  }
+  await Promise.all(all);
+  assert.deepEqual([counted('commits'), counted('transactions')], [1, 10]);
+});
+
 named('who holds up others is taken back, they commit, and it runs again once its work has settled', async ({ store, clock, counted }) => {
   const slow = waits(2);
   const quick = store.transaction((tx) => insert(tx, 1));
@@ -109,10 +119,15 @@ named('who holds up others is taken back, they commit, and it runs again once it
   await settled();
   assert.match(String(slow.errors), /taken back, the work runs again/);
   assert.equal(slow.runs(), 2);
+  // Nor does it wait for those behind it then.
+  const hangs = waits(4);
+  const behind = store.transaction(hangs.work);
   slow.goOn();
-  await held;
+  assert.deepEqual(await settled(held, behind), [true, false]);
   assert.deepEqual(await numbers(store), [1, 2, 3]);
-  assert.deepEqual([counted('yields'), counted('commits'), slow.runs()], [1, 3, 2]);
+  hangs.goOn();
+  await behind;
+  assert.deepEqual([counted('yields'), counted('commits'), slow.runs()], [1, 4, 2]);
 });
 
 named('who holds up nobody that is done is not taken back, however long it runs', async ({ store, clock, counted }) => {
@@ -196,6 +211,24 @@ named('who was taken back and leaves before its second run is told so at once, a
   await settled();
   assert.equal(slow.runs(), 1);
   assert.deepEqual(await numbers(store), [1]);
+});
+
+named('a close waits for who was taken back and has to run again', async ({ store, clock, path }) => {
+  const slow = waits(2);
+  const quick = store.transaction((tx) => insert(tx, 1));
+  const held = store.transaction(slow.work);
+  await settled();
+  await clock.advance(20);
+  await quick;
+  const closing = store.close();
+  assert.deepEqual(await settled(held, closing), [false, false]);
+  slow.goOn();
+  await settled();
+  slow.goOn();
+  await Promise.all([held, closing]);
+  const other = new DatabaseSync(path);
+  assert.equal(other.prepare('select count(*) as n from x').get()?.['n'], 2);
+  other.close();
 });
 
 named('who leaves while it runs does no more, and takes nobody along', async ({ store }) => {
