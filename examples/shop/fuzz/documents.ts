@@ -16,4 +16,7 @@ export const documents = contract('documents', {
     output: z.looseObject({ asyncapi: z.literal('3.0.0'), channels: z.looseObject({}), components: z.looseObject({}) }),
   }),
   page: query({ http: 'GET /docs', input, output: z.string().startsWith('<!doctype html>') }),
+  start: query({ http: 'GET /docs/start.js', input, output: z.string().startsWith('SwaggerUIBundle(') }),
+  style: query({ http: 'GET /docs/swagger-ui.css', input, output: z.string().startsWith('.swagger-ui') }),
+  bundle: query({ http: 'GET /docs/swagger-ui-bundle.js', input, output: z.string().includes('SwaggerUIBundle') }),
 });

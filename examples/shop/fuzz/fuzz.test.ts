@@ -53,6 +53,8 @@ test('what keeps to the contract is no finding', async () => {
     answer(200, 'application/json', { openapi: '3.1.0', info: {}, paths: {}, components: {} }),
     answer(200, 'application/json', { asyncapi: '3.0.0', info: {}, channels: {}, components: {} }),
     page(closed),
+    page({ ...closed, 'content-type': 'text/css; charset=utf-8' }, '.swagger-ui{color:red}'),
+    page({ ...closed, 'content-type': 'text/javascript; charset=utf-8' }, 'const SwaggerUIBundle = () => new TypeError()'),
     problem(404),
     problem(400),
   ];
@@ -79,6 +81,8 @@ for (const [what, exchange, says] of [
     /promises that/,
   ],
   ['a page that may load anything', came(page({})), /the page may load anything/],
+  ['a script that may load anything', came(page({ 'content-type': 'text/javascript' }, 'SwaggerUIBundle()')), /the page may load anything/],
+  ['another script', came(page({ ...closed, 'content-type': 'text/javascript' }, 'alert()')), /no operation of this port promises/],
   ['another page', came(page(closed, '<html>')), /no operation of this port promises/],
   ['nothing', came(), /0 answers came of 1/],
   ['two answers', came(problem(404), problem(404)), /2 answers came to 1 requests/],

@@ -33,6 +33,9 @@ const samples: Readonly<Record<string, Input>> = {
   openapi: {},
   asyncapi: {},
   page: {},
+  start: {},
+  style: {},
+  bundle: {},
 };
 
 function spotOf(http: string, operation: At, aggregate: boolean): Spot {

@@ -6,6 +6,9 @@ import type { Exchange } from './wire.ts';
 /** What no answer may tell: where the code lies, what it is made of, how it failed. */
 const inside = /node_modules|\n\s+at |\.[cm]?[jt]s:\d|\/tmp\/|\/home\/|sqlite|FST_|Fastify|(?:Range|Type|Syntax)Error|\[object |HPE_/i;
 
+/** The page and its parts: text, and nothing of it comes from elsewhere. */
+const parts: readonly string[] = ['text/html', 'text/css', 'text/javascript'];
+
 /** Nobody may make the shop say much by asking wrongly. */
 const mostProblem = 32_000;
 
@@ -27,10 +30,10 @@ async function successWrong(answer: Answer, target: Target): Promise<string | un
   const type = typeOf(answer);
   if (type.startsWith('text/plain; version=0.0.4')) return undefined;
   if (answer.body === '') return answer.status === 204 ? undefined : 'it has no body';
-  const isPage = type === 'text/html';
-  if (isPage && !answer.headers.get('content-security-policy')?.join().includes("default-src 'none'")) return 'the page may load anything';
-  if (!isPage && type !== 'application/json') return `its content type is ${type}`;
-  const body: unknown = isPage ? answer.body : JSON.parse(answer.body);
+  const isPart = parts.includes(type);
+  if (isPart && !answer.headers.get('content-security-policy')?.join().includes("default-src 'none'")) return 'the page may load anything';
+  if (!isPart && type !== 'application/json') return `its content type is ${type}`;
+  const body: unknown = isPart ? answer.body : JSON.parse(answer.body);
   if (isProbe(body)) return undefined;
   const fitting = await Promise.all(target.spots.map((spot) => fits(spot, answer.status, body)));
   return fitting.includes(true) ? undefined : 'no operation of this port promises that';
@@ -54,7 +57,9 @@ async function wrong(answer: Answer, { shot, target }: Aimed, method: string | u
   const { status } = answer;
   if (status >= 300 && status < 400) return 'nothing here redirects';
   if (status >= 500 && !(status === 504 && shot.mayBeLate)) return 'bad input is no failure of ours';
-  if (inside.test(answer.body)) return 'it tells what is inside';
+  // The viewer's own code is public, and has words of its own for how it fails.
+  const isScript = status === 200 && typeOf(answer) === 'text/javascript';
+  if (!isScript && inside.test(answer.body)) return 'it tells what is inside';
   if (answer.headers.has('server') || answer.headers.has('x-powered-by')) return 'it tells what it runs on';
   const must = shot.refused;
   if (must === true && status < 400) return 'it should be refused';
