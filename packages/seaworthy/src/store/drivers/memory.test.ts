@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runtime } from '../../core/runtime.ts';
+import { seededRandom, virtualClock } from '../../testing/clock.ts';
+import { memory } from './memory.ts';
+
+test('memory: a statement that gives something else each time loses nothing of what came after it', async () => {
+  const store = await memory().open('bank', runtime({ clock: virtualClock(), random: seededRandom(1) }));
+  await store.migrate([{ name: 'x/1', statements: ['create table x (n integer)'] }]);
+  let runs = 0;
+  await store.transaction(async (tx) => {
+    runs++;
+    await tx.all('select random() as n');
+    await tx.run('insert into x values (1)');
+    await tx.savepoint(async () => {
+      await tx.run('insert into x values (2)');
+      // Now the statements so far are dropped, and have to be played again.
+      assert.deepEqual(await store.read.all('select n from x'), []);
+      await tx.run('insert into x values (3)');
+    });
+  });
+  assert.equal(runs, 1, 'nobody has committed in between');
+  assert.deepEqual(
+    (await store.read.all('select n from x order by n')).map(({ n }) => n),
+    [1, 2, 3],
+  );
+  await store.close();
+});
