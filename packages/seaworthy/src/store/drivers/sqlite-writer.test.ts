@@ -29,7 +29,8 @@ interface Bank {
 }
 
 function named(name: string, body: (bank: Bank) => Promise<void>): void {
-  test(name, async () => {
+  // Who is never let go on would keep the process waiting for ever.
+  test(name, { timeout: 20_000 }, async () => {
     const counts = new Map<string, number>();
     const path = join(root, `${file++}.db`);
     const clock = virtualClock();
