@@ -36,6 +36,8 @@ run({
   cwd: root,
   files: files.map((file) => `${root}${file}`),
   concurrency: 4,
+  // For each test: one that waits for ever fails, and does not hold up the run.
+  timeout: 120_000,
   execArgv: ['--conditions=@seaworthy/source', '--disable-warning=ExperimentalWarning'],
 })
   .on('test:fail', ({ todo }) => {

@@ -29,8 +29,7 @@ interface Bank {
 }
 
 function named(name: string, body: (bank: Bank) => Promise<void>): void {
-  // Who is never let go on would keep the process waiting for ever.
-  test(name, { timeout: 20_000 }, async () => {
+  test(name, async () => {
     const counts = new Map<string, number>();
     const path = join(root, `${file++}.db`);
     const clock = virtualClock();
