@@ -5,8 +5,8 @@ import { root } from './manifest.ts';
 export const bin = (name: string): string => join(root, 'node_modules/.bin', name);
 
 /**
- * This Node, and whoever else asks for `node`, are the same; nothing of the workspace's own settings goes along. npm asks a
- * registry that has fallen silent again after a while, not after its five minutes.
+ * This Node, and whoever else asks for `node`, are the same; nothing of the workspace's own settings goes along. npm
+ * would wait five minutes for a registry that has fallen silent.
  */
 export const surroundings = (): NodeJS.ProcessEnv => ({
   npm_config_fetch_timeout: '30000',

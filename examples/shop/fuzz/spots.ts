@@ -34,8 +34,6 @@ const samples: Readonly<Record<string, Input>> = {
   asyncapi: {},
   page: {},
   start: {},
-  style: {},
-  bundle: {},
 };
 
 function spotOf(http: string, operation: At, aggregate: boolean): Spot {

@@ -6,8 +6,8 @@ import type { Exchange } from './wire.ts';
 /** What no answer may tell: where the code lies, what it is made of, how it failed. */
 const inside = /node_modules|\n\s+at |\.[cm]?[jt]s:\d|\/tmp\/|\/home\/|sqlite|FST_|Fastify|(?:Range|Type|Syntax)Error|\[object |HPE_/i;
 
-/** The page and its parts: text, and nothing of it comes from elsewhere. */
-const parts: readonly string[] = ['text/html', 'text/css', 'text/javascript'];
+/** The page and its script: text, and nothing of it comes from elsewhere. */
+const parts: readonly string[] = ['text/html', 'text/javascript'];
 
 /** Nobody may make the shop say much by asking wrongly. */
 const mostProblem = 32_000;
@@ -57,9 +57,7 @@ async function wrong(answer: Answer, { shot, target }: Aimed, method: string | u
   const { status } = answer;
   if (status >= 300 && status < 400) return 'nothing here redirects';
   if (status >= 500 && !(status === 504 && shot.mayBeLate)) return 'bad input is no failure of ours';
-  // The viewer's own code is public, and has words of its own for how it fails.
-  const isScript = status === 200 && typeOf(answer) === 'text/javascript';
-  if (!isScript && inside.test(answer.body)) return 'it tells what is inside';
+  if (inside.test(answer.body)) return 'it tells what is inside';
   if (answer.headers.has('server') || answer.headers.has('x-powered-by')) return 'it tells what it runs on';
   const must = shot.refused;
   if (must === true && status < 400) return 'it should be refused';

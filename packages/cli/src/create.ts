@@ -9,9 +9,9 @@ const templates = fileURLToPath(new URL('../templates/', import.meta.url));
 const serviceFiles = ['contract.ts', 'service.ts', 'service.test.ts'];
 const projectFiles = { 'package.json': 'package.json', 'tsconfig.json': 'tsconfig.json', gitignore: '.gitignore' } as const;
 
-/** Names that a variable cannot have. */
+/** Names that a variable cannot have, and those whose paths a gateway or service answers itself. */
 const reserved = new Set(
-  'await break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof undefined var void while with yield'.split(
+  'gateway bus metrics docs await break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof undefined var void while with yield'.split(
     ' ',
   ),
 );
@@ -31,7 +31,7 @@ export function create(name: string): void {
     throw new UsageInvalid(
       `${JSON.stringify(name)} cannot name a service: write lower case letters, digits and hyphens, such as card-payments`,
     );
-  if (reserved.has(camel(name)) || name === 'gateway' || name === 'bus' || name === 'metrics')
+  if (reserved.has(camel(name)))
     throw new UsageInvalid(
       `${name} cannot name a service, since it means something else already: choose another name, such as all-${name}`,
     );
@@ -97,7 +97,10 @@ function missing(root: string, checked: boolean): readonly string[] {
   const lacks = (names: readonly string[]): string => names.filter((one) => has[one] === undefined).join(' ');
   const [run, check] = [lacks(['seaworthy', 'zod']), checked ? lacks(['typescript', '@types/node']) : ''];
   return [
-    ...(type === 'module' ? [] : ['npm pkg set type=module']),
+    // Without it Node finds out by itself what a file is, and the compiler does not.
+    ...(type === 'commonjs' || (type === undefined && checked)
+      ? ['npm pkg set type=module    # CommonJS is in files named .cjs then']
+      : []),
     ...(run === '' ? [] : [`npm install ${run}`]),
     ...(check === '' ? [] : [`npm install --save-dev ${check}`]),
   ];

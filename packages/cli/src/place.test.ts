@@ -62,6 +62,11 @@ test('the place of an error is in a file of the user, wherever the toolkit and o
   assert.equal(place(thrown(others as () => never)), 'own.ts:6:45');
   assert.equal(place(thrown(within as () => never)), 'own.ts:4:58');
   assert.equal(place(await (later as () => Promise<never>)().catch((error: unknown) => error)), 'own.ts:10:3');
+  const { default: odd } = await written<{ readonly default: () => never }>(
+    'my (own)/x.ts',
+    "export default function take() { throw new Error('x'); }",
+  );
+  assert.match(placeOf(thrown(odd)) ?? '', /my \(own\)[\\/]x\.ts:1:40$/);
   const { default: common } = await written<{ readonly default: () => never }>(
     'old/own.cjs',
     "module.exports = () => {\n  throw new Error('x');\n};",
@@ -75,4 +80,13 @@ test('what did not pass through a file of the user has no place', () => {
   assert.equal(placeOf(Object.assign(new Error('x'), { stack: 'Error: x\n    at node:internal/x:1:1\n    at <anonymous>' })), undefined);
   assert.equal(placeOf(Object.assign(new Error('x'), { stack: undefined })), undefined);
   assert.equal(placeOf('text'), undefined);
+  // What a message quotes is no frame, and what is no file's URL is no file.
+  for (const line of ['/etc/passwd:12', 'file:///shop/x.ts:5:1', '    at file://host/x.ts:5:1', '    at file:///a%2Fb.ts:5:1'])
+    assert.equal(placeOf(Object.assign(new Error('x'), { stack: `Error: x\n${line}` })), undefined, line);
+  const circle = new Error('x');
+  circle.stack = 'Error: x';
+  circle.cause = circle;
+  assert.equal(placeOf(circle), undefined);
+  const evaluated = '    at eval (eval at foo (file:///shop/x.ts:1:2), <anonymous>:1:1)';
+  assert.equal(placeOf(Object.assign(new Error('x'), { stack: `Error: x\n${evaluated}` })), undefined);
 });

@@ -28,19 +28,33 @@ function nameOf(folder: string): boolean | undefined {
   }
 }
 
+/** `undefined` for what only looks like a file's URL. */
+function pathOf(at: string): string | undefined {
+  try {
+    return at.startsWith('file:') ? fileURLToPath(at) : at;
+  } catch {
+    return undefined;
+  }
+}
+
 /** File, line and column of one line of a stack, in a file that the user wrote. */
-function ownPlace(line: string): string | undefined {
+function ownPlace(line: string, index: number): string | undefined {
   // `at take (file:///shop/stock.ts:5:1)`, `at async file:///shop/stock.ts:5:1`, and above a mistake in syntax `file:///shop/stock.ts:5`.
-  const [, at, position] = /^\s*(?:at (?:.*\(|async )?)?((?:file:|\/|[A-Za-z]:\\).*?)((?::\d+){1,2})\)?$/.exec(line) ?? [];
+  const frame =
+    index === 0
+      ? /^((?:file:|\/|[A-Za-z]:\\).*?)(:\d+)$/
+      : /^\s*at (?!.*\beval at )(?:.*\(|async )?((?:file:|\/|[A-Za-z]:\\).*?)((?::\d+){1,2})\)?$/;
+  const [, at, position] = frame.exec(line) ?? [];
   if (at === undefined || position === undefined) return undefined;
-  const path = at.startsWith('file:') ? fileURLToPath(at) : at;
-  if (!isAbsolute(path) || path.includes(`${sep}node_modules${sep}`) || isToolkit(dirname(path))) return undefined;
+  const path = pathOf(at);
+  if (path === undefined || !isAbsolute(path) || path.includes(`${sep}node_modules${sep}`) || isToolkit(dirname(path))) return undefined;
   return `${shortly(path)}${position}`;
 }
 
 /** Where in the user's own files an error came from: in that of its causes which is nearest to the beginning of it all. */
-export function placeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
+export function placeOf(error: unknown, depth = 0): string | undefined {
+  if (!(error instanceof Error) || depth > 20) return undefined;
   const { stack = '' } = error;
-  return placeOf(error.cause) ?? stack.split('\n').reduce<string | undefined>((found, line) => found ?? ownPlace(line), undefined);
+  const inCause = placeOf(error.cause, depth + 1);
+  return inCause ?? stack.split('\n').reduce<string | undefined>((found, line, index) => found ?? ownPlace(line, index), undefined);
 }

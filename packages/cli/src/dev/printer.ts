@@ -33,14 +33,19 @@ export interface PrinterOptions {
   readonly write?: (line: string) => void;
 }
 
-/** An error and its causes in words, but nothing twice: neither what the line above says, nor a message that another one has in it. */
-function told(error: unknown, said: string): string {
-  if (!(error instanceof Error)) return String(error);
-  const { message, cause } = error;
-  if (cause !== undefined && message.startsWith(said)) return told(cause, said);
-  const { code } = error as { readonly code?: unknown };
-  const known = cause instanceof Error && message.includes(cause.message);
-  return `${message}${typeof code === 'string' ? ` (${code})` : ''}${cause === undefined || known ? '' : `, since ${told(cause, said)}`}`;
+/** An error and its causes in words, except the words that were said before: by the line above, or by an error that has them in it. */
+export function told(error: unknown, said: string): string {
+  const parts: string[] = [];
+  let before = said;
+  for (let one = error, depth = 0; one !== undefined && depth < 10; depth++) {
+    const { message, code, cause } = one instanceof Error ? (one as Error & { readonly code?: unknown }) : { message: String(one) };
+    const mark = typeof code === 'string' ? code : '';
+    if (message === '') parts.push(mark);
+    else if (!before.includes(message)) parts.push(mark === '' ? message : `${message} (${mark})`);
+    before += ` ${message}`;
+    one = cause;
+  }
+  return parts.filter((part) => part !== '').join(', since ');
 }
 
 /** Prints calls, events, sagas and what is logged, a line each: when, what, whose, how it ended and how long it took. */
@@ -91,7 +96,8 @@ export function printing({ names, level, beside, write = print }: PrinterOptions
         `${paint('dim', timeOfDay(systemClock.now()))}  ${paint(colours[at], padded(at, 5))}  ${paint(hue, padded(String(service), width))}  ${message} ${paint('dim', details)}`.trimEnd(),
       );
       if (error === undefined) return;
-      write(`${' '.repeat(23 + width)}${paint('red', cut(told(error, message), 400))}`);
+      const words = told(error, message);
+      if (words !== '') write(`${' '.repeat(23 + width)}${paint('red', cut(words, 400))}`);
       const place = placeOf(error);
       if (place !== undefined) write(`${' '.repeat(23 + width)}${paint('dim', `at ${place}`)}`);
     },

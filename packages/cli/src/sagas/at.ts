@@ -31,10 +31,9 @@ export function placeOf(instance: Instance): string {
 }
 
 /** Why it is undone, or shall be, with the step whose fault it is. */
-export function causeOf({ cause, stopping }: Instance): string | undefined {
+export function causeOf({ cause, stopping }: Pick<Instance, 'cause' | 'stopping'>): string | undefined {
   if (!cause) return stopping === undefined ? undefined : `to be stopped: ${stopping}`;
   if (cause.kind === 'stopped') return `stopped: ${cause.reason}`;
-  if (cause.kind === 'declared')
-    return `${cause.step} was refused: ${cause.name}${cause.data === undefined ? '' : ` ${JSON.stringify(cause.data)}`}`;
+  if (cause.kind === 'declared') return `${cause.step} was refused: ${cause.name}`;
   return `${cause.step} failed: ${cause.code === undefined ? '' : `${cause.code}: `}${cause.message}`;
 }

@@ -78,7 +78,8 @@ test('the time line says which step or undo is tried now, for which time, and af
   ]);
   // A verdict gave it another try.
   const judged = [open, { ...seat, state: 'stuck', undo: { ...undone, runs: 10 } }, refused] as const;
-  assert.deepEqual(drawn({ ...undoing, journal: judged }).slice(3), [
+  // What it was stuck with stays in its row.
+  assert.deepEqual(drawn({ ...undoing, journal: judged, error: 'down' }).slice(3), [
     '+300 ms ! seat undo was stuck, 10 runs',
     '… seat being undone',
     '→ goes on',

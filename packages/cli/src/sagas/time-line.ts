@@ -58,7 +58,8 @@ function atHand(instance: Instance, now: number): Moment | undefined {
     due > now
       ? told(undo ? 'to be undone' : 'to be run', time, `in ${lasting(due - now)}`)
       : told(undo ? 'being undone' : began === undefined ? 'at it' : `at it for ${lasting(now - began)}`, time);
-  return { at: began, mark: paint(undo ? 'yellow' : 'cyan', '…'), what: step, detail, error };
+  // A verdict begins to count anew: what it was given for is told where that was.
+  return { at: began, mark: paint(undo ? 'yellow' : 'cyan', '…'), what: step, detail, error: attempts > 0 ? error : undefined };
 }
 
 /** The time line of an instance: what was done and undone when, in how many runs, and what is next. */
@@ -78,7 +79,8 @@ export function timeLine(service: string, instance: Instance, now: number): read
     `${paint('dim', 'input  ')} ${cut(brief(instance.input), (columns() ?? 10_000) - 8)}`,
   ];
   const why = causeOf(instance);
-  if (why !== undefined) head.push(`${paint('dim', 'cause  ')} ${cut(why, (columns() ?? 10_000) - 8)}`);
+  const data = instance.cause?.kind === 'declared' ? instance.cause.data : undefined;
+  if (why !== undefined) head.push(`${paint('dim', 'cause  ')} ${cut(`${why} ${brief(data)}`.trimEnd(), (columns() ?? 10_000) - 8)}`);
   const width = Math.max(4, ...moments.map(({ what }) => what.length));
   const after = (at: number | undefined): string => (at === undefined ? '' : `+${lasting(at - started)}`).padStart(10);
   const room = (columns() ?? 10_000) - 10 - width - 8;

@@ -74,7 +74,7 @@ test('in a project without a tsconfig.json it writes one; one that is there, or 
   const { out, status } = await create(cwd, 'card-box');
   assert.equal(status, 0);
   assert.match(out, /\+ tsconfig\.json\n/);
-  assert.match(out, /lacks:\n\n {4}npm pkg set type=module\n {4}npm install --save-dev typescript @types\/node\n/);
+  assert.match(out, /lacks:\n\n {4}npm pkg set type=module {4}# [^\n]*\n {4}npm install --save-dev typescript @types\/node\n/);
   assert.deepEqual(readdirSync(cwd).sort(), ['card-box', 'fleet.ts', 'package.json', 'tsconfig.json']);
   writeFileSync(join(cwd, 'package.json'), '{"type":"module"}');
   await passes(cwd, 'card-box/service.test.ts');
@@ -85,6 +85,17 @@ test('in a project without a tsconfig.json it writes one; one that is there, or 
   const made = await called(['new', 'desk'], { cwd: kept });
   assert.deepEqual([made.status, /lacks/.test(made.out)], [0, false]);
   assert.equal(readFileSync(join(kept, 'tsconfig.json'), 'utf8'), '{"files":[]}');
+
+  // Node finds out by itself what a file is, unless package.json says that it is CommonJS.
+  for (const [name, manifest, told] of [
+    ['typeless', '{"dependencies":{"seaworthy":"0","zod":"4"}}', false],
+    ['common', '{"type":"commonjs","dependencies":{"seaworthy":"0","zod":"4"}}', true],
+  ] as const) {
+    const other = place(name);
+    writeFileSync(join(other, 'package.json'), manifest);
+    writeFileSync(join(other, 'tsconfig.json'), '{}');
+    assert.equal(/npm pkg set type=module/.test((await called(['new', 'desk'], { cwd: other })).out), told, name);
+  }
 
   const member = join(kept, 'member');
   mkdirSync(member);
@@ -110,7 +121,7 @@ test('it writes over nothing, and refuses names that cannot be', async () => {
   assert.equal(taken.status, 1);
   assert.match(taken.err, /desk\/service\.ts is there already: choose another name/);
   assert.equal(existsSync(join(cwd, 'desk/contract.ts')), false);
-  for (const name of ['Desk', '1desk', 'desk-', 'my desk', '../desk', 'delete', 'bus', 'metrics']) {
+  for (const name of ['Desk', '1desk', 'desk-', 'my desk', '../desk', 'delete', 'bus', 'metrics', 'docs']) {
     const { status, err } = await called(['new', name], { cwd });
     assert.deepEqual([status, /cannot name a service/.test(err)], [2, true], name);
   }

@@ -1,8 +1,5 @@
 import type { Clock, Timer } from './clock.ts';
 
-/** What ends work early. As the parent of many short scopes, another scope costs a fraction of what a signal does. */
-export type Interrupt = AbortSignal | Scope;
-
 /** Work that ends early when one of its parents does, or when its time is over. */
 export interface Scope {
   /** Made when first asked for. */
@@ -18,7 +15,8 @@ export interface Scope {
 
 export interface ScopeOptions {
   readonly clock: Clock;
-  readonly parents?: readonly Interrupt[];
+  /** Many short scopes cost a fraction where their parent is a scope, too, and no signal. */
+  readonly parents?: readonly (AbortSignal | Scope)[];
   /** Milliseconds until it aborts by itself, with what `reason` makes. */
   readonly timeout?: { readonly ms: number; readonly reason: () => unknown };
 }
@@ -27,7 +25,7 @@ export interface ScopeOptions {
 export const scope = (options: ScopeOptions): Scope => new OpenScope(options);
 
 class OpenScope implements Scope {
-  readonly #parents: readonly Interrupt[];
+  readonly #parents: readonly (AbortSignal | OpenScope)[];
   /** Made when there is a first one. */
   #inner: Set<OpenScope> | undefined;
   readonly #timer: Timer | undefined;
@@ -36,15 +34,15 @@ class OpenScope implements Scope {
   #reject: ((reason: unknown) => void) | undefined;
 
   constructor({ clock, parents = [], timeout }: ScopeOptions) {
-    this.#parents = parents;
+    this.#parents = parents as readonly (AbortSignal | OpenScope)[];
     const over = parents.find((parent) => parent.aborted);
     if (over) {
       this.#over = { reason: over.reason };
       return;
     }
-    for (const parent of parents) {
+    for (const parent of this.#parents) {
       if (parent instanceof OpenScope) parent.#add(this);
-      else (parent as AbortSignal).addEventListener('abort', this);
+      else parent.addEventListener('abort', this);
     }
     if (timeout) this.#timer = clock.after(timeout.ms, () => this.abort(timeout.reason()));
   }
@@ -96,7 +94,7 @@ class OpenScope implements Scope {
     this.#timer?.cancel();
     for (const parent of this.#parents) {
       if (parent instanceof OpenScope) parent.#inner?.delete(this);
-      else (parent as AbortSignal).removeEventListener('abort', this);
+      else parent.removeEventListener('abort', this);
     }
   }
 }

@@ -199,7 +199,32 @@ named('of several local steps in one transaction the cause names the one that fa
   assert.deepEqual(cause, { kind: 'failed', step: 'bad', message: 'no' });
   assert.equal(runs.length, 4);
   const again = 'warn: the step bad of two failed, it is tried again';
-  assert.deepEqual(sea.said, [again, again, again, 'warn: the step bad of two failed, and the saga is undone']);
+  assert.deepEqual(sea.said, [
+    `${again} (1)`,
+    `${again} (2)`,
+    `${again} (3)`,
+    'warn: the step bad of two failed, and the saga is undone (4)',
+  ]);
+});
+
+named('a local step that is given up at its first run is told of as that, whatever the step before it took', async (sea) => {
+  const last = saga(trips, 'last', { input: Ref, uses: [remote] })
+    .step('pay', { do: ({ call, input }) => call(remote.pay, input) })
+    .local('bad', {
+      retry: { attempts: 1 },
+      do: () => {
+        throw new Error('no');
+      },
+    });
+  sea.callee.answers = {
+    pay(count) {
+      if (count < 3) throw new Error('down');
+    },
+  };
+  const { engine } = await sea.process([last]);
+  await sea.run(engine, ({ start }) => start(last, { id: 'l' }));
+  await sea.until('undone');
+  assert.equal(sea.said.at(-1), 'warn: the step bad of last failed, and the saga is undone (1)');
 });
 
 named('every failed run of a step or of an undo is logged by its name, a declared error is not', async (sea) => {
@@ -216,10 +241,10 @@ named('every failed run of a step or of an undo is logged by its name, a declare
   await sea.start(engine);
   await sea.until('undone');
   assert.deepEqual(sea.said, [
-    'warn: the step pay of trip failed, it is tried again',
-    'warn: the step pay of trip failed, it is tried again',
-    'warn: the step pay of trip failed, and the saga is undone',
-    'warn: the undo of book of trip failed, it is tried again',
+    'warn: the step pay of trip failed, it is tried again (1)',
+    'warn: the step pay of trip failed, it is tried again (2)',
+    'warn: the step pay of trip failed, and the saga is undone (3)',
+    'warn: the undo of book of trip failed, it is tried again (1)',
   ]);
   await sea.run(engine, ({ start }) => start(trip, { id: 'u' }));
   await sea.when('both are undone', async () => (await sea.store.read.all("select 1 from sw_saga where state = 'undone'")).length === 2);

@@ -17,17 +17,18 @@ async function stopReason({ parts, instance }: Held): Promise<string> {
 }
 
 /** No run is left that could succeed: all is undone. What was declared is an answer, and told to nobody else. */
-async function giveUp(held: Held, { name }: Recorded, error: unknown, journal: readonly Entry[]): Promise<void> {
+async function giveUp(
+  held: Held,
+  { name }: Recorded,
+  error: unknown,
+  { attempts, journal }: { readonly attempts: number; readonly journal: readonly Entry[] },
+): Promise<void> {
   const { parts, saga, instance } = held;
-  const { id, trace, attempts } = instance;
-  if (!(error instanceof Failure))
-    parts.runtime.observe.log(
-      'warn',
-      `the step ${name} of ${saga.name} failed, and the saga is undone`,
-      { saga: saga.name, id, attempts: attempts + 1, error },
-      trace,
-    );
+  const { id, trace } = instance;
   await held.undoing(causeOf(name, error), journal);
+  if (error instanceof Failure) return;
+  const message = `the step ${name} of ${saga.name} failed, and the saga is undone`;
+  parts.runtime.observe.log('warn', message, { saga: saga.name, id, attempts, error }, trace);
 }
 
 /** Runs the local steps behind `journal`; when one fails, `journal` is kept all the same. */
@@ -52,7 +53,7 @@ async function locals(held: Held, { stop, cut }: Interrupts, journal: readonly E
     }
     if (!(error instanceof Failure) && attempts + 1 < attemptsOf(at))
       return held.again(error, { what: `the step ${at.name}`, longestMs: longestRetryMs, attempts: attempts + 1, journal });
-    await giveUp(held, at, error, journal);
+    await giveUp(held, at, error, { attempts: attempts + 1, journal });
   }
   return undefined;
 }
@@ -91,7 +92,7 @@ async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promi
     const attempts = instance.attempts + 1;
     if (attempts < attemptsOf(step))
       return held.again(error, { what: `the step ${step.name}`, longestMs: longestRetryMs, attempts, journal });
-    await giveUp(held, step, error, journal);
+    await giveUp(held, step, error, { attempts, journal });
     return undefined;
   }
   const done: readonly Entry[] = [...before, { step: step.name, state: 'done', ...(result !== undefined && { result }) }];

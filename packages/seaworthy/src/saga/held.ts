@@ -1,6 +1,6 @@
 import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
-import type { Interrupt, Scope } from '../core/abort.ts';
+import type { Scope } from '../core/abort.ts';
 import { following } from '../outbox/process.ts';
 import type { Store, Tx } from '../store/store.ts';
 import { committing } from '../store/traced.ts';
@@ -28,7 +28,7 @@ export interface Interrupts {
   /** Somebody wants it stopped: the running step is aborted and the instance read again. */
   readonly stop: Scope;
   /** The engine closes: no further step is begun. */
-  readonly closing: Interrupt;
+  readonly closing: AbortSignal;
   /** The engine ends: nothing is written any more, nothing counts as failed. */
   readonly cut: Scope;
 }
@@ -72,35 +72,37 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
   const plan = planOf(saga);
   let instance = begun;
 
-  /** A transition in one transaction with `work`; and how many events that published. */
-  const together = (work: Work, now: number): Promise<{ readonly written: Instance; readonly published: number }> =>
-    unrepeated(store, async (tx, own) => {
+  const overtaken = (error: unknown): boolean => error instanceof Overtaken;
+  const seen = (written: Instance | undefined): Instance => {
+    if (!written) throw new Overtaken();
+    return written;
+  };
+  /** A transition alone, or in one transaction with `work`; and how many events that published. */
+  const write = async (work: Change | Work, now: number): Promise<{ readonly written: Instance; readonly published: number }> => {
+    if (typeof work !== 'function')
+      return { written: seen(await moves.write({ instance, plan, change: timed(instance, work, now), now })), published: 0 };
+    return unrepeated(store, async (tx, own) => {
       const { published = 0, ...change } = await work(tx, own);
-      const written = await advance(own, instance, plan, timed(instance, change, now), now);
-      if (!written) throw new Overtaken();
-      return { written, published };
+      return { written: seen(await advance(own, instance, plan, timed(instance, change, now), now)), published };
     });
+  };
 
   async function move(work: Change | Work): Promise<void> {
     const now = clock.now();
-    let written: Instance | undefined;
-    let published = 0;
-    const place = following(instance.trace, follow);
+    let done: { readonly written: Instance; readonly published: number };
     runtime.reached('saga/advance/before');
     try {
-      if (typeof work === 'function') ({ written, published } = await committing(parts, place, () => together(work, now)));
-      else written = await committing(parts, place, () => moves.write({ instance, plan, change: timed(instance, work, now), now }));
-      if (!written) throw new Overtaken();
+      done = await committing(parts, following(instance.trace, follow), () => write(work, now), overtaken);
     } catch (error) {
-      if (!(error instanceof Overtaken)) throw error;
+      if (!overtaken(error)) throw error;
       const current = await sagaOf(store.ownRead, instance.id);
       if (!current || current.owner !== instance.owner) throw error;
       instance = current;
       return;
     }
     runtime.reached('saga/advance/after');
-    if (published > 0) parts.published();
-    instance = written;
+    if (done.published > 0) parts.published();
+    instance = done.written;
     if (instance.state === 'done' || instance.state === 'undone')
       observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: instance.state });
   }

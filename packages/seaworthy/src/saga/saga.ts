@@ -99,7 +99,7 @@ export interface Builder<S extends string, M, Use extends string, T, Input, Resu
   ): Builder<S, M, Use, T, Input, And<Results, N, R>>;
 }
 
-/** Defines a saga of a service. `.step` and `.local` add its steps, in order. Throws `SagaInvalid`. */
+/** Defines a saga of a service. `.step` and `.local` add its steps, in order. Throws `SagaInvalid`; `DurationInvalid` for a timeout. */
 export function saga<const S extends string, M extends Members, Input, Use extends string = never, T = Tx>(
   owner: Contract<S, M>,
   name: string,

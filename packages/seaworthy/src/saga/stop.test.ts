@@ -45,6 +45,20 @@ named('stop: decided by the database, also when the last step succeeds in the sa
   assert.deepEqual(sea.callee.log, ['book t', 'pay t', 'repay t', 'unbook t/7']);
   assert.equal(await sea.note(), 'stopped/elsewhere');
   assert.equal((await sea.store.read.all('select 1 from sw_outbox')).length, 0);
+  // Of the transition that came too late nothing is there, and it is no failure.
+  assert.deepEqual(sea.transactions.slice(0, 3), ['committed', 'rolled back', 'committed']);
+});
+
+named('stop: of a transition without work that comes too late nothing is told as committed, either', async (sea) => {
+  let resume: (value: unknown) => void = () => {};
+  sea.callee.answers = { book: () => new Promise((resolve) => (resume = resolve)) };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  await sea.when('it books', () => sea.callee.log.length === 1);
+  await sea.store.transaction((tx) => markStopping(tx, 'trip', 't', 'elsewhere'));
+  resume({ seat: 7 });
+  await sea.until('undone');
+  assert.equal(sea.transactions[0], 'rolled back');
 });
 
 test('stop: a local step that runs is cut, rolled back and not undone; what came before it is', async () => {

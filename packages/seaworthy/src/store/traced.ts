@@ -7,15 +7,20 @@ interface Parts<T> {
   readonly runtime: Runtime;
 }
 
-/** What `work` commits, from the wait for its turn to its commit, as a span. */
-export async function committing<T, V>({ store, runtime }: Parts<T>, place: Place, work: (span: Span) => Promise<V>): Promise<V> {
+/** What `work` commits, from the wait for its turn to its commit, as a span. What is thrown as `usual` is no failure. */
+export async function committing<T, V>(
+  { store, runtime }: Parts<T>,
+  place: Place,
+  work: (span: Span) => Promise<V>,
+  usual: (error: unknown) => boolean = () => false,
+): Promise<V> {
   const span = runtime.observe.span('seaworthy_store_transaction', undefined, { ...place, detail: { dialect: store.dialect } });
   try {
     const value = await work(span);
     span.end('committed');
     return value;
   } catch (error) {
-    span.end('rolled back', error);
+    span.end('rolled back', usual(error) ? undefined : error);
     throw error;
   }
 }

@@ -59,8 +59,10 @@ export interface World {
   readonly runtime: Runtime;
   readonly store: Store;
   readonly callee: Callee;
-  /** What was logged: levels and messages. */
+  /** What was logged: levels, messages, and of how many runs, if they say so. */
   readonly said: readonly string[];
+  /** How the transactions of transitions ended, and which of them as failures. */
+  readonly transactions: readonly string[];
   /** Another process on the same database, or on a view of it. */
   process(
     sagas: readonly AnySaga[],
@@ -117,8 +119,16 @@ export const trip = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id
 /** A fresh database with nothing on it yet, and a callee that answers as told. */
 export async function world(driver: StoreDriver, clock: Time, random: Random): Promise<World> {
   const said: string[] = [];
-  const log: Observe['log'] = (level, message) => void said.push(`${level}: ${message}`);
-  const rt = runtime({ clock, random, observe: { ...silent, log } });
+  const log: Observe['log'] = (level, message, { attempts } = {}) =>
+    void said.push(`${level}: ${message}${attempts === undefined ? '' : ` (${attempts})`}`);
+  const transactions: string[] = [];
+  const span: Observe['span'] = (name, attributes, place) => ({
+    ...silent.span(name, attributes, place),
+    end(outcome, error) {
+      if (name === 'seaworthy_store_transaction') transactions.push(error === undefined ? outcome : `${outcome}, a failure`);
+    },
+  });
+  const rt = runtime({ clock, random, observe: { ...silent, log, span } });
   const store = await driver.open('trips', rt);
   await store.migrate([
     ...workerMigrations,
@@ -143,6 +153,7 @@ export async function world(driver: StoreDriver, clock: Time, random: Random): P
     store,
     callee,
     said,
+    transactions,
     async process(sagas, view = store, more = {}) {
       const own = await worker(view, rt);
       const engine = sagaEngine({

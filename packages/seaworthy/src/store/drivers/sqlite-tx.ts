@@ -30,10 +30,12 @@ class Levels {
 
   /** Ends the innermost one, and keeps or takes back what was changed in it. */
   close(keep: boolean): void {
+    if (this.#first.length === this.#open) {
+      if (!keep) this.#connection.control('rollback to level');
+      if (this.#first.at(-1)) this.#connection.control('release level');
+      this.#first.pop();
+    }
     this.#open--;
-    if (this.#first.length <= this.#open) return;
-    if (!keep) this.#connection.control('rollback to level');
-    if (this.#first.pop()) this.#connection.control('release level');
   }
 
   closeAll(keep: boolean): void {
