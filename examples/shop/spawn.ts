@@ -24,7 +24,8 @@ const program = fileURLToPath(new URL('./main.ts', import.meta.url));
 export async function spawnShop({ dir, env = {} }: { readonly dir: string; readonly env?: NodeJS.ProcessEnv }): Promise<SpawnedShop> {
   const child = spawn(
     process.execPath,
-    ['--max-semi-space-size=8', '--max-old-space-size=128', '--conditions=@seaworthy/source', runner, program],
+    // As `npm start` does. On a machine of few cores four threads that collect garbage wait for each other more than they help.
+    ['--v8-pool-size=1', '--max-semi-space-size=8', '--max-old-space-size=128', '--conditions=@seaworthy/source', runner, program],
     {
       env: { ...process.env, PORT: '0', LOG_LEVEL: 'info', ...env, SEAWORTHY_DIR: dir },
       stdio: ['ignore', 'pipe', 'pipe'],
