@@ -55,6 +55,15 @@ test('a saga is at the step that it runs or undoes; one that is over, at the one
   assert.equal(causeOf(booking({ cause: failed })), 'confirm failed: SW_X: no such table');
 });
 
+test('the head says how long it took, since when it goes on, or how long it has been stuck', () => {
+  const of = (more: Partial<Instance>): string =>
+    (timeLine('bookings', booking({ started: 1000, changed: 4000, ...more }), 5000)[1] ?? '').replaceAll(/ +/g, ' ');
+  assert.equal(of({ state: 'done' }), 'state done after 3 s');
+  assert.equal(of({ state: 'running' }), 'state running begun 4 s ago');
+  assert.equal(of({ state: 'undoing' }), 'state undoing begun 4 s ago');
+  assert.equal(of({ state: 'stuck' }), 'state stuck for 1 s');
+});
+
 test('the time line says which step or undo is tried now, for which time, and after which error', () => {
   const running = { journal: [open, seat, paying] };
   assert.deepEqual(drawn(running).slice(2), ['+100 ms … pay at it for 3.9 s', '· confirm', '→ goes on']);

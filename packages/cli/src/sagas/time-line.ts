@@ -62,6 +62,12 @@ function atHand(instance: Instance, now: number): Moment | undefined {
   return { at: began, mark: paint(undo ? 'yellow' : 'cyan', '…'), what: step, detail, error: attempts > 0 ? error : undefined };
 }
 
+/** Of one that goes on: each of its runs changes it, so when it began says more. */
+function lasted({ state, started, changed }: Instance, now: number): string {
+  if (state === 'stuck') return `for ${lasting(now - changed)}`;
+  return state === 'done' || state === 'undone' ? `after ${lasting(changed - started)}` : `begun ${lasting(now - started)} ago`;
+}
+
 /** The time line of an instance: what was done and undone when, in how many runs, and what is next. */
 export function timeLine(service: string, instance: Instance, now: number): readonly string[] {
   const { id, name, key, state, started, changed, journal } = instance;
@@ -73,7 +79,7 @@ export function timeLine(service: string, instance: Instance, now: number): read
   const moments = [...begun.map(doing), ...undone, ...(current ? [current] : [])];
   const head = [
     `${paint('bold', `${service} · ${name}`)}  ${id}`,
-    `${paint('dim', 'state  ')} ${inColour(state)} ${over ? `after ${lasting(changed - started)}` : `for ${lasting(now - changed)}`}`,
+    `${paint('dim', 'state  ')} ${inColour(state)} ${lasted(instance, now)}`,
     ...(key === id ? [] : [`${paint('dim', 'key    ')} ${key}`]),
     `${paint('dim', 'started')} ${new Date(started).toISOString()}`,
     `${paint('dim', 'input  ')} ${cut(brief(instance.input), (columns() ?? 10_000) - 8)}`,

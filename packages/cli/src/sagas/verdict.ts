@@ -31,7 +31,7 @@ export async function verdict(
     if (options.yes || instance.state !== 'stuck') await judge(at.store, runtime, id, given);
     if (options.json) return printJson({ id, service: at.name, step: stuck?.step, verdict: given, done: options.yes === true });
     print(`${instance.name} ${instance.key} is stuck at ${paint('bold', stuck?.step ?? '?')}: ${instance.error ?? 'its undo failed'}`);
-    if (options.yes) print('the verdict is given: a running fleet goes on with it within seconds');
+    if (options.yes) print('the verdict is given: a fleet that runs goes on with it within seconds, otherwise the next one');
     else print(`${meaning[kind]}; ${paint('bold', 'nothing was changed')}: add --yes to do it`);
   });
 }

@@ -43,8 +43,10 @@ export async function judge(store: Store<unknown, unknown>, runtime: Runtime, id
           ? { ...entry, result: kept(entry.step, verdict.result) }
           : entry;
     const now = runtime.clock.now();
+    // The journal keeps how its undo failed: what comes now begins anew.
     await own.run(
-      "update sw_saga set version = version + 1, state = 'undoing', journal = ?, attempts = 0, due = ?, owner = '', changed = ? where id = ?",
+      `update sw_saga set version = version + 1, state = 'undoing', journal = ?, attempts = 0, error = null, due = ?, owner = '', changed = ?
+        where id = ?`,
       JSON.stringify(journal.with(index, judged)),
       now,
       now,
