@@ -4,9 +4,8 @@ import { createServer } from 'node:net';
 const [lowest, beyond] = [10_240, 32_000];
 
 /**
- * A port that nobody listens on, for a process that is killed and comes back to it. It is none of those
- * lent to connections: while the process is away, a client that keeps trying its port could be lent this
- * very port, meet itself there, and hold it.
+ * A port that nobody listens on, for a process that is killed and comes back to it: none of those that a connection could be
+ * lent while the process is away.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

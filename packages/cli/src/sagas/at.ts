@@ -23,7 +23,7 @@ export function atNow({ state, plan, journal }: Instance): At | undefined {
 }
 
 /** The step that it is at, or that it ended with: of one that is undone, the one that failed, or that it was stopped at. */
-export function placeOf(instance: Instance): string {
+export function atOf(instance: Instance): string {
   const { cause, journal } = instance;
   const now = atNow(instance);
   if (now) return now.undo ? `undo of ${now.step}` : now.step;

@@ -2,7 +2,7 @@ import { type Instance, listSagas, type SagaState } from 'seaworthy/saga';
 import { limitOf } from '../limit.ts';
 import { onStores, type Where } from '../stores.ts';
 import { ago, print, printJson, table } from '../terminal.ts';
-import { causeOf, placeOf } from './at.ts';
+import { atOf, causeOf } from './at.ts';
 import { inColour } from './time-line.ts';
 
 /** Prints the sagas of all services. */
@@ -31,7 +31,7 @@ export async function list(
       one.name,
       one.key === one.id ? '' : one.key,
       inColour(one.state),
-      placeOf(one),
+      atOf(one),
       ago(one.started, now),
       one.error ?? causeOf(one) ?? '',
     ]);

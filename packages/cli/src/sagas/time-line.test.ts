@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Instance } from 'seaworthy/saga';
-import { causeOf, placeOf } from './at.ts';
+import { atOf, causeOf } from './at.ts';
 import { timeLine } from './time-line.ts';
 
 const plan = 'local open undo, remote seat undo, remote pay, local confirm';
@@ -50,7 +50,7 @@ test('a saga is at the step that it runs or undoes; one that is over, at the one
       'seat',
     ],
   ];
-  for (const [more, place] of places) assert.equal(placeOf(booking(more)), place, JSON.stringify(more));
+  for (const [more, place] of places) assert.equal(atOf(booking(more)), place, JSON.stringify(more));
   assert.equal(causeOf(booking({ cause })), 'pay was refused: NotEnough');
   assert.equal(causeOf(booking({ cause: failed })), 'confirm failed: SW_X: no such table');
 });

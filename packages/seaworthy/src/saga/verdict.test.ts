@@ -1,28 +1,13 @@
 import assert from 'node:assert/strict';
-import { Failure } from '../client/call.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { suite } from './conformance/suite.ts';
-import { trip, type World } from './conformance/world.ts';
-import { advance, type Instance } from './journal.ts';
+import { stuck, trip, type World } from './conformance/world.ts';
+import { advance } from './journal.ts';
 import { judge, stuckSagas, type Verdict } from './verdict.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
-/** A trip that cannot be undone. */
-async function stuck(sea: World): Promise<Instance> {
-  sea.callee.answers = {
-    pay: () => {
-      throw new Failure('Broke', undefined);
-    },
-    unbook: () => {
-      throw new Error('no');
-    },
-  };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  return sea.until('stuck');
-}
 const judged = (sea: World, id: string, verdict: Verdict): Promise<void> =>
   judge(sea.store as Store<unknown, unknown>, sea.runtime, id, verdict);
 const unbooked = ({ callee }: World): number => callee.log.filter((line) => line.startsWith('unbook')).length;
@@ -30,7 +15,7 @@ const unbooked = ({ callee }: World): number => callee.log.filter((line) => line
 named(
   'G6: a verdict sets an instance free: due now, with no attempts, of nobody, and not to be written by who saw it before',
   async (sea) => {
-    const before = await stuck(sea);
+    const { instance: before } = await stuck(sea);
     assert.deepEqual([before.attempts, before.owner === ''], [10, false]);
     await sea.clock.advance(100);
     await judged(sea, before.id, { kind: 'retry' });
@@ -45,7 +30,7 @@ named(
 );
 
 named('G6: after a verdict an undo that still fails is tried as often as at first', async (sea) => {
-  const { id } = await stuck(sea);
+  const { id } = (await stuck(sea)).instance;
   assert.equal(unbooked(sea), 10);
   await judged(sea, id, { kind: 'retry' });
   await sea.when('it is tried again', () => unbooked(sea) > 10);
@@ -54,7 +39,7 @@ named('G6: after a verdict an undo that still fails is tried as often as at firs
 });
 
 named('G6: a verdict holds when whoever owned the instance is dead: another one carries it out', async (sea) => {
-  const { id } = await stuck(sea);
+  const { id } = (await stuck(sea)).instance;
   sea.callee.answers = {};
   const first = unbooked(sea);
   await sea.store.transaction((tx) => tx.run('delete from sw_worker'));
@@ -70,7 +55,7 @@ named('G6: a verdict holds when whoever owned the instance is dead: another one 
 });
 
 named('a waived undo says when it was waived', async (sea) => {
-  const { id, journal } = await stuck(sea);
+  const { id, journal } = (await stuck(sea)).instance;
   const waits = journal.find(({ state }) => state === 'stuck');
   await sea.clock.advance(60_000);
   await judged(sea, id, { kind: 'skip' });
@@ -81,7 +66,7 @@ named('a waived undo says when it was waived', async (sea) => {
 });
 
 named('those that wait for a verdict are listed with the one that waits longest first', async (sea) => {
-  const { id } = await stuck(sea);
+  const { id } = (await stuck(sea)).instance;
   const copy = `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
     select ?, name, ?, plan, input, state, journal, attempts, due, owner, started, changed + ? from sw_saga where id = ?`;
   await sea.store.transaction(async (tx) => {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Failure } from '../client/call.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { suite } from './conformance/suite.ts';
-import { Ref, remote, trip, trips } from './conformance/world.ts';
+import { Ref, remote, stuck, trip, trips } from './conformance/world.ts';
 import type { Entry, Instance } from './journal.ts';
 import { type AnySaga, saga } from './saga.ts';
 import { misfit, SagaStranded } from './versions.ts';
@@ -66,17 +65,7 @@ named('G8: after a rollback of the code, what the newer code had begun is refuse
 });
 
 named('G8: a stuck saga too is refused by code that cannot undo it', async (sea) => {
-  sea.callee.answers = {
-    pay: () => {
-      throw new Failure('Broke', undefined);
-    },
-    unbook: () => {
-      throw new Error('no');
-    },
-  };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  await sea.until('stuck');
+  await stuck(sea);
   const lost = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id }) => id })
     .local('note', { do: () => {}, undo: () => {} })
     .step('book', { do: ({ call, input }) => call(remote.book, input) });

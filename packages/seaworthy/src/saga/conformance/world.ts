@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { reply } from '../../client/call.ts';
+import { Failure, reply } from '../../client/call.ts';
 import type { Caller, CallOptions } from '../../client/caller.ts';
 import { type Contract, command, contract, event, type Members, query } from '../../contract/contract.ts';
 import type { Schema } from '../../contract/schema.ts';
@@ -212,3 +212,18 @@ export const stores = (dir: string): readonly (readonly [string, () => StoreDriv
     ['memory, conflicting', memory],
   ];
 };
+
+/** A trip that cannot be undone, and the engine that tried. */
+export async function stuck(sea: World): Promise<{ readonly engine: SagaEngine; readonly instance: Instance }> {
+  sea.callee.answers = {
+    pay: () => {
+      throw new Failure('Broke', undefined);
+    },
+    unbook: () => {
+      throw new Error('no');
+    },
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  return { engine, instance: await sea.until('stuck') };
+}
