@@ -102,8 +102,12 @@ for (const [name, driver] of Object.entries(drivers)) {
         if (writes) await tx.run('insert into x values (1)');
         const first = tx.savepoint(() => held.promise);
         const second = tx.savepoint(async () => {
-          if (writes) await tx.run('insert into x values (2)');
-          held.resolve();
+          try {
+            if (writes) await tx.run('insert into x values (2)');
+          } finally {
+            // Also in a run that met a conflict, and is made again.
+            held.resolve();
+          }
           await first;
         });
         await Promise.allSettled([first, second]);
