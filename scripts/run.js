@@ -6,12 +6,12 @@ if (major < 22 || (major === 22 && minor < 19)) {
   );
   process.exit(1);
 }
-// With --warm it only loads each file, so that the first start finds everything stripped and compiled.
+// With --warm it only loads the file, so that the first start with the same flags finds everything stripped and compiled.
 const [, , ...given] = process.argv;
 const warm = given[0] === '--warm';
 const [file, ...rest] = warm ? given.slice(1) : given;
 if (!file) {
-  process.stderr.write('usage: node scripts/run.js FILE [ARGUMENT...]\n       node scripts/run.js --warm FILE...\n');
+  process.stderr.write('usage: node scripts/run.js FILE [ARGUMENT...]\n       node scripts/run.js --warm FILE\n');
   process.exit(1);
 }
 // The warnings say that type stripping and SQLite are young; nobody who runs this can act on them.
@@ -25,8 +25,6 @@ const { join, resolve } = await import('node:path');
 const { pathToFileURL } = await import('node:url');
 enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/compiled'));
 process.argv = [process.argv[0], resolve(file), ...rest];
-for (const one of warm ? [file, ...rest] : [file]) {
-  // A file that does something by itself when it is loaded has no default export, and cannot be warmed.
-  const { default: main } = await import(pathToFileURL(resolve(one)).href);
-  if (!warm) await main?.();
-}
+// A file that does something by itself when it is loaded has no default export, and cannot be warmed.
+const { default: main } = await import(pathToFileURL(resolve(file)).href);
+if (!warm) await main?.();
