@@ -14,7 +14,7 @@ interface Prepared {
 }
 
 /** Comes with every transaction, and is prepared once. Savepoints end in the reverse of their order: one name is enough. */
-type Control = 'begin' | 'begin immediate' | 'commit' | 'rollback' | `${'savepoint' | 'release' | 'rollback to'} level`;
+type Control = 'begin immediate' | 'commit' | 'rollback' | `${'savepoint' | 'release' | 'rollback to'} level`;
 
 const cached = 500;
 
@@ -80,16 +80,6 @@ export class Connection {
   /** Another one whenever somebody else has committed (https://sqlite.org/pragma.html#pragma_data_version). */
   version(): unknown {
     return this.#version.get()?.['data_version'];
-  }
-
-  /** What `work` reads it reads of one state of the database. */
-  snapshot<T>(work: () => T): T {
-    this.control('begin');
-    try {
-      return work();
-    } finally {
-      if (this.inTransaction) this.control('commit');
-    }
   }
 
   #prepare(sql: string, values: Values): Prepared {

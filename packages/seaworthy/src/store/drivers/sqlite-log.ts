@@ -31,7 +31,7 @@ export interface Log {
   check(): void;
   /** Resolves once all that was committed before is durable. */
   flush(): Promise<void>;
-  /** Asked in the snapshot of a read: resolves once what it read is durable, whichever process wrote it; `undefined` when it is. */
+  /** Asked after a read: resolves once what it read is durable, whichever process wrote it; `undefined` when it is. */
   shown(): Promise<void> | undefined;
   close(): Promise<void>;
 }

@@ -58,8 +58,7 @@ export async function openSqlite(path: string, service: string, durability: Dura
       refuseClosed();
       const { rows, shown } = await patiently(() => {
         refuseClosed();
-        if (!durable) return { rows: read.all(sql, values), shown: undefined };
-        return read.snapshot(() => ({ rows: read.all(sql, values), shown: durable.shown() }));
+        return { rows: read.all(sql, values), shown: durable?.shown() };
       }, patience());
       // Nobody hears of what may be lost.
       await shown?.catch((cause: unknown) => {
