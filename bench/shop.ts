@@ -7,9 +7,9 @@ import { shopClient } from '../examples/shop/replay/shop-client.ts';
 import { spawnShop } from '../examples/shop/spawn.ts';
 import { bench } from './harness.ts';
 
-const orders = 1500;
+const orders = 3000;
 /** Placed before, and not measured: a shop is open for longer than its code takes to be compiled. */
-const warming = 1000;
+const warming = 3000;
 const concurrency = 96;
 const lines = 20;
 const products = 400;
