@@ -1,6 +1,6 @@
-import type { Entry, Instance, SagaState } from 'seaworthy/saga';
+import { type Entry, type Instance, plannedSteps, type SagaState, whereIs } from 'seaworthy/saga';
 import { columns, cut, lasting, padded, paint } from '../terminal.ts';
-import { atNow, causeOf } from './at.ts';
+import { causeOf } from './at.ts';
 
 const colours = { running: 'cyan', undoing: 'yellow', stuck: 'red', done: 'green', undone: 'yellow' } as const;
 export const inColour = (state: SagaState): string => paint(colours[state], state);
@@ -49,7 +49,7 @@ const nth = (count: number): string => (count === 1 ? '' : `for the ${count}${en
 /** The run of a step or of its undo that is at hand, or comes once its time has come. */
 function atHand(instance: Instance, now: number): Moment | undefined {
   const { attempts, due, error, journal } = instance;
-  const place = instance.state === 'stuck' ? undefined : atNow(instance);
+  const place = instance.state === 'stuck' ? undefined : whereIs(instance);
   if (!place) return undefined;
   const { step, undo } = place;
   const began = undo ? undefined : journal.findLast((entry) => entry.step === step)?.began;
@@ -58,8 +58,7 @@ function atHand(instance: Instance, now: number): Moment | undefined {
     due > now
       ? told(undo ? 'to be undone' : 'to be run', time, `in ${lasting(due - now)}`)
       : told(undo ? 'being undone' : began === undefined ? 'at it' : `at it for ${lasting(now - began)}`, time);
-  // A verdict begins to count anew: what it was given for is told where that was.
-  return { at: began, mark: paint(undo ? 'yellow' : 'cyan', '…'), what: step, detail, error: attempts > 0 ? error : undefined };
+  return { at: began, mark: paint(undo ? 'yellow' : 'cyan', '…'), what: step, detail, error };
 }
 
 /** Of one that goes on: each of its runs changes it, so when it began says more. */
@@ -99,7 +98,7 @@ export function timeLine(service: string, instance: Instance, now: number): read
     : state === 'stuck'
       ? `            ${paint('red', `waits for a verdict: seaworthy sagas verdict ${id} retry|skip|result`)}`
       : `            ${paint('cyan', '→')} ${instance.due > now ? `goes on in ${lasting(instance.due - now)}` : 'goes on'}`;
-  const plan = instance.plan.split(', ').map((step) => step.split(' ')[1] ?? '');
-  const ahead = state === 'running' ? plan.slice(begun.length + 1).map((step) => `${' '.repeat(12)}${paint('dim', `· ${step}`)}`) : [];
-  return [...head, '', ...lines, ...ahead, end];
+  const ahead = state === 'running' ? plannedSteps(instance).slice(begun.length + 1) : [];
+  const later = ahead.map((step) => `${' '.repeat(12)}${paint('dim', `· ${step.name}`)}`);
+  return [...head, '', ...lines, ...later, end];
 }

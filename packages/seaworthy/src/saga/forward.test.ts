@@ -84,6 +84,50 @@ named('G6: an open breaker and a call in progress postpone a step, and are no at
   assert.equal(sea.callee.log.length, 10);
 });
 
+named('G6: a postponed step says what it waits for and until when, unless a run before it failed; nothing of it stays', async (sea) => {
+  const open = new BreakerOpen('remote is open', { retryAfterMs: 60_000 });
+  sea.callee.answers = {
+    pay: (attempt) => {
+      if (attempt === 2) throw new Error('no answer');
+      if (attempt < 4) throw open;
+    },
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  const waits = async (runs: number): Promise<unknown> => {
+    await sea.when(`run ${runs} waits`, async () => sea.callee.log.length === 1 + runs && (await sea.instance()).due > sea.clock.now());
+    const { attempts, due, error } = await sea.instance();
+    return { attempts, error, minute: due - sea.clock.now() > 30_000 };
+  };
+  assert.deepEqual(await waits(1), { attempts: 0, error: 'remote is open', minute: true });
+  await sea.clock.advance(60_000);
+  assert.deepEqual(await waits(2), { attempts: 1, error: 'no answer', minute: false });
+  await sea.clock.advance(1000);
+  assert.deepEqual(await waits(3), { attempts: 1, error: 'no answer', minute: true });
+  await sea.clock.advance(60_000);
+  const { error, journal } = await sea.until('done');
+  const paid = journal.find(({ step }) => step === 'pay');
+  assert.deepEqual([error, paid?.runs, paid?.error], [undefined, 2, 'no answer']);
+});
+
+named('G6: another process does not begin a postponed step before its time', async (sea) => {
+  sea.callee.answers = {
+    pay: (attempt) => {
+      if (attempt === 1) throw new BreakerOpen('remote is open', { retryAfterMs: 60_000 });
+    },
+  };
+  const first = await sea.process([trip]);
+  await sea.start(first.engine);
+  await sea.when('it waits', async () => (await sea.instance()).error === 'remote is open');
+  await first.engine.close();
+  await first.worker.close();
+  await sea.process([trip]);
+  await sea.clock.advance(50_000);
+  assert.deepEqual(sea.callee.log, ['book t', 'pay t']);
+  await sea.clock.advance(20_000);
+  await sea.until('done');
+});
+
 named('a failing local step takes nothing of the step before it along, is tried again, and then undone without itself', async (sea) => {
   let runs = 0;
   const bad = saga(trips, 'bad', { input: Ref, uses: [remote] })

@@ -88,7 +88,7 @@ async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promi
       return undefined;
     }
     const wait = postponedMs(error);
-    if (wait !== undefined) return wait;
+    if (wait !== undefined) return held.postpone(error, wait, journal);
     const attempts = instance.attempts + 1;
     if (attempts < attemptsOf(step))
       return held.again(error, { what: `the step ${step.name}`, longestMs: longestRetryMs, attempts, journal });

@@ -48,6 +48,8 @@ export interface Held {
   move(work: Change | Work): Promise<void>;
   /** Turns it round. */
   undoing(cause: Cause, journal?: readonly Entry[]): Promise<void>;
+  /** Nothing was done: the next run is due in `ms`, and is no further attempt. Returns `ms`. */
+  postpone(error: unknown, ms: number, journal: readonly Entry[]): Promise<number>;
   /** Counts a failed run of `what`; the next is due after a while. Returns the wait in milliseconds. */
   again(
     error: unknown,
@@ -115,6 +117,12 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
     },
     move,
     undoing: (cause, journal = instance.journal) => move({ state: 'undoing', journal, cause }),
+    async postpone(error, ms, journal) {
+      const { state, attempts, error: failed } = instance;
+      // What the runs before failed with says more than what this one waits for.
+      await move({ state, journal, attempts, due: clock.now() + ms, error: attempts > 0 ? failed : messageOf(error) });
+      return ms;
+    },
     async again(error, { what, longestMs, attempts, journal }) {
       const { id, state, trace } = instance;
       const wait = backoffMs(attempts, longestMs, random);

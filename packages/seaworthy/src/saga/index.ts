@@ -5,4 +5,5 @@ export { type Builder, type Saga, SagaInvalid, type Start, type Stop, saga } fro
 export { SagaInputInvalid } from './starts.ts';
 export { ResultInvalid, StepTimeout } from './step.ts';
 export { judge, SagaNotStuck, stuckSagas, type Verdict } from './verdict.ts';
-export { SagaStranded } from './versions.ts';
+export { type PlannedStep, plannedSteps, SagaStranded } from './versions.ts';
+export { type Where, whereIs } from './where.ts';

@@ -49,7 +49,7 @@ export interface Instance {
   /** Of the current step, or of the current undo. */
   readonly attempts: number;
   readonly due: number;
-  /** The last error of the current step or undo. */
+  /** What the last run of the current step or undo that failed said; when none has failed, what it waits for. */
   readonly error: string | undefined;
   readonly owner: string;
   /** How often it was written. */
@@ -137,16 +137,17 @@ const timesOf = ({ step: _, state: __, result: ___, refusals: ____, ...times }: 
 
 /** The change with the times, runs and errors of what it ends: for whoever looks at it later, the saga itself needs none of them. */
 export function timed<C extends Change>(instance: Instance, change: C, now: number): C {
-  const failed = { runs: instance.attempts + 1, ...(instance.error !== undefined && { error: instance.error }) };
-  // Runs and error of the instance are those of its current step: the first that this change ends.
+  // Runs and error of the instance are those of its current step: the first that this change ends. One that never failed may have waited.
   let current = instance.attempts > 0;
+  const error = current ? instance.error : undefined;
+  const failed = { runs: instance.attempts + 1, ...(error !== undefined && { error }) };
   const journal = change.journal.map((entry, index): Entry => {
     const known = instance.journal[index];
     if (entry === known) return entry;
     const kept: Entry = { ...(known ? timesOf(known) : { began: now }), ...entry };
     if (entry.state === known?.state) return kept;
     if (undoStates.has(entry.state)) {
-      const last = change.error ?? instance.error;
+      const last = change.error ?? error;
       return { ...kept, undo: { ended: now, runs: change.attempts || instance.attempts + 1, ...(last !== undefined && { error: last }) } };
     }
     if (entry.state === 'intended') return kept;

@@ -209,8 +209,13 @@ named('G6: an open breaker postpones an undo too, and is no attempt', async (sea
   };
   const { engine } = await sea.process([trip]);
   await sea.start(engine);
-  assert.equal((await sea.until('undone')).attempts, 0);
+  await sea.when('it waits', async () => (await sea.instance()).error === 'open');
+  assert.equal((await sea.instance()).due > sea.clock.now(), true);
+  const { attempts, journal } = await sea.until('undone');
+  assert.equal(attempts, 0);
   assert.equal(sea.callee.log.filter((line) => line.startsWith('unbook')).length, 15);
+  const undone = journal.find(({ step }) => step === 'book')?.undo;
+  assert.deepEqual([undone?.runs, undone?.error], [1, undefined]);
 });
 
 named('G13: a close cuts an undo without a failure; the next start goes on with it', async (sea) => {

@@ -5,8 +5,8 @@ import type { Entry, Refusals } from './journal.ts';
 import type { Recorded } from './saga.ts';
 import { messageOf, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
 import { traced } from './traced.ts';
+import { nextUndo } from './where.ts';
 
-const undoable: ReadonlySet<Entry['state']> = new Set(['done', 'intended', 'stuck']);
 const attemptsInAll = 10;
 const longestUndoMs = 60_000;
 
@@ -16,7 +16,7 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
   const { contract, runtime } = parts;
   const { clock, observe } = runtime;
   const stepOf = (name: string): Recorded => saga.steps.find((step) => step.name === name) as Recorded;
-  const index = instance.journal.findLastIndex(({ step, state }) => undoable.has(state) && stepOf(step).step.undo);
+  const index = nextUndo(instance.journal, ({ step }) => stepOf(step).step.undo !== undefined);
   const entry = instance.journal[index];
   if (!entry) {
     await held.move({ state: 'undone', journal: instance.journal });
@@ -60,13 +60,11 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     const wait = postponedMs(error);
     const refused = refusals();
     const tried: Entry = { ...entry, ...(Object.keys(refused).length > 0 && { refusals: refused }) };
-    if (wait !== undefined) return wait;
+    const left = instance.journal.with(index, tried);
+    if (wait !== undefined) return held.postpone(error, wait, left);
     const attempts = instance.attempts + 1;
     if (attempts < attemptsInAll)
-      return held.again(error, {
-        ...{ what: `the undo of ${step.name}`, longestMs: longestUndoMs, attempts },
-        journal: instance.journal.with(index, tried),
-      });
+      return held.again(error, { what: `the undo of ${step.name}`, longestMs: longestUndoMs, attempts, journal: left });
     const told = { saga: saga.name, id: instance.id, error };
     const message = `${saga.name} is stuck: its step ${step.name} cannot be undone, and waits for a verdict`;
     observe.log('error', message, told, instance.trace);

@@ -21,22 +21,37 @@ export function planOf({ steps }: AnySaga): string {
 }
 const plans = new WeakMap<AnySaga['steps'], string>();
 
+/** A step as it was in the code that last wrote an instance. */
+export interface PlannedStep {
+  readonly kind: 'local' | 'remote';
+  readonly name: string;
+  /** It can be undone. */
+  readonly undo: boolean;
+}
+
+/** The steps of an instance, in order: those that it has begun, and those ahead. */
+export const plannedSteps = ({ plan }: Pick<Instance, 'plan'>): readonly PlannedStep[] =>
+  plan.split(', ').map((planned) => {
+    const [kind, name, undo] = planned.split(' ');
+    return { kind: kind as PlannedStep['kind'], name: name as string, undo: undo !== undefined };
+  });
+
 /**
  * Why `saga` cannot carry on `instance`, if it cannot. The steps that the instance has begun must be the first ones of the
  * definition, in the same order: steps may be added, changed or removed behind them, but not before or among them. One that
  * may have to be undone, or run again, keeps its kind, and its undo if it had one.
  */
-export function misfit(saga: AnySaga | undefined, { plan, journal }: Instance): string | undefined {
+export function misfit(saga: AnySaga | undefined, instance: Instance): string | undefined {
   if (!saga) return 'there is no such saga any more';
-  if (planOf(saga) === plan) return undefined;
-  const planned = plan.split(', ');
-  for (const [index, { step, state }] of journal.entries()) {
+  if (planOf(saga) === instance.plan) return undefined;
+  const planned = plannedSteps(instance);
+  for (const [index, { step, state }] of instance.journal.entries()) {
     const now = saga.steps[index];
     if (!now) return `its step ${step} is gone`;
     if (now.name !== step) return `its step ${index + 1} was ${step} and is ${now.name} now`;
     if (state !== 'done' && state !== 'intended' && state !== 'stuck') continue;
-    const [kind, , hadUndo] = (planned[index] as string).split(' ');
-    if (hadUndo && !now.step.undo) return `its step ${step} can no longer be undone`;
+    const { kind, undo } = planned[index] as PlannedStep;
+    if (undo && !now.step.undo) return `its step ${step} can no longer be undone`;
     const needed = state === 'intended' || now.step.undo !== undefined;
     if (needed && now.kind !== kind) return `its step ${step} was ${kind} and is ${now.kind} now`;
   }
