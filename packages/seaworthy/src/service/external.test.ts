@@ -228,6 +228,28 @@ test('G8: a service whose code lacks the external command of an open intent does
   await end(second.running);
 });
 
+test('G7: a crowd of intents that only other code knows keeps nobody from those that this code knows', async () => {
+  const at = await sea();
+  let reached = 0;
+  at.stage.do = () => {
+    reached++;
+    return reached === 1 ? new Promise(() => {}) : 'yes';
+  };
+  const first = await at.process();
+  const second = await at.process();
+  first.call(till.charge, { id: 'a' }, { key: 'k' }).catch(() => {});
+  await at.when('it reaches out', () => reached === 1);
+  const columns = 'operation, key, fingerprint, input, intent, since, attempts, due, owner';
+  const refund = `insert into sw_intent (${columns}) values ('refund', ?, '', '{}', '{}', 0, 0, 0, 'gone')`;
+  await at.store.transaction(async (tx) => {
+    for (let n = 0; n < 100; n++) await tx.run(refund, `r${n}`);
+  });
+  await end(first.running);
+  await at.when('it has its outcome', async () => (await charges(at)) === 1);
+  assert.equal(await intents(at), 100);
+  await end(second.running);
+});
+
 test('G7: while its worker lives another process neither drives an intent nor answers for it; once it is dead, it does both', async () => {
   const at = await sea();
   let reached = 0;

@@ -2,6 +2,7 @@ import type { Answer } from '../contract/answer.ts';
 import { scope } from '../core/abort.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { sleep } from '../core/sleep.ts';
+import type { Read } from '../store/store.ts';
 import { nameOf } from './answer.ts';
 import type { Received } from './command.ts';
 import { conclude } from './conclude.ts';
@@ -22,7 +23,7 @@ export interface Externals {
   close(signal?: AbortSignal): Promise<void>;
 }
 
-type Known = NonNullable<ReturnType<ExternalParts['operationOf']>>;
+type Known = NonNullable<ReturnType<ExternalParts['known']['get']>>;
 
 const pollMs = 1000;
 const batch = 64;
@@ -104,15 +105,17 @@ export function externals(parts: ExternalParts): Externals {
   /** Takes over what is due, then drives it unless it is being driven already. */
   async function claim(): Promise<void> {
     const now = clock.now();
+    // What only other code knows is left to that code.
+    const due = (read: Read, limit: number): Promise<readonly Intent[]> =>
+      dueIntents(read, [...parts.known.keys()], { now, dead: owner.dead(), owner: owner.id, limit });
     // Most of the time there is none, and nobody's writing need wait for that to be seen.
-    if ((await dueIntents(store.ownRead, now, owner.dead(), owner.id, 1)).length === 0) return;
+    if ((await due(store.ownRead, 1)).length === 0) return;
     const intents = await store.transaction(async (tx) => {
       const own = store.own(tx);
-      const found = await dueIntents(own, now, owner.dead(), owner.id, batch);
+      const found = await due(own, batch);
       const mine: { readonly intent: Intent; readonly known: Known }[] = [];
       for (const intent of found) {
-        const known = parts.operationOf(intent.operation);
-        // What only other code knows is left to that code.
+        const known = parts.known.get(intent.operation);
         if (!known || busy.has(markOf(intent))) continue;
         await take(own, intent, owner.id, now + 2 * patienceMs(known.handler));
         mine.push({ intent, known });
@@ -145,14 +148,14 @@ export function externals(parts: ExternalParts): Externals {
     },
     async begin() {
       const open = await store.ownRead.all('select operation, count(*) as n from sw_intent group by operation order by operation');
-      const stranded = open.filter((row) => !parts.operationOf(String(row['operation'])));
+      const stranded = open.filter((row) => !parts.known.has(String(row['operation'])));
       if (stranded.length > 0) {
         const names = stranded.map((row) => `${row['operation']} (${row['n']})`).join(', ');
         throw new IntentStranded(
           `there are open intents of ${names}, which is no external command of this code: run the code that began them until they have an outcome, or keep the command`,
         );
       }
-      polling = poll();
+      if (parts.known.size > 0) polling = poll();
     },
     async close(signal) {
       stopping.abort(new ServiceUnready('the service is stopping'));

@@ -11,8 +11,8 @@ import { type Unit, unit } from './unit.ts';
 
 export interface ExternalParts extends Commands {
   readonly owner: Owner;
-  /** `undefined` when this code has no external command of that name. */
-  readonly operationOf: (name: string) => { readonly operation: Operation & At; readonly handler: AnyExternal } | undefined;
+  /** The external commands of this code, by name. */
+  readonly known: ReadonlyMap<string, { readonly operation: Operation & At; readonly handler: AnyExternal }>;
 }
 
 const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null));

@@ -119,10 +119,19 @@ export async function take(tx: Tx, intent: Keyed, owner: string, due: number): P
   await tx.run('update sw_intent set owner = ?, due = ? where operation = ? and key = ?', owner, due, intent.operation, intent.key);
 }
 
-/** Up to `limit` intents, oldest first, that are this owner's and due, or whose owner is dead. */
-export async function dueIntents(read: Read, now: number, dead: Dead, owner: string, limit: number): Promise<readonly Intent[]> {
+interface Due {
+  readonly now: number;
+  readonly dead: Dead;
+  readonly owner: string;
+  readonly limit: number;
+}
+
+/** Up to `limit` intents of these operations, oldest first, that are this owner's and due, or whose owner is dead. */
+export async function dueIntents(read: Read, operations: readonly string[], { now, dead, owner, limit }: Due): Promise<readonly Intent[]> {
   const rows = await read.all(
-    `select ${columns} from sw_intent where (due <= ? and owner = ?) or ${dead.sql} order by due limit ?`,
+    `select ${columns} from sw_intent
+      where operation in (${operations.map(() => '?').join()}) and ((due <= ? and owner = ?) or ${dead.sql}) order by due limit ?`,
+    ...operations,
     now,
     owner,
     ...dead.values,

@@ -118,18 +118,12 @@ async function runOn(
     wakeRelay: posting.wake,
   };
   const operations = service.contract as unknown as Readonly<Record<string, Operation & At>>;
-  const outside = externals({
-    store,
-    runtime,
-    collectors,
-    owner: worker,
-    operationOf(name) {
-      const handler = service.handlers[name];
-      return typeof handler === 'object' && handler !== null && 'do' in handler
-        ? { operation: operations[name] as Operation & At, handler: handler as AnyExternal }
-        : undefined;
-    },
-  });
+  const known = new Map<string, { readonly operation: Operation & At; readonly handler: AnyExternal }>();
+  for (const [of, handler] of Object.entries(service.handlers)) {
+    const outward = typeof handler === 'object' && handler !== null && 'do' in handler;
+    if (outward) known.set(of, { operation: operations[of] as Operation & At, handler: handler as AnyExternal });
+  }
+  const outside = externals({ store, runtime, collectors, owner: worker, known });
 
   let phase: Phase = 'starting';
   const admit = (): void => {
