@@ -1,5 +1,6 @@
 import { type Call, Failure } from '../client/call.ts';
 import type { Caller } from '../client/caller.ts';
+import { CallFailed } from '../client/errors.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import type { Scope } from '../core/abort.ts';
 import type { Clock } from '../core/clock.ts';
@@ -28,10 +29,14 @@ export interface CallsParts {
   readonly undoes?: string;
   /** Of earlier runs. A refused call did nothing, and its answer is kept under its key: it is repeated under another one. */
   readonly refusals?: Refusals | undefined;
+  /** Since then the step's result, and so what is sent, may be another one. */
+  readonly told?: Refusals | undefined;
 }
 
+const isKeyReused = (error: unknown): boolean => error instanceof CallFailed && error.problem.code === 'SW_IDEMPOTENCY_KEY_REUSED';
+
 /** Calls whose keys are the step's own, so that a repeated run makes the same calls. */
-export function callsOf({ caller, clock, key, step, within, trace, undoes, refusals = {} }: CallsParts): Calls {
+export function callsOf({ caller, clock, key, step, within, trace, undoes, refusals = {}, told }: CallsParts): Calls {
   const made = new Map<string, number>();
   const deadline = new Deadline(clock, clock.monotonic() + step.timeoutMs);
   const calling = caller as unknown as (operation: unknown, input: unknown, options: object) => Promise<unknown>;
@@ -54,7 +59,9 @@ export function callsOf({ caller, clock, key, step, within, trace, undoes, refus
     if (operation.kind !== 'command') return answer;
     unsettled++;
     answer.then(undefined, (error: unknown) => {
-      if (!(error instanceof Failure)) return;
+      // A verdict made it another call than the one whose key it has: nothing was done. But what was sent since keeps its key.
+      const another = told !== undefined && before === told[place] && isKeyReused(error);
+      if (!(error instanceof Failure) && !another) return;
       unsettled--;
       refused[place] = (before ?? 0) + 1;
     });

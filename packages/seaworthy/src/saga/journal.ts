@@ -20,6 +20,8 @@ export interface Entry {
   readonly result?: unknown;
   /** Of its undo's calls, by earlier runs. */
   readonly refusals?: Refusals;
+  /** A verdict told its result: these were the refusals then. */
+  readonly told?: Refusals;
   /** When its intent was written, or for a local step its outcome; milliseconds since the epoch. */
   readonly began?: number;
   /** When its outcome was written, or when it was given up. */
@@ -133,7 +135,7 @@ export interface Change {
 
 const undoStates: ReadonlySet<Entry['state']> = new Set(['undone', 'skipped', 'stuck']);
 
-const timesOf = ({ step: _, state: __, result: ___, refusals: ____, ...times }: Entry): Partial<Entry> => times;
+const timesOf = ({ step: _, state: __, result: ___, refusals: ____, told: _____, ...times }: Entry): Partial<Entry> => times;
 
 /** The change with the times, runs and errors of what it ends: for whoever looks at it later, the saga itself needs none of them. */
 export function timed<C extends Change>(instance: Instance, change: C, now: number): C {

@@ -47,7 +47,8 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
       const undoes = stepKey(instance, step.name);
       await traced('undo', parts, instance, step, [cut], (within, trace) => {
         const calls = callsOf({
-          ...{ caller: parts.call, clock, key: `${undoes}.undo`, step, within, trace, undoes, refusals: entry.refusals },
+          ...{ caller: parts.call, clock, key: `${undoes}.undo`, step, within, trace, undoes },
+          ...{ refusals: entry.refusals, told: entry.told },
         });
         refusals = calls.refusals;
         return run(seenWithin({ ...seen, call: calls.call }, within) as never);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { CallFailed } from '../client/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { suite } from './conformance/suite.ts';
-import { stuck, trip, type World } from './conformance/world.ts';
+import { Ref, remote, stuck, trip, trips, type World } from './conformance/world.ts';
 import { advance } from './journal.ts';
+import { saga } from './saga.ts';
 import { judge, stuckSagas, type Verdict } from './verdict.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
@@ -77,4 +79,62 @@ named('those that wait for a verdict are listed with the one that waits longest 
     (await stuckSagas(sea.store.read)).map((one) => one.id),
     ['earlier', id, 'later'],
   );
+});
+
+/** A callee that keeps what each operation's key was first used for, and refuses the key for anything else. */
+function keeping({ callee }: World): { readonly keyed: () => void; readonly first: () => readonly string[] } {
+  const payloads = new Map<string, string>();
+  return {
+    keyed() {
+      const line = callee.log.at(-1) as string;
+      const key = `${line.split(' ')[0]} ${callee.options.at(-1)?.key}`;
+      const first = payloads.get(key) ?? line;
+      payloads.set(key, first);
+      const problem = { type: 'about:blank', title: 'reused', status: 422, code: 'SW_IDEMPOTENCY_KEY_REUSED' };
+      if (first !== line) throw new CallFailed('remote', problem);
+    },
+    first: () => [...payloads].map(([key, line]) => `${key.split('.undo')[1]} ${line}`),
+  };
+}
+const no = (): never => {
+  throw new Error('no');
+};
+/** A saga whose `book` was never seen, whose undo sends `what`, and then waits for `pay`. */
+const unseen = (what: (result: { readonly seat: number } | undefined) => string) =>
+  saga(trips, 'unseen', { input: Ref, uses: [remote] })
+    .step('book', {
+      do: ({ call, input }) => call(remote.book, input),
+      async undo({ call, input, result }) {
+        await call(remote.repay, input);
+        await call(remote.unbook, { id: what(result) });
+        await call(remote.pay, input);
+      },
+    })
+    .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+
+named('G6: what a verdict tells the undo may change its calls: such a call gets another key, the others keep theirs', async (sea) => {
+  const { keyed, first } = keeping(sea);
+  sea.callee.answers = { book: no, repay: keyed, unbook: keyed, pay: no };
+  const lost = unseen((result) => `${result?.seat}`);
+  const { engine } = await sea.process([lost]);
+  await sea.run(engine, ({ start }) => start(lost, { id: 'b' }));
+  const { id } = await sea.until('stuck');
+  await judged(sea, id, { kind: 'result', result: { seat: 9 } });
+  sea.callee.answers = { repay: keyed, unbook: keyed };
+  await sea.until('undone');
+  assert.deepEqual(first(), ['#1 repay b', '#1 unbook undefined', '#1~1 unbook 9']);
+});
+
+named('G6: after a verdict, too, an undo whose calls differ by chance has each effect once', async (sea) => {
+  let runs = 0;
+  const { keyed, first } = keeping(sea);
+  sea.callee.answers = { book: no, repay: keyed, unbook: keyed, pay: no };
+  const lost = unseen(() => `${runs++}`);
+  const { engine } = await sea.process([lost]);
+  await sea.run(engine, ({ start }) => start(lost, { id: 'b' }));
+  const { id } = await sea.until('stuck');
+  await judged(sea, id, { kind: 'result', result: { seat: 9 } });
+  await sea.until('undoing');
+  await sea.until('stuck');
+  assert.deepEqual(first(), ['#1 repay b', '#1 unbook 0', '#1~1 unbook 11']);
 });

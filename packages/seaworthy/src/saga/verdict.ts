@@ -40,7 +40,7 @@ export async function judge(store: Store<unknown, unknown>, runtime: Runtime, id
       verdict.kind === 'skip'
         ? { ...entry, state: 'skipped', ...(entry.undo && { undo: { ...entry.undo, ended: runtime.clock.now() } }) }
         : verdict.kind === 'result'
-          ? { ...entry, result: kept(entry.step, verdict.result) }
+          ? { ...entry, result: kept(entry.step, verdict.result), told: entry.refusals ?? {} }
           : entry;
     const now = runtime.clock.now();
     // The journal keeps how its undo failed: what comes now begins anew.
