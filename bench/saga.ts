@@ -7,6 +7,7 @@ import { runtime, silent } from 'seaworthy/core';
 import { fleet, start } from 'seaworthy/fleet';
 import { saga } from 'seaworthy/saga';
 import { service } from 'seaworthy/service';
+import { sqlite } from 'seaworthy/store/sqlite';
 import { z } from 'zod';
 import { bench } from './harness.ts';
 
@@ -106,20 +107,42 @@ async function sampled(): Promise<Sample> {
 const sample = await sampled();
 const uuids = Array.from({ length: count }, (_, index) => `019ac000-0000-7000-8000-${String(index).padStart(12, '0')}`);
 
+const { saga: sagaRow, record, journals } = sample;
+const inserting = (table: string, row: Sample['saga']): string =>
+  `insert into ${table} (${Object.keys(row).join()}) values (${Object.keys(row).map(() => '?')})`;
+const move = 'update sw_saga set version = version + 1, journal = ?, changed = ?';
+const mine = 'where id = ? and owner = ? and version = ? and stopping is null';
+const sql = {
+  begin: inserting('sw_saga', sagaRow),
+  keep: inserting('sw_idempotency', record),
+  step: `${move} ${mine}`,
+  end: `${move}, state = 'done' ${mine}`,
+} as const;
+type Value = string | number | null;
+const first = JSON.stringify([{ began: 1_764_000_000_000, step: steps[0], state: 'intended' }]);
+const begun = (id: string): Value[] => Object.values({ ...sagaRow, id, key: id, state: 'running', version: 0, journal: first }) as Value[];
+const kept = (id: string): Value[] => Object.values({ ...record, key: id }) as Value[];
+const moved = (id: string, version: number): Value[] => [
+  journals[version] as string,
+  1_764_000_000_000,
+  id,
+  String(sagaRow['owner']),
+  version,
+];
+const moveOf = (version: number): 'step' | 'end' => (version === steps.length - 1 ? 'end' : 'step');
+
+function checkAll(database: DatabaseSync, all: number): void {
+  const done = database.prepare("select count(*) as n from sw_saga where state = 'done'").get()?.['n'];
+  if (Number(done) !== all) throw new Error('the sagas by hand were not written');
+}
+
 /** The same rows of `all` sagas by hand, in as many commits as ours made: a synchronous loop over prepared statements. */
 function byHand(all: number, group: number): { readonly rate: number; readonly p50: number } {
   const dir = folder();
   const database = new DatabaseSync(join(dir, 'trips.db'));
   database.exec(`pragma journal_mode = wal; pragma synchronous = full; ${sample.schema.join('; ')}`);
-  const inserting = (table: string, row: Sample['saga']): StatementSync =>
-    database.prepare(`insert into ${table} (${Object.keys(row).join()}) values (${Object.keys(row).map(() => '?')})`);
-  const { saga, record, journals } = sample;
-  const [begin, keep] = [inserting('sw_saga', saga), inserting('sw_idempotency', record)];
-  const move = 'update sw_saga set version = version + 1, journal = ?, changed = ?';
-  const step = database.prepare(`${move} where id = ? and owner = ? and version = ? and stopping is null`);
-  const end = database.prepare(`${move}, state = 'done' where id = ? and owner = ? and version = ? and stopping is null`);
-  const owner = String(saga['owner']);
-  const first = JSON.stringify([{ began: 1_764_000_000_000, step: steps[0], state: 'intended' }]);
+  const statements = Object.fromEntries(Object.entries(sql).map(([name, text]) => [name, database.prepare(text)]));
+  const { begin, keep, step, end } = statements as Readonly<Record<keyof typeof sql, StatementSync>>;
   const took: number[] = [];
   const from = performance.now();
   for (let next = 0; next < all; next += group) {
@@ -131,19 +154,44 @@ function byHand(all: number, group: number): { readonly rate: number; readonly p
       database.exec('commit');
     };
     commit((id) => {
-      begin.run(...Object.values({ ...saga, id, key: id, state: 'running', version: 0, journal: first }));
-      keep.run(...Object.values({ ...record, key: id }));
+      begin.run(...begun(id));
+      keep.run(...kept(id));
     });
-    for (const [version, journal] of journals.entries())
-      commit((id) => (version === steps.length - 1 ? end : step).run(journal, 1_764_000_000_000, id, owner, version));
+    for (const version of journals.keys()) commit((id) => (moveOf(version) === 'end' ? end : step).run(...moved(id, version)));
     took.push(performance.now() - at);
   }
   const seconds = (performance.now() - from) / 1000;
-  if (Number(database.prepare("select count(*) as n from sw_saga where state = 'done'").get()?.['n']) !== all)
-    throw new Error('the sagas by hand were not written');
+  checkAll(database, all);
   database.close();
   rmSync(dir, { recursive: true, force: true });
   return { rate: all / seconds, p50: median(took) };
+}
+
+/** The same rows through the toolkit's store and nothing else: no contract, call, timeout, trace or recovery. */
+async function byStore(all: number, atOnce: number): Promise<number> {
+  const dir = folder();
+  const store = await sqlite({ dir }).open('trips', runtime());
+  await store.migrate([{ name: 'trips/1', statements: sample.schema }]);
+  const line = uuids.slice(0, all);
+  const one = async (): Promise<void> => {
+    for (let id = line.pop(); id !== undefined; id = line.pop()) {
+      const at = id;
+      await store.transaction(async (tx) => {
+        await tx.run(sql.begin, ...begun(at));
+        await tx.run(sql.keep, ...kept(at));
+      });
+      for (const version of journals.keys()) await store.transaction((tx) => tx.run(sql[moveOf(version)], ...moved(at, version)));
+    }
+  };
+  const from = performance.now();
+  await Promise.all(Array.from({ length: atOnce }, one));
+  const seconds = (performance.now() - from) / 1000;
+  await store.close();
+  const database = new DatabaseSync(join(dir, 'trips.db'));
+  checkAll(database, all);
+  database.close();
+  rmSync(dir, { recursive: true, force: true });
+  return all / seconds;
 }
 
 // A service that is open runs compiled code, as the floor does from its first row on.
@@ -162,6 +210,14 @@ await bench(
       limit: { name: 'same rows and fsyncs by hand', run: () => byHand(count, groupOf()).rate },
     },
     {
+      metric: 'their rows by the store alone',
+      unit: '1/s',
+      higher: true,
+      ours: () => byStore(count, concurrency),
+      peers: {},
+      limit: { name: 'same rows and fsyncs by hand', run: () => byHand(count, groupOf()).rate },
+    },
+    {
       metric: 'saga p50',
       unit: 'ms',
       ours: async () => (await ours(alone, 1)).p50,
@@ -173,6 +229,7 @@ await bench(
     rounds: 5,
     notes: () => [
       `A command starts a saga of four steps whose work is nothing, ${concurrency} at one time, synchronous=FULL; p50: one at a time, from the command to the end of the saga.`,
+      'By the store alone: the same transactions by a loop over it, with no contract, call, timeout, trace, retry or recovery.',
       `Commits a saga, ${concurrency} at one time: ${median(perSaga).toFixed(2)}.`,
     ],
   },
