@@ -97,10 +97,10 @@ test('what another process has committed is read only once the disk has it', asy
   await insert(one, 1);
   const before = slow.flushes();
   const release = slow.hold();
-  const read = numbers(other);
-  assert.deepEqual(await settled(read), [false]);
+  const reads = [numbers(other), numbers(other)] as const;
+  assert.deepEqual(await settled(...reads), [false, false]);
   release();
-  assert.deepEqual(await read, [1]);
+  assert.deepEqual(await Promise.all(reads), [[1], [1]]);
   assert.equal(slow.flushes(), before + 1);
   // And for what nobody has added to, not again.
   await numbers(other);
@@ -133,7 +133,7 @@ test('when the disk refuses the log nobody knows what is on it: commits are unkn
   await assert.rejects(insert(store, 1), CommitUnknown);
   await assert.rejects(insert(store, 2), StoreUnusable);
   const reading = await openSqlite(path(), 'other', 'full', runtime(), bad);
-  await assert.rejects(reading.read.all('select 1'), StoreUnusable);
+  for (let round = 0; round < 3; round++) await assert.rejects(reading.read.all('select 1'), StoreUnusable);
   await store.close();
   await reading.close();
 });

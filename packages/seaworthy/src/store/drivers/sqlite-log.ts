@@ -36,16 +36,15 @@ export interface Log {
   close(): Promise<void>;
 }
 
-/** `read` is the connection that reads; another one commits. */
-export function log(path: string, read: Connection, clock: Clock, disk: Disk = machine): Log {
+/** `write` is the connection that commits: its version changes with what other processes commit, and not with its own commits. */
+export function log(path: string, write: Connection, clock: Clock, disk: Disk = machine): Log {
   let file: number | undefined;
   let running: Promise<void> | undefined;
   /** Begins once the running one has ended. */
   let next: Promise<void> | undefined;
   let broken: { readonly error: unknown } | undefined;
-  /** What `read` saw at this version is durable; what it saw at that one is once the running flush has ended. */
-  let durable: unknown;
-  let covered: unknown;
+  /** What others had committed until this version is durable once no flush runs or waits. */
+  let asked: unknown;
   let usualMs = usualAtFirstMs;
 
   /** The log exists from the first commit on, and so does its entry in the folder. */
@@ -66,10 +65,10 @@ export function log(path: string, read: Connection, clock: Clock, disk: Disk = m
     if (broken) throw broken.error;
   }
 
-  /** Nothing, while another process recovers the file: then whoever reads next asks for another flush. */
-  function seen(): unknown {
+  /** What others had committed before the store was opened; nothing, while another process recovers the file. */
+  function found(): unknown {
     try {
-      return read.version();
+      return write.version();
     } catch (error) {
       if (!isBusy(error)) throw error;
       return undefined;
@@ -77,10 +76,9 @@ export function log(path: string, read: Connection, clock: Clock, disk: Disk = m
   }
 
   async function run(): Promise<void> {
-    check();
-    const version = seen();
-    covered = version;
     try {
+      check();
+      asked ??= found();
       const log = file ?? (await atHand(opened()));
       const began = clock.monotonic();
       if (usualMs < quickMs) disk.flushNow(log);
@@ -88,9 +86,9 @@ export function log(path: string, read: Connection, clock: Clock, disk: Disk = m
       usualMs += (clock.monotonic() - began - usualMs) * weight;
     } catch (error) {
       broken = { error };
+      asked = undefined;
       throw error;
     }
-    durable = version;
   }
 
   function begin(): Promise<void> {
@@ -113,9 +111,12 @@ export function log(path: string, read: Connection, clock: Clock, disk: Disk = m
   }
 
   function shown(): Promise<void> | undefined {
-    const version = read.version();
-    if (version === durable) return undefined;
-    return running && version === covered ? running : flush();
+    const version = write.version();
+    if (version !== asked) {
+      asked = version;
+      flush().catch(() => {}); // as above
+    }
+    return next ?? running;
   }
 
   return {

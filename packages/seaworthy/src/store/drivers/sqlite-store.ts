@@ -47,7 +47,7 @@ export async function openSqlite(path: string, service: string, durability: Dura
       });
     }
   })();
-  const durable = durability === 'full' ? log(path, read, runtime.clock, disk) : undefined;
+  const durable = durability === 'full' ? log(path, write, runtime.clock, disk) : undefined;
   const queue = writer(write, durable, service, runtime);
   let closing: Promise<void> | undefined;
   const refuseClosed = (): void => {
