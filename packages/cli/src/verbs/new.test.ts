@@ -20,13 +20,18 @@ const place = (name: string): string => {
 const create = (cwd: string, ...args: string[]): Promise<Ended> => seaworthy(['new', ...args], { cwd });
 const conditions = '--conditions=@seaworthy/source';
 
-/** The new service passes its own test and the type check of its project. */
-async function passes(cwd: string, test: string): Promise<void> {
+/** Runs the test of a new service; rejects when it fails. */
+function tested(cwd: string, test: string): Promise<{ readonly stdout: string }> {
   symlinkSync(join(root, 'node_modules'), join(cwd, 'node_modules'));
-  const { stdout } = await run(process.execPath, [conditions, '--test', '--test-reporter=tap', test], {
+  return run(process.execPath, [conditions, '--test', '--test-reporter=tap', test], {
     cwd,
     env: { ...process.env, NODE_TEST_CONTEXT: undefined },
   });
+}
+
+/** The new service passes its own test and the type check of its project. */
+async function passes(cwd: string, test: string): Promise<void> {
+  const { stdout } = await tested(cwd, test);
   assert.match(stdout, /^# pass 1$/m);
   await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.', '--customConditions', '@seaworthy/source'], {
     cwd,
@@ -102,6 +107,17 @@ test('in a project without a tsconfig.json it writes one; one that is there, or 
   writeFileSync(join(member, 'package.json'), '{"type":"module"}');
   assert.equal((await called(['new', 'desk'], { cwd: member })).status, 0);
   assert.deepEqual(readdirSync(member).sort(), ['desk', 'fleet.ts', 'package.json']);
+});
+
+test('the test of a service that does not start fails by that alone', async () => {
+  const cwd = place('broken');
+  assert.equal((await called(['new', 'card-box'], { cwd })).status, 0);
+  const service = join(cwd, 'card-box/service.ts');
+  writeFileSync(service, readFileSync(service, 'utf8').replace('create table entry', 'create nonsense entry'));
+  const { stdout } = await tested(cwd, 'card-box/service.test.ts').catch((error: { readonly stdout: string }) => error);
+  assert.match(stdout, /^# fail 1$/m);
+  assert.match(stdout, /near "nonsense": syntax error/);
+  assert.doesNotMatch(stdout, /TypeError/);
 });
 
 test('a new service has the same paths in its contract and at the gateway', async () => {
