@@ -2,21 +2,29 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { FleetMissing } from './errors.ts';
 
+interface Project {
+  readonly root: string;
+  readonly manifest: boolean;
+  /** The files of the project are CommonJS: it says so. */
+  readonly common: boolean;
+  readonly fleet: string | undefined;
+}
+
 /** The folder of the nearest package.json above `cwd`, and what it says of the fleet. */
-export function project(cwd: string): { readonly root: string; readonly manifest: boolean; readonly fleet: string | undefined } {
+export function project(cwd: string): Project {
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
     const path = join(folder, 'package.json');
     if (existsSync(path)) {
-      let manifest: { readonly seaworthy?: { readonly fleet?: unknown } };
+      let manifest: { readonly type?: unknown; readonly seaworthy?: { readonly fleet?: unknown } };
       try {
         manifest = JSON.parse(readFileSync(path, 'utf8')) as typeof manifest;
       } catch (cause) {
         throw new FleetMissing(`${path} is no JSON (${(cause as Error).message}): correct it, or name the fleet file`, { cause });
       }
       const fleet = manifest?.seaworthy?.fleet;
-      return { root: folder, manifest: true, fleet: typeof fleet === 'string' ? fleet : undefined };
+      return { root: folder, manifest: true, common: manifest?.type === 'commonjs', fleet: typeof fleet === 'string' ? fleet : undefined };
     }
-    if (folder === dirname(folder)) return { root: resolve(cwd), manifest: false, fleet: undefined };
+    if (folder === dirname(folder)) return { root: resolve(cwd), manifest: false, common: false, fleet: undefined };
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { begin, called, folder, harbour, seaworthy } from '../../fixtures/command.ts';
@@ -85,4 +85,26 @@ test('the fleet file is named in package.json, or has a usual name; otherwise it
   writeFileSync(join(dir, 'package.json'), '{');
   assert.match((await print()).err, /package\.json is no JSON/);
   rmSync(join(dir, 'package.json'));
+});
+
+test('where package.json makes CommonJS of what is written as ESM, it says what to do', async () => {
+  const common = join(dir, 'common');
+  mkdirSync(common);
+  writeFileSync(join(common, 'package.json'), '{"type":"commonjs"}');
+  const remedy =
+    /, since package\.json says "type": "commonjs": run `npm pkg set type=module`, or let the names of the fleet's files end in \.mts or \.mjs \(SW_/;
+  for (const [file, text, said] of [
+    ['importing.ts', "import 'node:fs';\n", remedy],
+    ['exporting.ts', 'export default {};\n', remedy],
+    ['script.js', "import 'node:fs';\n", remedy],
+    ['half.mts', "import { part } from './part.ts';\nexport default part;\n", remedy],
+    ['mistaken.mts', 'export default {;\n', /mistaken\.mts cannot be loaded: [^:]*\(SW_/],
+    ['mistyped.mts', "import { raed } from 'node:fs';\nexport default raed;\n", /an export named 'raed' \(SW_/],
+  ] as const) {
+    writeFileSync(join(common, 'part.ts'), 'export const part = {};\n');
+    writeFileSync(join(common, file), text);
+    const { status, err } = await called(['contract', 'print', '--fleet', file], { cwd: common });
+    assert.equal(status, 1, file);
+    assert.match(err, said);
+  }
 });
