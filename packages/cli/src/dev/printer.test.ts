@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { told } from './printer.ts';
+import { type Observe, silent, type TraceContext } from 'seaworthy/core';
+import { printing, told } from './printer.ts';
 
 const error = (message: string, code?: string, cause?: unknown): Error =>
   Object.assign(new Error(message, { cause }), code !== undefined && { code });
@@ -27,4 +28,53 @@ test('causes in a circle come to an end', () => {
   const circle = error('x');
   circle.cause = circle;
   assert.equal(told(circle, ''), 'x');
+});
+
+/** What is printed meanwhile, without the times. */
+function printed(during: (observe: Observe) => void): readonly string[] {
+  const lines: string[] = [];
+  during(printing({ names: ['shop'], level: 'info', beside: silent, write: (line) => lines.push(line) }));
+  return lines.map((line) => line.replaceAll(/\d\d:\d\d:\d\d\.\d{3}/g, 'TIME').trim());
+}
+/** Each is a span of its own in the trace `n`. */
+let spans = 0;
+const trace = (n: number): TraceContext => ({
+  traceparent: `00-${String(n).padStart(32, '0')}-${String(++spans).padStart(16, '0')}-01`,
+});
+const failing = (observe: Observe, thrown: Error, within?: TraceContext): void =>
+  observe.log('error', 'shop.take failed', { service: 'shop', error: thrown }, within);
+const head = 'TIME  error  shop     shop.take failed';
+
+test('the error of a request is told once; its retries say when it was told', () => {
+  const lines = printed((observe) => {
+    failing(observe, error('why'), trace(1));
+    observe.log('info', 'something else', { service: 'shop' }, trace(1));
+    failing(observe, error('why'), trace(1));
+    failing(observe, error('why'), trace(1));
+  });
+  const again = `${head} (the same error as at TIME)`;
+  assert.deepEqual(lines, [head, 'why', 'TIME  info   shop     something else', again, again]);
+});
+
+test('another error of a request, the same of another request, and one of no request are told in full', () => {
+  const lines = printed((observe) => {
+    failing(observe, error('why'), trace(1));
+    failing(observe, error('why', 'E2'), trace(1));
+    failing(observe, error('why', undefined, error('behind it')), trace(1));
+    failing(observe, error('shop.take failed'), trace(1));
+    failing(observe, error('failed'), trace(1));
+    failing(observe, error('why'), trace(2));
+    failing(observe, error('why'));
+    failing(observe, error('why'));
+  });
+  assert.deepEqual(lines, [head, 'why', head, 'why (E2)', head, 'why, since behind it', head, head, head, 'why', head, 'why', head, 'why']);
+});
+
+test('an error that is out of sight is told in full again', () => {
+  const lines = printed((observe) => {
+    failing(observe, error('why'), trace(1));
+    for (let i = 0; i < 30; i++) observe.log('info', `${i}`);
+    failing(observe, error('why'), trace(1));
+  });
+  assert.deepEqual(lines.slice(-2), [head, 'why']);
 });

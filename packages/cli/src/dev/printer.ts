@@ -1,4 +1,4 @@
-import { type Attributes, type Level, type Observe, systemClock } from 'seaworthy/core';
+import { type Attributes, type Level, type Observe, systemClock, type TraceContext } from 'seaworthy/core';
 import { placeOf } from '../place.ts';
 import { cut, lasting, padded, paint, print, timeOfDay } from '../terminal.ts';
 
@@ -48,17 +48,39 @@ export function told(error: unknown, said: string): string {
   return parts.filter((part) => part !== '').join(', since ');
 }
 
+/** So many lines further down, what was printed is out of sight. */
+const sight = 20;
+
 /** Prints calls, events, sagas and what is logged, a line each: when, what, whose, how it ended and how long it took. */
 export function printing({ names, level, beside, write = print }: PrinterOptions): Observe {
   const width = Math.max('gateway'.length, ...names.map((name) => name.length));
   const least = ranks[level];
+  let lines = 0;
+  /** Errors that were told in full, by what they belong to and their words. */
+  const inSight = new Map<string, { readonly line: number; readonly time: string }>();
+
+  function say(text: string): void {
+    lines++;
+    write(text);
+  }
+
+  /** When the same was told of the same request, event or saga, if that is in sight: who tries again what is wrong fails each time. */
+  function toldAt(trace: TraceContext | undefined, words: string, time: string): string | undefined {
+    const id = trace?.traceparent?.split('-')[1];
+    if (id === undefined) return undefined;
+    for (const [key, first] of inSight) if (lines - first.line > sight) inSight.delete(key);
+    const key = `${id} ${words}`;
+    const before = inSight.get(key);
+    if (!before) inSight.set(key, { line: lines, time });
+    return before?.time;
+  }
 
   function line(kind: string, attributes: Readonly<Record<string, unknown>>, what: string, outcome: string, ms?: number): void {
     const service = String(attributes['service'] ?? '');
     const hue = names.includes(service) ? colourOf(service, names) : 'gray';
     const verdict = paint(good.test(outcome) ? 'green' : fair.test(outcome) ? 'yellow' : 'red', padded(outcome, 9));
     const took = ms === undefined ? '' : paint('dim', lasting(ms));
-    write(
+    say(
       `${paint('dim', timeOfDay(systemClock.now()))}  ${padded(kind, 5)}  ${paint(hue, padded(service, width))}  ${padded(what, 36)}  ${verdict} ${took}`.trimEnd(),
     );
   }
@@ -91,15 +113,18 @@ export function printing({ names, level, beside, write = print }: PrinterOptions
       const { service = '', error, ...rest } = attributes;
       const hue = names.includes(String(service)) ? colourOf(String(service), names) : 'gray';
       const more = Object.entries(rest).filter(([, value]) => typeof value !== 'object' && !message.includes(String(value)));
-      const details = more.map(([name, value]) => `${name}=${String(value)}`).join(' ');
-      write(
-        `${paint('dim', timeOfDay(systemClock.now()))}  ${paint(colours[at], padded(at, 5))}  ${paint(hue, padded(String(service), width))}  ${message} ${paint('dim', details)}`.trimEnd(),
-      );
-      if (error === undefined) return;
-      const words = told(error, message);
-      if (words !== '') write(`${' '.repeat(23 + width)}${paint('red', cut(words, 400))}`);
+      const time = timeOfDay(systemClock.now());
       const place = placeOf(error);
-      if (place !== undefined) write(`${' '.repeat(23 + width)}${paint('dim', `at ${place}`)}`);
+      const before = error === undefined ? undefined : toldAt(trace, [service, told(error, ''), place].join('\n'), time);
+      const details = more.map(([name, value]) => `${name}=${String(value)}`);
+      if (before !== undefined) details.push(`(the same error as at ${before})`);
+      say(
+        `${paint('dim', time)}  ${paint(colours[at], padded(at, 5))}  ${paint(hue, padded(String(service), width))}  ${message} ${paint('dim', details.join(' '))}`.trimEnd(),
+      );
+      if (before !== undefined) return;
+      const words = told(error, message);
+      if (words !== '') say(`${' '.repeat(23 + width)}${paint('red', cut(words, 400))}`);
+      if (place !== undefined) say(`${' '.repeat(23 + width)}${paint('dim', `at ${place}`)}`);
     },
   };
 }
