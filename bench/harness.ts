@@ -63,7 +63,7 @@ async function measure(
   return { row, all };
 }
 
-/** Measures, prints a table and one line of JSON, and keeps both under `results/`. Ratios above 1 are in our favour. `notes` are taken at the end. */
+/** Measures, prints a table and one line of JSON, and with `--save` keeps both under `results/`. Ratios above 1 are in our favour. `notes` are taken at the end. */
 export async function bench(
   name: string,
   metrics: readonly Metric[],
@@ -85,9 +85,10 @@ export async function bench(
   const [cpu] = cpus();
   const machine = `${cpus().length} × ${cpu?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}, Node ${process.versions.node}; medians of ${rounds} interleaved rounds, of ratios too`;
   const text = [`# ${name}`, '', machine, '', ...lines, ...(notes().length > 0 ? ['', ...notes()] : [])].join('\n');
+  process.stdout.write(`${text}\n\n${JSON.stringify(rows)}\n`);
+  if (!process.argv.includes('--save')) return;
   const folder = join(import.meta.dirname, 'results');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.md`), `${text}\n`);
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(rows, null, 2)}\n`);
-  process.stdout.write(`${text}\n\n${JSON.stringify(rows)}\n`);
 }

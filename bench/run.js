@@ -2,14 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** `npm run bench -- NAME`: installs the peers when they are missing, then runs bench/NAME.ts. */
+/** `npm run bench -- NAME`: installs the peers when they are missing, then runs bench/NAME.ts; with `--save` that rewrites its results. */
 const here = import.meta.dirname;
 const [name, ...rest] = process.argv.slice(2);
 const known = readdirSync(here)
-  .filter((file) => file.endsWith('.ts') && file !== 'harness.ts')
+  .filter((file) => file.endsWith('.ts') && !file.startsWith('harness'))
   .map((file) => file.slice(0, -3));
 if (!known.includes(name)) {
-  process.stderr.write(`usage: npm run bench -- NAME, where NAME is one of ${known.join(', ')}\n`);
+  process.stderr.write(`usage: npm run bench -- NAME [--save], where NAME is one of ${known.join(', ')}\n`);
   process.exit(1);
 }
 if (!existsSync(join(here, 'node_modules'))) {
