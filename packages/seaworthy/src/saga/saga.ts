@@ -26,11 +26,11 @@ export interface Before<Input, Results> {
   /** Aborts when the run's time is over, when the saga is to be stopped, or when the process goes down. */
   readonly signal: AbortSignal;
 }
-/** No service has this name: it is what the compiler shows of a call to one that the saga does not use. */
+/** No service has this name: it is what the compiler shows of a call where the saga uses none. Beside others it would ask more of a fake. */
 type Only = 'only what the saga names in `uses`';
 export interface Remote<Input, Results, S extends string> extends Before<Input, Results> {
   /** Calls an operation of the services that the saga uses; each call carries the step's own idempotency key. */
-  readonly call: Call<S | Only>;
+  readonly call: Call<[S] extends [never] ? Only : S>;
 }
 export interface Local<Input, Results, M, T> extends Before<Input, Results> {
   readonly tx: T;

@@ -82,9 +82,28 @@ saga(orders, 'alone', { input: Ref }).step('reserve', {
 });
 saga(orders, 'helped', { input: Ref, uses: [stock, orders] }).step('reserve', {
   do: ({ call }) => {
-    is<Eq<Parameters<typeof call>[0]['service'], 'stock' | 'orders' | Only>>();
+    is<Eq<Parameters<typeof call>[0]['service'], 'stock' | 'orders'>>();
     lessThanThat(call);
   },
+});
+// A step by itself takes a stand-in that knows what the saga uses, and none that knows less.
+declare const fake: Call<'stock'>;
+saga(orders, 'tried', { input: Ref, uses: [stock] }).step('reserve', {
+  do: ({ call }) => {
+    const taken: typeof call = fake;
+    return taken(stock.reserve, { orderId: '1', items: [] });
+  },
+});
+saga(orders, 'short', { input: Ref, uses: [stock, orders] }).step('reserve', {
+  do: ({ call }) => {
+    // @ts-expect-error it may call orders too
+    const taken: typeof call = fake;
+    return taken(stock.reserve, { orderId: '1', items: [] });
+  },
+});
+saga(orders, 'other', { input: Ref, uses: [stock] }).step('place', {
+  // @ts-expect-error a service that the saga does not use: "Type '"orders"' is not assignable to type '"stock"'"
+  do: ({ input, call }) => call(orders.place, input),
 });
 saga(orders, 'mixed', { input: Ref }).local('reserve', {
   // @ts-expect-error no call beside a transaction
