@@ -236,6 +236,16 @@ describe('accepts', () => {
     );
   });
 
+  test('of several schemas at once none need say that it is an object', () => {
+    const object: Node = { type: 'object' };
+    assert.deepEqual(
+      accepts(object, { allOf: [{}] }).map(({ verdict }) => verdict),
+      ['breaking'],
+    );
+    assert.deepEqual(accepts(object, { allOf: [{}, object] }), []);
+    assert.deepEqual(accepts({ required: ['a'] }, { allOf: [{ required: ['a'] }, { properties: { b: { type: 'string' } } }] }), []);
+  });
+
   const not: readonly (readonly [string, z.ZodType, z.ZodType, readonly string[]])[] = [
     ['a new field', Item.extend({ note: z.string() }), Item, ['.note required breaking: must be there; may be missing']],
     ['another type', z.object({ n: z.string() }), z.object({ n: z.int() }), ['.n type breaking: must be a string; may be an integer']],

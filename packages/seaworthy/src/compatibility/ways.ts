@@ -18,12 +18,15 @@ export function merge(members: readonly Node[]): Keywords | undefined {
   const plain = new Set(['type', 'properties', 'required']);
   const properties: Record<string, Node> = {};
   const required = new Set<string>();
+  let type: { readonly type?: 'object' } = {};
   for (const one of members) {
     if (typeof one === 'boolean' || (one.type ?? 'object') !== 'object' || !constraints(one).every((name) => plain.has(name)))
       return undefined;
+    // Where none says so, what is no object at all holds, too.
+    if (one.type === 'object') type = { type: 'object' };
     for (const [name, schema] of Object.entries(one.properties ?? {}))
       properties[name] = properties[name] === undefined ? schema : { allOf: [properties[name], schema] };
     for (const name of one.required ?? []) required.add(name);
   }
-  return { type: 'object', properties, required: [...required] };
+  return { ...type, properties, required: [...required] };
 }
