@@ -10,6 +10,22 @@ import type { Misfit } from './misfit.ts';
 const ajv = new Ajv2020({ strict: false, allErrors: false, validateFormats: false });
 const valid = (schema: Node, value: unknown): boolean => ajv.compile(schema)(value) === true;
 
+/** The same schema for what a writer of it writes: no field that it does not name. */
+function written(node: Node, bound = false): Node {
+  if (typeof node === 'boolean') return node;
+  const each = (nodes: readonly Node[] | undefined, within = false): object | undefined => nodes?.map((one) => written(one, within));
+  const { properties, additionalProperties, items, prefixItems, anyOf, oneOf, allOf, ...rest } = node;
+  const open = !bound && additionalProperties === undefined;
+  return tidy({
+    ...rest,
+    ...{ additionalProperties, items: items === undefined ? undefined : written(items), prefixItems: each(prefixItems) },
+    properties: properties && Object.fromEntries(Object.entries(properties).map(([name, one]) => [name, written(one)])),
+    // Of several that hold at once, each may name some of the fields.
+    ...{ anyOf: each(anyOf, bound), oneOf: each(oneOf, bound), allOf: each(allOf, true) },
+    ...(open && { unevaluatedProperties: false }),
+  });
+}
+
 type Json = fc.JsonValue;
 interface Made {
   readonly schema: Node;
@@ -102,7 +118,10 @@ const several = (inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> =>
 const odd = (inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> =>
   fc.tuple(inner, inner, fc.constantFrom('not', 'contains', 'patternProperties')).map(([one, other, name]): Made => {
     if (name !== 'patternProperties') return { schema: { [name]: other.schema }, value: one.value };
-    return { schema: { [name]: { '^a': other.schema } }, value: fc.record({ a: other.value, ab: other.value }, { requiredKeys: [] }) };
+    return {
+      schema: { [name]: { '^a': other.schema } },
+      value: fc.record({ a: other.value, ab: other.value }, { requiredKeys: [], noNullPrototype: true }),
+    };
   });
 
 const made: fc.Arbitrary<Made> = fc.letrec<{ node: Made }>((tie) => ({
@@ -161,7 +180,7 @@ describe('accepts', () => {
           fc.record({ before: fc.constant(before.schema), after: fc.constant(after), value: before.value }),
         ),
         ({ before, after, value }) => {
-          if (accepts(after, before).length > 0 || !valid(before, value)) return;
+          if (accepts(after, before).length > 0 || !valid(before, value) || !valid(written(before), value)) return;
           compatible++;
           assert.ok(
             valid(after, value),
@@ -234,6 +253,15 @@ describe('accepts', () => {
       accepts(fields({ a: { type: 'string' }, b: { type: 'string' } }), writer).map(({ path, verdict }) => `${path} ${verdict}`),
       ['.b breaking'],
     );
+  });
+
+  test('of exactly one of several forms, the same form twice is none', () => {
+    const one: Node = { type: 'string' };
+    assert.deepEqual(
+      accepts({ oneOf: [one, one] }, one).map(({ verdict }) => verdict),
+      ['cannot tell'],
+    );
+    assert.deepEqual(accepts({ oneOf: [one, { type: 'integer' }] }, one), []);
   });
 
   test('of several schemas at once none need say that it is an object', () => {

@@ -22,9 +22,9 @@ export function accepts(reader: Node, writer: Node): readonly Misfit[] {
 
   function alternatives(r: Keywords, w: Node, name: 'anyOf' | 'oneOf', path: string): readonly Misfit[] {
     const all = r[name] ?? [];
-    const taking = all.filter((one) => fits(one, w, path).length === 0);
-    if (taking.length > 0) {
-      if (name === 'anyOf' || all.every((one) => one === taking[0] || apart(one, w, pair))) return [];
+    const taking = all.findIndex((one) => fits(one, w, path).length === 0);
+    if (taking >= 0) {
+      if (name === 'anyOf' || all.every((one, index) => index === taking || apart(one, w, pair))) return [];
       return [
         { path, rule: 'oneOf', verdict: 'cannot tell', needs: 'must be exactly one of several forms', may: 'may be more than one of them' },
       ];
