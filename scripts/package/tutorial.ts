@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { freePort } from '../../examples/shop/crash/ports.ts';
+import { freePort } from '../port.ts';
 import { root } from './manifest.ts';
 import { matches, partsOf } from './page.ts';
 import { shell } from './shell.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
+import { freePort } from '../../../scripts/port.ts';
 import { startProcessor } from '../processor/start.ts';
 import { type SpawnedShop, spawnShop } from '../spawn.ts';
-import { freePort } from './ports.ts';
 import { type RoundResult, round } from './round.ts';
 
 const services = ['orders', 'payments', 'inventory'];

@@ -1,5 +1,5 @@
+import { freePort } from '../../../scripts/port.ts';
 import { spawnShop } from '../spawn.ts';
-import { freePort } from './ports.ts';
 import { type RoundResult, round } from './round.ts';
 
 /** How the shop is killed. */
