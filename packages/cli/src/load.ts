@@ -10,6 +10,8 @@ const takenForCommon = /outside a module|Unexpected token 'export'|module '\.[^'
 /** What to do where package.json is the reason; Node's error names neither. */
 function remedy(file: string, cause: unknown): string {
   if (!(cause instanceof SyntaxError) || !takenForCommon.test(cause.message)) return '';
+  // What is CommonJS by its own name, or is not the user's, stays so.
+  if (/\.c[jt]s|node_modules/.test(cause.stack?.split('\n')[0] ?? '')) return '';
   const { root, common } = project(dirname(file));
   if (!common) return '';
   const manifest = shortly(join(root, 'package.json'));

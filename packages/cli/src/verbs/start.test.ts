@@ -98,6 +98,8 @@ test('where package.json makes CommonJS of what is written as ESM, it says what 
     ['exporting.ts', 'export default {};\n', remedy],
     ['script.js', "import 'node:fs';\n", remedy],
     ['half.mts', "import { part } from './part.ts';\nexport default part;\n", remedy],
+    // Its name says what it is, whatever package.json says.
+    ['fleet.cts', 'export default {};\n', /Unexpected token 'export' \(SW_/],
     ['mistaken.mts', 'export default {;\n', /mistaken\.mts cannot be loaded: [^:]*\(SW_/],
     ['mistyped.mts', "import { raed } from 'node:fs';\nexport default raed;\n", /an export named 'raed' \(SW_/],
   ] as const) {

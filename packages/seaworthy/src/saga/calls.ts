@@ -15,6 +15,8 @@ export interface Calls {
   /** Whether a command was called that may have happened: all that did not end in a declared error. */
   readonly happened: () => boolean;
   readonly refusals: () => Refusals;
+  /** Whether a call is to be made under another key since a verdict changed what it sends: nothing was done. */
+  readonly moved: () => boolean;
 }
 
 export interface CallsParts {
@@ -42,6 +44,7 @@ export function callsOf({ caller, clock, key, step, within, trace, undoes, refus
   const calling = caller as unknown as (operation: unknown, input: unknown, options: object) => Promise<unknown>;
   const refused = { ...refusals };
   let unsettled = 0;
+  let moved = false;
 
   function call(operation: Operation & At, input: unknown): Promise<unknown> {
     const name = `${operation.service}.${operation.name}`;
@@ -62,11 +65,12 @@ export function callsOf({ caller, clock, key, step, within, trace, undoes, refus
       // A verdict made it another call than the one whose key it has: nothing was done. But what was sent since keeps its key.
       const another = told !== undefined && before === told[place] && isKeyReused(error);
       if (!(error instanceof Failure) && !another) return;
+      moved ||= another;
       unsettled--;
       refused[place] = (before ?? 0) + 1;
     });
     return answer;
   }
 
-  return { call: call as unknown as Call, happened: () => unsettled > 0, refusals: () => refused };
+  return { call: call as unknown as Call, happened: () => unsettled > 0, refusals: () => refused, moved: () => moved };
 }

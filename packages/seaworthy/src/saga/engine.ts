@@ -114,7 +114,8 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     const instance = fresh ?? (await sagaOf(store.ownRead, id));
     if (!instance || instance.owner !== worker.id || (instance.state !== 'running' && instance.state !== 'undoing')) return undefined;
     const early = instance.due - clock.now();
-    if (early > 0 && instance.stopping === undefined) return early;
+    // A stop does not wait for its time; the undo that follows does.
+    if (early > 0 && (instance.stopping === undefined || instance.state === 'undoing')) return early;
     return drive(parts, sagas.get(instance.name) as AnySaga, instance, { stop, closing: stopping.signal, cut });
   }
 

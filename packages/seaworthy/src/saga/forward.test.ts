@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Failure } from '../client/call.ts';
 import { CallFailed } from '../client/errors.ts';
 import type { Duration } from '../core/duration.ts';
-import { BreakerOpen } from '../resilience/errors.ts';
+import { BreakerOpen, BulkheadFull } from '../resilience/errors.ts';
 import type { Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import type { Cause } from './cause.ts';
@@ -108,6 +108,37 @@ named('G6: a postponed step says what it waits for and until when, unless a run 
   const { error, journal } = await sea.until('done');
   const paid = journal.find(({ step }) => step === 'pay');
   assert.deepEqual([error, paid?.runs, paid?.error], [undefined, 2, 'no answer']);
+});
+
+named('G6: what waits for a callee that says no when is written once, not with each try', async (sea) => {
+  sea.callee.answers = {
+    pay: (attempt) => {
+      if (attempt < 20) throw new BulkheadFull('full');
+    },
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  const waiting = await sea.until('done');
+  assert.equal(sea.callee.log.filter((line) => line === 'pay t').length, 20);
+  sea.callee.answers = {};
+  await sea.run(engine, ({ start }) => start(trip, { id: 'u' }));
+  await sea.when('the other is done', async () => (await sea.store.read.all("select 1 from sw_saga where state = 'done'")).length === 2);
+  const [other] = await sea.store.read.all("select version from sw_saga where key = 'u'");
+  assert.equal(waiting.version, Number(other?.['version']) + 1);
+});
+
+named('G6: nothing waits for longer than a minute on the word of others', async (sea) => {
+  sea.callee.answers = {
+    pay: (attempt) => {
+      const problem = { type: 'about:blank', title: 'x', status: 503, code: 'SW_SERVICE_UNREADY', retryAfterMs: 86_400_000 };
+      if (attempt === 1) throw new CallFailed('remote.pay', problem);
+    },
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  await sea.when('it waits', async () => (await sea.instance()).error !== undefined);
+  await sea.clock.advance(60_000);
+  await sea.until('done');
 });
 
 named('G6: another process does not begin a postponed step before its time', async (sea) => {

@@ -48,7 +48,10 @@ export interface Held {
   move(work: Change | Work): Promise<void>;
   /** Turns it round. */
   undoing(cause: Cause, journal?: readonly Entry[]): Promise<void>;
-  /** Nothing was done: the next run is due in `ms`, and is no further attempt. Returns `ms`. */
+  /**
+   * Nothing was done: the next run is due in `ms`, and is no further attempt. Its row says so once; again for each longer wait,
+   * which another process shall know of. Returns `ms`.
+   */
   postpone(error: unknown, ms: number, journal: readonly Entry[]): Promise<number>;
   /** Counts a failed run of `what`; the next is due after a while. Returns the wait in milliseconds. */
   again(
@@ -56,6 +59,8 @@ export interface Held {
     run: { readonly what: string; readonly longestMs: number; readonly attempts: number; readonly journal: readonly Entry[] },
   ): Promise<number>;
 }
+
+const longMs = 1000;
 
 /** A transaction that is not run again once a step took too long in it, even if the store saw a conflict meanwhile. */
 async function unrepeated<V>(store: Store<unknown, unknown>, work: (tx: unknown, own: Tx) => Promise<V>): Promise<V> {
@@ -119,6 +124,8 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
     undoing: (cause, journal = instance.journal) => move({ state: 'undoing', journal, cause }),
     async postpone(error, ms, journal) {
       const { state, attempts, error: failed } = instance;
+      // Of many that wait for the same callee none should write twice a second.
+      if (ms < longMs && failed !== undefined && journal === instance.journal) return ms;
       // What the runs before failed with says more than what this one waits for.
       await move({ state, journal, attempts, due: clock.now() + ms, error: attempts > 0 ? failed : messageOf(error) });
       return ms;

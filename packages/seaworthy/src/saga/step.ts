@@ -26,6 +26,9 @@ export class ResultInvalid extends SeaworthyError {
   readonly kind = 'internal';
 }
 
+/** Before a run that nothing stands in the way of any more. */
+export const atOnceMs = 50;
+
 export const stepKey = (instance: Instance, step: string): string => `${instance.id}.${step}`;
 
 /** Results by the names of the steps that gave them. */
@@ -44,12 +47,15 @@ export function kept(step: string, result: unknown): unknown {
   throw new ResultInvalid(`the result of the step ${step} is no JSON but ${typeof result}: return plain data`);
 }
 
-/** Nothing was done and nobody is to blame: the step waits, and has not used up an attempt. Milliseconds, or `undefined`. */
+/**
+ * Nothing was done and nobody is to blame: the step waits, and has not used up an attempt. Milliseconds, or `undefined`. At most a
+ * minute, since it waits that long in other processes, too, and whoever mends the cause cannot tell it.
+ */
 export function postponedMs(error: unknown): number | undefined {
   const inProgress =
     error instanceof CallFailed && (error.problem.code === 'SW_IDEMPOTENCY_IN_PROGRESS' || error.problem.code === 'SW_SERVICE_UNREADY');
   if (!inProgress && !(error instanceof LocalRejection)) return undefined;
-  return Math.max(50, retryAfterOf(error) ?? 500);
+  return Math.min(60_000, Math.max(atOnceMs, retryAfterOf(error) ?? 500));
 }
 
 /** Exponential with full jitter, from 1 s. */

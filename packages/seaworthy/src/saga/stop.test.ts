@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { scope } from '../core/abort.ts';
+import { BreakerOpen } from '../resilience/errors.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { suite } from './conformance/suite.ts';
@@ -92,6 +93,32 @@ named('stop: it is seen when a failed step is about to wait, and not only after 
   await sea.when('it is undone', async () => (await sea.instance()).state === 'undone');
   assert.ok(sea.clock.monotonic() < 500, `${sea.clock.monotonic()} ms`);
   assert.deepEqual(sea.callee.log, ['pay s']);
+});
+
+named('stop: a step that waits for its time is not waited for; the undo that waits is, by another process too', async (sea) => {
+  const open = new BreakerOpen('open', { retryAfterMs: 60_000 });
+  let mended = false;
+  const closed = (): void => {
+    if (!mended) throw open;
+  };
+  sea.callee.answers = { pay: closed, unbook: closed };
+  const first = await sea.process([trip]);
+  await sea.start(first.engine);
+  await sea.when('it waits', async () => (await sea.instance()).error === 'open');
+  await sea.run(first.engine, ({ stop }) => stop(trip, 't', 'enough'));
+  await sea.when('its undo waits', async () => {
+    const { state, error } = await sea.instance();
+    return state === 'undoing' && error === 'open';
+  });
+  await first.engine.close();
+  await first.worker.close();
+  mended = true;
+  const before = sea.callee.log.length;
+  await sea.process([trip]);
+  await sea.clock.advance(50_000);
+  assert.equal(sea.callee.log.length, before);
+  await sea.until('undone');
+  assert.equal(await sea.note(), 'stopped/enough');
 });
 
 test('a step that was to be stopped before it began is not begun', async () => {

@@ -218,6 +218,40 @@ named('G6: an open breaker postpones an undo too, and is no attempt', async (sea
   assert.deepEqual([undone?.runs, undone?.error], [1, undefined]);
 });
 
+named('G6: of an undo that is postponed, what was refused meanwhile is known to the next run', async (sea) => {
+  const both = saga(trips, 'both', { input: Ref, uses: [remote] })
+    .step('book', {
+      do: ({ call, input }) => call(remote.book, input),
+      async undo({ call, input }) {
+        const refused = await call(remote.unbook, input).then(
+          () => false,
+          () => true,
+        );
+        await call(remote.repay, input);
+        if (refused) throw new Error('once more');
+      },
+    })
+    .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  sea.callee.answers = {
+    pay: () => {
+      throw new Failure('Broke', undefined);
+    },
+    unbook: (attempt) => {
+      if (attempt === 1) throw new Failure('NotNow', undefined);
+    },
+    repay: (attempt) => {
+      if (attempt === 1) throw new BreakerOpen('open', { retryAfterMs: 100 });
+    },
+  };
+  const { engine } = await sea.process([both]);
+  await sea.run(engine, ({ start }) => start(both, { id: 'b' }));
+  assert.equal((await sea.until('undone')).attempts, 0);
+  assert.deepEqual(
+    sea.callee.options.slice(2).map(({ key }) => key?.split('undo')[1]),
+    ['#1', '#1', '#1~1', '#1'],
+  );
+});
+
 named('G13: a close cuts an undo without a failure; the next start goes on with it', async (sea) => {
   sea.callee.answers = {
     pay: () => {

@@ -3,7 +3,7 @@ import { callsOf } from './calls.ts';
 import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry, Refusals } from './journal.ts';
 import type { Recorded } from './saga.ts';
-import { messageOf, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
+import { atOnceMs, messageOf, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
 import { traced } from './traced.ts';
 import { nextUndo } from './where.ts';
 
@@ -33,6 +33,7 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     now: clock.now(),
   };
   let refusals = (): Refusals => ({});
+  let moved = (): boolean => false;
   try {
     // A stop is over by now: only the end of the engine interrupts an undo.
     if (step.kind === 'local') {
@@ -50,7 +51,7 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
           ...{ caller: parts.call, clock, key: `${undoes}.undo`, step, within, trace, undoes },
           ...{ refusals: entry.refusals, told: entry.told },
         });
-        refusals = calls.refusals;
+        ({ refusals, moved } = calls);
         return run(seenWithin({ ...seen, call: calls.call }, within) as never);
       });
       await held.move({ state: 'undoing', journal });
@@ -58,10 +59,10 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     return undefined;
   } catch (error) {
     if (cut.aborted || error instanceof Overtaken) throw error;
-    const wait = postponedMs(error);
+    const wait = moved() ? atOnceMs : postponedMs(error);
     const refused = refusals();
-    const tried: Entry = { ...entry, ...(Object.keys(refused).length > 0 && { refusals: refused }) };
-    const left = instance.journal.with(index, tried);
+    const tried: Entry = Object.keys(refused).length > 0 ? { ...entry, refusals: refused } : entry;
+    const left = tried === entry ? instance.journal : instance.journal.with(index, tried);
     if (wait !== undefined) return held.postpone(error, wait, left);
     const attempts = instance.attempts + 1;
     if (attempts < attemptsInAll)

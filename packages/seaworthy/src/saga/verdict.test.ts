@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Failure } from '../client/call.ts';
 import { CallFailed } from '../client/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
@@ -138,3 +139,52 @@ named('G6: after a verdict, too, an undo whose calls differ by chance has each e
   await sea.until('stuck');
   assert.deepEqual(first(), ['#1 repay b', '#1 unbook 0', '#1~1 unbook 11']);
 });
+
+named('G6: a verdict that changes many calls of an undo is not used up by them', async (sea) => {
+  const seats = Array.from({ length: 12 }, (_, seat) => seat);
+  const many = saga(trips, 'many', { input: Ref, uses: [remote] })
+    .step('book', {
+      do: ({ call, input }) => call(remote.book, input),
+      async undo({ call, result }) {
+        for (const seat of seats) await call(remote.unbook, { id: `${seat} of ${result?.seat}` });
+        await call(remote.repay, { id: 'b' });
+      },
+    })
+    .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  const { keyed, first } = keeping(sea);
+  sea.callee.answers = { book: no, unbook: keyed, repay: no };
+  const { engine } = await sea.process([many]);
+  await sea.run(engine, ({ start }) => start(many, { id: 'b' }));
+  const { id } = await sea.until('stuck');
+  await judged(sea, id, { kind: 'result', result: { seat: 9 } });
+  sea.callee.answers = { unbook: keyed };
+  const { attempts } = await sea.until('undone');
+  assert.equal(attempts, 0);
+  assert.deepEqual(
+    first().slice(12),
+    seats.map((seat) => `#${seat + 1}~1 unbook ${seat} of 9`),
+  );
+});
+
+named(
+  'G6: what was refused before a verdict and is changed by it gets a key after the refused one, and by the next verdict another',
+  async (sea) => {
+    const { keyed, first } = keeping(sea);
+    const lost = unseen((result) => `${result?.seat}`);
+    let refusals = 1;
+    const unbook = (): void => {
+      if (refusals-- > 0) throw new Failure('NotNow', undefined);
+      keyed();
+    };
+    sea.callee.answers = { book: no, unbook, pay: no };
+    const { engine } = await sea.process([lost]);
+    await sea.run(engine, ({ start }) => start(lost, { id: 'b' }));
+    const { id } = await sea.until('stuck');
+    for (const seat of [8, 9]) {
+      await judged(sea, id, { kind: 'result', result: { seat } });
+      await sea.until('undoing');
+      await sea.until('stuck');
+    }
+    assert.deepEqual(first(), ['#1~1 unbook undefined', '#1~2 unbook 8', '#1~3 unbook 9']);
+  },
+);

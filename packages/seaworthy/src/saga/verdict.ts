@@ -16,7 +16,10 @@ export type Verdict =
   | { readonly kind: 'retry' }
   /** It need not be undone, or somebody did it by hand. */
   | { readonly kind: 'skip' }
-  /** Tells the undo what the step had given, which nobody saw, and tries it again. */
+  /**
+   * Tells the undo what the step had given, which nobody saw, and tries it again. A call whose input that changes gets another key,
+   * by its place: to each operation the undo makes the same calls in the same order, with the result and without.
+   */
   | { readonly kind: 'result'; readonly result: unknown };
 
 /** The instances that wait for a verdict, the oldest first. */

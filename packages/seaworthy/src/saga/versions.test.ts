@@ -5,7 +5,7 @@ import { suite } from './conformance/suite.ts';
 import { Ref, remote, stuck, trip, trips } from './conformance/world.ts';
 import type { Entry, Instance } from './journal.ts';
 import { type AnySaga, saga } from './saga.ts';
-import { misfit, SagaStranded } from './versions.ts';
+import { misfit, plannedSteps, planOf, SagaStranded } from './versions.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -125,3 +125,13 @@ for (const [what, now, states, why] of [
     else assert.equal(reason, undefined);
   });
 }
+
+test('the plan of an instance tells its steps, also when there are none', () => {
+  assert.deepEqual(plannedSteps({ plan: planOf(trip) }), [
+    { kind: 'local', name: 'note', undo: true },
+    { kind: 'remote', name: 'book', undo: true },
+    { kind: 'remote', name: 'pay', undo: true },
+    { kind: 'local', name: 'finish', undo: false },
+  ]);
+  assert.deepEqual(plannedSteps({ plan: planOf(saga(trips, 'empty', { input: Ref })) }), []);
+});

@@ -31,10 +31,12 @@ export interface PlannedStep {
 
 /** The steps of an instance, in order: those that it has begun, and those ahead. */
 export const plannedSteps = ({ plan }: Pick<Instance, 'plan'>): readonly PlannedStep[] =>
-  plan.split(', ').map((planned) => {
-    const [kind, name, undo] = planned.split(' ');
-    return { kind: kind as PlannedStep['kind'], name: name as string, undo: undo !== undefined };
-  });
+  plan === ''
+    ? []
+    : plan.split(', ').map((planned) => {
+        const [kind, name, undo] = planned.split(' ');
+        return { kind: kind as PlannedStep['kind'], name: name as string, undo: undo !== undefined };
+      });
 
 /**
  * Why `saga` cannot carry on `instance`, if it cannot. The steps that the instance has begun must be the first ones of the

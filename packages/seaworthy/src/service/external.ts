@@ -115,8 +115,8 @@ export function externals(parts: ExternalParts): Externals {
       const found = await due(own, batch);
       const mine: { readonly intent: Intent; readonly known: Known }[] = [];
       for (const intent of found) {
-        const known = parts.known.get(intent.operation);
-        if (!known || busy.has(markOf(intent))) continue;
+        const known = parts.known.get(intent.operation) as Known;
+        if (busy.has(markOf(intent))) continue;
         await take(own, intent, owner.id, now + 2 * patienceMs(known.handler));
         mine.push({ intent, known });
       }

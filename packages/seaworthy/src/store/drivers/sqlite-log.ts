@@ -65,7 +65,7 @@ export function log(path: string, write: Connection, clock: Clock, disk: Disk = 
     if (broken) throw broken.error;
   }
 
-  /** What others had committed before the store was opened; nothing, while another process recovers the file. */
+  /** The version while nobody has read yet; nothing, while another process recovers the file. */
   function found(): unknown {
     try {
       return write.version();

@@ -53,12 +53,14 @@ export async function openSqlite(path: string, service: string, durability: Dura
   const refuseClosed = (): void => {
     if (closing) throw new StoreClosed(`the store of ${service} is closed`);
   };
-  const snapshot: Store['read'] = {
+  const reading: Store['read'] = {
     async all(sql, ...values) {
       refuseClosed();
       const { rows, shown } = await patiently(() => {
         refuseClosed();
-        return { rows: read.all(sql, values), shown: durable?.shown() };
+        const rows = read.all(sql, values);
+        // Asked after it, which may have seen what was committed a moment ago.
+        return { rows, shown: durable?.shown() };
       }, patience());
       // Nobody hears of what may be lost.
       await shown?.catch((cause: unknown) => {
@@ -69,8 +71,8 @@ export async function openSqlite(path: string, service: string, durability: Dura
   };
   const store: Store = {
     dialect: 'sqlite',
-    read: snapshot,
-    ownRead: snapshot,
+    read: reading,
+    ownRead: reading,
     own: (tx) => tx,
     async transaction(work, options) {
       refuseClosed();
