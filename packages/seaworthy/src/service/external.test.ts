@@ -228,17 +228,24 @@ test('G8: a service whose code lacks the external command of an open intent does
   await end(second.running);
 });
 
-test('G7: a crowd of intents that only other code knows keeps nobody from those that this code knows', async () => {
-  const at = await sea();
+/** Two processes, of which the first reaches out and has no outcome; whoever does so after it has one. */
+async function oneHanging(
+  at: Sea,
+): Promise<{ readonly [P in 'first' | 'second']: Awaited<ReturnType<Sea['process']>> } & { reached(): number }> {
   let reached = 0;
   at.stage.do = () => {
     reached++;
     return reached === 1 ? new Promise(() => {}) : 'yes';
   };
-  const first = await at.process();
-  const second = await at.process();
+  const [first, second] = [await at.process(), await at.process()];
   first.call(till.charge, { id: 'a' }, { key: 'k' }).catch(() => {});
-  await at.when('it reaches out', () => reached === 1);
+  await at.when('the first reaches out', () => reached === 1);
+  return { first, second, reached: () => reached };
+}
+
+test('G7: a crowd of intents that only other code knows keeps nobody from those that this code knows', async () => {
+  const at = await sea();
+  const { first, second } = await oneHanging(at);
   const columns = 'operation, key, fingerprint, input, intent, since, attempts, due, owner';
   const refund = `insert into sw_intent (${columns}) values ('refund', ?, '', '{}', '{}', 0, 0, 0, 'gone')`;
   await at.store.transaction(async (tx) => {
@@ -252,24 +259,16 @@ test('G7: a crowd of intents that only other code knows keeps nobody from those 
 
 test('G7: while its worker lives another process neither drives an intent nor answers for it; once it is dead, it does both', async () => {
   const at = await sea();
-  let reached = 0;
-  at.stage.do = () => {
-    reached++;
-    return reached === 1 ? new Promise(() => {}) : 'yes';
-  };
-  const first = await at.process();
-  const second = await at.process();
-  first.call(till.charge, { id: 'a' }, { key: 'k' }).catch(() => {});
-  await at.when('the first reaches out', () => reached === 1);
+  const { first, second, reached } = await oneHanging(at);
   await assert.rejects(
     second.call(till.charge, { id: 'a' }, { key: 'k' }),
     (error: unknown) => error instanceof CallFailed && error.problem.code === 'SW_IDEMPOTENCY_IN_PROGRESS',
   );
-  assert.equal(reached, 1);
+  assert.equal(reached(), 1);
   await end(first.running);
   await at.when('it has its outcome', async () => (await charges(at)) === 1);
   assert.deepEqual(await second.call(till.charge, { id: 'a' }, { key: 'k' }), { receipt: 'receipt' });
-  assert.equal(reached, 2);
+  assert.equal(reached(), 2);
   await end(second.running);
 });
 
