@@ -55,7 +55,7 @@ const bugs: readonly Bug[] = [
   },
   {
     name: 'saga: a step can be undone only once its result is known',
-    edits: [['saga/undo.ts', "new Set(['done', 'intended', 'stuck'])", "new Set(['done', 'stuck'])"]],
+    edits: [['saga/where.ts', "new Set(['done', 'intended', 'stuck'])", "new Set(['done', 'stuck'])"]],
   },
   {
     name: 'saga: a step whose commit nobody heard of is written again',
