@@ -49,8 +49,8 @@ export interface Held {
   /** Turns it round. */
   undoing(cause: Cause, journal?: readonly Entry[]): Promise<void>;
   /**
-   * Nothing was done: the next run is due in `ms`, and is no further attempt. Its row says so once; again for each longer wait,
-   * which another process shall know of. Returns `ms`.
+   * Nothing was done: the next run is due in `ms`, and is no further attempt. Its row says so, so that another process knows.
+   * Returns `ms`.
    */
   postpone(error: unknown, ms: number, journal: readonly Entry[]): Promise<number>;
   /** Counts a failed run of `what`; the next is due after a while. Returns the wait in milliseconds. */
@@ -60,6 +60,7 @@ export interface Held {
   ): Promise<number>;
 }
 
+/** A shorter wait is written down once only. */
 const longMs = 1000;
 
 /** A transaction that is not run again once a step took too long in it, even if the store saw a conflict meanwhile. */
