@@ -1,3 +1,4 @@
+import { textOf } from './thrown.ts';
 import type { TraceContext } from './trace.ts';
 
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
@@ -77,7 +78,7 @@ export function guarded(observe: Observe): Observe {
   if (observe === silent) return observe;
   const warned = new Set<string>();
   const warn = (error: unknown): void => {
-    const message = `an observer threw, its report is lost: ${String(error)}`;
+    const message = `an observer threw, its report is lost: ${textOf(error)}`;
     if (warned.size >= 100 || warned.has(message)) return;
     warned.add(message);
     process.emitWarning(message, 'SeaworthyObserver');

@@ -5,6 +5,7 @@ import { scope } from '../core/abort.ts';
 import type { Timer } from '../core/clock.ts';
 import type { Span } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { readable } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
 import { StoreClosed } from '../store/errors.ts';
 import type { Store, Tx } from '../store/store.ts';
@@ -110,7 +111,7 @@ export async function attempt<T>({
     }
     data = examined.value;
   } catch (error) {
-    return { kind: 'failed', error };
+    return { kind: 'failed', error: readable(error) };
   }
 
   const late = (): unknown => new HandlerTimeout(`the handler of ${type} was not done with ${id} after ${timeoutMs} ms: it is rolled back`);
@@ -144,7 +145,8 @@ export async function attempt<T>({
       },
       { signal: work.signal },
     );
-  } catch (error) {
+  } catch (thrown) {
+    const error = readable(thrown);
     if (!timer || error instanceof StoreClosed || parents.some((parent) => parent.aborted)) throw error;
     return { kind: 'failed', error };
   } finally {

@@ -1,4 +1,5 @@
 import type { Finding } from '../contract/schema.ts';
+import { described, fieldOf, textOf } from '../core/thrown.ts';
 
 /** One attempt at an event that failed, as it is kept with the event. */
 export interface FailedAttempt {
@@ -17,23 +18,34 @@ export interface RecordedError {
   readonly issues?: readonly Finding[];
 }
 
-const longest = 2000;
 /** A redriven event may fail again and again; what is oldest is forgotten. */
 const most = 50;
 
-/** What is kept of an error: no value of it can break the row. */
+/** What is wrong with the data, as far as it can be read: an error that is not ours may have anything under this name. */
+function issuesOf(error: unknown): readonly Finding[] {
+  const findings: Finding[] = [];
+  try {
+    for (const finding of (fieldOf(error, 'issues') ?? []) as Iterable<unknown>) {
+      const [path, message] = [fieldOf(finding, 'path'), fieldOf(finding, 'message')];
+      if (typeof path === 'string' && typeof message === 'string') findings.push({ path: textOf(path), message: textOf(message) });
+      if (findings.length === 20) break;
+    }
+  } catch {
+    // What was read until here is all there is.
+  }
+  return findings;
+}
+
+/** What is kept of an error: bounded texts, so that no error can break the row. */
 export function recordedError(error: unknown): RecordedError {
-  if (!(error instanceof Error)) return { name: 'unknown', message: String(error).slice(0, longest) };
-  const { code, issues } = error as {
-    readonly code?: unknown;
-    readonly issues?: readonly Finding[];
-  };
+  const { type: name, message, code, stack } = described(error);
+  const issues = issuesOf(error);
   return {
-    name: error.name,
-    message: error.message.slice(0, longest),
-    ...(typeof code === 'string' && { code }),
-    ...(Array.isArray(issues) && issues.length > 0 && { issues }),
-    ...(error.stack && { stack: error.stack.slice(0, longest) }),
+    name,
+    message,
+    ...(code !== undefined && { code: String(code) }),
+    ...(issues.length > 0 && { issues }),
+    ...(stack !== undefined && { stack: stack.slice(0, 2000) }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { Failure } from '../client/call.ts';
+import { codeOf, textOf } from '../core/thrown.ts';
 
 /** Why a saga is undone. */
 export type Cause =
@@ -9,13 +10,18 @@ export type Cause =
   /** Somebody stopped it. */
   | { readonly kind: 'stopped'; readonly reason: string };
 
+/** The data as it will be read again; a text in its place where JSON cannot represent it. */
+function asJson(data: unknown): unknown {
+  try {
+    const json = JSON.stringify(data);
+    return json === undefined ? undefined : JSON.parse(json);
+  } catch {
+    return textOf(data);
+  }
+}
+
 export function causeOf(step: string, error: unknown): Cause {
-  if (error instanceof Failure) return { kind: 'declared', step, name: error.name, data: error.data };
-  const { code } = (typeof error === 'object' && error !== null ? error : {}) as { code?: unknown };
-  return {
-    kind: 'failed',
-    step,
-    code: typeof code === 'string' ? code : undefined,
-    message: error instanceof Error ? error.message : String(error),
-  };
+  if (error instanceof Failure) return { kind: 'declared', step, name: error.name, data: asJson(error.data) };
+  const code = codeOf(error);
+  return { kind: 'failed', step, code: typeof code === 'string' ? code : undefined, message: textOf(error) };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Failure } from '../client/call.ts';
 import { CallFailed } from '../client/errors.ts';
+import { thrown } from '../core/conformance/thrown.ts';
 import type { Duration } from '../core/duration.ts';
 import { BreakerOpen, BulkheadFull } from '../resilience/errors.ts';
 import type { Tx } from '../store/store.ts';
@@ -440,3 +441,32 @@ for (const code of ['SW_IDEMPOTENCY_IN_PROGRESS', 'SW_SERVICE_UNREADY']) {
     );
   });
 }
+
+for (const [what, [value]] of Object.entries(thrown))
+  named(`whatever a step throws is a failed run like any other: ${what}`, async (sea) => {
+    let runs = 0;
+    const hostile = saga(trips, 'hostile', { input: Ref, key: ({ id }) => id })
+      .step('remote', { undo: () => {}, do: () => {} })
+      .local('local', {
+        retry: { attempts: 2 },
+        do: () => {
+          runs++;
+          throw value;
+        },
+      });
+    const { engine } = await sea.process([hostile]);
+    await sea.run(engine, ({ start }) => void start(hostile, { id: 't' }));
+    const { cause } = await sea.until('undone');
+    assert.equal(runs, 2);
+    assert.ok(cause?.kind === 'failed' && cause.message.length <= 2000);
+  });
+
+named('data of a declared error that JSON cannot represent is kept as a text', async (sea) => {
+  const ring: Record<string, unknown> = { seat: 7 };
+  ring['self'] = ring;
+  sea.callee.answers = { pay: () => Promise.reject(new Failure('Full', ring)) };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  const { cause } = await sea.until('undone');
+  assert.ok(cause?.kind === 'declared' && /seat: 7/.test(String(cause.data)));
+});

@@ -1,6 +1,7 @@
 import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
 import type { Scope } from '../core/abort.ts';
+import { textOf } from '../core/thrown.ts';
 import { following } from '../outbox/process.ts';
 import type { Store, Tx } from '../store/store.ts';
 import { committing } from '../store/traced.ts';
@@ -9,7 +10,7 @@ import { advance, type Change, type Entry, type Instance, timed } from './journa
 import { sagaOf } from './list.ts';
 import type { Moves } from './moves.ts';
 import type { AnySaga } from './saga.ts';
-import { backoffMs, messageOf, StepTimeout } from './step.ts';
+import { backoffMs, StepTimeout } from './step.ts';
 import type { Tracing } from './traced.ts';
 import { planOf } from './versions.ts';
 
@@ -128,14 +129,14 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
       // Of many that wait for the same callee none should write twice a second.
       if (ms < longMs && failed !== undefined && journal === instance.journal) return ms;
       // What the runs before failed with says more than what this one waits for.
-      await move({ state, journal, attempts, due: clock.now() + ms, error: attempts > 0 ? failed : messageOf(error) });
+      await move({ state, journal, attempts, due: clock.now() + ms, error: attempts > 0 ? failed : textOf(error) });
       return ms;
     },
     async again(error, { what, longestMs, attempts, journal }) {
       const { id, state, trace } = instance;
       const wait = backoffMs(attempts, longestMs, random);
       observe.log('warn', `${what} of ${saga.name} failed, it is tried again`, { saga: saga.name, id, state, attempts, error }, trace);
-      await move({ state, journal, attempts, due: clock.now() + wait, error: messageOf(error) });
+      await move({ state, journal, attempts, due: clock.now() + wait, error: textOf(error) });
       return wait;
     },
   };

@@ -3,6 +3,7 @@ import { type Scope, scope } from '../core/abort.ts';
 import type { Clock } from '../core/clock.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
+import { readable } from '../core/thrown.ts';
 import { retryAfterOf } from '../resilience/classify.ts';
 import { LocalRejection } from '../resilience/errors.ts';
 import type { Entry, Instance } from './journal.ts';
@@ -62,9 +63,6 @@ export function postponedMs(error: unknown): number | undefined {
 export const backoffMs = (attempts: number, longestMs: number, random: Random): number =>
   Math.max(50, random.next() * Math.min(longestMs, 1000 * 2 ** Math.min(attempts - 1, 20)));
 
-/** What was thrown, in words; also of what is no error. */
-export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
-
 const runs = async (work: (within: Scope) => unknown, within: Scope): Promise<unknown> => work(within);
 
 /** What a run is given, with its signal, which is made when it is first asked for. */
@@ -75,7 +73,10 @@ export const seenWithin = <T extends object>(seen: T, within: Scope): T & { read
   },
 });
 
-/** Runs `work` of a step or an undo until its timeout is over or a parent aborts. What is cut goes on by itself, and is not heard. */
+/**
+ * Runs `work` of a step or an undo until its timeout is over or a parent aborts. Work that was cut goes on by itself, and is not
+ * heard. It throws nothing that cannot be read.
+ */
 export async function bounded(clock: Clock, step: Recorded, parents: readonly Scope[], work: (within: Scope) => unknown): Promise<unknown> {
   const { name, timeoutMs: ms } = step;
   const reason = (): unknown =>
@@ -84,6 +85,8 @@ export async function bounded(clock: Clock, step: Recorded, parents: readonly Sc
   try {
     if (within.aborted) throw within.reason;
     return await within.race(runs(work, within));
+  } catch (error) {
+    throw readable(error);
   } finally {
     within.end();
   }

@@ -1,9 +1,10 @@
+import { textOf } from '../core/thrown.ts';
 import { collector } from '../outbox/outbox.ts';
 import { callsOf } from './calls.ts';
 import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry, Refusals } from './journal.ts';
 import type { Recorded } from './saga.ts';
-import { atOnceMs, messageOf, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
+import { atOnceMs, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
 import { traced } from './traced.ts';
 import { nextUndo } from './where.ts';
 
@@ -72,7 +73,7 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     observe.log('error', message, told, instance.trace);
     observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: 'stuck' });
     const waiting = instance.journal.with(index, { ...tried, state: 'stuck' });
-    await held.move({ state: 'stuck', journal: waiting, attempts, error: messageOf(error) });
+    await held.move({ state: 'stuck', journal: waiting, attempts, error: textOf(error) });
     return undefined;
   }
 }

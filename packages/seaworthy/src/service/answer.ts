@@ -5,6 +5,7 @@ import { InputInvalid } from '../contract/input.ts';
 import { declaredErrors } from '../contract/member.ts';
 import { checkPath } from '../contract/request.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
+import { isA } from '../core/thrown.ts';
 import { OutputInvalid } from './errors.ts';
 
 type Bound = Operation & At;
@@ -33,7 +34,7 @@ export async function outputOf(operation: Bound, returned: unknown): Promise<Ans
 
 /** A declared error as an answer; whatever else was thrown goes on. */
 export async function declaredOf(operation: Bound, error: unknown): Promise<Answer> {
-  if (!(error instanceof Failure)) throw error;
+  if (!isA(error, Failure)) throw error;
   const declared = declaredErrors(operation)[error.name];
   if (!declared)
     throw new OutputInvalid(`${nameOf(operation)} failed with ${error.name}, which its contract does not declare`, { cause: error });

@@ -6,6 +6,7 @@ import { type Scope, scope } from '../core/abort.ts';
 import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Span } from '../core/observe.ts';
+import { readable } from '../core/thrown.ts';
 import { accept, nameOf } from './answer.ts';
 import { type Changing, type Commands, type Received, runCommand } from './command.ts';
 import { CallCancelled, HandlerFailed, KeyInProgress, OperationUnknown } from './errors.ts';
@@ -78,7 +79,7 @@ export function endpoint(parts: EndpointParts): Serving {
       const handler = service.handlers[operation.name] as QueryHandler | { readonly remote: RemoteHandler };
       return await runQuery(parts, { ...received, fingerprint: '' }, handler);
     } catch (thrown) {
-      return blameless(operation, thrown);
+      return blameless(operation, readable(thrown));
     }
   }
 
@@ -101,7 +102,7 @@ export function endpoint(parts: EndpointParts): Serving {
         span.end(result.kind);
         return result;
       } catch (thrown) {
-        const error = explained(name, thrown, attempt.signal);
+        const error = explained(name, readable(thrown), attempt.signal);
         if (error.kind === 'internal') runtime.observe.log('error', `${name} failed`, { operation: name, error }, span.trace);
         // What the caller did wrong is no failure of the service.
         span.end(error.kind, statusOf[error.kind][0] >= 500 ? error : undefined);

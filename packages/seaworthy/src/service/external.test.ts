@@ -7,6 +7,7 @@ import { type Caller, caller } from '../client/caller.ts';
 import { CallFailed } from '../client/errors.ts';
 import { local } from '../client/transports/local.ts';
 import { command, contract } from '../contract/contract.ts';
+import { thrown } from '../core/conformance/thrown.ts';
 import { silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
 import { policyOn } from '../resilience/policy.ts';
@@ -187,6 +188,36 @@ test('a run of `do` without an outcome is a failure of its span, and counted; on
     'seaworthy_external_do till.charge cut',
   ]);
 });
+
+test('whatever `do` throws is a run without an outcome, and it runs again', async () => {
+  const at = await sea();
+  const { running, call } = await at.process();
+  const values = new Map(Object.entries(thrown).map(([what, [value]]) => [what.replaceAll(' ', '-'), value]));
+  const runs = new Set<string>();
+  at.stage.do = ({ key }) => {
+    if (runs.has(key)) return 'yes';
+    runs.add(key);
+    throw values.get(key);
+  };
+  for (const key of values.keys()) call(till.charge, { id: key }, { key }).catch(() => {});
+  await at.when('all have their outcome', async () => (await charges(at)) === values.size);
+  assert.equal(runs.size, values.size);
+  await end(running);
+});
+
+for (const stage of ['before', 'after'] as const)
+  test(`whatever \`${stage}\` throws is answered as a failure of the service`, async () => {
+    for (const [value] of Object.values(thrown)) {
+      const at = await sea();
+      const { running, call } = await at.process();
+      at.stage[stage] = () => {
+        throw value;
+      };
+      const error = await call(till.charge, { id: 'a' }, { key: 'k' }).catch((thrown: unknown) => thrown);
+      assert.ok(error instanceof CallFailed && error.problem.code === 'SW_HANDLER_FAILED');
+      await end(running);
+    }
+  });
 
 test('what `before` gave reads the same for `do` and `after`, before a crash and after it', async () => {
   const at = await sea();

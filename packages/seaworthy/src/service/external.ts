@@ -2,6 +2,7 @@ import type { Answer } from '../contract/answer.ts';
 import { scope } from '../core/abort.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { sleep } from '../core/sleep.ts';
+import { readable } from '../core/thrown.ts';
 import type { Read } from '../store/store.ts';
 import { nameOf } from './answer.ts';
 import type { Received } from './command.ts';
@@ -64,7 +65,8 @@ export function externals(parts: ExternalParts): Externals {
       const outcome = await within.race(running);
       span.end('done');
       return outcome;
-    } catch (cause) {
+    } catch (thrown) {
+      const cause = readable(thrown);
       if (cut.signal.aborted) {
         span.end('cut');
         throw cause;

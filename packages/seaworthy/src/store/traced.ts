@@ -1,5 +1,6 @@
 import type { Place, Span } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { readable } from '../core/thrown.ts';
 import type { Store, TransactionOptions } from './store.ts';
 
 interface Parts<T> {
@@ -19,7 +20,8 @@ export async function committing<T, V>(
     const value = await work(span);
     span.end('committed');
     return value;
-  } catch (error) {
+  } catch (thrown) {
+    const error = readable(thrown);
     span.end('rolled back', usual(error) ? undefined : error);
     throw error;
   }

@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type Observe, silent } from '../core/observe.ts';
+import { described } from '../core/thrown.ts';
 import { parseTraceparent, type TraceContext } from '../core/trace.ts';
 
 export interface LogOptions {
@@ -7,23 +8,6 @@ export interface LogOptions {
   readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** Where log lines go. Default standard output. */
   readonly destination?: DestinationStream;
-}
-
-interface Coded {
-  readonly code?: unknown;
-}
-
-/** An error with its code and its causes, innermost last. */
-function described(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const { code } = error as Coded;
-  return {
-    type: error.name,
-    ...(code !== undefined && { code }),
-    message: error.message,
-    stack: error.stack,
-    ...(error.cause !== undefined && { cause: described(error.cause) }),
-  };
 }
 
 function logger({ level = 'info', destination }: LogOptions): Logger {

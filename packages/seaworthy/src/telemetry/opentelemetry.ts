@@ -1,4 +1,5 @@
 import type { Attributes, Place, Span } from '../core/observe.ts';
+import { described } from '../core/thrown.ts';
 import { formatTraceparent, parseTraceparent, type TraceContext } from '../core/trace.ts';
 import type { Bridge } from './bridge.ts';
 import { bounds } from './metrics.ts';
@@ -142,9 +143,9 @@ export function openTelemetry(api: OpenTelemetryApi, { messaging }: OpenTelemetr
       end(outcome, error) {
         span.setAttributes({ ...ended(name, outcome, error) });
         if (error !== undefined) {
-          const exception = error instanceof Error ? error : new Error(String(error));
-          span.recordException(exception);
-          span.setStatus({ code: failed, message: exception.message });
+          const { type, message, stack } = described(error);
+          span.recordException({ name: type, message, ...(stack !== undefined && { stack }) });
+          span.setStatus({ code: failed, message });
         }
         span.end();
       },

@@ -1,4 +1,5 @@
 import type { Attributes } from '../core/observe.ts';
+import { codeOf, described } from '../core/thrown.ts';
 
 /** Which names of the messaging conventions spans have: those of v1.24.0, which most tools know, those of v1.45.0, or both. */
 export type MessagingNames = 'old' | 'new' | 'both';
@@ -85,11 +86,10 @@ export function named(span: string, attributes: Attributes, names: MessagingName
 
 /** What is known of a span only at its end. */
 export function ended(span: string, outcome: string, error: unknown): Attributes {
-  const { code, name } = (error ?? {}) as { readonly code?: unknown; readonly name?: unknown };
   return {
     [`${ours}.outcome`]: outcome,
     ...(span === 'seaworthy_gateway_request' && /^\d{3}$/.test(outcome) && { 'http.response.status_code': Number(outcome) }),
     ...(namings[span] === rpc && { 'rpc.response.status_code': outcome }),
-    ...(error !== undefined && { 'error.type': String(code ?? name ?? outcome) }),
+    ...(error !== undefined && { 'error.type': String(codeOf(error) ?? described(error).type) }),
   };
 }

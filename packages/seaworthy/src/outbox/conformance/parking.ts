@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { thrown } from '../../core/conformance/thrown.ts';
 import { sleep } from '../../core/sleep.ts';
 import { deadLetters } from '../dead-letters.ts';
 import { DeadLetterUnknown } from '../errors.ts';
 import { subscriber } from './handling.ts';
-import { count, effects, numbers, type Process, type World } from './world.ts';
+import { count, effects, numbers, type Placed, type Process, type World } from './world.ts';
 
 /** A subscriber that has claimed a parked event, and then does nothing more until it wakes: its heart does not beat either. */
 async function stalledOverParked(world: World): Promise<{ readonly one: Process; readonly before: () => void; readonly wake: () => void }> {
@@ -88,6 +89,24 @@ export const parking: readonly { readonly name: string; readonly body: (world: W
       await world.until('it has its effect', async () => (await effects(receiver.store)).length === 3);
       assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
       assert.equal(await count(receiver.store, 'sw_parked'), 0);
+    },
+  },
+  {
+    name: 'G5: whatever a handler throws is a failed attempt like any other, and kept as a text',
+    async body(world) {
+      const values = Object.values(thrown).map(([value]) => value);
+      const sender = await world.start('orders', { relay: true });
+      const fails = (data: Placed): never => {
+        throw values[data.n];
+      };
+      const receiver = await subscriber(world, fails, { consumer: { retry: { attempts: 2, base: '10ms', cap: '10ms' } } });
+      for (const n of values.keys()) await world.run(sender.place(`order-${n}`, n));
+      await world.until('all are dead', async () => (await count(receiver.store, 'sw_dead_letter')) === values.length);
+      const dead = deadLetters(receiver.store, receiver.runtime);
+      for (const { attempts, error } of await dead.list()) {
+        assert.equal(attempts, 2);
+        assert.ok(error.length < 2300);
+      }
     },
   },
   {

@@ -8,6 +8,7 @@ import { problemResponse, responseOf, type WireResponse } from '../../contract/r
 import { Deadline } from '../../core/deadline.ts';
 import { SeaworthyError } from '../../core/errors.ts';
 import type { Runtime } from '../../core/runtime.ts';
+import { readable } from '../../core/thrown.ts';
 import { traceOf } from '../../core/trace.ts';
 import { HandlerFailed } from '../errors.ts';
 import type { Service } from '../service.ts';
@@ -22,7 +23,8 @@ export const replyOf = ({ status, headers, body }: WireResponse): HttpReply => (
 });
 
 /** What to answer to an error: a problem document; what went wrong inside is logged, and told to nobody. */
-export function failedReply(runtime: Runtime, error: unknown): HttpReply {
+export function failedReply(runtime: Runtime, thrown: unknown): HttpReply {
+  const error = readable(thrown);
   const ours = error instanceof SeaworthyError;
   if (!ours || error.kind === 'internal') runtime.observe.log('error', 'a request failed unexpectedly', { error });
   if (ours) return replyOf(problemResponse(problemOf(error)));

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { orAborted } from '../../core/abort.ts';
 import type { Runtime } from '../../core/runtime.ts';
+import { isA } from '../../core/thrown.ts';
 import { turn } from '../../core/turn.ts';
 import { CommitFailed, StoreClosed } from '../errors.ts';
 import { applyMigrations } from '../migrations.ts';
@@ -130,7 +131,7 @@ function openMemory(service: string, runtime: Runtime): Store {
       return value;
     } catch (error) {
       // Whatever the work made of it: what it saw was no longer so.
-      if (!(error instanceof CommitFailed) && !signal?.aborted) revise();
+      if (!isA(error, CommitFailed) && !signal?.aborted) revise();
       throw error;
     } finally {
       if (played === statements) drop();
@@ -161,7 +162,7 @@ function openMemory(service: string, runtime: Runtime): Store {
         try {
           return await attempt(work, signal);
         } catch (error) {
-          if (!(error instanceof Conflict)) throw error;
+          if (!isA(error, Conflict)) throw error;
           runtime.observe.count('seaworthy_store_conflicts_total', { service });
         }
       }
