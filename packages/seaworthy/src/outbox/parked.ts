@@ -93,6 +93,16 @@ export async function claim(tx: Tx, consumer: string, worker: Worker, now: numbe
   return rows.map(parkedOf);
 }
 
+/** Lets go of what this worker has claimed, but for what it knows that it has: after a commit of which nobody heard. */
+export async function release(tx: Tx, consumer: string, worker: Worker, known: readonly number[]): Promise<void> {
+  await tx.run(
+    `update sw_parked set owner = '' where consumer = ? and owner = ? and seq not in (${known.map(() => '?').join()})`,
+    consumer,
+    worker.id,
+    ...known,
+  );
+}
+
 /** Ends its parking, with the transaction that settles it, and makes the next of its line due. False when another has it. */
 export async function unpark(tx: Tx, { seq, line }: Parked, worker: Worker, now: number): Promise<boolean> {
   const { changes } = await tx.run('delete from sw_parked where seq = ? and owner = ?', seq, worker.id);

@@ -1,12 +1,13 @@
 import type { Span } from '../core/observe.ts';
 import { sleep } from '../core/sleep.ts';
+import { CommitUnknown } from '../store/errors.ts';
 import type { Tx } from '../store/store.ts';
 import { attempt } from './attempt.ts';
 import type { Consuming } from './consuming.ts';
 import { bury, type Reason } from './dead-letter.ts';
 import { recordedError, withAttempt } from './history.ts';
 import { backoff, type Loop, loop } from './loop.ts';
-import { claim, nextDue, type Parked, postpone, unpark } from './parked.ts';
+import { claim, nextDue, type Parked, postpone, release, unpark } from './parked.ts';
 import { type Processed, processSpan } from './process.ts';
 
 /**
@@ -16,7 +17,8 @@ import { type Processed, processSpan } from './process.ts';
 export function retries<T>(parts: Consuming<T>): Loop {
   const { store, runtime, worker, service, subscriptions, concurrency, pollMs, cut, closing } = parts;
   const { clock, random, observe } = runtime;
-  const hand = new Set<Promise<void>>();
+  /** What is in hand, by its number. */
+  const hand = new Map<number, Promise<void>>();
 
   /** Until it is written or the process goes down: an event that nobody lets go of would never be attempted again. */
   async function insist(write: (tx: Tx) => Promise<void>): Promise<void> {
@@ -97,14 +99,20 @@ export function retries<T>(parts: Consuming<T>): Loop {
     if (due === undefined) return pollMs;
     if (due > now) return Math.min(pollMs, due - now);
     runtime.reached('inbox/claim/before');
-    const claimed = await store.transaction((tx) => claim(store.own(tx), service, worker, now, room));
+    const claimed = await store
+      .transaction((tx) => claim(store.own(tx), service, worker, now, room))
+      .catch(async (error: unknown) => {
+        // Claimed or not: what nobody knows that he has would never be attempted again.
+        if (error instanceof CommitUnknown) await insist((tx) => release(tx, service, worker, [...hand.keys()]));
+        throw error;
+      });
     runtime.reached('inbox/claim/after');
     for (const event of claimed) {
-      const work: Promise<void> = inHand(event).finally(() => {
-        hand.delete(work);
+      const work = inHand(event).finally(() => {
+        hand.delete(event.seq);
         turns.wake();
       });
-      hand.add(work);
+      hand.set(event.seq, work);
     }
     return claimed.length > 0 ? 0 : pollMs;
   }
@@ -114,7 +122,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
     wake: turns.wake,
     async stop() {
       await turns.stop();
-      await Promise.all(hand);
+      await Promise.all(hand.values());
     },
   };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { thrown } from '../../core/conformance/thrown.ts';
 import { sleep } from '../../core/sleep.ts';
+import { CommitUnknown } from '../../store/errors.ts';
 import { deadLetters } from '../dead-letters.ts';
 import { DeadLetterUnknown } from '../errors.ts';
 import { subscriber } from './handling.ts';
@@ -35,6 +36,44 @@ async function stalledOverParked(world: World): Promise<{ readonly one: Process;
 }
 
 export const parking: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
+  {
+    name: 'G2, G5: an event whose parking, claim or outcome was committed without the consumer hearing of it is attempted again, and handled once',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      let failures = 0;
+      let left = Number.POSITIVE_INFINITY;
+      const receiver = await subscriber(
+        world,
+        () => {
+          if (failures++ < 2) throw new Error('not yet');
+        },
+        {
+          consumer: { retry: { attempts: 100, base: '100ms', cap: '200ms' } },
+          database: (store) => ({
+            ...store,
+            async transaction(work, options) {
+              const value = await store.transaction(work, options);
+              if (--left === 0) throw new CommitUnknown('as the test says');
+              return value;
+            },
+          }),
+        },
+      );
+      for (let n = 1; n <= 8; n++) {
+        failures = 0;
+        left = n;
+        await world.run(sender.place('a', n));
+        await world.until(
+          `${n} is handled`,
+          async () => (await count(receiver.store, 'sw_parked')) === 0 && (await numbers(receiver.store, 'a')).length === n,
+        );
+        assert.deepEqual(
+          await numbers(receiver.store, 'a'),
+          Array.from({ length: n }, (_, index) => index + 1),
+        );
+      }
+    },
+  },
   {
     name: 'G3, G5: a key that fails holds up no other; its own later events wait behind it and go on in order',
     async body(world) {
