@@ -2,12 +2,11 @@ import type { Envelope } from '../bus/envelope.ts';
 import type { At, Event } from '../contract/contract.ts';
 import { examine, sentence } from '../contract/schema.ts';
 import { scope } from '../core/abort.ts';
-import type { Timer } from '../core/clock.ts';
 import type { Span } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { readable } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
-import { StoreClosed } from '../store/errors.ts';
+import { StoreClosed, StoreUnusable } from '../store/errors.ts';
 import type { Store, Tx } from '../store/store.ts';
 import { transaction } from '../store/traced.ts';
 import { EventRefused, HandlerTimeout } from './errors.ts';
@@ -126,8 +125,7 @@ export async function attempt<T>({
     trace: span.trace,
     signal: work.signal,
   };
-  // Runs from the moment that the handler begins: the wait for its turn says nothing about it.
-  let timer: Timer | undefined;
+  let begun = false;
   let after: AfterCommit | undefined | void;
   let outcome: string;
   try {
@@ -135,22 +133,27 @@ export async function attempt<T>({
       { store, runtime },
       span,
       async (tx) => {
-        timer?.cancel();
-        timer = runtime.clock.after(timeoutMs, () => work.abort(late()));
+        begun = true;
         after = undefined;
-        const before = await admit(store.own(tx));
-        if (before !== undefined) return before;
-        after = await span.run(() => subscription.handle(tx, data, meta));
-        return 'handled';
+        // Runs while this run of the handler does: waiting for a turn, the first one or that of another run, says nothing about it.
+        const timer = runtime.clock.after(timeoutMs, () => work.abort(late()));
+        try {
+          const before = await admit(store.own(tx));
+          if (before !== undefined) return before;
+          after = await span.run(() => subscription.handle(tx, data, meta));
+          return 'handled';
+        } finally {
+          timer.cancel();
+        }
       },
       { signal: work.signal },
     );
   } catch (thrown) {
     const error = readable(thrown);
-    if (!timer || error instanceof StoreClosed || parents.some((parent) => parent.aborted)) throw error;
+    const noDatabase = error instanceof StoreClosed || error instanceof StoreUnusable;
+    if (!begun || noDatabase || parents.some((parent) => parent.aborted)) throw error;
     return { kind: 'failed', error };
   } finally {
-    timer?.cancel();
     work.end();
   }
   after?.();

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import type { Bus } from '../../bus/bus.ts';
 import type { Envelope } from '../../bus/envelope.ts';
+import { sleep } from '../../core/sleep.ts';
 import { type Meta, type Subscription, subscription } from '../attempt.ts';
 import { deadLetters } from '../dead-letters.ts';
 import { SubscriptionInvalid } from '../errors.ts';
+import { collector } from '../outbox.ts';
 import { count, effect, effects, numbers, orders, type Placed, type Process, type World } from './world.ts';
 
 type Handler = (data: Placed, meta: Meta, tx: unknown) => unknown;
@@ -105,6 +107,32 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
       await world.until('all have their effects', async () => (await effects(receiver.store)).length === 20);
       assert.deepEqual([...new Set(attempts)], [1]);
       assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'G5: waiting for a turn, the first or another, behind handlers that hang is no part of the time of a handler',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(
+        world,
+        async ({ order }) => {
+          if (order.startsWith('slow')) await sleep(world.time.clock, 40);
+          if (order.startsWith('hangs')) await new Promise(() => {});
+        },
+        { consumer: { timeout: '500ms', retry: { attempts: 1 } } },
+      );
+      const lines = Array.from({ length: 4 }, (_, n) => ['quick', 'slow', 'other', 'slower', 'hangs'].map((kind) => `${kind} ${n}`)).flat();
+      await world.run(
+        sender.mortal.transaction(async (tx) => {
+          const events = collector(orders, sender.runtime);
+          for (const order of lines) events.publish('placed', { order, n: 1 });
+          await events.write(tx);
+        }),
+      );
+      await world.until('those that hang are dead', async () => (await count(receiver.store, 'sw_dead_letter')) >= 4);
+      await world.until('all others have their effects', async () => (await effects(receiver.store)).length >= 16);
+      const dead = await deadLetters(receiver.store, receiver.runtime).list();
+      assert.deepEqual(dead.map(({ key }) => key).toSorted(), lines.filter((one) => one.startsWith('hangs')).toSorted());
     },
   },
   {
