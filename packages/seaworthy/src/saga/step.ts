@@ -48,13 +48,15 @@ export function kept(step: string, result: unknown): unknown {
   throw new ResultInvalid(`the result of the step ${step} is no JSON but ${typeof result}: return plain data`);
 }
 
+/** What a callee answers with that has done nothing, and may do it later. */
+const notYet: ReadonlySet<string> = new Set(['SW_IDEMPOTENCY_IN_PROGRESS', 'SW_STEP_IN_PROGRESS', 'SW_SERVICE_UNREADY']);
+
 /**
  * Nothing was done and nobody is to blame: the step waits, and has not used up an attempt. Milliseconds, or `undefined`. At most a
  * minute, since it waits that long in other processes, too, and whoever mends the cause cannot tell it.
  */
 export function postponedMs(error: unknown): number | undefined {
-  const inProgress =
-    error instanceof CallFailed && (error.problem.code === 'SW_IDEMPOTENCY_IN_PROGRESS' || error.problem.code === 'SW_SERVICE_UNREADY');
+  const inProgress = error instanceof CallFailed && notYet.has(error.problem.code ?? '');
   if (!inProgress && !(error instanceof LocalRejection)) return undefined;
   return Math.min(60_000, Math.max(atOnceMs, retryAfterOf(error) ?? 500));
 }

@@ -9,7 +9,9 @@ import type { Store, Tx } from '../store/store.ts';
 import { transaction } from '../store/traced.ts';
 import { declaredOf, outputOf } from './answer.ts';
 import type { CommandContext } from './context.ts';
-import { bury, type Keyed, record, recorded, refuseUndone } from './idempotency.ts';
+import { StepInProgress } from './errors.ts';
+import { type Keyed, record, recorded } from './idempotency.ts';
+import { bury, refuseUndone } from './tombstone.ts';
 import { type Collectors, type Unit, unit } from './unit.ts';
 
 /** What commands of one service need to run. */
@@ -71,7 +73,7 @@ export async function runCommand(parts: Commands, call: Received, handler: (cont
   const answer = await transaction(
     parts,
     call.span,
-    async (tx) => {
+    async (tx): Promise<Answer | StepInProgress> => {
       work = undefined;
       const own = parts.store.own(tx);
       await refuseUndone(own, call);
@@ -79,7 +81,8 @@ export async function runCommand(parts: Commands, call: Received, handler: (cont
       if (before) return before;
       const fresh = unit(parts.collectors, tx, call.span.trace);
       const context = changing(parts, tx, fresh, call.input, call.span.trace);
-      if (call.attempt.undoes !== undefined) await bury(own, call.attempt.undoes, context.now);
+      const waits = call.attempt.undoes === undefined ? undefined : await bury(own, call.attempt.undoes, context.now);
+      if (waits) return waits;
       const result = await answerOnce({ operation: call.attempt.operation, call, own, work: fresh, now: context.now }, () =>
         call.span.run(() => handler(context)),
       );
@@ -88,6 +91,7 @@ export async function runCommand(parts: Commands, call: Received, handler: (cont
     },
     { signal: call.signal },
   );
+  if (answer instanceof StepInProgress) throw answer;
   work?.committed();
   return answer;
 }

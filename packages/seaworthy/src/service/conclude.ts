@@ -1,14 +1,12 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
-import { problemOf } from '../contract/problem.ts';
 import { scope } from '../core/abort.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import type { Span } from '../core/observe.ts';
 import { transaction } from '../store/traced.ts';
 import { answerOnce, changing } from './command.ts';
-import { KeyInProgress, StepUndone } from './errors.ts';
+import { KeyInProgress } from './errors.ts';
 import { type AnyExternal, patienceMs } from './handler.ts';
-import { refuseUndone } from './idempotency.ts';
 import type { ExternalParts } from './intend.ts';
 import { type Intent, markOf, settle } from './intent.ts';
 import { type Unit, unit } from './unit.ts';
@@ -34,12 +32,6 @@ export async function conclude(
     const own = store.own(tx);
     if (!(await settle(own, intent, owner.id)))
       throw new KeyInProgress(`${markOf(intent)} was taken over by another worker`, { retryAfterMs: 1000 });
-    try {
-      await refuseUndone(own, intent);
-    } catch (error) {
-      if (error instanceof StepUndone) return { kind: 'problem', problem: problemOf(error) };
-      throw error;
-    }
     const fresh = unit(parts.collectors, tx, trace);
     const context = { ...changing(parts, tx, fresh, intent.input, trace), intent: intent.intent as never, outcome: outcome as never };
     // From when it begins: the wait for its turn says nothing about it.

@@ -18,6 +18,12 @@ export class StepUndone extends SeaworthyError {
   readonly kind = 'mismatch';
 }
 
+/** An external command of the saga step that this call undoes has no outcome yet; what it will be must be known before it is undone. */
+export class StepInProgress extends SeaworthyError {
+  readonly code = 'SW_STEP_IN_PROGRESS';
+  readonly kind = 'conflict';
+}
+
 /** A handler answered something that its contract does not promise: a bug in the service. Nothing was committed. */
 export class OutputInvalid extends SeaworthyError {
   readonly code = 'SW_OUTPUT_INVALID';

@@ -5,17 +5,21 @@ import fc from 'fast-check';
 import { runtime } from '../core/runtime.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { StepUndone } from './errors.ts';
-import { bury, fingerprint, forget, idempotencyMigrations, record, recorded, refuseUndone } from './idempotency.ts';
+import { fingerprint, forget, idempotencyMigrations, record, recorded } from './idempotency.ts';
+import { intentMigrations } from './intent.ts';
+import { bury, refuseUndone, tombstoneMigrations } from './tombstone.ts';
 
 test('answers and tombstones are forgotten after their time, the oldest first and so many at once; younger ones are not', async () => {
   const store = await memory().open('desk', runtime());
-  await store.migrate(idempotencyMigrations);
+  await store.migrate([...idempotencyMigrations, ...tombstoneMigrations, ...intentMigrations]);
   const call = (key: string) => ({ operation: 'write', key, fingerprint: fingerprint({ key }) });
   await store.transaction(async (tx) => {
     for (const at of [30, 10, 20, 40]) {
       await record(tx, call(`at ${at}`), { kind: 'output', output: at }, at);
       await bury(tx, `step ${at}`, at);
     }
+    // It is undone once more: only then its time begins.
+    await bury(tx, 'step 20', 50);
   });
   const left = (): Promise<readonly unknown[]> =>
     store.transaction(async (tx) =>
@@ -32,7 +36,7 @@ test('answers and tombstones are forgotten after their time, the oldest first an
   assert.equal(await store.transaction((tx) => forget(tx, 30, 1)), 1);
   assert.deepEqual(await left(), [
     [false, false],
-    [true, false],
+    [true, true],
     [true, true],
     [true, true],
   ]);

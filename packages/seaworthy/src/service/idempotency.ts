@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import type { Answer } from '../contract/answer.ts';
 import type { Migration, Tx } from '../store/store.ts';
-import { KeyReused, StepUndone } from './errors.ts';
+import { KeyReused } from './errors.ts';
+import { forgetTombstones } from './tombstone.ts';
 
 /** A call under its key. The scope of a key is service (its own database), operation and key. */
 export interface Keyed {
@@ -18,7 +19,6 @@ export const idempotencyMigrations: readonly Migration[] = [
         operation text not null, key text not null, fingerprint text not null, answer text not null, at bigint not null,
         primary key (operation, key))`,
       'create index sw_idempotency_at on sw_idempotency (at)',
-      'create table sw_tombstone (step text not null primary key, at bigint not null)',
     ],
   },
 ];
@@ -40,25 +40,6 @@ function canonical(value: unknown): unknown {
 
 /** What makes two payloads the same one. */
 export const fingerprint = (input: unknown): string => hash('sha256', JSON.stringify(canonical(input)) ?? '', 'base64url');
-
-/** A saga's calls carry `<instance>.<step>#<n>`; the part before `#` is the step's own key. Other calls belong to no step. */
-function stepOf(key: string): string | undefined {
-  const end = key.indexOf('#');
-  return end < 0 ? undefined : key.slice(0, end);
-}
-
-/** Throws `StepUndone` when the step that this call belongs to has been undone here. */
-export async function refuseUndone(tx: Tx, { operation, key }: Keyed): Promise<void> {
-  const step = stepOf(key);
-  if (step === undefined) return;
-  const [row] = await tx.all('select 1 as undone from sw_tombstone where step = ?', step);
-  if (row) throw new StepUndone(`${operation} belongs to the step ${step}, which has been undone: it is refused, and need not be repeated`);
-}
-
-/** From now on this service refuses the calls of `step`. */
-export async function bury(tx: Tx, step: string, now: number): Promise<void> {
-  await tx.run('insert into sw_tombstone (step, at) values (?, ?) on conflict (step) do nothing', step, now);
-}
 
 /** Throws `KeyReused` when the key was first used with another payload. */
 export function sameOrThrow(call: Keyed, recorded: unknown): void {
@@ -88,7 +69,7 @@ export async function record(tx: Tx, call: Keyed, answer: Answer, now: number): 
 
 /** Forgets tombstones and up to `limit` records older than `before`. Returns how many records. */
 export async function forget(tx: Tx, before: number, limit: number): Promise<number> {
-  await tx.run('delete from sw_tombstone where at < ?', before);
+  await forgetTombstones(tx, before);
   const { changes } = await tx.run(
     `delete from sw_idempotency where (operation, key) in
       (select operation, key from sw_idempotency where at < ? order by at limit ?)`,

@@ -3,10 +3,11 @@ import type { At, Operation } from '../contract/contract.ts';
 import { transaction } from '../store/traced.ts';
 import { declaredOf } from './answer.ts';
 import { type Commands, changing, type Received } from './command.ts';
-import { KeyInProgress } from './errors.ts';
+import { KeyInProgress, StepInProgress } from './errors.ts';
 import { type AnyExternal, patienceMs } from './handler.ts';
-import { bury, record, recorded, refuseUndone } from './idempotency.ts';
+import { record, recorded } from './idempotency.ts';
 import { type Intent, keep, markOf, type Owner, openIntent, take } from './intent.ts';
+import { bury, refuseUndone } from './tombstone.ts';
 import { type Unit, unit } from './unit.ts';
 
 export interface ExternalParts extends Commands {
@@ -17,12 +18,10 @@ export interface ExternalParts extends Commands {
 
 const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null));
 
+type Intended = { readonly answer: Answer } | { readonly intent: Intent };
+
 /** The first transaction: the recorded answer, or an intent that is now this worker's to drive. */
-export async function intend(
-  parts: ExternalParts,
-  call: Received,
-  handler: AnyExternal,
-): Promise<{ readonly answer: Answer } | { readonly intent: Intent }> {
+export async function intend(parts: ExternalParts, call: Received, handler: AnyExternal): Promise<Intended> {
   const { store, owner, runtime } = parts;
   const { span } = call;
   // Until then it is being driven; after it whoever drove it has lost it.
@@ -31,7 +30,7 @@ export async function intend(
   const result = await transaction(
     parts,
     span,
-    async (tx) => {
+    async (tx): Promise<Intended | StepInProgress> => {
       work = undefined;
       const own = store.own(tx);
       await refuseUndone(own, call);
@@ -46,7 +45,8 @@ export async function intend(
       }
       const fresh = unit(parts.collectors, tx, span.trace);
       const context = changing(parts, tx, fresh, call.input, span.trace);
-      if (call.attempt.undoes !== undefined) await bury(own, call.attempt.undoes, context.now);
+      const waits = call.attempt.undoes === undefined ? undefined : await bury(own, call.attempt.undoes, context.now);
+      if (waits) return waits;
       try {
         const intended = await own.savepoint(async () => {
           const value = await span.run(() => handler.before(context));
@@ -68,6 +68,7 @@ export async function intend(
     },
     { signal: call.signal },
   );
+  if (result instanceof StepInProgress) throw result;
   work?.committed();
   return result;
 }

@@ -1,6 +1,7 @@
 import { keptTrace, type TraceContext } from '../core/trace.ts';
 import type { Migration, Read, Row, Tx } from '../store/store.ts';
 import { type Keyed, sameOrThrow } from './idempotency.ts';
+import { stepOf } from './tombstone.ts';
 
 /** What an external command has committed itself to, until its outcome is committed too. */
 export interface Intent extends Keyed {
@@ -20,9 +21,11 @@ export const intentMigrations: readonly Migration[] = [
     statements: [
       `create table sw_intent (
         operation text not null, key text not null, fingerprint text not null, input text not null, intent text not null,
-        since bigint not null, attempts integer not null, due bigint not null, owner text not null, trace text,
+        since bigint not null, attempts integer not null, due bigint not null, owner text not null, trace text, step text,
         primary key (operation, key))`,
       'create index sw_intent_due on sw_intent (due)',
+      // Whoever undoes a step asks whether it has one.
+      'create index sw_intent_step on sw_intent (step)',
     ],
   },
 ];
@@ -46,7 +49,7 @@ function intentOf(row: Row): Intent {
 export async function keep(tx: Tx, intent: Intent, owner: string, due: number): Promise<void> {
   const { operation, key, fingerprint, input, since, trace } = intent;
   await tx.run(
-    `insert into sw_intent (${columns}, due, owner) values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+    `insert into sw_intent (${columns}, due, owner, step) values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`,
     operation,
     key,
     fingerprint,
@@ -56,6 +59,7 @@ export async function keep(tx: Tx, intent: Intent, owner: string, due: number): 
     trace && JSON.stringify(trace),
     due,
     owner,
+    stepOf(key),
   );
 }
 

@@ -1,18 +1,28 @@
 import type { Answer } from '../contract/answer.ts';
+import { transaction } from '../store/traced.ts';
 import { declaredOf, outputOf } from './answer.ts';
 import { type Commands, fail, type Received } from './command.ts';
 import type { QueryContext, RemoteQueryContext } from './context.ts';
+import { bury } from './tombstone.ts';
 
 type Declares = Record<string, unknown>;
 export type QueryHandler = (context: QueryContext<unknown, Declares, unknown>) => unknown;
 export type RemoteHandler = (context: RemoteQueryContext<unknown, Declares>) => unknown;
 
-/** Runs a query: on what is committed, or, for a remote one, at a third party. */
+/**
+ * Runs a query: on what is committed, or, for a remote one, at a third party. An undo that asks before it acts must not be told
+ * of less than what its step has done in the end, so it leaves its tombstone with the question already.
+ */
 export async function runQuery(
-  { store, runtime }: Commands,
-  { attempt: { operation }, input, signal, span }: Received,
+  parts: Commands,
+  { attempt: { operation, undoes }, input, signal, span }: Received,
   handler: QueryHandler | { readonly remote: RemoteHandler },
 ): Promise<Answer> {
+  const { store, runtime } = parts;
+  if (undoes !== undefined) {
+    const waits = await transaction(parts, span, (tx) => bury(store.own(tx), undoes, runtime.clock.now()), { signal });
+    if (waits) throw waits;
+  }
   const begun = { now: runtime.clock.now(), newId: runtime.ids.next, trace: span.trace };
   try {
     const returned = span.run(() =>

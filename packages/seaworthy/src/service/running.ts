@@ -24,6 +24,7 @@ import { forget, idempotencyMigrations } from './idempotency.ts';
 import { intentMigrations } from './intent.ts';
 import { reactions } from './reaction.ts';
 import type { Service } from './service.ts';
+import { tombstoneMigrations } from './tombstone.ts';
 import type { Collectors } from './unit.ts';
 
 /** A service at work in this process. */
@@ -94,6 +95,7 @@ async function runOn(
     ...outboxMigrations(store.dialect),
     ...sagaMigrations(store.dialect),
     ...idempotencyMigrations,
+    ...tombstoneMigrations,
     ...intentMigrations,
     ...service.migrations,
   ]);

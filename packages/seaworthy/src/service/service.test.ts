@@ -319,17 +319,37 @@ for (const [way, driver, transportTo] of ways) {
       assert.deepEqual(answer, { outcome: 'late' });
     });
 
-    test('G6: an external command whose step was undone meanwhile has no outcome', async () => {
+    test('G6: an undo waits for the outcome of what its step has begun, and takes that back; what comes anew is refused', async () => {
       let go = (): void => {};
-      sea.stage.reach = () => new Promise((resolve) => (go = () => resolve('too late')));
+      sea.stage.reach = () => new Promise((resolve) => (go = () => resolve('in time')));
       const begun = go;
       const first = sea.call(desk.reach, { id: 'u' }, { key: 's2.reach#1' });
       first.catch(() => {});
       await until('it reaches out', () => go !== begun);
-      await sea.call(desk.erase, { id: 'u' }, { key: 's2.reach.undo#1', undoes: 's2.reach' });
+      const undo = (): Promise<unknown> => sea.call(desk.erase, { id: 'u' }, { key: 's2.reach.undo#1', undoes: 's2.reach' });
+      await assert.rejects(undo(), failsWith('SW_STEP_IN_PROGRESS', 409));
+      await assert.rejects(sea.call(desk.write, { id: 'u' }, { key: 's2.reach#2' }), failsWith('SW_STEP_UNDONE', 422));
       go();
-      await assert.rejects(first, failsWith('SW_STEP_UNDONE', 422));
+      assert.deepEqual(await first, { outcome: 'in time' });
+      assert.deepEqual(await sea.call(desk.note, { id: 'u' }), { text: 'in time' });
+      await undo();
       await assert.rejects(sea.call(desk.note, { id: 'u' }), /NotFound/);
+    });
+
+    test('G6: an undo that only asks waits for the outcome as well, and leaves its tombstone', async () => {
+      let go = (): void => {};
+      sea.stage.reach = () => new Promise((resolve) => (go = () => resolve('seen')));
+      const begun = go;
+      const first = sea.call(desk.reach, { id: 'q' }, { key: 's3.reach#1' });
+      first.catch(() => {});
+      await until('it reaches out', () => go !== begun);
+      const ask = (id = 'q', step = 's3.reach'): Promise<unknown> => sea.call(desk.note, { id }, { undoes: step });
+      await assert.rejects(ask(), failsWith('SW_STEP_IN_PROGRESS', 409));
+      go();
+      await first;
+      assert.deepEqual(await ask(), { text: 'seen' });
+      await assert.rejects(ask('nothing', 's4.write'), /NotFound/);
+      await assert.rejects(sea.call(desk.write, { id: 'nothing' }, { key: 's4.write#1' }), failsWith('SW_STEP_UNDONE', 422));
     });
 
     test('G10: the service itself does not begin what is late already', async () => {

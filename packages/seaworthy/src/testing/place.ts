@@ -123,6 +123,8 @@ export async function boot(
   const all = sea.serving.get(name) ?? new Set();
   sea.serving.set(name, all.add(serving));
   life.dead.addEventListener('abort', () => all.delete(serving), { once: true });
+  // It may have died at something else that it did meanwhile.
+  if (life.dead.aborted) all.delete(serving);
   await running.begin();
   return running;
 }
