@@ -62,3 +62,46 @@ test('two payloads have one fingerprint when their values are equal, whatever th
     }),
   );
 });
+
+/** `value` with objects and lists that count how often something of them is read. */
+function counting(value: unknown, count: () => void): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const inner = Array.isArray(value)
+    ? value.map((one) => counting(one, count))
+    : Object.fromEntries(Object.entries(value).map(([name, one]) => [name, counting(one, count)]));
+  return new Proxy(inner, {
+    get(target, name, receiver) {
+      count();
+      return Reflect.get(target, name, receiver);
+    },
+  });
+}
+
+test('a payload is fingerprinted in steps that grow like its size, however deep it is and whatever the order of its fields', () => {
+  const nested = (depth: number, wrap: (inner: unknown) => unknown, innermost: unknown): unknown =>
+    Array.from({ length: depth }).reduce((inner) => wrap(inner), innermost);
+  const stepsOf = (value: unknown): number => {
+    let steps = 0;
+    const counted = counting(value, () => {
+      // What doubles with each level would not come to its end.
+      if (++steps > 100_000) throw new Error('too many steps');
+    });
+    fingerprint(counted);
+    return steps;
+  };
+  for (const innermost of [1, { a: 1, b: 1 }, { b: 1, a: 1 }, [{ b: 1, a: 1 }]])
+    for (const wrap of [
+      (inner: unknown) => ({ a: inner }),
+      (inner: unknown) => ({ b: inner, a: 1 }),
+      (inner: unknown) => [inner],
+      (inner: unknown) => [1, inner],
+    ]) {
+      const [small, large] = [40, 80].map((depth) => stepsOf(nested(depth, wrap, innermost))) as [number, number];
+      assert.ok(large <= 2 * small + 100, `${small} steps became ${large}`);
+    }
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 8 }), (value) => {
+      assert.ok(stepsOf(value) <= 20 + 20 * JSON.stringify(value).length);
+    }),
+  );
+});

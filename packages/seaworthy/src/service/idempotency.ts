@@ -25,7 +25,10 @@ export const idempotencyMigrations: readonly Migration[] = [
 
 const inOrder = (names: readonly string[]): boolean => names.every((name, index) => index === 0 || (names[index - 1] as string) < name);
 
-/** Keys in the order of their names, so that two payloads are equal when their values are. What has them in that order is left as it is. */
+/**
+ * The value with the keys of its objects in the order of their names, so that two payloads are equal when their values are. What has
+ * them in that order is left as it is. Every field is visited once: a caller chooses how deep its payload is.
+ */
 function canonical(value: unknown): unknown {
   if (value === null || typeof value !== 'object') return value;
   if (Array.isArray(value)) {
@@ -34,8 +37,10 @@ function canonical(value: unknown): unknown {
   }
   const fields = value as Readonly<Record<string, unknown>>;
   const names = Object.keys(fields);
-  if (inOrder(names) && names.every((name) => canonical(fields[name]) === fields[name])) return value;
-  return Object.fromEntries(names.toSorted().map((name) => [name, canonical(fields[name])]));
+  const ordered = names.map((name) => canonical(fields[name]));
+  if (inOrder(names) && names.every((name, index) => ordered[index] === fields[name])) return value;
+  const entries = names.map((name, index) => [name, ordered[index]] as const);
+  return Object.fromEntries(entries.sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 /** What makes two payloads the same one. */
