@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { z } from 'zod';
+import type { Keywords, Node } from '../contract/json-schema.ts';
 import { accepts } from './accepts.ts';
-import type { Keywords, Node } from './keywords.ts';
 import type { Misfit } from './misfit.ts';
 
 const ajv = new Ajv2020({ strict: false, allErrors: false, validateFormats: false });

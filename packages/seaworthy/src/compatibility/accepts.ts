@@ -1,6 +1,8 @@
+import { isOf, type Keywords, type Node } from '../contract/json-schema.ts';
+import { constraints } from '../contract/references.ts';
 import { admits } from './admits.ts';
 import { apart } from './apart.ts';
-import { constraints, equal, hasRef, isAny, isNever, isOf, type Keywords, listed, type Node, typesIn, unjudged } from './keywords.ts';
+import { equal, hasRef, isAny, isNever, listed, typesIn, unjudged } from './keywords.ts';
 import { fieldLimits, listLimits, numberLimits, textLimits } from './limits.ts';
 import type { Misfit, Say } from './misfit.ts';
 import { pairOf } from './pair.ts';

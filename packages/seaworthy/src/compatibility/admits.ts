@@ -1,4 +1,5 @@
-import { equal, isOf, type Keywords, listed, type Node, typeOf, typesIn, unjudged } from './keywords.ts';
+import { isOf, type Keywords, type Node, typeOf } from '../contract/json-schema.ts';
+import { equal, listed, typesIn, unjudged } from './keywords.ts';
 
 type Judgement = boolean | undefined;
 

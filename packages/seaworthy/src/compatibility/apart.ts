@@ -1,5 +1,6 @@
+import { isOf, type Node } from '../contract/json-schema.ts';
 import { admits } from './admits.ts';
-import { isNever, isOf, listed, type Node, typesIn } from './keywords.ts';
+import { isNever, listed, typesIn } from './keywords.ts';
 import type { Pair } from './pair.ts';
 import { ways } from './ways.ts';
 

@@ -1,6 +1,6 @@
 import { shapeOf } from '../contract/http.ts';
+import type { Node } from '../contract/json-schema.ts';
 import { accepts } from './accepts.ts';
-import type { Node } from './keywords.ts';
 import type { ContractLock, LockedContract, LockedEvent, LockedOperation, Sides } from './lock.ts';
 import type { Misfit } from './misfit.ts';
 

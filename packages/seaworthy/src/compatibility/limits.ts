@@ -1,4 +1,5 @@
-import { type Keywords, unnamed } from './keywords.ts';
+import type { Keywords } from '../contract/json-schema.ts';
+import { unnamed } from './keywords.ts';
 import type { Say } from './misfit.ts';
 
 type Noun = readonly [one: string, several: string];

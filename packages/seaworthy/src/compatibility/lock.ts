@@ -1,9 +1,9 @@
 import type { Event, Named, Operation } from '../contract/contract.ts';
 import { isObject } from '../contract/json.ts';
+import type { Node } from '../contract/json-schema.ts';
 import { declaredErrors, eventsOf, operationsOf } from '../contract/member.ts';
 import { jsonSchema, type Schema } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
-import type { Node } from './keywords.ts';
 
 /** What is written down is no lock of contracts; the message says where it comes from and what is wrong. */
 export class LockInvalid extends SeaworthyError {

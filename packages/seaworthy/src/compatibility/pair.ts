@@ -1,5 +1,5 @@
-import type { Keywords, Node } from './keywords.ts';
-import { resolver } from './references.ts';
+import type { Keywords, Node } from '../contract/json-schema.ts';
+import { resolver } from '../contract/references.ts';
 
 /** Makes a part of a schema, or a form of it. */
 export type Derive = (node: Keywords, what: string, make: () => Node) => Node;

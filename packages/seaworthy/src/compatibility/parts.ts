@@ -1,4 +1,5 @@
-import { isNever, type Keywords, type Node, unnamed } from './keywords.ts';
+import type { Keywords, Node } from '../contract/json-schema.ts';
+import { isNever, unnamed } from './keywords.ts';
 import type { Misfit } from './misfit.ts';
 import type { Pair } from './pair.ts';
 

@@ -1,4 +1,6 @@
-import { both, constraints, type Keywords, listed, type Node } from './keywords.ts';
+import type { Keywords, Node } from '../contract/json-schema.ts';
+import { both, constraints } from '../contract/references.ts';
+import { listed } from './keywords.ts';
 import type { Derive } from './pair.ts';
 
 /** The ways in which a writer may write, each without alternatives of its own. */

@@ -2,7 +2,8 @@ import type { At, Operation } from './contract.ts';
 import { type Http, httpParts } from './http.ts';
 import { InputInvalid, writeInput } from './input.ts';
 import { isObject } from './json.ts';
-import { type JsonSchema, jsonSchema, typesOf } from './schema.ts';
+import { reading } from './reading.ts';
+import { jsonSchema } from './schema.ts';
 
 /** A call on the wire, before its headers. */
 export interface WireRequest {
@@ -41,21 +42,21 @@ interface Field {
   readonly elements: readonly string[] | undefined;
 }
 
-function fieldOf(schema: JsonSchema): Field {
-  const types = typesOf(schema);
-  if (!types.includes('array')) return { types, elements: undefined };
-  return { types, elements: schema.items ? typesOf(schema.items) : ['string'] };
-}
-
 const plans = new WeakMap<Operation, Map<Http, Plan>>();
 
 function planOf(operation: Operation, http: Http): Plan {
   const known = plans.get(operation)?.get(http);
   if (known) return known;
   const { method, path, params, bodiless } = httpParts(http);
-  const { properties = {}, required = [] } = jsonSchema(operation.input, 'input');
-  const fields = new Map(Object.entries(properties).map(([name, schema]) => [name, fieldOf(schema)]));
-  const lists = required.filter((name) => fields.get(name)?.elements);
+  const schema = jsonSchema(operation.input, 'input');
+  const { fieldsOf, typesOf, entriesOf } = reading(schema);
+  const { properties, required } = fieldsOf(schema);
+  const fields = new Map<string, Field>();
+  for (const [name, node] of properties) {
+    const types = typesOf(node);
+    fields.set(name, { types, elements: types.includes('array') ? entriesOf(node) : undefined });
+  }
+  const lists = [...required].filter((name) => fields.get(name)?.elements);
   const plan = { method, bodiless, params, pieces: path.split(/\{([^}]+)\}/g), fields, lists };
   plans.set(operation, (plans.get(operation) ?? new Map<Http, Plan>()).set(http, plan));
   return plan;

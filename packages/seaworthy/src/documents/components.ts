@@ -1,4 +1,6 @@
+import { isNamed } from '../contract/definitions.ts';
 import { isObject, pointed } from '../contract/json.ts';
+import { mapRefs } from '../contract/json-schema.ts';
 import type { Doc } from './document.ts';
 import { pascal } from './names.ts';
 
@@ -20,23 +22,6 @@ interface World {
   readonly side: Side;
   readonly root: Doc;
   readonly defs: Doc;
-}
-
-/** What holds values, not schemas; and what holds schemas by names of the user's choice. */
-const values = new Set(['const', 'enum', 'default', 'examples']);
-const byName = new Set(['properties', 'patternProperties', 'dependentSchemas', '$defs']);
-
-const mapped = (fields: Doc, to: (value: unknown, key: string) => unknown): Doc =>
-  Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, to(value, key)]));
-
-function mapRefs(schema: unknown, to: (ref: string) => string): unknown {
-  if (Array.isArray(schema)) return schema.map((one) => mapRefs(one, to));
-  if (!isObject(schema)) return schema;
-  return mapped(schema, (value, key) => {
-    if (key === '$ref' && typeof value === 'string') return to(value);
-    if (values.has(key)) return value;
-    return byName.has(key) && isObject(value) ? mapped(value, (one) => mapRefs(one, to)) : mapRefs(value, to);
-  });
 }
 
 /** A reference within a schema: to one of its definitions, or to itself; `rest` goes on from there. */
@@ -101,7 +86,7 @@ export function components(
     const { def, rest } = to;
     const own = def === undefined ? world.root : (world.defs[def] as Doc);
     // A vendor's own numbering (`__schema0`) means nothing beside that of another schema.
-    const given = def === undefined || def.startsWith('__') ? undefined : def;
+    const given = def !== undefined && isNamed(def) ? def : undefined;
     const wanted = def === undefined ? world.name : given === undefined ? `${world.name}${pascal(def)}` : def.replaceAll(/[^\w.-]/g, '_');
     return `#/components/schemas/${claim(wanted, given, own, world)}${path}${rest}`;
   }

@@ -1,12 +1,12 @@
 import type { At, Operation } from '../contract/contract.ts';
 import { type Http, httpParts, paramsOf } from '../contract/http.ts';
-import { type JsonSchema, jsonSchema, typesOf } from '../contract/schema.ts';
+import type { Keywords, Node } from '../contract/json-schema.ts';
+import { reading } from '../contract/reading.ts';
+import { jsonSchema } from '../contract/schema.ts';
 import type { Components } from './components.ts';
 import type { Doc } from './document.ts';
 import { nameOf } from './names.ts';
 import { deadline, idempotencyKey } from './openapi-shared.ts';
-
-const isList = (schema: JsonSchema): boolean => typesOf(schema).includes('array');
 
 /** A parameter of the path as a document has it: RFC 3986 lets no segment be empty or of dots alone. */
 function pathParameter(name: string, schema: Doc, types: readonly string[]): Doc {
@@ -22,38 +22,37 @@ function pathParameter(name: string, schema: Doc, types: readonly string[]): Doc
 export function requestDoc(operation: Operation & At, http: Http, template: string, schemas: Components): Doc {
   const { params, bodiless } = httpParts(http);
   const input = jsonSchema(operation.input, 'input');
-  const { properties = {}, required = [] } = input;
+  const read = reading(input);
+  const { properties, required, open } = read.fieldsOf(input);
   const name = `${nameOf(operation)}Input`;
-  const inline = (schema: JsonSchema): Doc => schemas.inline(name, schema, 'Input', input);
+  const inline = (schema: Node): Doc => schemas.inline(name, typeof schema === 'boolean' ? {} : schema, 'Input', input);
   const names = paramsOf(template);
   const inPath = new Map(
     params.map((param, index) => {
-      const schema = properties[param] ?? { type: 'string' };
+      const schema = properties.get(param) ?? { type: 'string' };
       const named = names[index] as string;
-      return [named, pathParameter(named, inline(schema), typesOf(schema))];
+      return [named, pathParameter(named, inline(schema), read.typesOf(schema))];
     }),
   );
-  const rest = Object.entries(properties).filter(([field]) => !params.includes(field));
+  const rest = [...properties].filter(([field]) => !params.includes(field));
   const all: Doc[] = [...inPath.values()];
   if (operation.kind === 'command') all.push(idempotencyKey);
   all.push(deadline);
   if (bodiless) {
     for (const [field, schema] of rest) {
       // A list without elements leaves no trace in a query string.
-      const needed = required.includes(field) && (!isList(schema) || Number((schema as Doc)['minItems'] ?? 0) > 0);
+      const needed = required.has(field) && read.leastEntries(schema) > 0;
       all.push({ name: field, in: 'query', ...(needed && { required: true }), schema: inline(schema) });
     }
     return { parameters: all };
   }
-  if (rest.length === 0 && !input.additionalProperties) return { parameters: all };
-  const needed = required.filter((field) => !params.includes(field));
-  const { properties: _, required: __, ...others } = input;
-  const body =
-    params.length === 0 ? input : { ...others, properties: Object.fromEntries(rest), ...(needed.length > 0 && { required: needed }) };
+  if (rest.length === 0 && !open) return { parameters: all };
+  const needed = [...required].some((field) => !params.includes(field));
+  const body = params.length === 0 ? input : (read.without(input, new Set(params)) as Keywords);
   return {
     parameters: all,
     requestBody: {
-      ...(needed.length > 0 && { required: true }),
+      ...(needed && { required: true }),
       content: { 'application/json': { schema: schemas.place(name, body, 'Input', input) } },
     },
   };

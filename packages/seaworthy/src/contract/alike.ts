@@ -1,0 +1,75 @@
+import { isObject } from './json.ts';
+import type { Keywords, Node } from './json-schema.ts';
+import { constraints, resolver } from './references.ts';
+
+/** A schema, and the whole whose definitions its references name. */
+export interface Placed {
+  readonly node: Node;
+  readonly root: Node;
+}
+
+/** What names a schema and its definitions, and says nothing of its values. */
+const naming = new Set(['$schema', '$id', '$defs', 'definitions', '$anchor', '~standard', 'id']);
+const byName = new Set(['properties', 'patternProperties', 'dependentSchemas']);
+const ofSchemas = new Set([
+  ...['anyOf', 'oneOf', 'allOf', 'prefixItems', 'not', 'items', 'additionalProperties', 'propertyNames', 'contains', 'if', 'then', 'else'],
+  ...['unevaluatedItems', 'unevaluatedProperties', 'contentSchema'],
+]);
+
+/** What validation may add to a schema on its way from one side to the other. */
+const addedBetween = (name: string, value: unknown): boolean =>
+  name === 'required' || name === 'default' || (name === 'additionalProperties' && value === false);
+
+/**
+ * Of two schemas: the same keywords, wherever their definitions stand and whatever their vendor calls these. `sides`: as the two
+ * sides of one schema, of which one may require what the other fills in.
+ */
+export function alike(a: Placed, b: Placed, { sides = false }: { readonly sides?: boolean } = {}): boolean {
+  const [resolveA, resolveB] = [resolver(a.root), resolver(b.root)];
+  const assumed = new Map<object, Set<object>>();
+  const keywords = (node: Keywords): readonly string[] =>
+    Object.entries(node).flatMap(([name, value]) => (naming.has(name) || (sides && addedBetween(name, value)) ? [] : [name]));
+
+  const json = (x: unknown, y: unknown): boolean => {
+    if (!isObject(x) || !isObject(y))
+      return Array.isArray(x) && Array.isArray(y) ? x.length === y.length && x.every((one, index) => json(one, y[index])) : Object.is(x, y);
+    return sameNames(x, y) && Object.keys(x).every((name) => json(x[name], y[name]));
+  };
+  const sameNames = (x: object, y: object): boolean => {
+    const names = Object.keys(x);
+    return names.length === Object.keys(y).length && names.every((name) => Object.hasOwn(y, name));
+  };
+
+  function keyword(name: string, x: unknown, y: unknown): boolean {
+    if (byName.has(name) && isObject(x) && isObject(y))
+      return sameNames(x, y) && Object.keys(x).every((field) => schema(x[field] as Node, y[field] as Node));
+    if (!ofSchemas.has(name)) return json(x, y);
+    if (Array.isArray(x) && Array.isArray(y))
+      return x.length === y.length && x.every((one, index) => schema(one as Node, y[index] as Node));
+    return schema(x as Node, y as Node);
+  }
+
+  /** Of a reference alone, what it names; of one beside comments, both. */
+  const plain = (node: Node, resolve: (node: Node) => Node): Node => {
+    if (typeof node === 'boolean' || node.$ref === undefined) return node;
+    const { $ref: _, ...beside } = node;
+    const found = resolve({ $ref: node.$ref });
+    return constraints(beside).length === 0 && typeof found === 'object' ? { ...found, ...beside } : resolve(node);
+  };
+
+  function schema(x: Node, y: Node): boolean {
+    if (typeof x === 'boolean' || typeof y === 'boolean') return x === y;
+    const before = assumed.get(x) ?? new Set<object>();
+    // In progress, or found alike: one that comes back to itself is alike if all on the way is.
+    if (before.has(y)) return true;
+    assumed.set(x, before.add(y));
+    const [one, other] = [plain(x, resolveA), plain(y, resolveB)];
+    if (typeof one === 'boolean' || typeof other === 'boolean') return one === other;
+    const names = keywords(one);
+    const others = keywords(other);
+    return (
+      names.length === others.length && names.every((name) => keyword(name, one[name as keyof Keywords], other[name as keyof Keywords]))
+    );
+  }
+  return schema(a.node, b.node);
+}
