@@ -11,8 +11,8 @@ export interface Budget {
 /** Every subpath has a row. To raise one is to say so in review: whoever imports it pays. */
 export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/core': { kB: 3, rooms: ['core'] },
-  'seaworthy/contract': { kB: 2.5, rooms: ['contract', 'core'] },
-  'seaworthy/documents': { kB: 5.5, rooms: ['contract', 'core', 'documents'] },
+  'seaworthy/contract': { kB: 5.5, rooms: ['contract', 'core'] },
+  'seaworthy/documents': { kB: 7, rooms: ['contract', 'core', 'documents'] },
   'seaworthy/compatibility': { kB: 6.5, rooms: ['compatibility', 'contract', 'core'] },
   'seaworthy/resilience': { kB: 8, rooms: ['core', 'resilience'] },
   'seaworthy/store': { kB: 2, rooms: ['core', 'store'] },
@@ -22,10 +22,10 @@ export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/bus/embedded': { kB: 11.5, rooms: ['bus', 'core', 'store'] },
   'seaworthy/bus/memory': { kB: 3.5, rooms: ['bus', 'core'] },
   'seaworthy/outbox': { kB: 11.5 },
-  'seaworthy/client': { kB: 12, loads: ['undici'] },
+  'seaworthy/client': { kB: 13.5, loads: ['undici'] },
   'seaworthy/saga': { kB: 2.5 },
   'seaworthy/service': { kB: 2 },
-  'seaworthy/gateway': { kB: 4 },
+  'seaworthy/gateway': { kB: 5 },
   'seaworthy/fleet': { kB: 56 },
   'seaworthy/telemetry': { kB: 3.5, loads: ['pino'] },
   'seaworthy/telemetry/opentelemetry': { kB: 3, rooms: ['core', 'telemetry'] },
