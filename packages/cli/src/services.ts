@@ -11,3 +11,11 @@ export function chosen({ fleet }: Launch, names: readonly string[]): readonly Se
   if (unknown !== undefined) throw new UsageInvalid(`the fleet has no service ${unknown}: it has ${all.join(', ')}`);
   return fleet.services.filter((service) => names.length === 0 || names.includes(nameOf(service)));
 }
+
+/** Throws `UsageInvalid` for a name that is neither a service of the fleet nor its gateway. */
+export function known({ fleet }: Launch, names: readonly string[]): void {
+  const all = [...fleet.services.map(nameOf), ...(fleet.gateway ? ['gateway'] : [])];
+  const unknown = names.find((name) => !all.includes(name));
+  if (unknown === 'gateway') throw new UsageInvalid(`the fleet has no gateway: start services of it by name (it has ${all.join(', ')})`);
+  if (unknown !== undefined) throw new UsageInvalid(`the fleet has no service ${unknown}: it has ${all.join(', ')}`);
+}

@@ -8,7 +8,7 @@ import { UsageInvalid } from './errors.ts';
 import { locate } from './fleet-file.ts';
 import { load } from './load.ts';
 import { chosen, nameOf } from './services.ts';
-import { settings } from './settings.ts';
+import { settings, told } from './settings.ts';
 
 /** The database of one service, opened beside whoever else uses it. */
 export interface OpenStore {
@@ -33,7 +33,7 @@ export async function onStores<V>(
   work: (stores: readonly OpenStore[], runtime: Runtime) => Promise<V>,
 ): Promise<V> {
   const launch = await load(locate(fleet));
-  const { dir } = settings(given.dir === undefined ? {} : { dir: given.dir });
+  const { dir } = settings(told(given.dir === undefined ? {} : { dir: given.dir }), launch.options);
   const own = runtime();
   const services = chosen(launch, service === undefined ? [] : [service]);
   const open: OpenStore[] = [];

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { diffArrays } from 'diff';
 import type { Event, Finding } from 'seaworthy/contract';
 import { UsageInvalid } from '../errors.ts';
 import { parsed } from '../json.ts';
@@ -34,10 +35,10 @@ export async function edit(
     }
     if (yes) await box.letters.edit(id, data);
     if (options.json) return printJson({ id, service: box.name, before: letter.envelope.data, after: data, done: yes === true });
-    const lines = (value: unknown): readonly string[] => JSON.stringify(value, null, 2).split('\n');
-    const [before, after] = [lines(letter.envelope.data), lines(data)];
-    for (const line of before) print(after.includes(line) ? `  ${line}` : paint('red', `- ${line}`));
-    for (const line of after) if (!before.includes(line)) print(paint('green', `+ ${line}`));
+    const lines = (value: unknown): string[] => JSON.stringify(value, null, 2).split('\n');
+    for (const { value, added, removed } of diffArrays(lines(letter.envelope.data), lines(data))) {
+      for (const line of value) print(added ? paint('green', `+ ${line}`) : removed ? paint('red', `- ${line}`) : `  ${line}`);
+    }
     if (!findings) print(paint('yellow', `nobody in ${box.name} hears ${letter.type} any more: a redrive would bury it again`));
     if (yes) print(`${id} is edited; redrive it with: seaworthy dead-letters redrive ${id} --yes`);
     else dry(`the data of ${id} would become this`);

@@ -6,7 +6,7 @@ import { launch } from 'seaworthy/fleet';
 import { telemetry } from 'seaworthy/telemetry';
 import { load } from '../load.ts';
 import { nameOf } from '../services.ts';
-import { settings } from '../settings.ts';
+import { inWordsOfTheCommand, settings, told } from '../settings.ts';
 import { stopAsked } from '../signals.ts';
 import { print } from '../terminal.ts';
 import { type FromChild, stopMessage } from './messages.ts';
@@ -49,16 +49,21 @@ async function runUntilAsked(file: string): Promise<void> {
     new Promise<unknown>((resolve) => process.on('disconnect', () => resolve(undefined))),
   ]);
   reportLoads();
-  const { logLevel, ...options } = settings({});
+  const said = told({});
   const found = await load(file);
+  const given = found.options ?? {};
+  const { logLevel, ...options } = settings(said, given);
   const counted = telemetry({ level: 'silent' });
   const names = found.fleet.services.map(nameOf);
-  const running = await launch(found, {
-    ...options,
-    runtime: runtime({ observe: printing({ names, level: logLevel, beside: counted.observe }) }),
-    exposition: counted.exposition,
-  });
-  for (const line of overview(found.fleet, running, options.dir)) print(line);
+  const observe = printing({ names, level: logLevel, beside: given.runtime?.observe ?? counted.observe });
+  const running = await inWordsOfTheCommand(() =>
+    launch(found, {
+      ...options,
+      runtime: runtime({ ...given.runtime, observe }),
+      exposition: given.exposition ?? (given.runtime ? () => '' : counted.exposition),
+    }),
+  );
+  for (const line of overview(found, running, options.dir)) print(line);
   if (running.url !== undefined) tell({ kind: 'listening', port: Number(new URL(running.url).port) });
   await asked;
   await running.stop();

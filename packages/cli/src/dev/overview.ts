@@ -1,4 +1,4 @@
-import type { Fleet, RunningFleet } from 'seaworthy/fleet';
+import type { Fleet, Launch, RunningFleet } from 'seaworthy/fleet';
 import { shortly } from '../fleet-file.ts';
 import { nameOf } from '../services.ts';
 import { counted, padded, paint } from '../terminal.ts';
@@ -18,7 +18,7 @@ function roles(service: Fleet['services'][number]): readonly (readonly [role: st
 }
 
 /** What a person wants to know of a fleet that has just started: where it is, its routes, and who hears whom. */
-export function overview({ services, gateway }: Fleet, running: RunningFleet, dir: string): readonly string[] {
+export function overview({ fleet: { services, gateway }, options }: Launch, running: RunningFleet, dir: string): readonly string[] {
   const names = services.map(nameOf);
   const width = Math.max(...names.map((name) => name.length));
   const lines = ['', `  ${paint('bold', counted(services.length, 'service'))} ${paint('dim', `with state in ${shortly(dir)}`)}`, ''];
@@ -44,7 +44,9 @@ export function overview({ services, gateway }: Fleet, running: RunningFleet, di
     lines.push('', `  ${paint(['bold', 'underline'], running.url)}`);
     for (const { method, path, to } of parts)
       lines.push(`    ${paint('cyan', padded(method, methods))}  ${padded(path, paths)}  ${paint('dim', to)}`);
-    lines.push(`    ${paint('dim', padded('GET', methods))}  ${paint('dim', '/health/ready, /metrics')}`);
+    lines.push(
+      `    ${paint('dim', padded('GET', methods))}  ${paint('dim', `${options?.documents === false ? '' : '/docs, '}/health/ready, /metrics`)}`,
+    );
   }
   return [...lines, ''];
 }

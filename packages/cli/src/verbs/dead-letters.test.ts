@@ -96,6 +96,27 @@ test('edit says what it would do, keeps to the contract, and does it with --yes'
   assert.match((await letters('show', id)).out, /"tons": 7/);
 });
 
+test('edit shows what is inserted, removed and moved where it stands, also among equal lines', async () => {
+  const id = await idOf('Kraken');
+  const { out } = await letters('edit', id, '--data', '{"tons":9,"name":"Kraken","tags":["a","a","b"]}');
+  assert.equal(
+    out.slice(0, out.indexOf('the data of')),
+    [
+      '  {',
+      '+   "tons": 9,',
+      '    "name": "Kraken",',
+      '-   "tons": 9',
+      '+   "tags": [',
+      '+     "a",',
+      '+     "a",',
+      '+     "b"',
+      '+   ]',
+      '  }',
+      '',
+    ].join('\n'),
+  );
+});
+
 test('drop and redrive say what they would do first; what is redriven is handled by the next fleet', async () => {
   const dry = await letters('redrive', '--key', 'Ghost');
   assert.match(dry.out, /1 dead letter would be given back to their handlers; nothing was changed: add --yes/);

@@ -1,15 +1,35 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { begin, called, folder, harbour, seaworthy } from '../../fixtures/command.ts';
 
 const { path: dir, remove } = folder();
 after(remove);
+symlinkSync(fileURLToPath(new URL('../../../../node_modules', import.meta.url)), join(dir, 'node_modules'));
 
 interface Line {
   readonly url?: string;
   readonly services?: Readonly<Record<string, string>>;
+}
+
+/** A fleet file of one service, with options. */
+const fileOf = (options: string): string => `
+  import { contract } from 'seaworthy/contract';
+  import { runtime, silent } from 'seaworthy/core';
+  import { fleet } from 'seaworthy/fleet';
+  import { service } from 'seaworthy/service';
+  const machine = () => ({ ${options} });
+  export default { fleet: fleet({ services: [service(contract('alone', {}), { handlers: {} })] }), options: machine() };`;
+
+/** A port that somebody has taken. */
+async function listening(): Promise<{ readonly port: number; close(): void }> {
+  const server = createServer();
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return { port: (server.address() as AddressInfo).port, close: () => server.close() };
 }
 
 async function started(args: readonly string[]): Promise<{ readonly line: Line; stop(): ReturnType<typeof seaworthy> }> {
@@ -51,10 +71,21 @@ test('what cannot be started is refused with what to do', async () => {
   writeFileSync(broken, 'export default { services: 7 };\n');
   const throwing = join(dir, 'throwing.ts');
   writeFileSync(throwing, "throw new Error('no such harbour');\n");
+  const portless = join(dir, 'portless.ts');
+  writeFileSync(portless, fileOf(''));
+  const taken = await listening();
   const at = ['--fleet', harbour, '--dir', join(dir, 'state')];
   const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
-    [['quay', ...at], 2, /the fleet has no service quay: it has ships, docks \(SW_CLI_USAGE_INVALID\)/],
-    [['ships', ...at], 1, /the saga unload of ships calls docks, which neither runs in this process nor has an address/],
+    [['quay', ...at], 2, /the fleet has no service quay: it has ships, docks, gateway \(SW_CLI_USAGE_INVALID\)/],
+    [['gateway', '--fleet', portless], 2, /the fleet has no gateway: start services of it by name \(it has alone\)/],
+    [
+      ['ships', ...at],
+      1,
+      /calls docks, which neither runs in this process nor has an address: name it too, or say where it is with --addresses \(SW_FLEET_INVALID\)/,
+    ],
+    [['--ports', 'quay=0', ...at], 1, /--ports names quay, which the fleet does not have: it has ships, docks \(/],
+    [['--addresses', 'docks=http://a:1/', '--ports', 'quay=1', ...at], 1, /--ports names quay/],
+    [['--port', String(taken.port), ...at], 1, new RegExp(`${taken.port}[^\\n]*--port`)],
     [['--port', 'all', ...at], 2, /--port is "all": it takes a port from 0 to 65535/],
     [['--ports', 'yes', ...at], 2, /--ports is "yes": it takes 0, 1 or ports by name/],
     [['--fleet', 'none.ts'], 2, /there is no file .*none\.ts: name the file whose default export is the fleet/],
@@ -69,6 +100,39 @@ test('what cannot be started is refused with what to do', async () => {
       assert.match(ended.err, message);
     }),
   );
+  taken.close();
+});
+
+test('the runtime, the metrics, the port and the folder of the fleet file are those that start and dev use', async () => {
+  const file = join(dir, 'reporting.ts');
+  const state = join(dir, 'written in the file');
+  writeFileSync(
+    file,
+    fileOf(`
+      ports: { alone: 0 }, dir: ${JSON.stringify(state)}, exposition: () => 'mine 1\\n',
+      runtime: runtime({ observe: { ...silent, log: (_, message, more) => console.log('MINE', message, JSON.stringify(more)), count: () => console.log('MINE counts') } }),`),
+  );
+  for (const args of [
+    ['start', '--fleet', file],
+    ['dev', file],
+  ]) {
+    const running = begin(args, { cwd: dir });
+    try {
+      const [, url] = await running.printed(/(http:\/\/127\.0\.0\.1:\d+)/);
+      await running.printed(/^MINE counts$/m);
+      assert.equal(await (await fetch(`${url}/metrics`)).text(), 'mine 1\n');
+      assert.ok(existsSync(join(state, 'alone.db')), args[0]);
+    } finally {
+      running.child.kill('SIGTERM');
+    }
+    assert.equal((await running.ended).status, 0, args[0]);
+  }
+  // What the command is told goes before the file.
+  const told = begin(['start', '--fleet', file, '--dir', join(dir, 'told')], { cwd: dir });
+  await told.printed(/^MINE the fleet runs/m);
+  told.child.kill('SIGTERM');
+  await told.ended;
+  assert.ok(existsSync(join(dir, 'told', 'alone.db')));
 });
 
 test('the fleet file is named in package.json, or has a usual name; otherwise it is said where it was looked for', async () => {
