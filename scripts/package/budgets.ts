@@ -10,14 +10,14 @@ export interface Budget {
 
 /** Every subpath has a row. To raise one is to say so in review: whoever imports it pays. */
 export const budgets: Readonly<Record<string, Budget>> = {
-  'seaworthy/core': { kB: 3, rooms: ['core'] },
+  'seaworthy/core': { kB: 3.5, rooms: ['core'] },
   'seaworthy/contract': { kB: 5.5, rooms: ['contract', 'core'] },
   'seaworthy/documents': { kB: 7, rooms: ['contract', 'core', 'documents'] },
   'seaworthy/compatibility': { kB: 6.5, rooms: ['compatibility', 'contract', 'core'] },
   'seaworthy/resilience': { kB: 8, rooms: ['core', 'resilience'] },
   'seaworthy/store': { kB: 2, rooms: ['core', 'store'] },
-  'seaworthy/store/sqlite': { kB: 5.5, rooms: ['core', 'store'] },
-  'seaworthy/store/memory': { kB: 4, rooms: ['core', 'store'] },
+  'seaworthy/store/sqlite': { kB: 6.5, rooms: ['core', 'store'] },
+  'seaworthy/store/memory': { kB: 4.5, rooms: ['core', 'store'] },
   'seaworthy/bus': { kB: 1.5, rooms: ['bus', 'core'] },
   'seaworthy/bus/embedded': { kB: 11.5, rooms: ['bus', 'core', 'store'] },
   'seaworthy/bus/memory': { kB: 3.5, rooms: ['bus', 'core'] },

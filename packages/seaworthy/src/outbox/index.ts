@@ -23,7 +23,7 @@ export {
 } from './errors.ts';
 export type { FailedAttempt, RecordedError } from './history.ts';
 export type { LadderOptions } from './ladder.ts';
-export { type Collector, collector } from './outbox.ts';
+export { type Collector, type CollectorOptions, collector } from './outbox.ts';
 export type { Follow } from './process.ts';
 export type { EventNames, Publish } from './publish.ts';
 export {

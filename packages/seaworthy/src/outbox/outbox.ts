@@ -1,95 +1,109 @@
 import { type Envelope, envelope, typeOf } from '../bus/envelope.ts';
 import type { At, Contract, Event, Members } from '../contract/contract.ts';
-import { examine, sentence } from '../contract/schema.ts';
+import { type Examined, examineNow, sentence } from '../contract/schema.ts';
 import { milliseconds } from '../core/duration.ts';
+import { RunOver } from '../core/lifetime.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { TraceContext } from '../core/trace.ts';
-import type { Tx, Value } from '../store/store.ts';
+import type { Level, Tx, Value } from '../store/store.ts';
 import { EventInvalid } from './errors.ts';
 import type { Publish } from './publish.ts';
 
 /** The events of one run of one handler. Begin with a fresh one at each run, since a conflict may repeat it. */
 export interface Collector<M> {
-  /** Takes the data as it is now. Throws `EventInvalid` when it is no JSON. */
+  /**
+   * Takes the data as it is now. Throws `EventInvalid` when it is not JSON, breaks the contract or has no key: let the transaction
+   * roll back. Throws `RunOver` after `write`.
+   */
   readonly publish: Publish<M>;
   /**
-   * Puts what was published into the outbox, with the handler's transaction; returns how many events.
-   * Throws `EventInvalid` when data breaks the contract: let the transaction roll back.
+   * Puts what was published into the outbox, with the handler's transaction; returns how many events. What was published inside a
+   * savepoint that was taken back is left out. Throws `EventInvalid` for a schema that validates asynchronously.
    */
   write(tx: Tx): Promise<number>;
 }
 
+/** What a collector belongs to. */
+export interface CollectorOptions {
+  /** What publishes the events; it is kept with each. Default none. */
+  readonly trace?: TraceContext | undefined;
+  /** The transaction, whose savepoints take the events inside them along when they are taken back. Default: they are all kept. */
+  readonly tx?: Pick<Tx, 'level'> | undefined;
+}
+
 interface Collected {
   readonly event: Event & At;
-  readonly json: string;
+  readonly data: unknown;
+  /** The key, once the data is found to be right. */
+  readonly key: string | Promise<string>;
+  readonly level: Level | undefined;
 }
 
 const rowsAtOnce = 100;
+const ignore = (): void => {};
 
-/** `trace` is what publishes them; it is kept with each event. Default none. */
+/** The data as it will be read. */
+function asJson({ service, name }: Event & At, data: unknown): unknown {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(data);
+  } catch (cause) {
+    throw new EventInvalid(`the data of ${service}.${name} cannot be written as JSON (${(cause as Error).message})`, [], { cause });
+  }
+  if (json === undefined) throw new EventInvalid(`the data of ${service}.${name} is not JSON but ${typeof data}`, []);
+  return JSON.parse(json);
+}
+
+/** The key of what the subscribers will get. */
+function keyOf(event: Event & At, examined: Examined<unknown>): string {
+  const type = typeOf(event.service, event.name);
+  if ('findings' in examined) {
+    const { findings } = examined;
+    throw new EventInvalid(`the data of ${type} breaks its contract (${sentence(findings)}): correct what is published`, findings);
+  }
+  const key = (examined.value as Readonly<Record<string, unknown>>)[event.key];
+  if (typeof key === 'string' && key !== '') return key;
+  const issue = { path: event.key, message: 'is the key and must be a string that is not empty' };
+  throw new EventInvalid(`the data of ${type} has no key (${sentence([issue])})`, [issue]);
+}
+
+/** Collects the events that one run of a handler publishes. */
 export function collector<S extends string, M extends Members>(
   contract: Contract<S, M>,
   runtime: Runtime,
-  trace?: TraceContext,
+  { trace, tx: within }: CollectorOptions = {},
 ): Collector<M> {
-  const events = contract as unknown as {
-    readonly [name: string]: (Event & At) | undefined;
-  };
+  const events = contract as unknown as { readonly [name: string]: (Event & At) | undefined };
   const collected: Collected[] = [];
+  let written = false;
 
   function publish(name: string, data: unknown): void {
     const event = events[name];
-    if (event?.kind !== 'event') {
-      throw new EventInvalid(`${contract['~contract']} has no event ${name}: declare it in the contract`, []);
-    }
-    let json: string | undefined;
-    try {
-      json = JSON.stringify(data);
-    } catch (cause) {
-      throw new EventInvalid(`the data of ${event.service}.${name} cannot be written as JSON (${(cause as Error).message})`, [], { cause });
-    }
-    if (json === undefined) throw new EventInvalid(`the data of ${event.service}.${name} is no JSON but ${typeof data}`, []);
-    collected.push({ event, json });
+    if (event?.kind !== 'event') throw new EventInvalid(`${contract['~contract']} has no event ${name}: declare it in the contract`, []);
+    if (written) throw new RunOver(`${name} was published after its events had been written, without effect: publish before \`write\``);
+    const json = asJson(event, data);
+    const examined = examineNow(event.data, json);
+    const key = examined instanceof Promise ? examined.then((later) => keyOf(event, later)) : keyOf(event, examined);
+    // It is heard in `write`, which a handler that failed does not come to.
+    if (key instanceof Promise) key.catch(ignore);
+    collected.push({ event, data: json, key, level: within?.level });
   }
 
-  /** Examines what the subscribers will get: the data after its way through JSON. */
-  async function envelopeOf({ event, json }: Collected, nowMs: number): Promise<Envelope> {
-    const type = typeOf(event.service, event.name);
-    const data: unknown = JSON.parse(json);
-    const examined = await examine(event.data, data);
-    if ('findings' in examined) {
-      throw new EventInvalid(
-        `the data of ${type} breaks its contract (${sentence(examined.findings)}): correct what is published`,
-        examined.findings,
-      );
-    }
-    const key = (examined.value as Readonly<Record<string, unknown>>)[event.key];
-    if (typeof key !== 'string' || key === '') {
-      const issue = {
-        path: event.key,
-        message: 'is the key and must be a string that is not empty',
-      };
-      throw new EventInvalid(`the data of ${type} has no key (${sentence([issue])})`, [issue]);
-    }
-    return envelope({
-      id: runtime.ids.next(),
-      service: event.service,
-      event: event.name,
-      key,
-      now: nowMs,
-      data,
-      notAfterMs: event.notAfter === undefined ? undefined : milliseconds(event.notAfter),
-      trace,
-    });
+  async function envelopeOf({ event, data, key }: Collected, now: number): Promise<Envelope> {
+    const notAfterMs = event.notAfter === undefined ? undefined : milliseconds(event.notAfter);
+    const { service, name } = event;
+    return envelope({ id: runtime.ids.next(), service, event: name, key: await key, now, data, notAfterMs, trace });
   }
 
   return {
     publish: publish as Publish<M>,
     async write(tx) {
-      if (collected.length === 0) return 0;
+      written = true;
+      const kept = collected.filter(({ level }) => !level?.undone);
+      if (kept.length === 0) return 0;
       const now = runtime.clock.now();
       const values: Value[] = [];
-      for (const one of collected) values.push(now, JSON.stringify(await envelopeOf(one, now)));
+      for (const one of kept) values.push(now, JSON.stringify(await envelopeOf(one, now)));
       runtime.reached('outbox/append/before');
       for (let from = 0; from < values.length; from += 2 * rowsAtOnce) {
         const some = values.slice(from, from + 2 * rowsAtOnce);
@@ -101,7 +115,7 @@ export function collector<S extends string, M extends Members>(
         );
       }
       runtime.reached('outbox/append/after');
-      return collected.length;
+      return kept.length;
     },
   };
 }

@@ -177,7 +177,8 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
         ...{ start, stop, write },
         committed() {
           if (fresh.length > 0) published();
-          for (const instance of fresh) enqueue(instance.id, instance);
+          // One that was stopped at once is read again, and seen to be.
+          for (const instance of fresh) enqueue(instance.id, stopped.includes(instance.id) ? undefined : instance);
           for (const id of stopped) if (known.has(id)) hurry(id);
         },
       };

@@ -33,7 +33,7 @@ export async function runLocals(
 ): Promise<Change & { readonly published: number }> {
   const { contract, runtime } = parts;
   const entries = [...journal];
-  const events = collector(contract, runtime, instance.trace);
+  const events = collector(contract, runtime, { trace: instance.trace, tx: own });
   for (;;) {
     const change = onwards(saga, entries);
     if (change) return { ...change, published: await events.write(own) };

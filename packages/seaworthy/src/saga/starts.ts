@@ -1,7 +1,7 @@
-import { examine, type Schema, sentence } from '../contract/schema.ts';
+import { type Examined, examineNow, type Schema, sentence } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { TraceContext } from '../core/trace.ts';
-import type { Tx } from '../store/store.ts';
+import type { Level, Tx } from '../store/store.ts';
 import type { DriveParts } from './held.ts';
 import { type Instance, insert, markStopping, timed } from './journal.ts';
 import { runLocals } from './locals.ts';
@@ -30,7 +30,11 @@ export interface Defined extends AnySaga {
 export interface Starts {
   readonly start: Start;
   readonly stop: Stop;
-  /** Writes them with the handler's transaction, with the local steps that a saga begins with. Returns how many there were. */
+  /**
+   * Writes them in the order of the calls with the handler's transaction, and the local steps that a saga begins with; those of a
+   * savepoint that was taken back are left out. Returns how many there were. Throws `SagaInputInvalid` for a schema that validates
+   * asynchronously.
+   */
   write(own: Tx): Promise<number>;
   /** New instances. */
   readonly fresh: readonly Instance[];
@@ -44,30 +48,58 @@ export interface StartsParts extends DriveParts {
   readonly owner: string;
 }
 
+/** What a saga is started with. */
+interface Given {
+  /** As its steps will read it. */
+  readonly input: unknown;
+  /** `undefined` where each start is an instance of its own. */
+  readonly key: string | undefined;
+}
+
+/** One call of `start` or `stop`, with what it was given as that was then. */
+interface Asked {
+  readonly level: Level;
+  /** Writes it. */
+  take(own: Tx): Promise<void>;
+}
+
+/** JSON as it will be read. Throws `SagaInputInvalid`. */
+function asJson({ name }: Defined, value: unknown): unknown {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch (cause) {
+    throw new SagaInputInvalid(`the input of the saga ${name} cannot be written as JSON (${(cause as Error).message})`, { cause });
+  }
+  if (json === undefined) throw new SagaInputInvalid(`the input of the saga ${name} is not JSON but ${typeof value}`);
+  return JSON.parse(json);
+}
+
+function givenOf(saga: Defined, examined: Examined<unknown>): Given {
+  if ('findings' in examined)
+    throw new SagaInputInvalid(`the input of the saga ${saga.name} breaks its schema: ${sentence(examined.findings)}`);
+  const { value } = examined;
+  return { input: asJson(saga, value), key: saga.key?.(value) };
+}
+
 /** Inserts an instance, unless there is one of the same key. Returns it. */
 async function begin(
   parts: StartsParts,
-  own: Tx,
-  tx: unknown,
+  { own, tx, trace }: { readonly own: Tx; readonly tx: unknown; readonly trace: TraceContext | undefined },
   saga: Defined,
-  given: unknown,
-  trace: TraceContext | undefined,
+  { input, key }: Given,
 ): Promise<Instance | undefined> {
   const { clock, ids, reached } = parts.runtime;
-  const examined = await examine(saga.input, given);
-  if ('findings' in examined)
-    throw new SagaInputInvalid(`the input of the saga ${saga.name} breaks its schema: ${sentence(examined.findings)}`);
   const now = clock.now();
   const id = ids.next();
-  const key = saga.key ? saga.key(examined.value) : id;
-  const input: unknown = JSON.parse(JSON.stringify(examined.value));
-  if (saga.key) {
+  if (key !== undefined) {
     const [known] = await own.all('select 1 as known from sw_saga where name = ? and key = ?', saga.name, key);
     if (known) return undefined;
   }
   const bare: Instance = {
-    ...{ id, name: saga.name, key, plan: planOf(saga), input, owner: parts.owner, version: 0, started: now, changed: now, due: now },
-    ...{ state: 'running', journal: [], cause: undefined, stopping: undefined, attempts: 0, error: undefined, trace },
+    ...{ id, name: saga.name, key: key ?? id, plan: planOf(saga), input, owner: parts.owner, version: 0 },
+    ...{ started: now, changed: now, due: now, attempts: 0, trace },
+    ...{ state: 'running', journal: [], cause: undefined, stopping: undefined, error: undefined },
   };
   const { state, journal } = timed(bare, await runLocals(parts, saga, { tx, own, instance: bare, journal: [], parents: [] }), now);
   reached('saga/start/before');
@@ -77,8 +109,8 @@ async function begin(
 
 /** Collects what one run of a handler starts and stops in `tx`; `trace` is what it is part of. */
 export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceContext | undefined): Starts {
-  const starts: { readonly saga: Defined; readonly input: unknown }[] = [];
-  const stops: { readonly saga: string; readonly key: string; readonly reason: string }[] = [];
+  const within = parts.store.own(tx);
+  const all: Asked[] = [];
   const fresh: Instance[] = [];
   const stopped: string[] = [];
   const known = (saga: AnySaga): Defined => {
@@ -86,21 +118,36 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
     if (defined) return defined;
     throw new SagaUnlisted(`the service ${parts.contract['~contract']} does not run the saga ${saga.name}: add it to its \`sagas\``);
   };
+  const ask = (take: Asked['take']): void => void all.push({ level: within.level, take });
+
+  function start(saga: AnySaga, input: unknown): void {
+    const defined = known(saga);
+    const examined = examineNow(defined.input, asJson(defined, input));
+    const given = examined instanceof Promise ? examined.then((later) => givenOf(defined, later)) : givenOf(defined, examined);
+    // It is heard in `write`, which a handler that failed does not come to.
+    if (given instanceof Promise) given.catch(() => {});
+    ask(async (own) => {
+      const begun = await begin(parts, { own, tx, trace }, defined, await given);
+      if (begun) fresh.push(begun);
+    });
+  }
+
+  function stop(saga: AnySaga, key: string, reason: string): void {
+    const { name } = known(saga);
+    ask(async (own) => {
+      const id = await markStopping(own, name, key, reason);
+      if (id !== undefined) stopped.push(id);
+    });
+  }
+
   return {
-    fresh,
-    stopped,
-    start: (saga, input) => void starts.push({ saga: known(saga as unknown as AnySaga), input }),
-    stop: (saga, key, reason) => void stops.push({ saga: known(saga as unknown as AnySaga).name, key, reason }),
+    ...{ fresh, stopped },
+    start: start as unknown as Start,
+    stop: stop as unknown as Stop,
     async write(own) {
-      for (const { saga, input } of starts) {
-        const begun = await begin(parts, own, tx, saga, input, trace);
-        if (begun) fresh.push(begun);
-      }
-      for (const { saga, key, reason } of stops) {
-        const id = await markStopping(own, saga, key, reason);
-        if (id !== undefined) stopped.push(id);
-      }
-      return starts.length + stops.length;
+      const kept = all.filter(({ level }) => !level.undone);
+      for (const { take } of kept) await take(own);
+      return kept.length;
     },
   };
 }

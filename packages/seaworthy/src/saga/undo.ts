@@ -39,7 +39,7 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     // A stop is over by now: only the end of the engine interrupts an undo.
     if (step.kind === 'local') {
       await held.move(async (tx, own) => {
-        const events = collector(contract, runtime, instance.trace);
+        const events = collector(contract, runtime, { trace: instance.trace, tx: own });
         await traced('undo', parts, instance, step, [cut], (within) =>
           run(seenWithin({ ...seen, tx, publish: events.publish }, within) as never),
         );

@@ -115,7 +115,7 @@ async function runOn(
     },
   });
   const collectors: Collectors = {
-    publishing: (trace) => collector(service.contract, runtime, trace) as ReturnType<Collectors['publishing']>,
+    publishing: (tx, trace) => collector(service.contract, runtime, { tx: store.own(tx), trace }) as ReturnType<Collectors['publishing']>,
     starting: sagas.collect,
     wakeRelay: posting.wake,
   };

@@ -12,7 +12,7 @@ export interface Collected {
 /** What a service's handlers may leave behind for the relay and the saga engine. */
 export interface Collectors {
   /** `trace` is what publishes or starts them. */
-  publishing(trace: TraceContext | undefined): Collected & { readonly publish: Publish<Record<string, never>> };
+  publishing(tx: unknown, trace: TraceContext | undefined): Collected & { readonly publish: Publish<Record<string, never>> };
   starting(tx: unknown, trace: TraceContext | undefined): Collected & { readonly start: Start; readonly stop: Stop; committed(): void };
   /** Called after a commit that wrote events, so that nobody needs to poll. */
   wakeRelay(): void;
@@ -29,7 +29,7 @@ export interface Unit {
 }
 
 export function unit(collectors: Collectors, tx: unknown, trace: TraceContext | undefined): Unit {
-  const events = collectors.publishing(trace);
+  const events = collectors.publishing(tx, trace);
   const sagas = collectors.starting(tx, trace);
   let published = 0;
   return {

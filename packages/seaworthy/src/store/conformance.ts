@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { NotAwaited } from '../core/open-work.ts';
 import type { Runtime } from '../core/runtime.ts';
-import { MigrationEdited, StatementFailed, StoreClosed, TransactionOver } from './errors.ts';
+import { MigrationEdited, SavepointMisused, StatementFailed, StoreClosed, TransactionOver } from './errors.ts';
 import type { Store, StoreDriver, Tx } from './store.ts';
 import { worker, workerMigrations } from './worker.ts';
 
@@ -70,6 +71,96 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
         (await store.read.all('select name from account order by name')).map((row) => row['name']),
         ['kept', 'kept too'],
       );
+    }),
+    named('a level says whether its savepoint, or one around it, was taken back', async (store) => {
+      await store.transaction(async (tx) => {
+        const whole = tx.level;
+        const levels: (typeof whole)[] = [];
+        const outer = tx.savepoint(async () => {
+          levels.push(tx.level);
+          await tx.savepoint(async () => void levels.push(tx.level));
+          assert.equal(tx.level, levels[0]);
+          throw new Error('outer');
+        });
+        await assert.rejects(outer, /outer/);
+        await tx.savepoint(async () => void levels.push(tx.level));
+        assert.equal(tx.level, whole);
+        assert.deepEqual(
+          [whole, ...levels].map(({ undone }) => undone),
+          [false, true, true, false],
+        );
+      });
+    }),
+    named('a statement that was refused while nobody awaited it takes the transaction back by name', async (store) => {
+      const refused = (tx: Tx): Promise<unknown> => tx.run('insert into account values (?, ?)', 'secret', -1);
+      const stray: Readonly<Record<string, (tx: Tx) => unknown>> = {
+        alone: (tx) => void refused(tx),
+        'with use of what it gives': (tx) => void refused(tx).then(() => {}),
+        'with an end': (tx) => void refused(tx).finally(() => {}),
+        'behind another one': (tx) => void open(tx, 'a', 1).then(() => refused(tx)),
+        'in a savepoint': (tx) => tx.savepoint(async () => void refused(tx)),
+      };
+      for (const [how, give] of Object.entries(stray)) {
+        const work = store.transaction(async (tx) => {
+          await open(tx, 'lost', 1);
+          await give(tx);
+        });
+        const named = (error: unknown): boolean =>
+          error instanceof NotAwaited && /insert into account/.test(error.message) && !/secret/.test(error.message);
+        await assert.rejects(work, named, how);
+      }
+      assert.deepEqual(await store.read.all('select * from account'), []);
+      await store.transaction(async (tx) => {
+        await open(tx, 'kept', 1);
+        await refused(tx).catch(() => {});
+        await tx.savepoint(() => refused(tx)).catch(() => {});
+        await Promise.allSettled([refused(tx), refused(tx)]);
+      });
+      assert.equal(await balance(store.read, 'kept'), 1);
+    }),
+    named('what has not settled when the work ends takes the transaction back', async (store) => {
+      const forever = (): Promise<void> => new Promise(() => {});
+      const chained = store.transaction(async (tx) => {
+        await open(tx, 'a', 1);
+        void open(tx, 'b', 1).then(forever);
+      });
+      await assert.rejects(chained, NotAwaited);
+      const savepoint = store.transaction(async (tx) => {
+        await open(tx, 'a', 1);
+        void tx.savepoint(forever);
+      });
+      await assert.rejects(savepoint, SavepointMisused);
+      const inside = store.transaction(async (tx) => {
+        await tx.savepoint(async () => {
+          void open(tx, 'a', 1).then(forever);
+        });
+      });
+      await assert.rejects(inside, NotAwaited);
+      assert.deepEqual(await store.read.all('select * from account'), []);
+    }),
+    named('what is given inside a savepoint that fails is taken back with it, also what nobody has awaited yet', async (store) => {
+      await store.transaction(async (tx) => {
+        const work = tx.savepoint(async () => {
+          await Promise.all([open(tx, 'a', -1), open(tx, 'b', 1), open(tx, 'c', 1)]);
+        });
+        await assert.rejects(work, StatementFailed);
+        await open(tx, 'kept', 1);
+      });
+      assert.deepEqual(
+        (await store.read.all('select name from account')).map(({ name }) => name),
+        ['kept'],
+      );
+    }),
+    named('a value is what it was when its statement was given', async (store) => {
+      await store.migrate([{ name: 'bytes/1', statements: ['create table bytes (b blob)'] }]);
+      await store.transaction(async (tx) => {
+        const bytes = new Uint8Array([1, 2]);
+        const given = tx.run('insert into bytes values (?)', bytes);
+        bytes.fill(9);
+        await given;
+      });
+      const [row = {}] = await store.read.all('select b from bytes');
+      assert.deepEqual([...(row['b'] as Uint8Array)], [1, 2]);
     }),
     named('one failing transaction among many harms none of the others', async (store) => {
       await store.transaction((tx) => open(tx, 'a', 0));
@@ -153,13 +244,25 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       });
       assert.equal(await balance(store.read, 'a'), 1);
     }),
-    named('a tx that outlives its work is refused', async (store) => {
-      let kept: Tx | undefined;
-      await store.transaction(async (tx) => {
-        kept = tx;
-      });
-      await assert.rejects(open(kept as Tx, 'late', 1), TransactionOver);
-    }),
+    {
+      name: 'a tx that outlives its work is refused, and that is told where nobody awaits it',
+      async run() {
+        const told: unknown[] = [];
+        const log: Runtime['observe']['log'] = (_level, _message, { error } = {}) => void told.push(error);
+        const store = await fresh().open('bank', { ...runtime, observe: { ...runtime.observe, log } });
+        let kept: Tx | undefined;
+        await store.migrate([accounts]);
+        await store.transaction(async (tx) => {
+          kept = tx;
+        });
+        await assert.rejects(open(kept as Tx, 'late', 1), TransactionOver);
+        void open(kept as Tx, 'later', 1);
+        void (kept as Tx).savepoint(async () => {});
+        assert.equal(told.filter((error) => error instanceof TransactionOver).length, 3);
+        assert.deepEqual(await store.read.all('select * from account'), []);
+        await store.close();
+      },
+    },
     named('an abort while the work runs rolls it back', async (store) => {
       const controller = new AbortController();
       const reason = new Error('left');

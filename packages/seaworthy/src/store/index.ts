@@ -9,5 +9,5 @@ export {
   StoreUnusable,
   TransactionOver,
 } from './errors.ts';
-export type { Migration, Read, Row, Store, StoreDriver, TransactionOptions, Tx, Value } from './store.ts';
+export type { Level, Migration, Read, Row, Store, StoreDriver, TransactionOptions, Tx, Value } from './store.ts';
 export { type Worker, type WorkerOptions, worker, workerMigrations } from './worker.ts';

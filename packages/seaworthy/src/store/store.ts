@@ -13,6 +13,12 @@ export interface Read {
   all(sql: string, ...values: readonly (Value | undefined)[]): Promise<readonly Row[]>;
 }
 
+/** A transaction, or a savepoint in it, as long as it is open and after it. */
+export interface Level {
+  /** It was taken back, or a savepoint around it was. */
+  readonly undone: boolean;
+}
+
 /** The toolkit's own transaction; adapters (kysely, drizzle, ...) bring another type in its place. */
 export interface Tx extends Read {
   /** Runs one statement that changes rows. */
@@ -23,6 +29,8 @@ export interface Tx extends Read {
    * open at the end, roll the transaction back with `SavepointMisused`.
    */
   savepoint<V>(work: () => Promise<V>): Promise<V>;
+  /** The innermost savepoint that is open, or the transaction itself. What is collected for the commit belongs to it. */
+  readonly level: Level;
 }
 
 /** One step of a schema's history. Never edited once released: its statements' fingerprint is kept and compared. */
@@ -49,6 +57,9 @@ export interface TransactionOptions {
  *   left. When the commit itself fails it rejects with `CommitFailed`, and nothing of it is left. A
  *   driver over a network may not hear of it: then it rejects with `CommitUnknown`, and all or nothing of it is there.
  * - A `tx` is usable only until its `work` settles; later use throws `TransactionOver`.
+ * - Values are taken as they are when the statement is given.
+ * - Every statement must have settled when the work, or the savepoint that it belongs to, ends, and the rejection of a refused one
+ *   must have been awaited: else the transaction is rolled back and rejects with `NotAwaited`. No such rejection ends the process.
  * - An aborted `signal` rejects with its reason at once, waiting or running; the transaction is rolled back, or was never
  *   begun. Once `work` has settled it may come too late: then the transaction commits and resolves.
  * - After an error that made the engine roll everything back by itself, the transaction rejects, even if `work` caught it.

@@ -56,6 +56,9 @@ const mortalTx = (tx: Tx, life: Fuse): Tx => ({
     return tx.run(sql, ...values);
   },
   savepoint: (work) => tx.savepoint(work),
+  get level() {
+    return tx.level;
+  },
 });
 
 /** The database as one mortal process sees it. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Envelope } from '../../bus/envelope.ts';
+import { RunOver } from '../../core/lifetime.ts';
 import { EventInvalid } from '../errors.ts';
 import { collector } from '../outbox.ts';
 import { relay } from '../relay.ts';
@@ -90,6 +91,56 @@ export const sending: readonly { readonly name: string; readonly body: (world: W
       await world.run(work);
       const [row] = await store.read.all('select envelope from sw_outbox');
       assert.deepEqual((JSON.parse(String(row?.['envelope'])) as Envelope).data, { order: 'a', n: 1 });
+    },
+  },
+  {
+    name: 'G1: an event goes with the savepoint that it was published in, and with those around it',
+    async body(world) {
+      const { store, runtime } = await world.start('orders');
+      const undone = new Error('undone');
+      const work = store.transaction(async (tx) => {
+        const { publish, write } = collector(orders, runtime, { tx });
+        const place = (order: string): void => publish('placed', { order, n: 1 });
+        const undoing = async (inner: () => unknown): Promise<void> => {
+          const savepoint = tx.savepoint(async () => {
+            await inner();
+            throw undone;
+          });
+          await savepoint.catch((error: unknown) => assert.equal(error, undone));
+        };
+        place('before');
+        await undoing(async () => {
+          place('lost');
+          await tx.savepoint(async () => place('lost with the one around it'));
+        });
+        await tx.savepoint(async () => {
+          place('kept');
+          await undoing(() => place('lost alone'));
+          place('kept too');
+        });
+        place('after');
+        assert.equal(await write(tx), 4);
+        assert.throws(() => place('too late'), RunOver);
+      });
+      await world.run(work);
+      const rows = await store.read.all('select envelope from sw_outbox order by seq');
+      assert.deepEqual(
+        rows.map(({ envelope }) => (JSON.parse(String(envelope)) as Envelope).partitionkey),
+        ['before', 'kept', 'kept too', 'after'],
+      );
+    },
+  },
+  {
+    name: 'G14: data that is wrong is refused where it is published, and whoever catches that publishes the rest',
+    async body(world) {
+      const { store, runtime } = await world.start('orders');
+      const work = store.transaction(async (tx) => {
+        const { publish, write } = collector(orders, runtime, { tx });
+        assert.throws(() => publish('placed', { order: 'a', n: 1.5 }), EventInvalid);
+        publish('placed', { order: 'a', n: 1 });
+        return write(tx);
+      });
+      assert.equal(await world.run(work), 1);
     },
   },
   {

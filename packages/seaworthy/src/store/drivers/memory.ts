@@ -5,9 +5,9 @@ import { isA } from '../../core/thrown.ts';
 import { turn } from '../../core/turn.ts';
 import { CommitFailed, StoreClosed } from '../errors.ts';
 import { applyMigrations } from '../migrations.ts';
-import type { Row, Store, StoreDriver, Tx } from '../store.ts';
+import type { Row, Store, StoreDriver, Tx, Value } from '../store.ts';
 import { Connection } from './sqlite-connection.ts';
-import { TxState } from './tx-state.ts';
+import { statement, TxState } from './tx-state.ts';
 
 /** A statement or a mark of a savepoint, and what came of it: played again, it must give the same. */
 interface Played {
@@ -23,6 +23,19 @@ function outcomeOf(execute: () => unknown): Outcome {
     return { error };
   }
 }
+
+/** As it is now: the statement runs later, and again when it is played again. */
+const taken = <V extends Value | undefined>(value: V): V => (value instanceof Uint8Array ? (value.slice() as typeof value) : value);
+
+/** What the work does with the rows that it is given says nothing about what it saw. */
+const copied = <R>(outcome: R): R =>
+  Array.isArray(outcome)
+    ? (outcome.map((row: Row) => {
+        const copy = Object.create(null) as Record<string, Value>;
+        for (const name of Object.keys(row)) copy[name] = taken(row[name] as Value);
+        return copy;
+      }) as R)
+    : outcome;
 
 /** A transaction saw a database that has changed since: it must run again. */
 class Conflict extends Error {}
@@ -70,7 +83,9 @@ function openMemory(service: string, runtime: Runtime): Store {
     let seen = version;
     let lost: Conflict | undefined;
     const statements: Played[] = [];
-    const state = new TxState();
+    const state = new TxState((error) =>
+      runtime.observe.log('error', `a handler of ${service} uses its tx too late, without effect`, { error }),
+    );
 
     /** What it has seen must be so still. Throws `Conflict`. */
     function revise(): void {
@@ -89,36 +104,68 @@ function openMemory(service: string, runtime: Runtime): Store {
       revise();
       const outcome = outcomeOf(execute);
       statements.push({ execute, outcome });
-      if ('value' in outcome) return outcome.value as R;
+      if ('value' in outcome) return copied(outcome.value as R);
       // Some errors take the whole transaction back, such as `on conflict rollback`.
       if (!connection.inTransaction) state.fail(outcome.error);
       throw outcome.error;
     }
 
-    async function inTurn<R>(execute: () => R): Promise<R> {
+    /** Statements of one transaction run in the order that they are given. */
+    let last: Promise<unknown> | undefined;
+    async function inTurn<R>(before: Promise<unknown> | undefined, execute: () => R): Promise<R> {
       state.check();
       for (let others = Math.floor(runtime.random.next() * 3); others > 0; others--) await turn();
+      await before;
       return step(execute);
+    }
+    function given<R>(sql: string, execute: () => R): Promise<R> {
+      return state.begun(statement(sql), () => {
+        const running = inTurn(last, execute);
+        const ran = (): void => {
+          if (last === settled) last = undefined;
+        };
+        const settled: Promise<void> = running.then(ran, ran);
+        last = settled;
+        return running;
+      });
+    }
+    async function allRan(): Promise<void> {
+      while (last) await last;
+    }
+
+    async function savepoint<R>(inner: () => Promise<R>): Promise<R> {
+      state.check();
+      if (last) await allRan();
+      const mark = state.enter();
+      const name = `s${mark.depth}`;
+      step(() => connection.exec(`savepoint ${name}`));
+      let value: R;
+      try {
+        value = await inner();
+      } catch (error) {
+        // What was given inside it must not run behind it.
+        await allRan();
+        state.leave(mark, false);
+        step(() => connection.exec(`rollback to ${name}; release ${name}`));
+        throw error;
+      }
+      state.leave(mark, true);
+      step(() => connection.exec(`release ${name}`));
+      return value;
     }
 
     const tx: Tx = {
-      all: (sql, ...values) => inTurn((): readonly Row[] => connection.all(sql, values)),
-      run: (sql, ...values) => inTurn(() => connection.run(sql, values)),
-      async savepoint(inner) {
-        state.check();
-        const mark = state.enter();
-        step(() => connection.exec(`savepoint s${mark}`));
-        let value: Awaited<ReturnType<typeof inner>>;
-        try {
-          value = await inner();
-        } catch (error) {
-          state.leave(mark);
-          step(() => connection.exec(`rollback to s${mark}; release s${mark}`));
-          throw error;
-        }
-        state.leave(mark);
-        step(() => connection.exec(`release s${mark}`));
-        return value;
+      all(sql, ...values) {
+        const now = values.map(taken);
+        return given(sql, (): readonly Row[] => connection.all(sql, now));
+      },
+      run(sql, ...values) {
+        const now = values.map(taken);
+        return given(sql, () => connection.run(sql, now));
+      },
+      savepoint: (inner) => state.begun('a savepoint', () => savepoint(inner)),
+      get level() {
+        return state.level;
       },
     };
     try {

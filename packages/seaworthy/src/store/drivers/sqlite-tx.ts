@@ -1,6 +1,7 @@
+import type { TransactionOver } from '../errors.ts';
 import type { Tx } from '../store.ts';
 import type { Connection } from './sqlite-connection.ts';
-import { TxState } from './tx-state.ts';
+import { statement, TxState } from './tx-state.ts';
 
 /**
  * The savepoints of one run: the run itself, and those that its work opens in it. SQLite hears of them only at the next
@@ -54,8 +55,9 @@ export interface Run {
   undo(): void;
 }
 
-export function beginRun(connection: Connection): Run {
-  const state = new TxState();
+/** `late` is told of each use after the work has ended well. */
+export function beginRun(connection: Connection, late: (error: TransactionOver) => void): Run {
+  const state = new TxState(late);
   const levels = new Levels(connection);
   const changes = (): void => levels.mark();
 
@@ -70,24 +72,29 @@ export function beginRun(connection: Connection): Run {
     }
   }
 
+  async function savepoint<V>(work: () => Promise<V>): Promise<V> {
+    state.check();
+    const mark = state.enter();
+    levels.open();
+    let value: V;
+    try {
+      value = await work();
+    } catch (error) {
+      state.leave(mark, false);
+      levels.close(false);
+      throw error;
+    }
+    state.leave(mark, true);
+    levels.close(true);
+    return value;
+  }
+
   const tx: Tx = {
-    all: async (sql, ...values) => step(() => connection.all(sql, values, changes)),
-    run: async (sql, ...values) => step(() => connection.run(sql, values, changes)),
-    async savepoint(work) {
-      state.check();
-      const mark = state.enter();
-      levels.open();
-      let value: Awaited<ReturnType<typeof work>>;
-      try {
-        value = await work();
-      } catch (error) {
-        state.leave(mark);
-        levels.close(false);
-        throw error;
-      }
-      state.leave(mark);
-      levels.close(true);
-      return value;
+    all: (sql, ...values) => state.begun(statement(sql), async () => step(() => connection.all(sql, values, changes))),
+    run: (sql, ...values) => state.begun(statement(sql), async () => step(() => connection.run(sql, values, changes))),
+    savepoint: (work) => state.begun('a savepoint', () => savepoint(work)),
+    get level() {
+      return state.level;
     },
   };
   return {

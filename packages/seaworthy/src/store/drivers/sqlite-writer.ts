@@ -49,6 +49,8 @@ export function writer(connection: Connection, log: Log | undefined, service: st
   let settledAll = (): void => {};
   let pumping: Promise<void> | undefined;
 
+  const late = (error: unknown): void => observe.log('error', `a handler of ${service} uses its tx too late, without effect`, { error });
+
   /** Whose work is done can no longer leave: it commits with its group. */
   function abort(member: Member): void {
     const error = member.signal?.reason;
@@ -75,7 +77,7 @@ export function writer(connection: Connection, log: Log | undefined, service: st
 
   /** Runs the first that waits. True when it is done; what failed has been taken back and rejected, and is nobody else's concern. */
   async function run(member: Member): Promise<boolean> {
-    const attempt = beginRun(connection);
+    const attempt = beginRun(connection, late);
     waiting.shift();
     let settled: Promise<unknown> = Promise.resolve();
     const ending = await new Promise<Ending>((resolve) => {

@@ -1,20 +1,65 @@
+import { OpenWork } from '../../core/open-work.ts';
 import { SavepointMisused, TransactionOver } from '../errors.ts';
+import type { Level } from '../store.ts';
+
+/** The run of a transaction's work, or a savepoint in it, with the statements that were given while it was the innermost one. */
+export class Mark implements Level {
+  readonly depth: number;
+  readonly statements = new OpenWork();
+  readonly #around: Mark | undefined;
+  #undone = false;
+
+  constructor(around?: Mark) {
+    this.#around = around;
+    this.depth = around ? around.depth + 1 : 0;
+  }
+
+  get undone(): boolean {
+    return this.#undone || (this.#around?.undone ?? false);
+  }
+
+  undo(): void {
+    this.#undone = true;
+  }
+}
+
+export const statement = (sql: string): string => `the statement \`${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}\``;
+const ignore = (): void => {};
 
 /** What one run of a transaction's work may still do. Once it has failed it stays so, whatever the work catches. */
 export class TxState {
-  #over = false;
+  readonly #late: (error: TransactionOver) => void;
+  readonly #open: Mark[] = [new Mark()];
+  #over: 'done' | 'failed' | undefined;
   #failure: { readonly error: unknown } | undefined;
-  #opened = 0;
-  readonly #open: number[] = [];
 
-  get over(): boolean {
-    return this.#over;
+  /** `late` is told of each use after the work has ended well: whoever forgot to await hears of no error either. */
+  constructor(late: (error: TransactionOver) => void) {
+    this.#late = late;
   }
 
   /** Asked before each statement. */
   check(): void {
     if (this.#failure) throw this.#failure.error;
-    if (this.#over) throw new TransactionOver('this tx was used after its transaction had settled: await everything inside `transaction`');
+    if (!this.#over) return;
+    const error = new TransactionOver('this tx was used after its transaction had settled: await everything inside `transaction`');
+    if (this.#over === 'done') this.#late(error);
+    throw error;
+  }
+
+  get level(): Mark {
+    return this.#open.at(-1) as Mark;
+  }
+
+  /** The promise of what `begin` begins, a statement or a savepoint; the work must await it. */
+  begun<V>(what: string, begin: () => Promise<V>): Promise<V> {
+    const { statements } = this.level;
+    const over = this.#over;
+    const promise = begin();
+    if (!over) return statements.add(what, promise);
+    // It was refused, and that was told where it is heard.
+    promise.catch(ignore);
+    return promise;
   }
 
   /** The transaction is lost: every further statement throws `error`, and so does its end. The first failure counts. */
@@ -22,32 +67,42 @@ export class TxState {
     this.#failure ??= { error };
   }
 
-  enter(): number {
-    const mark = this.#opened++;
+  enter(): Mark {
+    const mark = new Mark(this.level);
     this.#open.push(mark);
     return mark;
   }
 
   /** Ends the savepoint `mark`. Savepoints end in the reverse of their order, else one would take the other's rows along. */
-  leave(mark: number): void {
+  leave(mark: Mark, keep: boolean): void {
     this.check();
-    if (this.#open.at(-1) !== mark) {
+    if (this.level !== mark)
       this.fail(new SavepointMisused('a savepoint ended while one that began after it was open: await each before the next begins'));
-    }
+    else if (keep) this.#verify(mark, 'a savepoint');
+    else mark.undo();
     this.check();
     this.#open.pop();
   }
 
-  /** The work is done. Throws when the transaction is lost, or a savepoint is still open. */
-  finish(): void {
-    if (this.#open.length > 0) {
-      this.fail(new SavepointMisused('the work ended while a savepoint was open: await every savepoint inside `transaction`'));
+  #verify({ statements }: Mark, what: string): void {
+    try {
+      statements.verify(what);
+    } catch (error) {
+      this.fail(error);
     }
+  }
+
+  /** The work is done. Throws when the transaction is lost, a savepoint is still open, or a statement was not awaited. */
+  finish(): void {
+    if (this.#open.length > 1)
+      this.fail(new SavepointMisused('the work ended while a savepoint was open: await every savepoint inside `transaction`'));
+    else this.#verify(this.level, 'the work of a transaction');
     this.end();
     if (this.#failure) throw this.#failure.error;
+    this.#over = 'done';
   }
 
   end(): void {
-    this.#over = true;
+    this.#over ??= 'failed';
   }
 }

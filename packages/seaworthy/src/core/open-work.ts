@@ -1,0 +1,93 @@
+import { SeaworthyError } from './errors.ts';
+
+/** Something that a run began was not settled when the run ended, or was refused without anybody awaiting it. The run fails. */
+export class NotAwaited extends SeaworthyError {
+  readonly code = 'SW_NOT_AWAITED';
+  readonly kind = 'internal';
+}
+
+interface Item {
+  readonly what: string;
+  heard: boolean;
+  rejected: { readonly error: unknown } | undefined;
+}
+
+const ignore = (): void => {};
+
+/** A promise that knows whether anybody waits for it. Its rejection is for its run to tell, and never ends the process. */
+class Watched<V> extends Promise<V> {
+  #heard: (() => void) | undefined;
+  #derived: (<D>(promise: Promise<D>) => Promise<D>) | undefined;
+
+  // What is made of it is a plain promise, unless `then` below watches it, too.
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  watch(heard: () => void, derived: <D>(promise: Promise<D>) => Promise<D>): this {
+    super.then(undefined, ignore);
+    this.#heard = heard;
+    this.#derived = derived;
+    return this;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: it is a promise
+  override then<A = V, B = never>(
+    onFulfilled?: ((value: V) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.#heard?.();
+    const next = super.then(onFulfilled, onRejected);
+    // Without a handler of rejections, as in `.then(use)`, nobody has heard of one yet.
+    return typeof onRejected === 'function' || !this.#derived ? next : this.#derived(next);
+  }
+
+  override finally(onFinally?: (() => void) | null): Promise<V> {
+    const next = super.finally(onFinally);
+    return this.#derived ? this.#derived(next) : next;
+  }
+}
+
+/** What a run has begun. All of it must have settled when the run ends, and every rejection must have been awaited. */
+export class OpenWork {
+  #items: Set<Item> | undefined;
+
+  /** The same promise, watched from now on. `what` names it in the error of its run. */
+  add<V>(what: string, promise: Promise<V>): Promise<V> {
+    const item: Item = { what, heard: false, rejected: undefined };
+    this.#items ??= new Set();
+    const items = this.#items.add(item);
+    const watched = new Watched<V>((resolve, reject) => {
+      promise.then(
+        (value) => {
+          items.delete(item);
+          resolve(value);
+        },
+        (error: unknown) => {
+          if (item.heard) items.delete(item);
+          else item.rejected = { error };
+          reject(error);
+        },
+      );
+    });
+    return watched.watch(
+      () => {
+        item.heard = true;
+        if (item.rejected) items.delete(item);
+      },
+      (derived) => this.add(what, derived),
+    );
+  }
+
+  /** Throws `NotAwaited` when something is left that has not settled, or whose rejection nobody awaited. `run` names who began it. */
+  verify(run: string): void {
+    for (const { what, rejected } of this.#items ?? []) {
+      if (!rejected) throw new NotAwaited(`${run} ended before ${what} had settled: await it, or return its promise`);
+      const { error } = rejected;
+      const message = error instanceof Error ? error.message : String(error);
+      throw new NotAwaited(`${run} ended and nobody awaited ${what}, which failed (${message}): await it, or return its promise`, {
+        cause: error,
+      });
+    }
+  }
+}

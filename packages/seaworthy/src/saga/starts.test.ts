@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { memory } from '../store/drivers/memory.ts';
+import type { Tx } from '../store/store.ts';
+import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { suite } from './conformance/suite.ts';
+import { Ref, remote, trip, trips, type World, world } from './conformance/world.ts';
+import type { SagaEngine, Started } from './engine.ts';
+import { saga } from './saga.ts';
+import { SagaInputInvalid } from './starts.ts';
+
+const { named } = suite(virtualClock, () => seededRandom(1));
+
+const paying = saga(trips, 'paying', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
+  do: ({ call, input }) => call(remote.pay, input),
+});
+
+/** One handler that takes its time. */
+async function handled(sea: World, engine: SagaEngine, work: (started: Started, tx: Tx) => Promise<void>): Promise<void> {
+  let started: Started | undefined;
+  await sea.store.transaction(async (tx) => {
+    started = engine.collect(tx);
+    await work(started, tx);
+    await started.write(tx);
+  });
+  started?.committed();
+}
+
+const states = async (sea: World): Promise<readonly string[]> =>
+  (await sea.store.read.all('select key, state from sw_saga order by key')).map(({ key, state }) => `${key} ${state}`);
+
+named('starts and stops of one handler take effect in the order of the calls', async (sea) => {
+  const { engine } = await sea.process([paying]);
+  await sea.run(engine, ({ start, stop }) => {
+    stop(paying, 'new', 'superseded');
+    start(paying, { id: 'new' });
+    start(paying, { id: 'brief' });
+    stop(paying, 'brief', 'not wanted');
+    // The key is that of the instance that was stopped: it is not started twice.
+    start(paying, { id: 'again' });
+    stop(paying, 'again', 'not wanted');
+    start(paying, { id: 'again' });
+  });
+  await sea.when('all have ended', async () => (await states(sea)).every((one) => /done|undone/.test(one)));
+  assert.deepEqual(await states(sea), ['again undone', 'brief undone', 'new done']);
+  // What was stopped before the commit has called nobody.
+  assert.deepEqual(sea.callee.log, ['pay new']);
+});
+
+named('what was started and stopped inside a savepoint goes with it', async (sea) => {
+  const { engine } = await sea.process([paying, trip]);
+  sea.callee.answers = { pay: () => new Promise(() => {}) };
+  await sea.run(engine, ({ start }) => start(paying, { id: 'runs' }));
+  await handled(sea, engine, async ({ start, stop }, tx) => {
+    start(paying, { id: 'outside' });
+    const inside = tx.savepoint(async () => {
+      start(paying, { id: 'inside' });
+      await tx.savepoint(async () => stop(paying, 'runs', 'never mind'));
+      throw new Error('undone');
+    });
+    await assert.rejects(inside, /undone/);
+    await tx.savepoint(async () => start(paying, { id: 'kept' }));
+  });
+  assert.deepEqual(await states(sea), ['kept running', 'outside running', 'runs running']);
+  assert.deepEqual(await sea.store.read.all('select id from sw_saga where stopping is not null'), []);
+});
+
+test('the input of a saga is what it was when it was started, and is refused there', async () => {
+  const sea = await world(memory(), virtualClock(), seededRandom(1));
+  const { engine } = await sea.process([paying]);
+  const input = { id: 'first' };
+  await sea.run(engine, ({ start }) => {
+    start(paying, input);
+    input.id = 'second';
+    assert.throws(() => start(paying, { id: 1 } as never), SagaInputInvalid);
+    assert.throws(() => start(paying, { id: 1n } as never), SagaInputInvalid);
+    assert.throws(() => start(paying, undefined as never), SagaInputInvalid);
+  });
+  await sea.until('done');
+  assert.deepEqual(await states(sea), ['first done']);
+  assert.deepEqual(sea.callee.log, ['pay first']);
+  await engine.close();
+});
