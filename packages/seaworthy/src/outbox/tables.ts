@@ -14,18 +14,18 @@ export function outboxMigrations(dialect: Store['dialect']): readonly Migration[
     envelope text not null, attempts integer not null, history text not null, at bigint not null`;
   return [
     {
-      name: 'outbox/1',
+      name: 'seaworthy/outbox/1',
       statements: [`create table sw_outbox (${seq}, at bigint not null, envelope text not null)`],
     },
     {
-      name: 'inbox/1',
+      name: 'seaworthy/inbox/1',
       statements: [
         `create table sw_inbox (${seq}, consumer text not null, event text not null, at bigint not null, unique (consumer, event))`,
       ],
     },
     {
       // `due` is null while an earlier event of the same key is parked; `owner` is the worker that has it in hand.
-      name: 'parked/1',
+      name: 'seaworthy/parked/1',
       statements: [
         `create table sw_parked (${seq}, ${event}, due bigint, owner text not null, unique (consumer, event))`,
         'create index sw_parked_due on sw_parked (consumer, due)',
@@ -33,7 +33,7 @@ export function outboxMigrations(dialect: Store['dialect']): readonly Migration[
       ],
     },
     {
-      name: 'dead-letter/1',
+      name: 'seaworthy/dead-letter/1',
       statements: [
         `create table sw_dead_letter (${seq}, ${event}, reason text not null, error text not null, unique (consumer, event))`,
         'create index sw_dead_letter_type on sw_dead_letter (consumer, type, seq)',

@@ -7,7 +7,7 @@ export const live = "state in ('running', 'undoing')";
 export function sagaMigrations(_dialect: Store['dialect']): readonly Migration[] {
   return [
     {
-      name: 'saga/1',
+      name: 'seaworthy/saga/1',
       statements: [
         // `journal` is a JSON array with an entry for each step that was begun, in order; see journal.ts.
         `create table sw_saga (

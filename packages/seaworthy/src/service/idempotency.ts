@@ -13,7 +13,7 @@ export interface Keyed {
 
 export const idempotencyMigrations: readonly Migration[] = [
   {
-    name: 'service/idempotency/1',
+    name: 'seaworthy/idempotency/1',
     statements: [
       `create table sw_idempotency (
         operation text not null, key text not null, fingerprint text not null, answer text not null, at bigint not null,

@@ -17,7 +17,7 @@ export interface Intent extends Keyed {
 
 export const intentMigrations: readonly Migration[] = [
   {
-    name: 'service/intent/1',
+    name: 'seaworthy/intent/1',
     statements: [
       `create table sw_intent (
         operation text not null, key text not null, fingerprint text not null, input text not null, intent text not null,

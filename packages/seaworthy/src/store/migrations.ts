@@ -15,8 +15,31 @@ async function apply(tx: Tx, { name, statements }: Migration): Promise<void> {
   }
 }
 
-/** Applies in `tx` what has not been applied yet, in order. Throws `MigrationEdited` and `MigrationFailed` by name. */
-export async function applyMigrations(tx: Tx, migrations: readonly Migration[]): Promise<void> {
+/** Looks at what a migration did. Throws `MigrationFailed`. */
+export type Verify = (migration: Migration) => Promise<void>;
+
+/** Two of one name are not told apart: the second would be taken for the first, edited. */
+function refuseTwins(migrations: readonly Migration[]): void {
+  const names = new Map<string, Migration>();
+  for (const migration of migrations) {
+    const other = names.get(migration.name);
+    names.set(migration.name, migration);
+    if (other && fingerprint(other) !== fingerprint(migration))
+      throw new MigrationFailed(`two different migrations are named ${migration.name}: give each a name of its own, nothing was applied`);
+  }
+}
+
+/**
+ * Applies in `tx` what has not been applied yet, in order. `guard` is asked before the first one, for what it then calls after
+ * each: it throws what an engine would take in silence. Throws `MigrationEdited` and `MigrationFailed` by name.
+ */
+export async function applyMigrations(
+  tx: Tx,
+  migrations: readonly Migration[],
+  guard: (tx: Tx) => Promise<Verify> = async () => async () => {},
+): Promise<void> {
+  refuseTwins(migrations);
+  let verify: Verify | undefined;
   await tx.run('create table if not exists sw_migration (name text not null primary key, fingerprint text not null)');
   const applied = new Map((await tx.all('select name, fingerprint from sw_migration')).map((row) => [row['name'], row['fingerprint']]));
   for (const migration of migrations) {
@@ -29,7 +52,9 @@ export async function applyMigrations(tx: Tx, migrations: readonly Migration[]):
         `the migration ${name} was edited after it had been applied: restore it, and put the change into a new one`,
       );
     }
+    verify ??= await guard(tx);
     await apply(tx, migration);
+    await verify(migration);
     await tx.run('insert into sw_migration (name, fingerprint) values (?, ?)', name, print);
     applied.set(name, print);
   }

@@ -12,14 +12,24 @@ export interface Shape {
   readonly fault: string | undefined;
 }
 
-const token = /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'[^']*'|"[^"]*"|`[^`]*`|[a-z_\u0080-\uffff][\w$\u0080-\uffff]*|\?\d+|[:@$][a-z_]\w*|\S/giu;
+const token =
+  /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'[^']*'|"[^"]*"|`[^`]*`|[a-z_\u0080-\ufefe\uff00-\uffff][\w$\u0080-\uffff]*|\?\d+|[:@$][a-z_]\w*|\S/giu;
 const isComment = (text: string): boolean => text.startsWith('--') || text.startsWith('/*');
 const changers = new Set(['insert', 'update', 'delete', 'replace']);
 const control = new Set(['begin', 'commit', 'end', 'rollback', 'savepoint', 'release']);
+/** What outlives its transaction, or cannot be taken back with it: the connection has other users. */
+const wide: Readonly<Record<string, string>> = {
+  pragma: 'to read, `select * from pragma_table_info(...)` and its like; foreign keys are off in a migration by themselves',
+  attach: 'one store is one database',
+  detach: 'one store is one database',
+  vacuum: 'run it with a tool of the database while nothing is at work',
+};
+const isTemporary = (word: string | undefined): boolean => word !== undefined && /^["`[]?temp(?:orary)?["`\]]?$/.test(word);
 
 /**
  * Reads a statement as far as its placeholders and its end. What an engine would take in silence is a fault here: a second
- * statement would never run, a value that is missing would be null, and a `commit` would tear the transaction apart.
+ * statement would never run, a value that is missing would be null, a `commit` would tear the transaction apart, and a `pragma`
+ * would hold for all that come after it.
  */
 export function shapeOf(sql: string): Shape {
   const tokens = (sql.match(token) ?? []).filter((text) => !isComment(text));
@@ -33,6 +43,10 @@ export function shapeOf(sql: string): Shape {
   else if (end >= 0 && !isTrigger && words.slice(end).some((text) => text !== ';'))
     fault = 'is more than one statement: give them one by one';
   else if (odd !== undefined) fault = `has the placeholder ${odd}: write every one as a bare ?`;
+  else if (words[0] === 'create' && (isTemporary(words[1]) || words.some((word, index) => isTemporary(word) && words[index + 1] === '.')))
+    fault = 'makes something temporary, which others on the same connection would see in place of what they mean: make it without `temp`';
+  else if (Object.hasOwn(wide, words[0] as string))
+    fault = `concerns the whole connection, not this transaction: leave the ${words[0]} out (${wide[words[0] as string]})`;
   const [first = ''] = words;
   const changing = changers.has(first) || (first === 'with' && words.some((word) => changers.has(word)));
   const reading = first === 'select' || first === 'values' || (first === 'with' && !changing);

@@ -33,9 +33,12 @@ export interface Tx extends Read {
   readonly level: Level;
 }
 
-/** One step of a schema's history. Never edited once released: its statements' fingerprint is kept and compared. */
+/**
+ * One step of a schema's history. Never edited once released: its statements' fingerprint is kept and compared. Foreign keys do
+ * not act in it (no cascade), so that a table can be rebuilt; they are checked after it, and one that is broken refuses it.
+ */
 export interface Migration {
-  /** Unique in the store, for example `outbox/1`. */
+  /** Unique in the store, for example `orders/1`; names that begin with `seaworthy/` are the toolkit's. */
   readonly name: string;
   readonly statements: readonly string[];
 }

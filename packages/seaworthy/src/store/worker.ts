@@ -4,7 +4,7 @@ import type { Migration, Store, Tx } from './store.ts';
 
 export const workerMigrations: readonly Migration[] = [
   {
-    name: 'store/worker/1',
+    name: 'seaworthy/worker/1',
     statements: [
       'create table sw_worker (id text not null primary key, until bigint not null)',
       'create table sw_lease (name text not null primary key, owner text not null)',

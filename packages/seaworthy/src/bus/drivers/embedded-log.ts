@@ -6,7 +6,7 @@ export const partitions = 16;
 
 export const logMigrations: readonly Migration[] = [
   {
-    name: 'bus/1',
+    name: 'seaworthy/bus/1',
     statements: [
       `create table bus_log (
         position integer primary key autoincrement, topic text not null, part integer not null, id text not null, body text not null,
@@ -20,7 +20,7 @@ export const logMigrations: readonly Migration[] = [
   },
   {
     // `owner` is the worker, by which one knows whether it lives; `member` is one subscription of it, and the fence.
-    name: 'bus/2',
+    name: 'seaworthy/bus/2',
     statements: [
       "alter table bus_progress add column member text not null default ''",
       'drop table bus_member',

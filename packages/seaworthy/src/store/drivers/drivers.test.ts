@@ -19,6 +19,55 @@ describe('sqlite', () => {
   for (const { name, run } of conformance(() => sqlite({ dir: join(root, String(folder++)) }), runtime())) test(name, run);
 });
 
+for (const [name, driver] of [
+  ['sqlite', () => sqlite({ dir: join(root, String(folder++)) })],
+  ['memory', memory],
+] as const) {
+  test(`${name}: a migration that rebuilds a table says so when it forgets an index or a trigger of it`, async () => {
+    const store = await driver().open('bank', runtime());
+    await store.migrate([
+      {
+        name: 'x/1',
+        statements: [
+          'create table x (n integer, m integer)',
+          'create unique index x_n on x (n)',
+          'create table log (n integer)',
+          'create trigger x_log after insert on x begin insert into log values (new.n); end',
+        ],
+      },
+    ]);
+    const rebuilt = [
+      'create table x2 (n integer not null, m integer)',
+      'insert into x2 select * from x',
+      'drop table x',
+      'alter table x2 rename to x',
+    ];
+    const index = 'create unique index x_n on x (n)';
+    const told = async (...statements: string[]): Promise<string> =>
+      store.migrate([{ name: 'x/2', statements }]).then(
+        () => 'applied',
+        (error: unknown) => /^the migration x\/2 .*its (?:index|trigger) (\w+)/.exec((error as Error).message)?.[1] ?? String(error),
+      );
+    assert.equal(await told(...rebuilt), 'x_n');
+    assert.equal(await told(...rebuilt, index), 'x_log');
+    assert.equal(await told('drop trigger x_log', ...rebuilt, index), 'applied');
+    await store.close();
+  });
+}
+
+test('sqlite: references that others have broken do not stop a migration, and further ones do', async () => {
+  const dir = join(root, String(folder++));
+  const store = await sqlite({ dir }).open('bank', runtime());
+  const tables = ['create table y (n integer primary key)', 'create table x (n integer, y integer references y (n))'];
+  await store.migrate([{ name: 'x/1', statements: tables }]);
+  const other = new DatabaseSync(join(dir, 'bank.db'), { enableForeignKeyConstraints: false });
+  other.exec('insert into x values (1, 99)');
+  other.close();
+  await store.migrate([{ name: 'x/2', statements: ['create index x_y on x (y)'] }]);
+  await assert.rejects(store.migrate([{ name: 'x/3', statements: ['insert into x values (2, 98)'] }]), /x\/3.*x with references/);
+  await store.close();
+});
+
 test('sqlite: while another process has the lock, others wait without blocking, leave when they want, and go on after it', async () => {
   const dir = join(root, 'locked');
   const store = await sqlite({ dir }).open('bank', runtime());

@@ -4,9 +4,9 @@ import type { Runtime } from '../../core/runtime.ts';
 import { isA } from '../../core/thrown.ts';
 import { turn } from '../../core/turn.ts';
 import { CommitFailed, StoreClosed } from '../errors.ts';
-import { applyMigrations } from '../migrations.ts';
-import type { Row, Store, StoreDriver, Tx, Value } from '../store.ts';
+import type { Row, Store, StoreDriver, TransactionOptions, Tx, Value } from '../store.ts';
 import { Connection } from './sqlite-connection.ts';
+import { migrateSqlite } from './sqlite-migrations.ts';
 import { statement, TxState } from './tx-state.ts';
 
 /** A statement or a mark of a savepoint, and what came of it: played again, it must give the same. */
@@ -37,6 +37,11 @@ const copied = <R>(outcome: R): R =>
       }) as R)
     : outcome;
 
+interface Options extends TransactionOptions {
+  /** Whether foreign keys are enforced. Default true. */
+  readonly foreignKeys?: boolean;
+}
+
 /** A transaction saw a database that has changed since: it must run again. */
 class Conflict extends Error {}
 
@@ -52,7 +57,6 @@ export function memory(): StoreDriver {
 
 function openMemory(service: string, runtime: Runtime): Store {
   const connection = new Connection(':memory:');
-  connection.exec('pragma foreign_keys = on');
   let version = 0;
   let closing: Promise<void> | undefined;
   let running = 0;
@@ -69,9 +73,10 @@ function openMemory(service: string, runtime: Runtime): Store {
   }
 
   /** Plays the statements so far, unless nobody was at it in between. False when one of them gives something else than before. */
-  function play(statements: readonly Played[]): boolean {
+  function play(statements: readonly Played[], foreignKeys: boolean): boolean {
     if (played === statements) return true;
     drop();
+    connection.foreignKeys(foreignKeys);
     connection.exec('begin');
     played = statements;
     let same = true;
@@ -79,7 +84,7 @@ function openMemory(service: string, runtime: Runtime): Store {
     return same;
   }
 
-  async function attempt<V>(work: (tx: Tx) => Promise<V>, signal: AbortSignal | undefined): Promise<V> {
+  async function attempt<V>(work: (tx: Tx) => Promise<V>, { signal, foreignKeys = true }: Options): Promise<V> {
     let seen = version;
     let lost: Conflict | undefined;
     const statements: Played[] = [];
@@ -90,7 +95,7 @@ function openMemory(service: string, runtime: Runtime): Store {
     /** What it has seen must be so still. Throws `Conflict`. */
     function revise(): void {
       if (lost) throw lost;
-      const same = play(statements);
+      const same = play(statements, foreignKeys);
       if (version === seen) return;
       seen = version;
       if (same && (statements.length === 0 || runtime.random.next() < 0.5)) return;
@@ -200,14 +205,15 @@ function openMemory(service: string, runtime: Runtime): Store {
     runtime.observe.count('seaworthy_store_commits_total', { service });
   }
 
-  async function transaction<V>(work: (tx: Tx) => Promise<V>, signal: AbortSignal | undefined): Promise<V> {
+  async function transaction<V>(work: (tx: Tx) => Promise<V>, options: Options): Promise<V> {
+    const { signal } = options;
     refuseClosed();
     running++;
     try {
       for (;;) {
         if (signal?.aborted) throw signal.reason;
         try {
-          return await attempt(work, signal);
+          return await attempt(work, options);
         } catch (error) {
           if (!isA(error, Conflict)) throw error;
           runtime.observe.count('seaworthy_store_conflicts_total', { service });
@@ -230,8 +236,8 @@ function openMemory(service: string, runtime: Runtime): Store {
     read,
     ownRead: read,
     own: (tx) => tx,
-    transaction: (work, options) => transaction(work, options?.signal),
-    migrate: (migrations) => transaction((tx) => applyMigrations(tx, migrations), undefined),
+    transaction: (work, options = {}) => transaction(work, options),
+    migrate: (migrations) => transaction((tx) => migrateSqlite(tx, migrations), { foreignKeys: false }),
     close() {
       closing ??= (async () => {
         if (running > 0) await new Promise<void>((resolve) => (idle = resolve));

@@ -67,6 +67,16 @@ export class Connection {
     this.#database.exec(sql);
   }
 
+  /** Sets it for all that follow. Does nothing in a transaction (https://sqlite.org/pragma.html#pragma_foreign_keys). */
+  foreignKeys(enforced: boolean): void {
+    this.#database.exec(`pragma foreign_keys = ${enforced ? 'on' : 'off'}`);
+  }
+
+  /** Turns the write-ahead log on. Returns whether there is one: a file elsewhere than on a disk of this machine cannot have it. */
+  writeAhead(): boolean {
+    return this.#database.prepare('pragma journal_mode = wal').get()?.['journal_mode'] === 'wal';
+  }
+
   /** Begins and ends transactions and savepoints. Throws what node:sqlite throws. */
   control(sql: Control): void {
     let statement = this.#controls.get(sql);

@@ -2,11 +2,11 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Runtime } from '../../core/runtime.ts';
 import { StoreClosed, StoreUnusable } from '../errors.ts';
-import { applyMigrations } from '../migrations.ts';
 import type { Store } from '../store.ts';
 import { patiently } from './sqlite-busy.ts';
 import { Connection } from './sqlite-connection.ts';
 import { type Disk, log } from './sqlite-log.ts';
+import { migrateSqlite } from './sqlite-migrations.ts';
 import { writer } from './sqlite-writer.ts';
 
 /** How hard a commit is: `full` survives a loss of power, `normal` only a crash of the process. Default `full`. */
@@ -19,10 +19,10 @@ const lockedMs = 10_000;
 function connect(path: string): { readonly write: Connection; readonly read: Connection } {
   const write = new Connection(path);
   try {
-    const [mode] = write.all('pragma journal_mode = wal', []);
-    if (mode?.['journal_mode'] !== 'wal') throw new Error('it takes no write-ahead log, which a network file system cannot have');
+    if (!write.writeAhead()) throw new Error('it takes no write-ahead log, which a network file system cannot have');
     // For `full` the log is flushed after each commit, see sqlite-log.ts.
-    write.exec('pragma synchronous = normal; pragma foreign_keys = on; pragma temp_store = memory');
+    write.exec('pragma synchronous = normal; pragma temp_store = memory');
+    write.foreignKeys(true);
     return { write, read: new Connection(path, true) };
   } catch (error) {
     write.close();
@@ -76,9 +76,12 @@ export async function openSqlite(path: string, service: string, durability: Dura
     own: (tx) => tx,
     async transaction(work, options) {
       refuseClosed();
-      return queue.add(work, options?.signal);
+      return queue.add(work, { signal: options?.signal });
     },
-    migrate: (migrations) => store.transaction((tx) => applyMigrations(tx, migrations)),
+    async migrate(migrations) {
+      refuseClosed();
+      await queue.add((tx) => migrateSqlite(tx, migrations), { foreignKeys: false });
+    },
     close() {
       closing ??= queue.idle().then(async () => {
         await durable?.close();

@@ -17,17 +17,24 @@ interface Member {
   /** Set while it runs: ends the run, whatever its work still does. */
   stop: ((ending: Ending) => void) | undefined;
   value: unknown;
-  /** It runs in a group of its own, since it harmed or held up the one that it was in. */
+  /** It runs in a group of its own, since it harmed or held up the one that it was in, or is not like others. */
   solo: boolean;
+  readonly foreignKeys: boolean;
 }
 
 /** How a run ended. `yielded`: it is to run again once its work has settled. */
 type Ending = { readonly kind: 'done'; readonly value: unknown } | { readonly kind: 'failed'; readonly error: unknown } | typeof yielded;
 const yielded = { kind: 'yielded' } as const;
 
+export interface WriteOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Whether foreign keys are enforced. Default true; without it the transaction has a group of its own. */
+  readonly foreignKeys?: boolean;
+}
+
 /** The one who writes to a file: transactions run one after another, and those that wait together commit together. */
 export interface Writer {
-  add<V>(work: (tx: Tx) => Promise<V>, signal: AbortSignal | undefined): Promise<V>;
+  add<V>(work: (tx: Tx) => Promise<V>, options: WriteOptions): Promise<V>;
   /** Resolves once nothing waits. */
   idle(): Promise<void>;
 }
@@ -149,9 +156,24 @@ export function writer(connection: Connection, log: Log | undefined, service: st
     for (const member of done) member.resolve(member.value);
   }
 
-  async function group(done: Member[]): Promise<void> {
+  /** Foreign keys are turned on and off between transactions only. */
+  async function grouped(done: Member[]): Promise<void> {
+    const first = waiting[0];
+    if (first?.foreignKeys !== false) return group(done, first);
+    connection.foreignKeys(false);
+    try {
+      await group(done, first);
+    } finally {
+      if (connection.inTransaction) connection.control('rollback');
+      connection.foreignKeys(true);
+    }
+  }
+
+  async function group(done: Member[], first: Member | undefined): Promise<void> {
     log?.check();
     await patiently(() => connection.control('begin immediate'), { service, runtime, until: () => waiting.length === 0 });
+    // While the lock was waited for another one may have come first, which wants its foreign keys otherwise.
+    if (waiting[0]?.foreignKeys !== first?.foreignKeys) return connection.control('rollback');
     const began = clock.monotonic();
     let current: Member | undefined;
     let late = false;
@@ -184,7 +206,7 @@ export function writer(connection: Connection, log: Log | undefined, service: st
       if (waiting.length === 0) break;
       const done: Member[] = [];
       try {
-        await group(done);
+        await grouped(done);
       } catch (cause) {
         const error = new StoreUnusable(`the database of ${service} cannot be written: ${(cause as Error).message}`, { cause });
         for (const member of [...done, ...waiting.splice(0)]) member.reject(error);
@@ -195,7 +217,7 @@ export function writer(connection: Connection, log: Log | undefined, service: st
   }
 
   return {
-    add<V>(work: (tx: Tx) => Promise<V>, signal: AbortSignal | undefined): Promise<V> {
+    add<V>(work: (tx: Tx) => Promise<V>, { signal, foreignKeys = true }: WriteOptions): Promise<V> {
       return new Promise<V>((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
         const left = (): void => abort(member);
@@ -207,7 +229,7 @@ export function writer(connection: Connection, log: Log | undefined, service: st
           if (--unsettled === 0) settledAll();
         };
         const member: Member = {
-          ...{ work, signal, stop: undefined, value: undefined, solo: false },
+          ...{ work, signal, stop: undefined, value: undefined, solo: !foreignKeys, foreignKeys },
           resolve(value) {
             settle();
             resolve(value as V);

@@ -1,0 +1,83 @@
+import { MigrationFailed, StatementFailed } from '../errors.ts';
+import { applyMigrations, type Verify } from '../migrations.ts';
+import type { Migration, Row, Tx } from '../store.ts';
+
+/** How many rows of `child` refer to a row of `parent` that is not there. */
+interface Broken {
+  readonly child: string;
+  readonly parent: string;
+  readonly rows: number;
+}
+
+/**
+ * References to nothing; one to a table that is not there counts, be its own table as empty as it may. Where SQLite cannot
+ * tell, since a reference does not fit the keys of its table, what it says.
+ */
+async function brokenReferences(tx: Tx): Promise<ReadonlyMap<string, Broken> | string> {
+  let rows: readonly Row[];
+  try {
+    rows = await tx.all(
+      `select "table" as child, parent, count(*) as n from pragma_foreign_key_check group by 1, 2
+        union all
+        select s.name, f."table", 1 from sqlite_schema s, pragma_foreign_key_list(s.name) f
+          where s.type = 'table' and not exists (select 1 from sqlite_schema p where p.type = 'table' and lower(p.name) = lower(f."table"))`,
+    );
+  } catch (error) {
+    if (error instanceof StatementFailed) return error.message;
+    throw error;
+  }
+  const all = new Map<string, Broken>();
+  for (const row of rows) {
+    const [child, parent] = [String(row['child']), String(row['parent'])];
+    const key = JSON.stringify([child, parent]);
+    all.set(key, { child, parent, rows: (all.get(key)?.rows ?? 0) + Number(row['n']) });
+  }
+  return all;
+}
+
+const rule = 'foreign keys do not act in a migration (no cascade, no `set null`), and are checked after it';
+
+/** Indexes and triggers that somebody wrote, with their tables. */
+const made = (tx: Tx): Promise<readonly Row[]> =>
+  tx.all("select name, type, tbl_name from sqlite_schema where type in ('index', 'trigger') and sql is not null");
+
+/** One that went with its table while the table is there again: a constraint or an effect that nobody took away by name. */
+async function lost(tx: Tx, before: readonly Row[], { statements }: Migration): Promise<string | undefined> {
+  const now = await tx.all('select name, type from sqlite_schema');
+  const is = (name: unknown, type: unknown): boolean =>
+    now.some((row) => row['type'] === type && String(row['name']).toLowerCase() === String(name).toLowerCase());
+  const gone = before.find(({ name, type, tbl_name: table }) => {
+    if (is(name, type) || !is(table, 'table')) return false;
+    const dropped = (text: string): boolean => /^\s*drop\s/i.test(text) && text.toLowerCase().includes(String(name).toLowerCase());
+    return !statements.some(dropped);
+  });
+  return gone && `it rebuilds ${gone['tbl_name']} without its ${gone['type']} ${gone['name']}: create it again, or drop it by name`;
+}
+
+/** What a migration may not break. What was broken before it is not its fault, and would otherwise stop every later one. */
+async function guard(tx: Tx): Promise<Verify> {
+  let before = await brokenReferences(tx);
+  let objects = await made(tx);
+  const wrong = async (migration: Migration): Promise<string | undefined> => {
+    const after = await brokenReferences(tx);
+    const known = before;
+    before = after;
+    if (typeof after === 'string') return after === known ? undefined : `${rule}, which said: ${after}`;
+    if (typeof known === 'string') return undefined;
+    for (const [key, { child, parent, rows }] of after)
+      if (rows > (known.get(key)?.rows ?? 0))
+        return `it leaves ${child} with references to what is not in ${parent}; ${rule}: change ${child} in the same migration`;
+    return lost(tx, objects, migration);
+  };
+  return async (migration) => {
+    const fault = await wrong(migration);
+    if (fault) throw new MigrationFailed(`the migration ${migration.name} was refused, nothing of it is left: ${fault}`);
+    objects = await made(tx);
+  };
+}
+
+/**
+ * Applies migrations on a connection whose foreign keys are off, as a table can only be rebuilt so: with them on, the `drop`
+ * deletes the rows that refer to it (https://sqlite.org/lang_altertable.html#otheralter).
+ */
+export const migrateSqlite = (tx: Tx, migrations: readonly Migration[]): Promise<void> => applyMigrations(tx, migrations, guard);
