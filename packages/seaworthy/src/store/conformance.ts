@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { NotAwaited } from '../core/open-work.ts';
 import type { Runtime } from '../core/runtime.ts';
-import { MigrationEdited, MigrationFailed, SavepointMisused, StatementFailed, StoreClosed, TransactionOver } from './errors.ts';
+import { accounts, balance, open } from './conformance/bank.ts';
+import { migrating } from './conformance/migrating.ts';
+import { working } from './conformance/working.ts';
+import { SavepointMisused, StatementFailed, StoreClosed, TransactionOver } from './errors.ts';
 import type { Store, StoreDriver, Tx } from './store.ts';
-import { worker, workerMigrations } from './worker.ts';
 
 /** One promise of the port, and how to see it kept. */
 export interface Case {
@@ -11,31 +13,18 @@ export interface Case {
   readonly run: () => Promise<void>;
 }
 
-const accounts = {
-  name: 'bank/1',
-  statements: ['create table account (name text primary key, balance integer not null check (balance >= 0))'],
-};
-
-const entries = {
-  name: 'bank/2',
-  statements: ['create table entry (n integer primary key, account text not null references account (name) on delete cascade)'],
-};
-
-const balance = async (read: Pick<Tx, 'all'>, name: string): Promise<number> =>
-  Number((await read.all('select balance from account where name = ?', name))[0]?.['balance']);
-const open = (tx: Tx, name: string, amount: number): Promise<unknown> => tx.run('insert into account values (?, ?)', name, amount);
 const add = (tx: Tx, name: string, amount: number): Promise<unknown> =>
   tx.run('update account set balance = balance + ? where name = ?', amount, name);
 
 /** The suite of the store port: every driver runs all of it. `fresh` gives an empty database at each call. */
 export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonly Case[] {
-  const named = (name: string, body: (store: Store) => Promise<void>): Case => ({
+  const named = (name: string, body: (store: Store, runtime: Runtime) => Promise<void>): Case => ({
     name,
     async run() {
       const store = await fresh().open('bank', runtime);
       try {
         await store.migrate([accounts]);
-        await body(store);
+        await body(store, runtime);
       } finally {
         await store.close();
       }
@@ -311,99 +300,6 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       });
       assert.deepEqual({ ...row, c: [...(row['c'] as Uint8Array)] }, { a: 'a', b: 2n ** 60n, c: [1, 2], d: 1, e: 1.5, f: null });
     }),
-    named('a migration is applied once; an edited one is refused by name', async (store) => {
-      await store.migrate([accounts, { name: 'bank/2', statements: ['alter table account add column note text'] }]);
-      await Promise.all([store.migrate([accounts]), store.migrate([accounts])]);
-      const edited = store.migrate([{ name: 'bank/2', statements: ['alter table account add column memo text'] }]);
-      await assert.rejects(edited, (error: unknown) => error instanceof MigrationEdited && /bank\/2/.test(error.message));
-    }),
-    named(
-      'a migration that fails half way, or names what it may not have, leaves nothing of itself and of those before it',
-      async (store) => {
-        const good = { name: 'bank/2', statements: ['create table note (name text)'] };
-        for (const wrong of [
-          'insert into nowhere values (1)',
-          'pragma foreign_keys = off',
-          "attach ':memory:' as other",
-          'vacuum',
-          'commit',
-        ])
-          await assert.rejects(
-            store.migrate([good, { name: 'bank/3', statements: ['create table other (name text)', wrong] }]),
-            (error: unknown) => error instanceof MigrationFailed && /bank\/3/.test(error.message),
-          );
-        await store.migrate([good, { name: 'bank/3', statements: ['create table other (name text)'] }]);
-      },
-    ),
-    named('two migrations of one name are refused by it, and are not taken for one that was edited', async (store) => {
-      const twins = store.migrate([
-        { name: 'bank/2', statements: ['create table one (name text)'] },
-        { name: 'bank/2', statements: ['create table two (name text)'] },
-      ]);
-      await assert.rejects(twins, (error: unknown) => error instanceof MigrationFailed && /bank\/2/.test(error.message));
-      await store.migrate([{ name: 'bank/2', statements: ['create table one (name text)'] }]);
-    }),
-    named('a migration that rebuilds a table keeps the rows that refer to it, or is refused', async (store) => {
-      await store.migrate([entries]);
-      await store.transaction(async (tx) => {
-        await open(tx, 'a', 1);
-        await tx.run("insert into entry values (1, 'a'), (2, 'a')");
-      });
-      const rebuild = store.migrate([
-        {
-          name: 'bank/3',
-          statements: [
-            'create table account_new (name text primary key, balance integer not null)',
-            'insert into account_new select name, balance from account',
-            'drop table account',
-            'alter table account_new rename to account',
-          ],
-        },
-      ]);
-      await rebuild.catch((error: unknown) => assert.ok(error instanceof MigrationFailed));
-      assert.equal((await store.read.all('select n from entry')).length, 2);
-      // What refers to it still does.
-      await assert.rejects(
-        store.transaction((tx) => tx.run("insert into entry values (3, 'nobody')")),
-        StatementFailed,
-      );
-      await store.transaction((tx) => tx.run("delete from account where name = 'a'"));
-      assert.deepEqual(await store.read.all('select n from entry'), []);
-    }),
-    named('a migration that leaves references to nothing is refused by name, with all that it did', async (store) => {
-      await store.migrate([entries]);
-      await store.transaction(async (tx) => {
-        await open(tx, 'a', 1);
-        await tx.run("insert into entry values (1, 'a')");
-      });
-      const broken = [
-        ["insert into entry values (2, 'nobody')"],
-        ['alter table account rename to account_old', 'create table account (name text primary key)', 'drop table account_old'],
-      ];
-      for (const statements of broken)
-        await assert.rejects(
-          store.migrate([{ name: 'bank/3', statements }]),
-          (error: unknown) => error instanceof MigrationFailed && /bank\/3/.test(error.message),
-        );
-      assert.equal(await balance(store.read, 'a'), 1);
-      assert.equal((await store.read.all('select n from entry')).length, 1);
-    }),
-    named('what would outlive its transaction is refused by name', async (store) => {
-      const wide = [
-        'pragma defer_foreign_keys = on',
-        '/* so */ PRAGMA case_sensitive_like = on',
-        "attach ':memory:' as o",
-        'detach o',
-        'vacuum',
-      ];
-      const temporary = ['create temp table account (name text)', 'create table "temp".account (name text)'];
-      for (const statement of [...wide, ...temporary, '\ufeffcommit', '\ufeffpragma user_version = 1'])
-        await assert.rejects(
-          store.transaction((tx) => tx.run(statement)),
-          StatementFailed,
-          statement,
-        );
-    }),
     named('after close everything is refused; what ran before it is finished', async (store) => {
       const last = store.transaction((tx) => open(tx, 'a', 1));
       await store.close();
@@ -414,23 +310,6 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       );
       await assert.rejects(store.read.all('select 1'), StoreClosed);
     }),
-    named('a lease has one living owner; the dead one and the closed one make room', async (store) => {
-      await store.migrate(workerMigrations);
-      let now = 1_000_000;
-      const timers: (() => void)[] = [];
-      const frozen: Runtime = {
-        ...runtime,
-        clock: { ...runtime.clock, now: () => now, after: (_ms, run) => ({ cancel: () => void timers.push(run) }) },
-      };
-      const first = await worker(store, frozen);
-      const second = await worker(store, frozen);
-      const leads = (who: typeof first): Promise<boolean> => store.transaction((tx) => who.leads(tx, 'relay'));
-      assert.deepEqual([await leads(first), await leads(second), await leads(first)], [true, false, true]);
-      now += 3001; // nobody's heart has beaten since
-      const third = await worker(store, frozen);
-      assert.deepEqual([await leads(third), await leads(first)], [true, false]);
-      await third.close();
-      assert.equal(await leads(second), true);
-    }),
+    ...[...migrating, ...working].map(({ name, body }) => named(name, body)),
   ];
 }

@@ -1,0 +1,20 @@
+import type { Runtime } from '../../core/runtime.ts';
+import type { Migration, Store, Tx } from '../store.ts';
+
+/** A promise of the port: `store` has the table of accounts. */
+export interface Promised {
+  readonly name: string;
+  readonly body: (store: Store, runtime: Runtime) => Promise<void>;
+}
+
+export const named = (name: string, body: Promised['body']): Promised => ({ name, body });
+
+export const accounts: Migration = {
+  name: 'bank/1',
+  statements: ['create table account (name text primary key, balance integer not null check (balance >= 0))'],
+};
+
+export const balance = async (read: Pick<Tx, 'all'>, name: string): Promise<number> =>
+  Number((await read.all('select balance from account where name = ?', name))[0]?.['balance']);
+
+export const open = (tx: Tx, name: string, amount: number): Promise<unknown> => tx.run('insert into account values (?, ?)', name, amount);
