@@ -1,4 +1,5 @@
 import type { At, Operation } from '../contract/contract.ts';
+import { isA } from '../core/thrown.ts';
 
 /** What a command or query may answer on purpose: its name and data are in the contract. */
 export class Failure<Name extends string = string, Data = unknown> extends Error {
@@ -35,7 +36,7 @@ export function reply<Output, E>(promise: Promise<Output>, declared: object): Re
     promise.then(
       (value) => ({ ok: true, value }) as const,
       (error: unknown) => {
-        if (error instanceof Failure && Object.hasOwn(declared, error.name)) return { ok: false, error: error as Failures<E> } as const;
+        if (isA(error, Failure) && Object.hasOwn(declared, error.name)) return { ok: false, error: error as Failures<E> } as const;
         throw error;
       },
     );
@@ -48,5 +49,5 @@ export function failed<E, K extends keyof E & string>(
   _operation: Callable<string, unknown, unknown, E>,
   name: K,
 ): error is Failure<K, E[K]> {
-  return error instanceof Failure && error.name === name;
+  return isA(error, Failure) && error.name === name;
 }

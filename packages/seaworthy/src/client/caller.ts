@@ -4,11 +4,14 @@ import { checkedKey } from '../contract/headers.ts';
 import { declaredErrors } from '../contract/member.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
 import { Deadline } from '../core/deadline.ts';
-import type { Duration } from '../core/duration.ts';
+import { type Duration, milliseconds } from '../core/duration.ts';
+import { SeaworthyError } from '../core/errors.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { isA } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
 import { type Breaker, breaker } from '../resilience/breaker.ts';
 import { type Bulkhead, bulkhead } from '../resilience/bulkhead.ts';
+import { type Classify, classify } from '../resilience/classify.ts';
 import { LocalRejection } from '../resilience/errors.ts';
 import { type Guard, policyOn } from '../resilience/policy.ts';
 import { retry } from '../resilience/retry.ts';
@@ -49,21 +52,35 @@ export interface CallerParts {
   readonly timeout?: Duration;
 }
 
-/** What is tried again, unless a caller is given another policy: 3 attempts with 50 ms to 2 s of backoff, within the deadline. */
-export const defaultPolicy = (runtime: Runtime): Guard => policyOn(runtime, retry());
+/** What an outcome of a call says of the callee: that it failed inside, or still waits for a third party, may be due to this one request. */
+export const classifyCall: Classify = (error) => {
+  const verdict = classify(error);
+  if (verdict !== 'failure' || !isA(error, CallFailed)) return verdict;
+  return error.kind === 'internal' || error.problem.code === 'SW_OUTCOME_PENDING' ? 'fault' : 'failure';
+};
+
+/** An open breaker is not waited for: whoever asked is told at once. */
+const again = (error: unknown): boolean => classify(error) === 'failure';
 
 /**
- * What guards each attempt, unless a caller is given another: 100 at one time and 1000 waiting, and a breaker that opens
- * after 5 failures in a row and closes after 2 successes. It opens for 30 s; for one instance of several, which the others
- * stand in for, 1 s first and twice as long each time, up to 30 s, so that it soon does its share again.
+ * What is tried again, unless a caller is given another policy: failures of the callee, 3 attempts with 50 ms to 2 s of backoff,
+ * within the deadline.
+ */
+export const defaultPolicy = (runtime: Runtime): Guard => policyOn(runtime, retry({ when: again }));
+
+/**
+ * What guards each attempt, unless a caller is given another: 100 at one time and 1000 waiting, and a breaker. It opens after 5
+ * failures in a row to give an answer, or when half of at least 20 calls within 30 s failed, answers of 500 among them; failures
+ * under one idempotency key count once. It opens for 1 s first and for twice as long each time, up to 30 s, but no longer than
+ * 1 s where nobody is there, and closes after 2 successes.
  */
 export const defaultGuard = (runtime: Runtime, service: string, instance?: string): Guard =>
   policyOn(runtime, ...guardParts(runtime, service, instance));
 
 function guardParts(runtime: Runtime, service: string, instance?: string): readonly [Breaker, Bulkhead] {
   const name = instance === undefined ? service : `${service} at ${instance}`;
-  const open = instance === undefined ? {} : ({ openFor: '1s', openForMax: '30s' } as const);
-  return [breaker({ name, runtime, ...open }), bulkhead({ name, limit: 100, queue: 1000 })];
+  const trips = { failures: 5, failureRate: 0.5, minimumCalls: 20, window: '30s', classify: classifyCall } as const;
+  return [breaker({ name, runtime, ...trips, openFor: '1s', openForMax: '30s' }), bulkhead({ name, limit: 100, queue: 1000 })];
 }
 
 /** For attempts that are guarded already. */
@@ -92,7 +109,7 @@ export function caller({ runtime, transportOf, policyOf, guardOf, timeout = '5s'
   function policiesOf(service: string, count: number): { readonly policy: Guard; readonly guard: (instance: Instance) => Guard } {
     // One instance, and nobody's own policies: the same parts, in the same order, are one policy, at half the price.
     if (count === 1 && !policyOf && !guardOf)
-      return { policy: policyOn(runtime, retry(), ...guardParts(runtime, service)), guard: () => unguarded };
+      return { policy: policyOn(runtime, retry({ when: again }), ...guardParts(runtime, service)), guard: () => unguarded };
     const guardBy = guardOf ?? ((name: string, instance?: string): Guard => defaultGuard(runtime, name, instance));
     return {
       policy: policyOf?.(service) ?? defaultPolicy(runtime),
@@ -100,6 +117,7 @@ export function caller({ runtime, transportOf, policyOf, guardOf, timeout = '5s'
     };
   }
 
+  const timeoutMs = milliseconds(timeout, 'timeout');
   const callees = new Map<string, { readonly policy: Guard; readonly send: Send }>();
   const calleeOf = (service: string): { readonly policy: Guard; readonly send: Send } => {
     const known = callees.get(service);
@@ -114,7 +132,7 @@ export function caller({ runtime, transportOf, policyOf, guardOf, timeout = '5s'
 
   async function send(operation: Bound, input: unknown, options: CallOptions): Promise<unknown> {
     const name = `${operation.service}.${operation.name}`;
-    const deadline = options.deadline ?? Deadline.after(runtime.clock, timeout);
+    const deadline = options.deadline?.usually(timeoutMs) ?? new Deadline(runtime.clock, runtime.clock.monotonic() + timeoutMs, timeoutMs);
     const key = checkedKey(options.key) ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
     const span = runtime.observe.span('seaworthy_call', { operation: name }, { kind: 'client', parent: options.trace });
     const course: Course = { been: new Set(), failed: undefined };
@@ -128,7 +146,7 @@ export function caller({ runtime, transportOf, policyOf, guardOf, timeout = '5s'
       const answer = await policy(
         ({ signal, attempt }) =>
           sendTo(course, { operation, input, key, deadline, undoes: options.undoes, attempt, trace: span.trace, signal }, judged),
-        { signal: options.signal, deadline },
+        { signal: options.signal, deadline, key },
       );
       if (answer.kind !== 'output') throw await failureOf(operation, answer);
       const value = await promised(operation, operation.output, answer.output);
@@ -136,9 +154,9 @@ export function caller({ runtime, transportOf, policyOf, guardOf, timeout = '5s'
       return value;
     } catch (thrown) {
       // That a further attempt was not begun says that nothing was done, which is not so: an earlier one was on its way.
-      const error = thrown instanceof LocalRejection && course.failed ? course.failed.error : thrown;
-      if (error instanceof Failure) span.end('declared');
-      else span.end((error as { kind?: string }).kind ?? 'failed', error);
+      const error = isA(thrown, LocalRejection) && course.failed ? course.failed.error : thrown;
+      if (isA(error, Failure)) span.end('declared');
+      else span.end(isA(error, SeaworthyError) ? error.kind : 'failed', error);
       throw error;
     }
   }

@@ -1,12 +1,16 @@
 import type { Problem } from '../contract/problem.ts';
 import { kindOf } from '../contract/problem.ts';
 import { type Kind, SeaworthyError } from '../core/errors.ts';
+import { isAbsent } from '../resilience/classify.ts';
+import { LocalLimit } from '../resilience/errors.ts';
 
 /** A service refused a call, or failed at it, with something that its contract does not declare: `problem` says what. */
 export class CallFailed extends SeaworthyError {
   readonly code = 'SW_CALL_FAILED';
   readonly kind: Kind;
   readonly problem: Problem;
+  /** The service does not serve: it is starting or stopping. Nothing was done. */
+  readonly absent: boolean;
 
   constructor(operation: string, problem: Problem) {
     super(`${operation} answered ${problem.status} ${problem.title}${problem.detail ? `: ${problem.detail}` : ''}`, {
@@ -14,6 +18,7 @@ export class CallFailed extends SeaworthyError {
     });
     this.kind = kindOf(problem.status);
     this.problem = problem;
+    this.absent = problem.code === 'SW_SERVICE_UNREADY';
   }
 }
 
@@ -21,6 +26,19 @@ export class CallFailed extends SeaworthyError {
 export class Unreachable extends SeaworthyError {
   readonly code = 'SW_UNREACHABLE';
   readonly kind = 'unavailable';
+  /** Nobody was there to take the call: nothing was done. Default whether `cause` says that no connection was made. */
+  readonly absent: boolean;
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly absent?: boolean } = {}) {
+    super(message, options);
+    this.absent = options.absent ?? isAbsent(options.cause);
+  }
+}
+
+/** An answer is larger than `answerLimit`, or its headers are larger than an HTTP client takes. What the service did is done. */
+export class AnswerTooLarge extends LocalLimit {
+  readonly code = 'SW_ANSWER_TOO_LARGE';
+  readonly kind = 'upstream';
 }
 
 /** A service answered something that the contract does not promise: the two sides have different contracts. */

@@ -29,7 +29,7 @@ function world(names: string, options: (rt: Runtime) => Partial<CallerParts> = (
           sent.push(at);
           visits.push(`${(input as { n?: string }).n}${at}`);
           if (dead.has(at)) throw new Unreachable(`${at} is gone`);
-          if (sick.has(at)) return { kind: 'problem', problem: { type: 'about:blank', title: 'No', status: 500, code: 'SW_INTERNAL' } };
+          if (sick.has(at)) return { kind: 'problem', problem: { type: 'about:blank', title: 'No', status: 503 } };
           return { kind: 'output', output: {} };
         },
         close: async () => {},
@@ -85,7 +85,7 @@ test('the breaker of a sick instance refuses only that one, and lets it do its s
 test('when every instance is refused, the call is refused, and nothing is sent', async () => {
   const { ask, taken, sick } = world('ab', (rt) => ({ policyOf: () => policyOn(rt) }));
   for (const name of 'ab') sick.add(name);
-  for (let times = 0; times < 10; times++) await assert.rejects(ask(), /500/);
+  for (let times = 0; times < 10; times++) await assert.rejects(ask(), /503/);
   taken();
   await assert.rejects(ask(), BreakerOpen);
   assert.equal(taken(), '');

@@ -3,6 +3,7 @@ import { InputInvalid } from '../contract/input.ts';
 import { problemOf } from '../contract/problem.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { isA } from '../core/thrown.ts';
 import { LocalRejection } from '../resilience/errors.ts';
 import type { Guard } from '../resilience/policy.ts';
 import { Unreachable } from './errors.ts';
@@ -41,7 +42,7 @@ export type Send = (course: Course, attempt: Attempt, judged: (answer: Answer) =
 
 /** What cannot even be sent is refused in the service's own words. */
 function refused(error: unknown): Answer {
-  if (error instanceof InputInvalid) return { kind: 'problem', problem: problemOf(error) };
+  if (isA(error, InputInvalid)) return { kind: 'problem', problem: problemOf(error) };
   throw error;
 }
 
@@ -73,11 +74,11 @@ export function instances(all: readonly Instance[], { runtime, guardOf, aside = 
             course.been.add(place.at);
             return place.transport.send({ ...attempt, signal }).then(judged, (error: unknown) => judged(refused(error)));
           },
-          { signal: attempt.signal, deadline: attempt.deadline },
+          { signal: attempt.signal, deadline: attempt.deadline, key: attempt.key },
         );
       } catch (error) {
-        if (error instanceof Unreachable) place.until = clock.monotonic() + asideMs;
-        if (!(error instanceof LocalRejection)) {
+        if (isA(error, Unreachable)) place.until = clock.monotonic() + asideMs;
+        if (!isA(error, LocalRejection)) {
           course.failed = { error };
           throw error;
         }

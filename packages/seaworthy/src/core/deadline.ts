@@ -13,10 +13,16 @@ export class Deadline {
   readonly #clock: Clock;
   /** On the clock's monotonic scale. */
   readonly at: number;
+  /**
+   * Milliseconds that the work would have had if nobody had asked for less, such as the client of a gateway. When less time than
+   * this was too little, that says nothing of whoever does the work. Default unknown.
+   */
+  readonly usualMs: number | undefined;
 
-  constructor(clock: Clock, at: number) {
+  constructor(clock: Clock, at: number, usualMs?: number) {
     this.#clock = clock;
     this.at = at;
+    this.usualMs = usualMs;
   }
 
   static after(clock: Clock, duration: Duration): Deadline {
@@ -30,7 +36,12 @@ export class Deadline {
 
   /** The earlier of the two: a deadline only shrinks on its way down. */
   within(other: Deadline | undefined): Deadline {
-    return other && other.at < this.at ? other : this;
+    return other && other.at < this.at ? other.usually(this.usualMs) : this;
+  }
+
+  /** The same moment, for work that would have had `usualMs`, unless it knows that already. */
+  usually(usualMs: number | undefined): Deadline {
+    return this.usualMs !== undefined || usualMs === undefined ? this : new Deadline(this.#clock, this.at, usualMs);
   }
 
   /** Throws `DeadlineExceeded` when it has passed: work that cannot finish is not begun. */

@@ -4,6 +4,7 @@ import type { At, Operation } from '../contract/contract.ts';
 import type { Http } from '../contract/http.ts';
 import { declaredErrors } from '../contract/member.ts';
 import { SeaworthyError } from '../core/errors.ts';
+import { readable } from '../core/thrown.ts';
 import type { Calls, PartCall } from './calls.ts';
 import type { GatewayCall, Incoming } from './gateway.ts';
 import type { PartStatus } from './part.ts';
@@ -70,7 +71,7 @@ export async function gather(http: Http, { calls, named }: Calls, incoming: Inco
     try {
       return { value: await call(operation, input(context as never), { signal: incoming.signal }) };
     } catch (error) {
-      return missing(operation, error);
+      return missing(operation, readable(error));
     }
   }
 

@@ -3,6 +3,7 @@ import type { At, Fits, Operation } from '../contract/contract.ts';
 import type { Http } from '../contract/http.ts';
 import { inputOf } from '../contract/request.ts';
 import { responseOf } from '../contract/response.ts';
+import { isA } from '../core/thrown.ts';
 import type { Route } from './gateway.ts';
 
 /** An operation that a gateway may call, with what it is sent. */
@@ -24,7 +25,7 @@ export function route<const H extends Http, S extends string, Sent>(
         const output = await call(plain, input, { key: incoming.key, signal: incoming.signal });
         return responseOf(plain, { kind: 'output', output });
       } catch (error) {
-        if (error instanceof Failure) return responseOf(plain, { kind: 'declared', name: error.name, data: error.data });
+        if (isA(error, Failure)) return responseOf(plain, { kind: 'declared', name: error.name, data: error.data });
         throw error;
       }
     },

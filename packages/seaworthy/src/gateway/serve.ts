@@ -1,5 +1,5 @@
 import type { Caller, CallOptions } from '../client/caller.ts';
-import { CallFailed, Unreachable } from '../client/errors.ts';
+import { AnswerTooLarge, CallFailed, Unreachable } from '../client/errors.ts';
 import { readHeaders } from '../contract/headers.ts';
 import { httpParts } from '../contract/http.ts';
 import { type Problem, problemOf, statusOf } from '../contract/problem.ts';
@@ -8,6 +8,7 @@ import { Deadline } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Place } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { isA } from '../core/thrown.ts';
 import { traceOf } from '../core/trace.ts';
 import { failedReply, replyOf } from '../service/transports/http.ts';
 import type { HttpReply } from '../service/transports/refusal.ts';
@@ -47,8 +48,12 @@ const passedOn = (problem: Problem): Problem => {
 
 /** What to answer to a failure. Where an upstream is, and how it could not be reached, is for the log. */
 function failureReply(runtime: Runtime, error: unknown): HttpReply {
-  if (error instanceof CallFailed) return replyOf(problemResponse(passedOn(error.problem)));
-  if (!(error instanceof Unreachable)) return failedReply(runtime, error);
+  if (isA(error, CallFailed)) return replyOf(problemResponse(passedOn(error.problem)));
+  if (isA(error, AnswerTooLarge)) {
+    runtime.observe.log('error', 'an upstream gave an answer that is too large', { error });
+    return replyOf(problemResponse({ ...problemOf(error), detail: 'a service that this needs gave an answer that is too large' }));
+  }
+  if (!isA(error, Unreachable)) return failedReply(runtime, error);
   runtime.observe.log('warn', 'an upstream could not be reached', { error });
   return replyOf(problemResponse({ ...problemOf(error), detail: 'a service that this needs could not be reached: try again later' }));
 }
@@ -66,7 +71,7 @@ export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s'
         const span = runtime.observe.span('seaworthy_gateway_request', { route: route.http }, placeOf(request, runtime, trust));
         try {
           const { key, deadlineMs = timeoutMs } = readHeaders(request.headers);
-          const deadline = new Deadline(runtime.clock, runtime.clock.monotonic() + Math.min(timeoutMs, deadlineMs));
+          const deadline = new Deadline(runtime.clock, runtime.clock.monotonic() + Math.min(timeoutMs, deadlineMs), timeoutMs);
           const bound: GatewayCall = (operation, input, options) => calling(operation, input, { deadline, trace: span.trace, ...options });
           const reply = replyOf(await route.run({ ...request, key }, bound));
           span.end(String(reply.status));

@@ -1,11 +1,15 @@
 import type { Clock } from '../core/clock.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
+import { isA } from '../core/thrown.ts';
 import type { Spoke, Wheel } from '../core/wheel.ts';
 import type { Admission, Breaker } from './breaker.ts';
 import type { Bulkhead } from './bulkhead.ts';
 import { AttemptTimeout } from './errors.ts';
 
 type Work = (context: Attempt) => unknown;
+
+/** Whether `hadMs` is less than an attempt should have; a little of its time may pass before it begins. */
+export const isHurried = (hadMs: number, fairMs: number): boolean => hadMs < 0.95 * fairMs;
 
 /**
  * One attempt of a policy: the context that the work sees, a spoke of the timer wheel, and the place where its outcome is
@@ -24,6 +28,11 @@ export class Attempt implements Spoke {
   caller: AbortSignal | undefined = undefined;
   limitMs = Number.POSITIVE_INFINITY;
   until = Number.POSITIVE_INFINITY;
+  /** Under which the work is done once. */
+  key: string | undefined = undefined;
+  /** What the policy gives to an attempt when nobody asks for less. */
+  fairMs = Number.POSITIVE_INFINITY;
+  #begunAt = 0;
 
   readonly #clock: Clock;
   readonly #wheel: Wheel;
@@ -84,6 +93,7 @@ export class Attempt implements Spoke {
   }
 
   begin(work: Work, now: number): void {
+    this.#begunAt = now;
     this.#watch(now, Math.min(this.limitMs, this.until - now));
     let result: unknown;
     try {
@@ -106,20 +116,36 @@ export class Attempt implements Spoke {
     this.caller.addEventListener('abort', this);
   }
 
+  /** Whether it had less time than the policy gives: that it was late says nothing of the callee then. */
+  get hurried(): boolean {
+    return isHurried(Math.min(this.limitMs, this.until - this.#begunAt), this.fairMs);
+  }
+
   /** The caller's signal has aborted. */
   handleEvent(): void {
-    if (this.admission) this.breaker?.ignored(this.admission);
-    this.#cut(this.caller?.reason);
+    const reason: unknown = this.caller?.reason;
+    if (this.admission) this.#left(this.admission, reason);
+    this.#cut(reason);
+  }
+
+  /** A caller who leaves says nothing of the callee; one whose time is over does, and so does a timeout of a policy around this one. */
+  #left(admission: Admission, reason: unknown): void {
+    const now = this.#clock.monotonic();
+    if (now >= this.until) this.breaker?.settled(admission, now, this.#late(), this);
+    else if (isA(reason, AttemptTimeout) && !isHurried(now - this.#begunAt, reason.limitMs))
+      this.breaker?.settled(admission, now, reason, { key: this.key, hurried: false });
+    else this.breaker?.ignored(admission);
+  }
+
+  #late(): DeadlineExceeded {
+    return new DeadlineExceeded('the deadline passed before the work was done: its outcome is unknown');
   }
 
   /** The wheel's call: the time of this attempt is over. */
   expire(): void {
     const now = this.#clock.monotonic();
-    const reason =
-      now >= this.until
-        ? new DeadlineExceeded('the deadline passed before the work was done: its outcome is unknown')
-        : new AttemptTimeout(`the attempt took longer than ${this.limitMs} ms: its outcome is unknown`);
-    if (this.admission) this.breaker?.settled(this.admission, now, reason);
+    const reason = now >= this.until ? this.#late() : new AttemptTimeout(this.limitMs);
+    if (this.admission) this.breaker?.settled(this.admission, now, reason, this);
     this.#cut(reason);
   }
 
@@ -149,7 +175,7 @@ export class Attempt implements Spoke {
   readonly #succeeded = (value: unknown): void => {
     if (!this.#settled) {
       this.#end();
-      if (this.admission) this.breaker?.succeeded(this.admission, this.breaker.timed ? this.#clock.monotonic() : 0);
+      if (this.admission) this.breaker?.succeeded(this.admission, this.breaker.timed ? this.#clock.monotonic() : 0, this.key);
       this.#resolve(value);
     }
     this.#giveBack();
@@ -158,7 +184,7 @@ export class Attempt implements Spoke {
   readonly #failed = (error: unknown): void => {
     if (!this.#settled) {
       this.#end();
-      if (this.admission) this.breaker?.settled(this.admission, this.#clock.monotonic(), error);
+      if (this.admission) this.breaker?.settled(this.admission, this.#clock.monotonic(), error, this);
       this.#reject(error);
     }
     this.#giveBack();

@@ -1,8 +1,9 @@
 import { silent } from '../core/observe.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
 import { enrol } from './census.ts';
-import { classify as byDefault, type Classify, retryAfterOf, type Verdict } from './classify.ts';
+import { classify as byDefault, type Classify, isAbsent, isLate, retryAfterOf, type Verdict } from './classify.ts';
 import { BreakerOpen } from './errors.ts';
+import { Repeats } from './repeats.ts';
 import { type BreakerOptions, type Settings, sharedSettings } from './settings.ts';
 import { Window } from './window.ts';
 
@@ -16,6 +17,14 @@ export interface Admission {
   readonly at: number;
 }
 
+/** What is known of a call beside its outcome. */
+export interface Circumstances {
+  /** Under which it is done once. When it fails again under the same key, that is no further failure. */
+  readonly key: string | undefined;
+  /** It had less time than its policy gives: that it was late says nothing of the callee. */
+  readonly hurried: boolean;
+}
+
 /** What is known of the calls of the window; without a rate to look at, only the failures in a row. */
 export interface BreakerCounts {
   readonly calls: number;
@@ -25,6 +34,7 @@ export interface BreakerCounts {
 }
 
 const standard = systemRuntime();
+const unhurried: Circumstances = { key: undefined, hurried: false };
 /** A callee that asks for more is not believed. */
 const longestRetryAfterMs = 3_600_000;
 const shown = ['closed', 'half-open', 'open', 'forced-open', 'disabled', 'metrics-only'] as const;
@@ -51,6 +61,9 @@ export class Breaker {
   #probes: Set<Admission> | undefined;
   #probesWell = 0;
   #probesFailed = 0;
+  /** Whether it opened for a share of the window's calls, and not for failures in a row. */
+  #byRate = false;
+  #repeats: Repeats | undefined;
   #leaveGauges: (() => void) | undefined;
 
   constructor(options: BreakerOptions = {}) {
@@ -165,10 +178,11 @@ export class Breaker {
     throw new BreakerOpen(`the breaker ${this.name} ${why}: ${later}`, { retryAfterMs });
   }
 
-  succeeded(admission: Admission, now: number): void {
+  succeeded(admission: Admission, now: number, key?: string): void {
+    if (key !== undefined) this.#repeats?.succeeded(key);
     if (!this.#counts(admission, 'success')) return;
     if (this.#state === 'half-open' && this.#mode === 'auto') {
-      if (this.#probes?.delete(admission) && ++this.#probesWell >= this.#settings.successes) this.#close(now);
+      this.#probeSucceeded(admission, now);
       return;
     }
     this.#inARow = 0;
@@ -177,16 +191,36 @@ export class Breaker {
     this.#judge(now, undefined);
   }
 
-  failed(admission: Admission, now: number, error: unknown): void {
-    if (!this.#counts(admission, 'failure')) return;
-    const retryAfterMs = retryAfterOf(error);
+  failed(admission: Admission, now: number, error: unknown, key?: string, verdict: 'failure' | 'fault' = 'failure'): void {
+    // Where nobody is, no request is to blame: that one comes again tells as much as another one.
+    const repeated = key !== undefined && !isAbsent(error) && this.#repeated(key, now);
+    if (!this.#counts(admission, verdict)) return;
     if (this.#state === 'half-open' && this.#mode === 'auto') {
-      this.#probeFailed(admission, now, retryAfterMs);
+      if (repeated) this.release(admission);
+      // It was left alone since it gave no answer: now it gives one.
+      else if (verdict === 'fault' && !this.#byRate) this.#probeSucceeded(admission, now);
+      else this.#probeFailed(admission, now, error);
       return;
     }
-    this.#inARow++;
+    if (repeated) return;
+    if (verdict === 'failure') this.#inARow++;
     this.#window?.add(now, true, now - admission.at >= this.#settings.slowAfterMs);
-    this.#judge(now, retryAfterMs);
+    this.#judge(now, error);
+  }
+
+  #repeated(key: string, now: number): boolean {
+    this.#repeats ??= new Repeats();
+    return this.#repeats.failed(key, now);
+  }
+
+  /** It was cut before it had the time that it should have; but if it was slow by then, it was slow. */
+  #cutEarly(admission: Admission, now: number): void {
+    if (!this.#counts(admission, 'ignored')) return;
+    const slow = this.#state === 'closed' && now - admission.at >= this.#settings.slowAfterMs;
+    if (slow && this.#window) {
+      this.#window.add(now, false, true);
+      this.#judge(now, undefined);
+    } else this.release(admission);
   }
 
   /** Says nothing of the callee: a probe gives its place back. */
@@ -200,11 +234,12 @@ export class Breaker {
   }
 
   /** Takes the outcome of work that threw, as `classify` judges it. */
-  settled(admission: Admission, now: number, error: unknown): void {
+  settled(admission: Admission, now: number, error: unknown, { key, hurried }: Circumstances = unhurried): void {
     const verdict = this.#verdict(error);
-    if (verdict === 'failure') this.failed(admission, now, error);
-    else if (verdict === 'success') this.succeeded(admission, now);
-    else this.ignored(admission);
+    if (verdict === 'success') this.succeeded(admission, now, key);
+    else if (verdict === 'ignored') this.ignored(admission);
+    else if (hurried && isLate(error)) this.#cutEarly(admission, now);
+    else this.failed(admission, now, error, key, verdict);
   }
 
   #verdict(error: unknown): Verdict {
@@ -225,29 +260,39 @@ export class Breaker {
     return current && (this.#mode === 'auto' || this.#mode === 'metrics-only');
   }
 
-  #judge(now: number, retryAfterMs: number | undefined): void {
+  #judge(now: number, error: unknown): void {
     if (this.#mode !== 'auto') return;
     const { failures, failureRate, slowRate, minimumCalls } = this.#settings;
     const window = this.#window;
     const rated = window !== undefined && window.calls >= minimumCalls;
-    if (this.#inARow >= failures || (rated && (window.failures / window.calls >= failureRate || window.slow / window.calls >= slowRate)))
-      this.#open(now, retryAfterMs);
+    const inARow = this.#inARow >= failures;
+    if (!inARow && !(rated && (window.failures / window.calls >= failureRate || window.slow / window.calls >= slowRate))) return;
+    this.#byRate = !inARow;
+    this.#open(now, error);
+  }
+
+  #probeSucceeded(probe: Admission, now: number): void {
+    if (this.#probes?.delete(probe) && ++this.#probesWell >= this.#settings.successes) this.#close(now);
   }
 
   /** Whether it opened. A probe whose lease is over has failed already. */
-  #probeFailed(probe: Admission, now: number, retryAfterMs: number | undefined): boolean {
+  #probeFailed(probe: Admission, now: number, error: unknown): boolean {
     if (!this.#probes?.delete(probe) || ++this.#probesFailed <= this.#settings.probeFailures) return false;
-    this.#open(now, retryAfterMs);
+    this.#open(now, error);
     return true;
   }
 
-  #open(now: number, retryAfterMs: number | undefined): void {
-    const { openForMs, openForMaxMs } = this.#settings;
-    const grown = Math.min(openForMaxMs, openForMs * 2 ** Math.min(this.#opened, 30));
-    const wait = grown > openForMs ? grown * (0.5 + this.#runtime.random.next() / 2) : openForMs;
-    this.#opened++;
-    this.#openUntil = now + Math.max(wait, Math.min(retryAfterMs ?? 0, longestRetryAfterMs));
+  #open(now: number, error: unknown): void {
+    this.#openUntil = now + Math.max(this.#openMs(error), Math.min(retryAfterOf(error) ?? 0, longestRetryAfterMs));
     this.#enter('open');
+  }
+
+  /** A sick callee is left alone for longer each time. Where nobody is, whoever asks again harms nobody. */
+  #openMs(error: unknown): number {
+    const { openForMs, openForMaxMs } = this.#settings;
+    if (isAbsent(error)) return openForMs;
+    const grown = Math.min(openForMaxMs, openForMs * 2 ** Math.min(this.#opened++, 30));
+    return grown > openForMs ? grown * (0.5 + this.#runtime.random.next() / 2) : openForMs;
   }
 
   #close(now: number): void {

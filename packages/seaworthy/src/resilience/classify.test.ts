@@ -34,7 +34,7 @@ test('by kind: what the caller did wrong is ignored, what the callee could not d
 test('refusals of our own are ignored, our own timeouts are failures', () => {
   assert.equal(classify(new BreakerOpen('open')), 'ignored');
   assert.equal(classify(new BulkheadFull('full')), 'ignored');
-  assert.equal(classify(new AttemptTimeout('late')), 'failure');
+  assert.equal(classify(new AttemptTimeout(10)), 'failure');
   assert.equal(classify(new DeadlineExceeded('late')), 'failure');
 });
 

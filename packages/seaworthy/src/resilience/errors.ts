@@ -3,6 +3,9 @@ import { SeaworthyError } from '../core/errors.ts';
 /** Refused here, before anything was sent: nothing was done, and no callee is to blame. */
 export abstract class LocalRejection extends SeaworthyError {}
 
+/** What the callee sent is more than we take, which is no failure of the callee, and would be the same again. */
+export abstract class LocalLimit extends SeaworthyError {}
+
 /** The breaker is open: the callee has failed too often lately. */
 export class BreakerOpen extends LocalRejection {
   readonly code = 'SW_BREAKER_OPEN';
@@ -19,6 +22,13 @@ export class BulkheadFull extends LocalRejection {
 export class AttemptTimeout extends SeaworthyError {
   readonly code = 'SW_TIMEOUT';
   readonly kind = 'deadline';
+  /** Milliseconds that the attempt had. */
+  readonly limitMs: number;
+
+  constructor(limitMs: number) {
+    super(`the attempt took longer than ${limitMs} ms: its outcome is unknown`);
+    this.limitMs = limitMs;
+  }
 }
 
 /** A policy that cannot be: a part given twice, a number out of its range. */

@@ -1,8 +1,9 @@
 import { type Deadline, DeadlineExceeded } from '../core/deadline.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
+import { isA } from '../core/thrown.ts';
 import { type Wheel, wheelOf } from '../core/wheel.ts';
-import { Attempt } from './attempt.ts';
+import { Attempt, isHurried } from './attempt.ts';
 import type { Breaker } from './breaker.ts';
 import type { Bulkhead } from './bulkhead.ts';
 import { PolicyInvalid } from './errors.ts';
@@ -20,8 +21,13 @@ export interface WorkContext {
 export interface GuardOptions {
   /** The caller's own way to leave. */
   readonly signal?: AbortSignal | undefined;
-  /** The caller's own deadline; the earlier one holds. */
+  /**
+   * The caller's own deadline; the earlier one holds. An attempt that it leaves less time than the policy gives says nothing of
+   * the callee when it is late. The policy gives its `timeout`, else its `deadline`, else 5 s.
+   */
   readonly deadline?: Deadline | undefined;
+  /** The idempotency key of the work: the breaker counts failures under one key once, however often it is repeated. Default none. */
+  readonly key?: string | undefined;
 }
 
 /** Runs work under a policy. Rejects with what the last attempt threw, or with why there was none. */
@@ -40,6 +46,8 @@ interface Parts {
 }
 
 const standard = systemRuntime();
+/** For an attempt of a policy that bounds nothing by itself. */
+const usualMs = 5000;
 
 type FallbackOf<P> = P extends FallbackPart<infer F> ? F : never;
 
@@ -106,7 +114,14 @@ class PolicyGuard {
     const until = options?.deadline && options.deadline.at < own ? options.deadline.at : own;
     return this.#parts.retry || this.#parts.fallback
       ? this.#rounds(work, until, options)
-      : this.#attempt(work, 1, until, options?.signal, now, this.#parts);
+      : this.#attempt(work, 1, until, options, now, this.#parts);
+  }
+
+  /** What an attempt has when no caller asks for less. */
+  #fairMs(options: GuardOptions | undefined): number {
+    const { timeout, deadline } = this.#parts;
+    const least = Math.min(timeout?.ms ?? Infinity, deadline?.ms ?? Infinity, options?.deadline?.usualMs ?? Infinity);
+    return least === Infinity ? usualMs : least;
   }
 
   /** Nothing but a breaker: no timer, no queue, no caller to watch. */
@@ -129,13 +144,14 @@ class PolicyGuard {
     const { clock, observe } = this.#runtime;
     const signal = options?.signal;
     for (let tried = 1; ; tried++) {
+      const now = clock.monotonic();
       try {
-        const value = await this.#attempt<T>(work, tried, until, signal, clock.monotonic(), this.#parts);
+        const value = await this.#attempt<T>(work, tried, until, options, now, this.#parts);
         retry?.budget?.succeeded();
         return value;
       } catch (error) {
         if (signal?.aborted) throw error;
-        const wait = retry ? this.#waitMs(retry, tried, error) : undefined;
+        const wait = retry ? this.#waitMs(retry, tried, error, isHurried(until - now, this.#fairMs(options))) : undefined;
         if (wait === undefined || clock.monotonic() + wait >= until) {
           if (fallback) return this.#instead(fallback, error, options);
           throw error;
@@ -147,10 +163,10 @@ class PolicyGuard {
   }
 
   /** Milliseconds until the next try; `undefined`: none. */
-  #waitMs(retry: Retry, tried: number, error: unknown): number | undefined {
-    if (error instanceof DeadlineExceeded) return undefined;
+  #waitMs(retry: Retry, tried: number, error: unknown, hurried: boolean): number | undefined {
+    if (isA(error, DeadlineExceeded)) return undefined;
     try {
-      return retry.waitMs(tried, error, this.#runtime.random);
+      return retry.waitMs(tried, error, this.#runtime.random, hurried);
     } catch (thrown) {
       this.#runtime.observe.log('error', `retry when of the policy ${this.#name} threw: not tried again`, { error: thrown });
       return undefined;
@@ -164,7 +180,7 @@ class PolicyGuard {
     const until = options?.deadline?.at ?? Number.POSITIVE_INFINITY;
     if (now >= until) return Promise.reject(error);
     observe.count('seaworthy_policy_fallbacks_total', { policy: this.#name });
-    return this.#attempt(() => fallback.value(error), 1, until, options?.signal, now, {});
+    return this.#attempt(() => fallback.value(error), 1, until, options, now, {});
   }
 
   /** One attempt: admitted by the breaker, with a slot of the bulkhead, bounded by timeout, deadline and the caller. */
@@ -172,11 +188,12 @@ class PolicyGuard {
     work: Work,
     tried: number,
     until: number,
-    signal: AbortSignal | undefined,
+    options: GuardOptions | undefined,
     now: number,
     { breaker, bulkhead, timeout }: Parts,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      const signal = options?.signal;
       if (signal?.aborted) return reject(signal.reason);
       if (now >= until) return reject(new DeadlineExceeded('the attempt was not begun: the deadline has passed'));
       const admission = breaker?.admit(now);
@@ -186,6 +203,8 @@ class PolicyGuard {
       attempt.caller = signal;
       if (timeout) attempt.limitMs = timeout.ms;
       attempt.until = until;
+      attempt.fairMs = this.#fairMs(options);
+      attempt.key = options?.key;
       if (!bulkhead) return attempt.begin(work, now);
       attempt.bulkhead = bulkhead;
       if (bulkhead.tryEnter()) attempt.begin(work, now);

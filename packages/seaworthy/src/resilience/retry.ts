@@ -1,6 +1,7 @@
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Random } from '../core/random.ts';
-import { classify, retryAfterOf } from './classify.ts';
+import { isA } from '../core/thrown.ts';
+import { classify, isLate, retryAfterOf } from './classify.ts';
 import { atLeast, BreakerOpen, LocalRejection } from './errors.ts';
 
 /**
@@ -48,12 +49,14 @@ export interface Retry {
   readonly attempts: number;
   readonly budget: RetryBudget | undefined;
   readonly when: (error: unknown) => boolean;
-  /** Milliseconds to wait after the `tried`th try failed with `error`; `undefined`: give up. */
-  waitMs(tried: number, error: unknown, random: Random): number | undefined;
+  /**
+   * Milliseconds to wait after the `tried`th try failed with `error`; `undefined`: give up. That a `hurried` try was late takes
+   * nothing from the budget: it had less time than its policy gives. Default false.
+   */
+  waitMs(tried: number, error: unknown, random: Random, hurried?: boolean): number | undefined;
 }
 
-const worthIt = (error: unknown): boolean =>
-  error instanceof BreakerOpen ? error.retryAfterMs !== undefined : classify(error) === 'failure';
+const worthIt = (error: unknown): boolean => (isA(error, BreakerOpen) ? error.retryAfterMs !== undefined : classify(error) === 'failure');
 
 /** Retries with exponential backoff and full jitter (AWS, "Exponential Backoff And Jitter", 2015): a random wait up to base × 2ⁿ. */
 export function retry(options: RetryOptions = {}): Retry {
@@ -66,10 +69,10 @@ export function retry(options: RetryOptions = {}): Retry {
     attempts,
     budget: options.budget,
     when,
-    waitMs(tried, error, random) {
+    waitMs(tried, error, random, hurried = false) {
       const worth = when(error);
       // Our own refusals never reached the callee: they take nothing from what its callers share.
-      if (worth && !(error instanceof LocalRejection)) options.budget?.failed();
+      if (worth && !isA(error, LocalRejection) && !(hurried && isLate(error))) options.budget?.failed();
       if (!worth || tried >= attempts || options.budget?.open === false) return undefined;
       const asked = retryAfterOf(error);
       if (asked !== undefined && (asked < 0 || asked > capMs)) return undefined;

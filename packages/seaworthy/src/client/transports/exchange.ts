@@ -50,8 +50,12 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     this.#signal.removeEventListener('abort', this);
     const [first] = this.#pieces;
-    const bytes = first && this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces);
-    this.#resolve({ status: this.#status, headers: this.#headers, text: bytes.toString('utf8') });
+    try {
+      const bytes = first && this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces);
+      this.#resolve({ status: this.#status, headers: this.#headers, text: bytes.toString('utf8') });
+    } catch (error) {
+      this.#reject(error);
+    }
   }
 
   onResponseError(_controller: unknown, error: unknown): void {

@@ -3,7 +3,9 @@ import { writeHeaders } from '../../contract/headers.ts';
 import { requestOf } from '../../contract/request.ts';
 import { answerOf } from '../../contract/response.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
-import { Unreachable } from '../errors.ts';
+import { textOf } from '../../core/thrown.ts';
+import { isBeyondLimit } from '../../resilience/classify.ts';
+import { AnswerTooLarge, Unreachable } from '../errors.ts';
 import type { Transport } from '../transport.ts';
 import { type Exchanged, exchange } from './exchange.ts';
 
@@ -32,7 +34,12 @@ export function http(url: string, { connections = 100, connect = '2s', answerLim
         answered = await exchange(pool, { method: method as 'GET', path, headers, body: body ?? null }, signal);
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
-        throw new Unreachable(`${what()} got no answer (${(cause as Error).message}): is the service there?`, { cause });
+        if (isBeyondLimit(cause))
+          throw new AnswerTooLarge(
+            `${what()} gave an answer beyond a limit of this caller (${textOf(cause)}): ask for less, or raise \`answerLimit\`, which is ${answerLimit} bytes`,
+            { cause },
+          );
+        throw new Unreachable(`${what()} got no answer (${textOf(cause)}): is the service there?`, { cause });
       }
       const { status, text } = answered;
       const contentType = header(answered.headers['content-type']);

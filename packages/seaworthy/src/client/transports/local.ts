@@ -15,7 +15,7 @@ export function local(service: string, endpointOf: () => Endpoint | undefined): 
   return {
     async send(attempt) {
       const endpoint = endpointOf();
-      if (!endpoint) throw new Unreachable(`the service ${service} does not run in this process`);
+      if (!endpoint) throw new Unreachable(`the service ${service} does not run in this process`, { absent: true });
       return byValue(await endpoint.handle({ ...attempt, input: inputOf(attempt) })) as Answer;
     },
     close: async () => {},

@@ -20,8 +20,7 @@ import { sagaMigrations } from '../tables.ts';
 
 /** Written by hand, so that the room needs no schema library. */
 function record<T extends Record<string, 'string' | 'integer'>>(types: T): Schema<Fields<T>, Fields<T>> {
-  const properties = Object.fromEntries(Object.entries(types).map(([name, type]) => [name, { type }]));
-  const shape = { type: 'object', properties, required: Object.keys(types) };
+  const shape = { type: 'object', properties: Object.fromEntries(Object.entries(types).map(([name, type]) => [name, { type }])) };
   return {
     '~standard': {
       version: 1,

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
+import { type Duration, milliseconds } from '../core/duration.ts';
+import { breaker } from './breaker.ts';
+import { bulkhead } from './bulkhead.ts';
+import { deadline, type Part, timeout } from './parts.ts';
+import { policyOn } from './policy.ts';
+import { RetryBudget, retry } from './retry.ts';
+import { boom, fine, quietly, sea } from './sea.test.ts';
+
+const hangs = (): Promise<never> => new Promise(() => {});
+/** What a callee says to a deadline that came with the call. */
+const gatewayTimeout = (): Promise<never> => Promise.reject(Object.assign(new Error('too late'), { status: 504 }));
+
+/** A policy of these parts around a breaker, and calls whose caller gives them so much time. */
+function world(parts: readonly Part[], options: Parameters<typeof breaker>[0] = {}) {
+  const { clock, rt } = sea();
+  const health = breaker({ failures: 3, openFor: '10s', runtime: rt, ...options });
+  const guard = policyOn(rt, health, ...parts);
+  const ask = (work: () => Promise<unknown>, within?: Duration, usual?: Duration): Promise<unknown> => {
+    const at = within && new Deadline(clock, clock.monotonic() + milliseconds(within), usual && milliseconds(usual));
+    return clock.run(quietly(guard(work, { deadline: at })));
+  };
+  const often = async (times: number, ...call: Parameters<typeof ask>): Promise<void> => {
+    for (let time = 0; time < times; time++) await ask(...call);
+  };
+  return { clock, rt, health, guard, ask, often };
+}
+
+test('a callee that hangs opens the breaker, but not for callers who give it less time than the policy does', async () => {
+  for (const [parts, less, all] of [
+    [[timeout('100ms')], '60ms', '1s'],
+    [[deadline('100ms')], '60ms', '1s'],
+    [[timeout('100ms'), deadline('1s')], '60ms', '1s'],
+    [[timeout('100ms'), bulkhead({ limit: 100 })], '60ms', '1s'],
+    [[], '4s', '5s'],
+  ] as const) {
+    const { health, often } = world(parts);
+    await often(20, hangs, less);
+    assert.equal(health.state, 'closed');
+    await often(3, hangs, all);
+    assert.equal(health.state, 'open');
+  }
+});
+
+test('callers of whom somebody knows what time they usually give are hurried when they give less', async () => {
+  const { health, often } = world([]);
+  await often(20, hangs, '300ms', '1s');
+  assert.equal(health.state, 'closed');
+  await often(3, hangs, '1s', '1s');
+  assert.equal(health.state, 'open');
+});
+
+test('what a hurried call fails with other than by time counts', async () => {
+  const { health, often } = world([timeout('1s')]);
+  await often(20, gatewayTimeout, '20ms');
+  assert.equal(health.state, 'closed');
+  await often(3, boom, '20ms');
+  assert.equal(health.state, 'open');
+});
+
+test("a callee's own word that time ran out counts when it had all the time", async () => {
+  const { health, often } = world([timeout('1s')]);
+  await often(3, gatewayTimeout, '2s');
+  assert.equal(health.state, 'open');
+});
+
+test('the last of several attempts, for which the deadline leaves little time, is not counted', async () => {
+  const { health, ask } = world([deadline('1s'), timeout('450ms'), retry({ attempts: 5, base: '1ms' })], { failures: 100 });
+  assert.ok((await ask(hangs)) instanceof DeadlineExceeded);
+  assert.equal(health.counts.failuresInARow, 2);
+});
+
+test('time in the queue of the bulkhead is no time that the callee had', async () => {
+  const { clock, health, guard, rt } = world([bulkhead({ limit: 1 })], { failures: 1 });
+  const slow = quietly(guard(() => new Promise((resolve) => rt.clock.after(9000, () => resolve(undefined)))));
+  const queued = quietly(guard(hangs, { deadline: Deadline.after(clock, '10s') }));
+  await clock.run(Promise.all([slow, queued]));
+  assert.ok((await queued) instanceof DeadlineExceeded);
+  assert.equal(health.state, 'closed');
+});
+
+test('a hurried probe gives its place back', async () => {
+  const { clock, health, ask, often } = world([timeout('1s')], { probes: 1, successes: 1 });
+  await often(3, boom);
+  assert.equal(health.state, 'open');
+  await clock.advance(10_000);
+  await ask(hangs, '20ms');
+  assert.equal(health.state, 'half-open');
+  await ask(fine);
+  assert.equal(health.state, 'closed');
+});
+
+test('a call that was cut too early to have failed has been slow all the same', async () => {
+  const { health, often } = world([timeout('1s')], { slowRate: 1, slowAfter: '100ms', minimumCalls: 3 });
+  await often(20, hangs, '50ms');
+  assert.deepEqual([health.state, health.counts.calls], ['closed', 0]);
+  await often(3, hangs, '200ms');
+  assert.equal(health.state, 'open');
+});
+
+test('a caller who leaves as its time is over has not left early', async () => {
+  const { clock, health, guard } = world([timeout('1h')], { failures: 1 });
+  const leaving = new AbortController();
+  const call = quietly(guard(hangs, { signal: leaving.signal, deadline: new Deadline(clock, 5000, 5000) }));
+  await clock.advance(4999);
+  clock.after(1, () => leaving.abort(new Error('time is over')));
+  await clock.run(call);
+  assert.equal(health.state, 'open');
+});
+
+test('a timeout of a policy around another one counts in the inner breaker when it was all of the time', async () => {
+  const { clock, rt, health, guard } = world([], { failures: 1 });
+  const outer = policyOn(rt, timeout('500ms'));
+  const behind = (waitMs: number): Promise<unknown> =>
+    clock.run(
+      quietly(
+        outer(async ({ signal }) => {
+          await new Promise<void>((resolve) => clock.after(waitMs, resolve));
+          return guard(hangs, { signal });
+        }),
+      ),
+    );
+  await behind(200);
+  assert.equal(health.state, 'closed', 'it had 300 ms of 500');
+  await behind(0);
+  assert.equal(health.state, 'open');
+});
+
+test('hurried calls do not use up what retries share', async () => {
+  const budget = new RetryBudget(4);
+  const { often } = world([timeout('1s'), retry({ attempts: 2, base: '1ms', budget })], { failures: 1000 });
+  await often(50, gatewayTimeout, '500ms');
+  assert.ok(budget.open);
+  await often(3, gatewayTimeout, '2s');
+  assert.ok(!budget.open);
+});
