@@ -51,7 +51,11 @@ const breaks: readonly (readonly [string, ContractLock, readonly string[]])[] = 
     ['orders.place.location location breaking', 'orders.place.output.total required breaking'],
   ],
   ['a field that may be missing', lock(place({ output: Order.partial({ total: true }) })), ['orders.place.output.total required breaking']],
-  ['nothing answered', lock(place({ output: undefined })), ['orders.place.output removed breaking']],
+  [
+    'nothing answered',
+    lock(place({ output: undefined, location: undefined })),
+    ['orders.place.location location breaking', 'orders.place.output removed breaking'],
+  ],
   ['another path', lock(place({ http: 'POST /all-orders' })), ['orders.place.http http breaking']],
   ['another status', lock(place({ status: 202 })), ['orders.place.status status breaking']],
   [

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { command, contract, event, type Members, query } from './contract.ts';
+import { command, contract, query } from './contract.ts';
 import { HeaderInvalid, readHeaders, writeHeaders } from './headers.ts';
 import { httpParts } from './http.ts';
 import { InputInvalid } from './input.ts';
@@ -11,149 +11,6 @@ import { inputOf, requestOf } from './request.ts';
 import { answerOf, responseOf } from './response.ts';
 import { examine, type Schema, sentence } from './schema.ts';
 import { ContractInvalid } from './verify.ts';
-
-const Ref = z.object({ id: z.string() });
-
-describe('a contract refuses at definition what cannot be put on the wire, with its place', () => {
-  const wrong: readonly [string, () => Members, RegExp][] = [
-    [
-      'a date',
-      () => ({ a: command({ http: 'POST /a', input: z.object({ when: z.date() }) }) }),
-      /x\.a\.input cannot be put on the wire as JSON/,
-    ],
-    [
-      'a bigint',
-      () => ({ a: query({ http: 'GET /a', input: z.object({}), output: z.object({ n: z.bigint() }) }) }),
-      /x\.a\.output cannot be put/,
-    ],
-    [
-      'a map in an event',
-      () => ({ a: event({ key: 'id', data: z.object({ id: z.string(), m: z.map(z.string(), z.string()) }) }) }),
-      /x\.a\.data cannot be put/,
-    ],
-    [
-      'a transformed output',
-      () => ({ a: query({ http: 'GET /a', input: z.object({}), output: z.object({ n: z.string().transform(Number) }) }) }),
-      /x\.a\.output cannot be put/,
-    ],
-    [
-      'a schema that gives no JSON Schema',
-      () => ({
-        a: command({
-          http: 'POST /a',
-          input: { '~standard': { version: 1, vendor: 'v', validate: (value: unknown) => ({ value }) } } as never,
-        }),
-      }),
-      /x\.a\.input is no Standard Schema/,
-    ],
-    [
-      'an input that is no object',
-      () => ({ a: command({ http: 'POST /a', input: z.array(z.string()) as never }) }),
-      /x\.a\.input is no object/,
-    ],
-    [
-      'an unknown path field',
-      () => ({ a: command({ http: 'POST /a/{no}' as never, input: Ref }) }),
-      /x\.a\.http names \{no\}, which the input lacks/,
-    ],
-    [
-      'an object in the path',
-      () => ({ a: command({ http: 'POST /a/{id}', input: z.object({ id: z.object({}) }) }) }),
-      /x\.a\.input\.id is in the path/,
-    ],
-    [
-      'an object in a query string',
-      () => ({ a: query({ http: 'GET /a', input: z.object({ o: z.object({}) }), output: Ref }) }),
-      /x\.a\.input\.o would travel in the query string of a GET/,
-    ],
-    [
-      'a text or number in a path',
-      () => ({ a: query({ http: 'GET /a/{id}', input: z.object({ id: z.union([z.string(), z.int()]) }), output: Ref }) }),
-      /x\.a\.input\.id is in the path, and cannot be both a string and a number/,
-    ],
-    [
-      'a list of texts or booleans in a query string',
-      () => ({ a: query({ http: 'GET /a', input: z.object({ l: z.array(z.enum(['x']).or(z.boolean())) }), output: Ref }) }),
-      /x\.a\.input\.l would travel in the query string of a GET, and cannot be both/,
-    ],
-    [
-      'anything at all in a query string',
-      () => ({ a: query({ http: 'GET /a', input: z.looseObject({ id: z.string() }), output: Ref }) }),
-      /x\.a\.input would travel in the query string of a GET, and can only have fields that it names/,
-    ],
-    [
-      'an unknown in a query string',
-      () => ({ a: query({ http: 'GET /a', input: z.object({ u: z.unknown() }), output: Ref }) }),
-      /x\.a\.input\.u would travel in the query string/,
-    ],
-    [
-      'an output that its validation makes something else',
-      () => ({
-        a: query({
-          http: 'GET /a',
-          input: z.object({}),
-          output: z.object({ n: z.codec(z.string(), z.number(), { decode: Number, encode: String }) }),
-        }),
-      }),
-      /x\.a\.output becomes something else by being validated/,
-    ],
-    ['a path that is none', () => ({ a: command({ http: 'POST a' as never, input: Ref }) }), /x\.a\.http is "POST a": write one of/],
-    ['a command by GET', () => ({ a: command({ http: 'GET /a', input: Ref }) }), /x\.a\.http is a GET, which must not change anything/],
-    [
-      'two operations of one path',
-      () => ({
-        a: command({ http: 'POST /a/{id}', input: Ref }),
-        b: command({ http: 'POST /a/{name}', input: z.object({ name: z.string() }) }),
-      }),
-      /x\.b\.http matches the same requests as a/,
-    ],
-    [
-      'an error that is a success',
-      () => ({ a: command({ http: 'POST /a', input: Ref, errors: { Odd: { status: 200 } } }) }),
-      /x\.a\.errors\.Odd has the status 200/,
-    ],
-    [
-      'an event key that is no text',
-      () => ({ a: event({ key: 'n', data: z.object({ n: z.int() }) }) }),
-      /x\.a\.key is "n", which is no field of type string/,
-    ],
-    ['a bad notAfter', () => ({ a: event({ key: 'id', data: Ref, notAfter: '5' as never }) }), /x\.a\.notAfter/],
-    ['a bad member name', () => ({ 'no-name': command({ http: 'POST /a', input: Ref }) }), /x\.no-name is no camelCase name/],
-  ];
-  test('of a schema that gives none, such as one with a date, nothing else is said', () => {
-    const input = z.object({ id: z.string(), when: z.date() });
-    const data = z.object({ when: z.date() });
-    const rule =
-      'cannot be put on the wire as JSON (Date cannot be represented in JSON Schema): use what JSON has, such as a string for a date';
-    const members = {
-      a: command({ http: 'POST /a/{id}', input, output: data, errors: { Odd: { status: 409, data } } }),
-      b: query({ http: 'GET /b/{when}', input, output: Ref }),
-      c: event({ key: 'id', data: input }),
-      d: command({ http: 'POST /d/{length}', input: z.string() }),
-    };
-    assert.throws(() => contract('x', members), {
-      message: [
-        ...['a.input', 'a.output', 'a.errors.Odd.data', 'b.input', 'c.data'].map((place) => `x.${place} ${rule}`),
-        'x.d.input is no object: the input of an operation has named fields',
-      ].join('; '),
-    });
-  });
-  for (const [what, members, says] of wrong) {
-    test(what, () => {
-      assert.throws(
-        () => contract('x', members()),
-        (error: unknown) => error instanceof ContractInvalid && says.test(error.message),
-      );
-    });
-  }
-  test('everything at once', () => {
-    const members = {
-      a: command({ http: 'GET /a', input: z.object({ d: z.date() }) }),
-      b: event({ key: 'n', data: z.object({ n: z.int() }) }),
-    };
-    assert.throws(() => contract('X', members), /the name "X".*x?\.a\.input.*\.a\.http.*\.b\.key/s);
-  });
-});
 
 const wire = contract('wire', {
   put: command({
@@ -354,7 +211,10 @@ test('any vendor with JSON Schema will do', () => {
       version: 1,
       vendor: 'hand',
       validate: (value) => ({ value: value as { id: string } }),
-      jsonSchema: { input: () => ({ type: 'object', properties: { id: { type: 'string' } } }), output: () => ({ type: 'object' }) },
+      jsonSchema: {
+        input: () => ({ type: 'object', properties: { id: { type: 'string' } }, required: ['id'] }),
+        output: () => ({ type: 'object' }),
+      },
     },
   };
   assert.equal(contract('x', { a: command({ http: 'PUT /a/{id}', input: schema }) }).a.service, 'x');

@@ -6,7 +6,10 @@ export type Http = `${Method} /${string}`;
 export type ParamNames<P extends string> = P extends `${string}{${infer N}}${infer Rest}` ? N | ParamNames<Rest> : never;
 export type Params<P extends string> = { readonly [K in ParamNames<P>]: string };
 
-const bodiless: ReadonlySet<string> = new Set<Method>(['GET', 'DELETE']);
+const withoutBody: ReadonlySet<string> = new Set<Method>(['GET', 'DELETE']);
+
+/** Of such a method what is not in the path travels in the query string, and the body says nothing. */
+export const bodiless = (method: string): boolean => withoutBody.has(method);
 
 /** Whether it is one, whatever its type says. */
 export const isHttp = (text: string): text is Http =>
@@ -26,7 +29,7 @@ export function httpParts(http: Http): {
   const space = http.indexOf(' ');
   const method = http.slice(0, space);
   const path = http.slice(space + 1);
-  return { method, path, params: paramsOf(path), bodiless: bodiless.has(method) };
+  return { method, path, params: paramsOf(path), bodiless: bodiless(method) };
 }
 
 /** Two with one shape match the same requests, whatever their parameters are called. */

@@ -2,12 +2,13 @@ import { milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import { alike } from './alike.ts';
 import { clashes, type Position } from './definitions.ts';
+import { verifyFields, verifyLocation, verifyRequired } from './fields.ts';
+import { formOf } from './form.ts';
 import { httpParts, isHttp, methods, shapeOf } from './http.ts';
-import type { Keywords, Node } from './json-schema.ts';
+import type { Keywords } from './json-schema.ts';
 import { declaredErrors, type Event, type Members, type Operation } from './member.ts';
-import { type Reading, reading } from './reading.ts';
-import { dangling } from './references.ts';
-import { jsonSchema, type Schema } from './schema.ts';
+import { reading } from './reading.ts';
+import type { Schema } from './schema.ts';
 
 /** A contract that cannot be kept over the wire; the message lists every place and rule. */
 export class ContractInvalid extends SeaworthyError {
@@ -21,33 +22,14 @@ interface Notes {
   readonly seen: Position[];
 }
 
-const scalars = new Set(['string', 'number', 'integer', 'boolean']);
-
-/** Every value is a string, a number or a boolean: it fits into a path or a query string. */
-const isScalar = (types: readonly string[]): boolean => types.length > 0 && types.every((type) => scalars.has(type));
-
-/** A text and what it reads as could not be told apart on arrival. */
-const isAmbiguous = (types: readonly string[]): boolean => types.includes('string') && types.length > 1;
-
-const either = 'cannot be both a string and a number or boolean, which nobody could tell apart';
-
 function schemaOf(schema: Schema, side: 'input' | 'output', place: string, { say, seen }: Notes): Keywords | undefined {
-  if (typeof schema?.['~standard']?.jsonSchema?.[side] !== 'function') {
-    say(place, 'is no Standard Schema that gives JSON Schema: use one that does, such as Zod 4.2 or newer');
+  const form = formOf(schema, side);
+  if ('wrong' in form) {
+    say(place, form.wrong);
     return undefined;
   }
-  try {
-    const found = jsonSchema(schema, side);
-    const [lost] = dangling(found);
-    if (lost !== undefined) say(place, `refers to ${JSON.stringify(lost)}, which is not in its JSON Schema: define it in \`$defs\``);
-    seen.push({ place, side, schema: found });
-    return lost === undefined ? found : undefined;
-  } catch (error) {
-    const { message } = error as Error;
-    const advice = /duplicate/i.test(message) ? 'give each schema an id of its own' : 'use what JSON has, such as a string for a date';
-    say(place, `cannot be put on the wire as JSON (${message}): ${advice}`);
-    return undefined;
-  }
+  seen.push({ place, side, schema: form.schema });
+  return form.schema;
 }
 
 function bothSides(schema: Schema, place: string, notes: Notes): Keywords | undefined {
@@ -58,46 +40,14 @@ function bothSides(schema: Schema, place: string, notes: Notes): Keywords | unde
   return output;
 }
 
-function verifyPath(
-  name: string,
-  params: readonly string[],
-  fields: ReadonlyMap<string, Node>,
-  { typesOf }: Reading,
-  { say }: Notes,
-): void {
-  for (const param of params) {
-    const field = fields.get(param);
-    if (field === undefined) {
-      say(`${name}.http`, `names {${param}}, which the input lacks`);
-      continue;
-    }
-    const types = typesOf(field);
-    if (!isScalar(types)) say(`${name}.input.${param}`, 'is in the path, and can only be a string, a number or a boolean');
-    else if (isAmbiguous(types)) say(`${name}.input.${param}`, `is in the path, and ${either}`);
-  }
-}
+/** RFC 9110, 15.3.5 and 15.3.6. */
+const bodiless: ReadonlySet<number> = new Set([204, 205]);
 
-function verifyInQuery(place: string, field: Node, method: string, { typesOf, entriesOf }: Reading, { say }: Notes): void {
-  const types = typesOf(field);
-  const one = types.join() === 'array' ? entriesOf(field) : types;
-  const would = `would travel in the query string of a ${method}`;
-  if (!isScalar(one)) say(place, `${would}, and can only be a string, a number, a boolean or an array of these`);
-  else if (isAmbiguous(one)) say(place, `${would}, and ${either}`);
-}
-
-/** `inQuery`: the method, when what is not in the path travels in the query string. */
-function verifyFields(name: string, input: Keywords, params: readonly string[], inQuery: string | undefined, notes: Notes): void {
-  const read = reading(input);
-  if (read.typesOf(input).join() !== 'object') {
-    notes.say(`${name}.input`, 'is no object: the input of an operation has named fields');
-    return;
-  }
-  const { properties, open } = read.fieldsOf(input);
-  verifyPath(name, params, properties, read, notes);
-  if (inQuery === undefined) return;
-  if (open) notes.say(`${name}.input`, `would travel in the query string of a ${inQuery}, and can only have fields that it names`);
-  const rest = [...properties].filter(([field]) => !params.includes(field));
-  for (const [field, schema] of rest) verifyInQuery(`${name}.input.${field}`, schema, inQuery, read, notes);
+function verifyStatus(name: string, { status, output }: Operation, { say }: Notes): void {
+  const place = `${name}.status`;
+  if (!Number.isInteger(status) || status < 200 || status > 299) say(place, `is ${status}: choose one from 200 to 299`);
+  else if (output && bodiless.has(status))
+    say(place, `is ${status}, under which an answer has no body, and there is an output: choose another status, or leave one of them out`);
 }
 
 function verifyOperation(name: string, operation: Operation, notes: Notes): void {
@@ -109,20 +59,22 @@ function verifyOperation(name: string, operation: Operation, notes: Notes): void
     );
     return;
   }
-  const { params, bodiless: inQuery, method } = httpParts(operation.http);
   const input = schemaOf(operation.input, 'input', `${name}.input`, notes);
-  if (operation.output) bothSides(operation.output, `${name}.output`, notes);
-  // Of an input that nobody can read nothing more can be said.
-  if (input) verifyFields(name, input, params, inQuery ? method : undefined, notes);
-  if (operation.kind === 'command' && method === 'GET')
+  const output = operation.output && bothSides(operation.output, `${name}.output`, notes);
+  // Of an input or an output that nobody can read nothing more can be said.
+  if (input) {
+    verifyFields(name, input, operation.http, say);
+    verifyRequired(name, input, operation.http, say);
+  }
+  if (operation.location !== undefined && (output || !operation.output)) verifyLocation(name, operation.location, output, say);
+  if (operation.kind === 'command' && httpParts(operation.http).method === 'GET')
     say(`${name}.http`, 'is a GET, which must not change anything: use POST, PUT, PATCH or DELETE for a command');
   for (const [error, { status, data }] of Object.entries(declaredErrors(operation))) {
     if (!Number.isInteger(status) || status < 400 || status > 599)
       say(`${name}.errors.${error}`, `has the status ${status}: choose one from 400 to 599`);
     if (data) bothSides(data, `${name}.errors.${error}.data`, notes);
   }
-  if (!Number.isInteger(operation.status) || operation.status < 200 || operation.status > 299)
-    say(`${name}.status`, `is ${operation.status}: choose one from 200 to 299`);
+  verifyStatus(name, operation, notes);
 }
 
 /** The key of an event is a field of its data that is always there, and a string. */

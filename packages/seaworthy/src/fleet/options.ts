@@ -5,6 +5,7 @@ import type { Runtime } from '../core/runtime.ts';
 import type { DocumentOptions } from '../documents/document.ts';
 import type { Trust } from '../gateway/serve.ts';
 import type { RunOptions } from '../service/running.ts';
+import type { BodyLimits } from '../service/transports/bodies.ts';
 import type { StoreDriver } from '../store/store.ts';
 import type { Environment } from './environment.ts';
 
@@ -21,6 +22,8 @@ export interface StartOptions extends RunOptions {
   readonly host?: string;
   /** Whether each service listens too: on any free port, or on the one that is named here. Default false. */
   readonly ports?: boolean | Readonly<Record<string, number>>;
+  /** How much of the bodies of requests each server takes, and how slowly. Default 1 MiB each, 64 MiB together, and 5 s without a byte. */
+  readonly bodies?: BodyLimits;
   /** How long a stop may take. Default 10 s. */
   readonly drain?: Duration;
   /** How long it serves on after it said that it is unready, until whoever routes to it has seen that. Default 0 s. */

@@ -58,7 +58,7 @@ async function logging(level: StartOptions['logLevel'] = 'info'): Promise<Runtim
  * what fails to start stops the rest. Throws `FleetInvalid` when something is called that neither runs here nor has an address.
  */
 export async function start(fleet: Fleet, options: StartOptions = {}): Promise<RunningFleet> {
-  const { dir = '.seaworthy', host, drain = '10s', grace = '0s', exposition = () => '' } = options;
+  const { dir = '.seaworthy', host, bodies, drain = '10s', grace = '0s', exposition = () => '' } = options;
   const { services, gateway, elsewhere, portOf } = plan(fleet, options);
   const runtime = options.runtime ?? (await logging(options.logLevel));
   const documents = documentsOf(fleet, options.documents);
@@ -111,7 +111,7 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
       if (port === undefined) continue;
       const own = operationRoutes(service, one.endpoint, runtime);
       const routes = [...own, ...healthRoutes(one.health), metricsRoute(exposition), ...documents.of(service.contract, own)];
-      const server = await httpServer({ routes, host, port, portBy: '`SEAWORTHY_PORTS`, or the option `ports`', failed });
+      const server = await httpServer({ routes, host, port, bodies, portBy: '`SEAWORTHY_PORTS`, or the option `ports`', failed });
       servers.push(server);
       urls[one.name] = server.url;
     }
@@ -122,7 +122,7 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
     if (gateway) {
       const outer = gatewayRoutes(gateway, { runtime: own, call, timeout: options.requestTimeout, trust: options.trust });
       const routes = [...outer, ...listening(running, exposition), ...documents.of(gateway, outer)];
-      const server = await httpServer({ routes, host, port: options.port, portBy: '`PORT`, or the option `port`', failed });
+      const server = await httpServer({ routes, host, bodies, port: options.port, portBy: '`PORT`, or the option `port`', failed });
       servers.push(server);
       url = server.url;
     }

@@ -36,7 +36,7 @@ export interface Placed {
   readonly n: number;
 }
 
-const shape = { type: 'object', properties: { order: { type: 'string' }, n: { type: 'integer' } } };
+const shape = { type: 'object', properties: { order: { type: 'string' }, n: { type: 'integer' } }, required: ['order', 'n'] };
 
 /** Written by hand, so that the suite needs no schema library. */
 const placed: Schema<Placed, Placed> = {

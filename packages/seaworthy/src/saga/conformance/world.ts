@@ -20,7 +20,8 @@ import { sagaMigrations } from '../tables.ts';
 
 /** Written by hand, so that the room needs no schema library. */
 function record<T extends Record<string, 'string' | 'integer'>>(types: T): Schema<Fields<T>, Fields<T>> {
-  const shape = { type: 'object', properties: Object.fromEntries(Object.entries(types).map(([name, type]) => [name, { type }])) };
+  const properties = Object.fromEntries(Object.entries(types).map(([name, type]) => [name, { type }]));
+  const shape = { type: 'object', properties, required: Object.keys(types) };
   return {
     '~standard': {
       version: 1,

@@ -6,21 +6,38 @@ import { type HttpReply, refusal, unknownRoute } from './refusal.ts';
 const patience = { pieces: 64, ms: 2000, bytes: 16 * 1024 * 1024 };
 
 /** Takes the rest of a request that is answered before it has come, within bounds; the time is that of any request. */
-export function takeRest(response: ServerResponse): void {
-  const { req } = response;
-  response.once('finish', () => {
-    let left = patience.bytes;
-    req.on('data', (piece: Buffer) => {
-      left -= piece.length;
-      if (left < 0) req.socket.destroy();
-    });
+export function takeRest({ req }: ServerResponse): void {
+  let left = patience.bytes;
+  req.on('data', (piece: Buffer) => {
+    left -= piece.length;
+    if (left < 0) req.socket.destroy();
   });
+}
+
+/** Answers a request as the last of its connection, which closes once the client has sent what it is sending, or is silent. */
+export function answerLast(response: ServerResponse, { status, headers, body = '' }: HttpReply): void {
+  const { req } = response;
+  response.shouldKeepAlive = false;
+  const all = { ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' };
+  // Set one by one, they can be asked for afterwards.
+  for (const [name, value] of Object.entries(all)) response.setHeader(name, value);
+  response.writeHead(status);
+  if (req.complete) return void response.end(body);
+  response.write(body);
+  takeRest(response);
+  req.once('end', () => response.end());
+  req.socket.setTimeout(patience.ms);
 }
 
 /** What of a server's connections its framework does not see to. */
 export interface Connections {
   /** Answers what is not HTTP: in its turn, behind what was asked before it on the connection, and never as a second answer. */
   malformed(error: NodeJS.ErrnoException, socket: Socket): void;
+  /**
+   * Whether `request` is to be answered. Behind the last request of a connection nothing is, whatever it looks like: it may be
+   * the rest of something else.
+   */
+  hears(request: IncomingMessage): boolean;
   /** Closes every connection on which nothing is asked now, the others once they have their answer, and those that are still to come. */
   close(): void;
 }
@@ -41,31 +58,62 @@ function endWith(socket: Socket, { status, headers, body = '' }: HttpReply): voi
   socket.setTimeout(patience.ms, () => socket.destroy());
 }
 
-function respond(response: ServerResponse, { status, headers, body = '' }: HttpReply): void {
-  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' }).end(body);
-}
-
 /** Watches the connections of `server`. */
 export function connections(server: Server): Connections {
   const open = new Set<Socket>();
   /** The latest request of a connection, by its response. */
   const latest = new WeakMap<Socket, ServerResponse>();
   const refusedPieces = new WeakMap<Socket, number>();
+  /** Connections whose last request has come. */
+  const ended = new WeakSet<Socket>();
+  const unheard = new WeakSet<IncomingMessage>();
   let closing = false;
+
+  /** What is sent behind the end is passed over, and after some of it the client is cut. */
+  function refusePiece(socket: Socket): number {
+    const pieces = (refusedPieces.get(socket) ?? 0) + 1;
+    refusedPieces.set(socket, pieces);
+    if (pieces > patience.pieces) socket.destroy();
+    return pieces;
+  }
+
+  function isBehindEnd(socket: Socket): boolean {
+    const before = latest.get(socket);
+    if (before && String(before.getHeader('connection')).toLowerCase() === 'close') ended.add(socket);
+    return ended.has(socket);
+  }
+
+  function arrived(request: IncomingMessage, response: ServerResponse): boolean {
+    const { socket } = request;
+    if (isBehindEnd(socket)) {
+      unheard.add(request);
+      refusePiece(socket);
+      return false;
+    }
+    latest.set(socket, response);
+    // Nobody here speaks another protocol, so it is answered as if it had not asked for one (RFC 9110, 7.8). But Node's parser
+    // ends with it: it drops what came in the same read, and takes what comes after it for a request, from its first byte on.
+    if (request.headers.upgrade !== undefined) {
+      ended.add(socket);
+      response.setHeader('connection', 'close');
+    }
+    return true;
+  }
 
   server.on('connection', (socket) => {
     if (closing) return void socket.destroy();
     open.add(socket);
     socket.once('close', () => open.delete(socket));
   });
-  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => void latest.set(request.socket, response));
+  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => void arrived(request, response));
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    latest.set(request.socket, response);
-    respond(response, refusal(417, 'expect: takes 100-continue', 'SW_HTTP_BAD_REQUEST'));
+    if (arrived(request, response)) answerLast(response, refusal(417, 'expect: takes 100-continue', 'SW_HTTP_BAD_REQUEST'));
   });
   server.on('connect', (request: IncomingMessage, stream) => {
     const socket = stream as Socket; // of a server without TLS
     socket.on('error', () => socket.destroy()).resume();
+    if (isBehindEnd(socket)) return;
+    ended.add(socket);
     inTurn(socket, unknownRoute('CONNECT', request.url ?? ''));
   });
 
@@ -77,22 +125,25 @@ export function connections(server: Server): Connections {
   }
 
   return {
+    hears: (request) => !unheard.has(request),
     malformed(error, socket) {
-      const pieces = (refusedPieces.get(socket) ?? 0) + 1;
-      refusedPieces.set(socket, pieces);
       if (error.code === 'ECONNRESET') return void socket.destroy();
-      if (pieces > 1) return void (pieces > patience.pieces && socket.destroy());
+      if (refusePiece(socket) > 1) return;
       const before = latest.get(socket);
       const answer = answerTo(error);
-      if (before === undefined || before.req.complete) inTurn(socket, answer);
-      // What is malformed is the rest of a request: it has one answer, its own.
-      else if (!before.headersSent) respond(before, answer);
-      else socket.destroySoon();
+      // What is malformed is the rest of a request: it has one answer, its own, and its parser reads no more.
+      if (before && !before.req.complete) {
+        if (before.headersSent) return void socket.destroySoon();
+        const { status, headers, body = '' } = answer;
+        before.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' }).end(body);
+      } else if (!isBehindEnd(socket)) inTurn(socket, answer);
+      ended.add(socket);
     },
     close() {
       closing = true;
       for (const socket of open) {
         const last = latest.get(socket);
+        ended.add(socket);
         if (last === undefined || (last.writableFinished && last.req.complete)) socket.destroySoon();
         else if (last.headersSent) last.once('finish', () => socket.destroySoon());
         else last.setHeader('connection', 'close');

@@ -16,8 +16,8 @@ export const problemReply = (problem: Problem, headers: Readonly<Record<string, 
 });
 
 /** What the HTTP layer itself refuses, before any route sees it. */
-export const refusal = (status: number, detail: string, code: string): HttpReply =>
-  problemReply({ type: 'about:blank', title: STATUS_CODES[status] ?? 'Bad Request', status, detail, code });
+export const refusal = (status: number, detail: string, code: string, headers?: Readonly<Record<string, string>>): HttpReply =>
+  problemReply({ type: 'about:blank', title: STATUS_CODES[status] ?? 'Bad Request', status, detail, code }, headers);
 
 const longest = 200;
 
@@ -26,12 +26,10 @@ export const unknownRoute = (method: string, url: string): HttpReply =>
 
 /** A refusal of the framework's in our words; `undefined` for what is none. */
 export function refused({ code, statusCode = 500 }: FastifyError): HttpReply | undefined {
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return refusal(413, 'body: is larger than this server takes', 'SW_HTTP_BODY_TOO_LARGE');
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return refusal(415, 'content-type: send application/json', 'SW_HTTP_MEDIA_TYPE');
   if (code === 'FST_ERR_BAD_URL') return refusal(400, 'path: is not percent-encoded UTF-8', 'SW_HTTP_BAD_REQUEST');
   if (code === 'FST_ERR_MAX_PARAM_LENGTH') return refusal(414, 'path: has a segment that is too long', 'SW_HTTP_BAD_REQUEST');
   if (statusCode < 400 || statusCode >= 500) return undefined;
-  return refusal(statusCode, 'body: did not come as its headers say', 'SW_HTTP_BAD_REQUEST');
+  return refusal(statusCode, 'the request breaks a rule of HTTP', 'SW_HTTP_BAD_REQUEST');
 }
 
 interface Asked {
@@ -44,7 +42,7 @@ interface Asked {
 /** Of several of these Node keeps the first in silence; another server would perhaps take the last. */
 const once = new Set(['host', 'content-type']);
 
-/** What of a request's headers nobody should have to guess at (RFC 9112, 3.2; RFC 9110, 5.3 and 8.4). */
+/** What of a request's headers nobody should have to guess at (RFC 9112, 3.2 and 6.1; RFC 9110, 5.3 and 8.4). */
 export function refusedHeaders({ httpVersion, rawHeaders, headers }: Asked): HttpReply | undefined {
   const seen: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -56,6 +54,9 @@ export function refusedHeaders({ httpVersion, rawHeaders, headers }: Asked): Htt
     seen.push(name);
   }
   if (headers['host'] === undefined && httpVersion === '1.1') return refusal(400, 'host: is missing', 'SW_HTTP_BAD_REQUEST');
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && (httpVersion === '1.0' || String(coding).trim().toLowerCase() !== 'chunked'))
+    return refusal(501, 'transfer-encoding: takes chunked, of HTTP/1.1', 'SW_HTTP_BAD_REQUEST', { connection: 'close' });
   const encoding = headers['content-encoding'];
   if (encoding === undefined || encoding === 'identity') return undefined;
   return refusal(415, 'content-encoding: send the body as it is', 'SW_HTTP_MEDIA_TYPE');

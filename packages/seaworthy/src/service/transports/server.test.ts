@@ -229,6 +229,26 @@ for (const [what, bytes] of [
   });
 }
 
+test('who asks for a long answer and does not take it is cut', async () => {
+  let gone: AbortSignal | undefined;
+  const long: HttpServerOptions['routes'] = [
+    {
+      method: 'GET',
+      path: '/long',
+      async handle({ signal }) {
+        gone = signal;
+        return told('x'.repeat(50_000_000));
+      },
+    },
+  ];
+  const server = await serve({ routes: long, readTimeoutMs: 50 });
+  const socket = connect({ port: server.port, host: '127.0.0.1' }).on('error', () => {});
+  socket.write(`GET /long HTTP/1.1\r\n${head}\r\n`);
+  while (gone?.aborted !== true) await new Promise((resolve) => setTimeout(resolve, 20));
+  socket.destroy();
+  await server.close();
+});
+
 test('G13: a close waits for what is asked, and not for connections on which nothing is', async () => {
   const server = await serve();
   const silent = await client(server);

@@ -1,8 +1,10 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { bodiless } from '../../contract/http.ts';
 import { SeaworthyError } from '../../core/errors.ts';
+import { type BodyLimits, bodies } from './bodies.ts';
 import { jsonOf } from './body.ts';
-import { type Connections, connections, takeRest } from './connections.ts';
+import { answerLast, type Connections, connections, takeRest } from './connections.ts';
 import { type HttpReply, refused, refusedHeaders, unknownRoute } from './refusal.ts';
 
 /** The address to listen on is taken, or not ours to take. */
@@ -44,12 +46,13 @@ export interface HttpServerOptions {
   readonly port?: number | undefined;
   /** What chooses the port, in the words of whoever has to: an error names it. Default nothing. */
   readonly portBy?: string | undefined;
-  /** Bytes. Default 1 MiB. */
-  readonly bodyLimit?: number | undefined;
+  readonly bodies?: BodyLimits | undefined;
   /** Milliseconds to receive the headers of a request. Default 10 s. */
   readonly headersTimeoutMs?: number | undefined;
   /** Milliseconds to receive all of a request. Default 30 s. */
   readonly requestTimeoutMs?: number | undefined;
+  /** Milliseconds in which a client must take something of an answer of more than 16 KiB. Default 30 s. */
+  readonly readTimeoutMs?: number | undefined;
   /** For what a handler throws: it should answer all it knows itself. */
   readonly failed: (error: unknown) => HttpReply;
 }
@@ -60,10 +63,26 @@ export class ClientGone extends SeaworthyError {
   readonly kind = 'cancelled';
 }
 
-async function send(reply: FastifyReply, answer: HttpReply): Promise<void> {
+/** Bytes of an answer that the machine keeps by itself. */
+const smallAnswer = 16_384;
+
+/** A client that takes nothing of a long answer for `readTimeoutMs` is cut: until then the answer is kept in memory. */
+async function send(reply: FastifyReply, answer: HttpReply, readTimeoutMs?: number): Promise<void> {
+  // What broke off, or was too slow, is answered already.
+  if (reply.raw.headersSent) return void reply.hijack();
   if (!reply.request.raw.complete) takeRest(reply.raw);
+  if (readTimeoutMs !== undefined && answer.body !== undefined && answer.body.length > smallAnswer) {
+    const { socket } = reply.request.raw;
+    reply.raw.setTimeout(readTimeoutMs).prependOnceListener('finish', () => socket.setTimeout(0));
+  }
   reply.code(answer.status).headers(answer.headers);
   await (answer.body === undefined ? reply.send() : reply.send(answer.body));
+}
+
+/** As the last answer of its connection. */
+async function sendLast(reply: FastifyReply, answer: HttpReply): Promise<void> {
+  reply.hijack();
+  if (!reply.raw.headersSent) answerLast(reply.raw, answer);
 }
 
 /** Serves routes over HTTP/1.1 with JSON bodies. Throws `ListenFailed` when the address cannot be had. */
@@ -72,9 +91,10 @@ export async function httpServer({
   host = '127.0.0.1',
   port = 0,
   portBy,
-  bodyLimit = 1024 * 1024,
+  bodies: limits,
   headersTimeoutMs = 10_000,
   requestTimeoutMs = 30_000,
+  readTimeoutMs = 30_000,
   failed,
 }: HttpServerOptions): Promise<HttpServer> {
   // Whoever only looks at a fleet starts no server, and need not load one.
@@ -82,7 +102,6 @@ export async function httpServer({
   let watched: Connections | undefined;
   const app = fastify({
     logger: false,
-    bodyLimit,
     requestTimeout: requestTimeoutMs,
     http: {
       headersTimeout: headersTimeoutMs,
@@ -91,7 +110,7 @@ export async function httpServer({
     },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    exposeHeadRoutes: false,
+    exposeHeadRoutes: true,
     requestIdHeader: false,
     clientErrorHandler: (error, socket) => watched?.malformed(error, socket),
     // The raw query string is decoded by the wire, by the rules of the contract.
@@ -102,20 +121,14 @@ export async function httpServer({
   // Node would pass over all beyond 2000 of them in silence; their size is limited.
   app.server.maxHeadersCount = 0;
   app.addHook('onRequest', ({ raw }, reply, done) => {
+    if (!watched?.hears(raw)) return;
     const refusal = refusedHeaders(raw);
     if (refusal) void send(reply, refusal);
     else done();
   });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request: FastifyRequest, bytes: Buffer, done) => {
-    let body: unknown;
-    try {
-      body = jsonOf(bytes);
-    } catch (error) {
-      return done(error as Error);
-    }
-    return done(null, body);
-  });
+  // Bodies are received here, not by the framework: within limits that hold for all of them together.
+  for (const method of ['DELETE', 'OPTIONS', 'PATCH', 'POST', 'PUT']) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
+  const received = bodies(limits);
   app.setNotFoundHandler((request, reply) => send(reply, unknownRoute(request.method, request.url)));
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     // The framework would close behind a wrong body, and with it throw away the answer that its client has not read yet.
@@ -123,24 +136,26 @@ export async function httpServer({
     return send(reply, refused(error) ?? failed(error));
   });
   for (const route of routes) {
+    const takesBody = !bodiless(route.method);
     app.route({
       method: route.method,
       url: route.path.replaceAll(/\{([^}]+)\}/g, ':$1'),
-      handler: (request: FastifyRequest, reply: FastifyReply) => {
+      handler: async (request: FastifyRequest, reply: FastifyReply) => {
         const gone = new AbortController();
         reply.raw.once('close', () => {
           if (!reply.raw.writableFinished) gone.abort(new ClientGone('the client left before it had its answer'));
         });
+        const taken = takesBody ? await received.receive(request.raw) : undefined;
+        if (taken && 'refusal' in taken) return taken.last ? sendLast(reply, taken.refusal) : send(reply, taken.refusal);
         const mark = request.raw.url?.indexOf('?') ?? -1;
-        return route
-          .handle({
-            params: request.params as Readonly<Record<string, string>>,
-            query: mark < 0 ? '' : (request.raw.url as string).slice(mark + 1),
-            headers: request.headers,
-            body: request.body,
-            signal: gone.signal,
-          })
-          .then((answer) => send(reply, answer));
+        const answer = await route.handle({
+          params: request.params as Readonly<Record<string, string>>,
+          query: mark < 0 ? '' : (request.raw.url as string).slice(mark + 1),
+          headers: request.headers,
+          body: taken?.bytes && jsonOf(taken.bytes),
+          signal: gone.signal,
+        });
+        return send(reply, answer, readTimeoutMs);
       },
     });
   }

@@ -1,0 +1,119 @@
+import type { IncomingMessage } from 'node:http';
+import { type Duration, milliseconds } from '../../core/duration.ts';
+import { type HttpReply, refusal } from './refusal.ts';
+
+/** How much of the bodies of requests a server takes, and how slowly. */
+export interface BodyLimits {
+  /** The bytes of one body. Default 1 MiB. */
+  readonly each?: number;
+  /** The bytes that all bodies together hold while they are being received. Default 64 MiB. */
+  readonly together?: number;
+  /** How long a client may send nothing of a body that it has begun. Default 5 s. */
+  readonly stall?: Duration;
+}
+
+/** The bytes of a body, none where nothing was sent; or why it is not taken. */
+export type Received =
+  | { readonly bytes: Buffer | undefined }
+  | {
+      readonly refusal: HttpReply;
+      /** The connection is not used again. */
+      readonly last: boolean;
+    };
+
+export interface Bodies {
+  /** Receives the body of `request`. Never rejects. */
+  receive(request: IncomingMessage): Promise<Received>;
+}
+
+/** A body of which the end has not come. */
+interface Unfinished {
+  held: number;
+  evict(): void;
+}
+
+const nothing: Received = { bytes: undefined };
+const empty = Buffer.alloc(0);
+const smallest = 4096;
+
+const tooLarge: Received = { refusal: refusal(413, 'body: is larger than this server takes', 'SW_HTTP_BODY_TOO_LARGE'), last: false };
+const otherType: Received = { refusal: refusal(415, 'content-type: send application/json', 'SW_HTTP_MEDIA_TYPE'), last: false };
+const otherLength: Received = { refusal: refusal(400, 'body: did not come as its headers say', 'SW_HTTP_BAD_REQUEST'), last: true };
+const tooSlow: Received = { refusal: refusal(408, 'body: stopped coming', 'SW_HTTP_MALFORMED'), last: true };
+const tooMany: Received = {
+  refusal: refusal(503, 'more is being sent at once than this server takes: try again soon', 'SW_HTTP_OVERLOADED', { 'retry-after': '1' }),
+  last: true,
+};
+
+const isJson = (type: string | undefined): boolean => type?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
+
+/**
+ * Receives bodies within `limits`. When all together would hold more than they may, the one that holds the most is refused,
+ * so that a small request still gets through beside many large ones that never end.
+ */
+export function bodies({ each = 1024 * 1024, together = 64 * 1024 * 1024, stall = '5s' }: BodyLimits = {}): Bodies {
+  const stallMs = milliseconds(stall, 'bodies.stall');
+  const unfinished = new Set<Unfinished>();
+  let total = 0;
+
+  function hold(one: Unfinished, bytes: number): void {
+    one.held += bytes;
+    total += bytes;
+    while (total > together) {
+      // The oldest of equal ones.
+      let largest: Unfinished | undefined;
+      for (const other of unfinished) if (!largest || other.held > largest.held) largest = other;
+      largest?.evict();
+    }
+  }
+
+  return {
+    receive(request) {
+      const { 'content-length': length, 'content-type': type, 'transfer-encoding': encoding } = request.headers;
+      const declared = encoding === undefined ? Number(length ?? 0) : undefined;
+      if (declared === 0) return Promise.resolve(nothing);
+      if (declared !== undefined && !isJson(type)) return Promise.resolve(otherType);
+      if (declared !== undefined && declared > each) return Promise.resolve(tooLarge);
+      return new Promise((resolve) => {
+        let kept: Buffer = empty;
+        let size = 0;
+        const one: Unfinished = { held: 0, evict: () => settle(tooMany) };
+
+        function settle(received: Received): void {
+          if (!unfinished.delete(one)) return;
+          total -= one.held;
+          kept = empty;
+          request.off('data', data).off('end', end).off('close', left).off('timeout', stalled).setTimeout(0);
+          resolve(received);
+        }
+        function data(piece: Buffer): void {
+          const before = size;
+          size += piece.length;
+          if (!isJson(type)) return void settle(otherType);
+          if (size > each) return void settle(tooLarge);
+          if (before === 0 && size === declared) {
+            kept = piece;
+            return void hold(one, size);
+          }
+          if (size > kept.length) {
+            // It grows by doubling, so that many small pieces cost no more than a few large ones.
+            const room = Math.max(size, 2 * kept.length, Math.min(smallest, each));
+            const grown = Buffer.allocUnsafeSlow(Math.min(room, declared ?? each));
+            kept.copy(grown, 0, 0, before);
+            const more = grown.length - kept.length;
+            kept = grown;
+            hold(one, more);
+          }
+          // It may just have been refused itself.
+          if (unfinished.has(one)) piece.copy(kept, before);
+        }
+        const end = (): void => settle(size === 0 ? nothing : { bytes: kept.subarray(0, size) });
+        const left = (): void => settle(otherLength);
+        const stalled = (): void => settle(tooSlow);
+
+        unfinished.add(one);
+        request.on('data', data).on('end', end).on('close', left).on('timeout', stalled).setTimeout(stallMs);
+      });
+    },
+  };
+}
