@@ -8,26 +8,49 @@ export class RunOver extends SeaworthyError {
   readonly kind = 'internal';
 }
 
+const ignore = (): void => {};
+
 /** One run of a handler or of a step: what it is given may be used until it ends, and what it begins must have settled by then. */
 export class Lifetime {
-  readonly #name: string;
+  /** Whose run it is, in errors. */
+  readonly name: string;
   readonly #observe: Pick<Observe, 'log'>;
   readonly #work = new OpenWork();
   #ended: 'returned' | 'failed' | undefined;
 
-  /** `name` says whose run it is, in errors. */
   constructor(name: string, observe: Pick<Observe, 'log'>) {
-    this.#name = name;
+    this.name = name;
     this.#observe = observe;
   }
 
   /** Asked at each use of `what`. Throws `RunOver` when the run has ended. */
   check(what: string): void {
     if (!this.#ended) return;
-    const error = new RunOver(`${what} was used after ${this.#name} had ended, without effect: await everything before it returns`);
+    const error = new RunOver(`${what} was used after ${this.name} had ended, without effect: await everything before it returns`);
     // Whoever forgot to await hears of no error either. A run that failed has told so already.
     if (this.#ended === 'returned') this.#observe.log('error', error.message, { error });
     throw error;
+  }
+
+  /** The same function, which throws `RunOver` once the run has ended. */
+  lend<F extends (...given: never[]) => unknown>(what: string, use: F): F {
+    const lent = (...given: never[]): unknown => {
+      this.check(what);
+      return use(...given);
+    };
+    return lent as F;
+  }
+
+  /** What `use` of `what` comes to. Rejects with `RunOver` once the run has ended. */
+  use<V>(what: string, use: () => Promise<V>): Promise<V> {
+    try {
+      this.check(what);
+    } catch (error) {
+      const refused = Promise.reject(error);
+      refused.catch(ignore);
+      return refused;
+    }
+    return use();
   }
 
   /** The promise of `what`, which the run must await. */
@@ -35,13 +58,16 @@ export class Lifetime {
     return this.#work.add(what, promise);
   }
 
-  /** Runs `work`; with it ends everything that it was given. Throws `NotAwaited`, and what `whole` throws of what came back. */
-  async run<V>(work: () => V | PromiseLike<V>, whole: (value: V) => void = () => {}): Promise<V> {
+  /**
+   * Runs `work`; with it ends everything that it was given. Throws `NotAwaited` when something that it began is still open, and
+   * what `check` throws of a run that returned.
+   */
+  async run<V>(work: () => V | PromiseLike<V>, check?: () => void): Promise<V> {
     let ended: 'returned' | 'failed' = 'failed';
     try {
       const value = await work();
-      this.#work.verify(this.#name);
-      whole(value);
+      this.#work.verify(this.name);
+      check?.();
       ended = 'returned';
       return value;
     } finally {

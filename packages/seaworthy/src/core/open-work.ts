@@ -1,4 +1,5 @@
 import { SeaworthyError } from './errors.ts';
+import { textOf } from './thrown.ts';
 
 /** Something that a run began was not settled when the run ended, or was refused without anybody awaiting it. The run fails. */
 export class NotAwaited extends SeaworthyError {
@@ -84,10 +85,8 @@ export class OpenWork {
     for (const { what, rejected } of this.#items ?? []) {
       if (!rejected) throw new NotAwaited(`${run} ended before ${what} had settled: await it, or return its promise`);
       const { error } = rejected;
-      const message = error instanceof Error ? error.message : String(error);
-      throw new NotAwaited(`${run} ended and nobody awaited ${what}, which failed (${message}): await it, or return its promise`, {
-        cause: error,
-      });
+      const message = `${run} ended and nobody awaited ${what}, which failed (${textOf(error)}): await it, or return its promise`;
+      throw new NotAwaited(message, { cause: error });
     }
   }
 }

@@ -1,25 +1,20 @@
-import { Failure } from '../client/call.ts';
 import type { Attempt } from '../client/transport.ts';
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
+import { copied } from '../core/copy.ts';
 import type { Span } from '../core/observe.ts';
-import type { Runtime } from '../core/runtime.ts';
 import type { TraceContext } from '../core/trace.ts';
-import type { Store, Tx } from '../store/store.ts';
+import type { Tx } from '../store/store.ts';
 import { transaction } from '../store/traced.ts';
-import { declaredOf, outputOf } from './answer.ts';
+import { declaredOf, nameOf, outputOf } from './answer.ts';
 import type { CommandContext } from './context.ts';
 import { StepInProgress } from './errors.ts';
 import { type Keyed, record, recorded } from './idempotency.ts';
 import { bury, refuseUndone } from './tombstone.ts';
-import { type Collectors, type Unit, unit } from './unit.ts';
+import { type Unit, type UnitParts, unit } from './unit.ts';
 
 /** What commands of one service need to run. */
-export interface Commands {
-  readonly store: Store<unknown, unknown>;
-  readonly runtime: Runtime;
-  readonly collectors: Collectors;
-}
+export type Commands = UnitParts;
 
 /** A call on its way through a service: validated, and with a key. */
 export interface Received extends Keyed {
@@ -31,21 +26,11 @@ export interface Received extends Keyed {
 
 export type Changing = CommandContext<unknown, Record<string, unknown>, Record<string, never>, unknown>;
 
-export const fail = <K extends string>(name: K, data?: unknown): Failure<K> => new Failure(name, data);
-
-/** The context of one run of a handler that changes state, all collected in `work`. */
-export function changing(parts: Commands, tx: unknown, work: Unit, input: unknown, trace: TraceContext | undefined): Changing {
-  return {
-    input,
-    tx,
-    now: parts.runtime.clock.now(),
-    newId: parts.runtime.ids.next,
-    trace,
-    publish: work.publish,
-    start: work.start,
-    stop: work.stop,
-    fail,
-  };
+/** The context of one run of a handler that changes state, all collected in `work`. What it makes of its input no other run sees. */
+export function changing(parts: Commands, work: Unit, input: unknown, trace: TraceContext | undefined): Changing {
+  const { clock, ids } = parts.runtime;
+  const { tx, publish, start, stop, fail } = work;
+  return { input: copied(input), tx, publish, start, stop, fail, now: clock.now(), newId: ids.next, trace };
 }
 
 /**
@@ -58,7 +43,7 @@ export async function answerOnce(
 ): Promise<Answer> {
   const answer = await own
     .savepoint(async () => {
-      const output = await outputOf(operation, await handle());
+      const output = await outputOf(operation, await work.run(handle));
       await work.write(own);
       return output;
     })
@@ -79,13 +64,12 @@ export async function runCommand(parts: Commands, call: Received, handler: (cont
       await refuseUndone(own, call);
       const before = await recorded(own, call);
       if (before) return before;
-      const fresh = unit(parts.collectors, tx, call.span.trace);
-      const context = changing(parts, tx, fresh, call.input, call.span.trace);
+      const { operation } = call.attempt;
+      const fresh = unit(parts, tx, call.span.trace, `the handler of ${nameOf(operation)}`);
+      const context = changing(parts, fresh, call.input, call.span.trace);
       const waits = call.attempt.undoes === undefined ? undefined : await bury(own, call.attempt.undoes, context.now);
       if (waits) return waits;
-      const result = await answerOnce({ operation: call.attempt.operation, call, own, work: fresh, now: context.now }, () =>
-        call.span.run(() => handler(context)),
-      );
+      const result = await answerOnce({ operation, call, own, work: fresh, now: context.now }, () => call.span.run(() => handler(context)));
       work = fresh;
       return result;
     },

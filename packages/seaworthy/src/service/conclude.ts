@@ -1,9 +1,11 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { scope } from '../core/abort.ts';
+import { copied } from '../core/copy.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import type { Span } from '../core/observe.ts';
 import { transaction } from '../store/traced.ts';
+import { nameOf } from './answer.ts';
 import { answerOnce, changing } from './command.ts';
 import { KeyInProgress } from './errors.ts';
 import { type AnyExternal, patienceMs } from './handler.ts';
@@ -32,8 +34,9 @@ export async function conclude(
     const own = store.own(tx);
     if (!(await settle(own, intent, owner.id)))
       throw new KeyInProgress(`${markOf(intent)} was taken over by another worker`, { retryAfterMs: 1000 });
-    const fresh = unit(parts.collectors, tx, trace);
-    const context = { ...changing(parts, tx, fresh, intent.input, trace), intent: intent.intent as never, outcome: outcome as never };
+    const fresh = unit(parts, tx, trace, `\`after\` of ${nameOf(operation)}`);
+    const seen = { intent: copied(intent.intent) as never, outcome: copied(outcome) as never };
+    const context = { ...changing(parts, fresh, intent.input, trace), ...seen };
     // From when it begins: the wait for its turn says nothing about it.
     const within = scope({ clock, parents: [cut], timeout: { ms: patienceMs(handler), reason: late } });
     try {

@@ -30,6 +30,12 @@ export class OutputInvalid extends SeaworthyError {
   readonly kind = 'internal';
 }
 
+/** A handler made a failure and returned all the same: a bug in the service. Nothing was committed. */
+export class FailureNotThrown extends SeaworthyError {
+  readonly code = 'SW_FAILURE_NOT_THROWN';
+  readonly kind = 'internal';
+}
+
 /** The service offers no such operation. */
 export class OperationUnknown extends SeaworthyError {
   readonly code = 'SW_OPERATION_UNKNOWN';

@@ -1,5 +1,6 @@
 import type { Answer } from '../contract/answer.ts';
 import { scope } from '../core/abort.ts';
+import { copied } from '../core/copy.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { sleep } from '../core/sleep.ts';
 import { readable } from '../core/thrown.ts';
@@ -59,7 +60,9 @@ export function externals(parts: ExternalParts): Externals {
     const late = (): unknown => new DeadlineExceeded(`${markOf(intent)} gave no outcome within ${handler.timeout ?? '30s'}`);
     const within = scope({ clock, parents: [cut.signal], timeout: { ms: patienceMs(handler), reason: late } });
     const begun = { now: clock.now(), newId: runtime.ids.next, trace: span.trace };
-    const context: Reaching<unknown, unknown> = { ...intent, ...begun, signal: within.signal };
+    // What `do` makes of them `after` does not see, as it would not after a crash.
+    const seen = { input: copied(intent.input), intent: copied(intent.intent) };
+    const context: Reaching<unknown, unknown> = { ...intent, ...seen, ...begun, signal: within.signal };
     try {
       const running = span.run(() => Promise.resolve(handler.do(context as Reaching<unknown, never>)));
       const outcome = await within.race(running);

@@ -1,7 +1,7 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { transaction } from '../store/traced.ts';
-import { declaredOf } from './answer.ts';
+import { declaredOf, nameOf } from './answer.ts';
 import { type Commands, changing, type Received } from './command.ts';
 import { KeyInProgress, StepInProgress } from './errors.ts';
 import { type AnyExternal, patienceMs } from './handler.ts';
@@ -43,13 +43,13 @@ export async function intend(parts: ExternalParts, call: Received, handler: AnyE
         await take(own, call, owner.id, due());
         return { intent: open.intent };
       }
-      const fresh = unit(parts.collectors, tx, span.trace);
-      const context = changing(parts, tx, fresh, call.input, span.trace);
+      const fresh = unit(parts, tx, span.trace, `\`before\` of ${nameOf(call.attempt.operation)}`);
+      const context = changing(parts, fresh, call.input, span.trace);
       const waits = call.attempt.undoes === undefined ? undefined : await bury(own, call.attempt.undoes, context.now);
       if (waits) return waits;
       try {
         const intended = await own.savepoint(async () => {
-          const value = await span.run(() => handler.before(context));
+          const value = await fresh.run(() => span.run(() => handler.before(context)));
           await fresh.write(own);
           return value;
         });

@@ -1,8 +1,11 @@
 import type { Answer } from '../contract/answer.ts';
+import { Lifetime } from '../core/lifetime.ts';
+import { lentRead } from '../store/lent.ts';
 import { transaction } from '../store/traced.ts';
-import { declaredOf, outputOf } from './answer.ts';
-import { type Commands, fail, type Received } from './command.ts';
+import { declaredOf, nameOf, outputOf } from './answer.ts';
+import type { Commands, Received } from './command.ts';
 import type { QueryContext, RemoteQueryContext } from './context.ts';
+import { failing } from './failing.ts';
 import { bury } from './tombstone.ts';
 
 type Declares = Record<string, unknown>;
@@ -24,13 +27,13 @@ export async function runQuery(
     if (waits) throw waits;
   }
   const begun = { now: runtime.clock.now(), newId: runtime.ids.next, trace: span.trace };
+  const life = new Lifetime(`the handler of ${nameOf(operation)}`, runtime.observe);
+  const { fail, verify } = failing(life, () => undefined);
+  const read = lentRead(store, life);
   try {
-    const returned = span.run(() =>
-      typeof handler === 'function'
-        ? handler({ input, read: store.read, fail, ...begun })
-        : handler.remote({ input, fail, signal, ...begun }),
-    );
-    return await outputOf(operation, await returned);
+    const handle = (): unknown =>
+      typeof handler === 'function' ? handler({ input, read, fail, ...begun }) : handler.remote({ input, fail, signal, ...begun });
+    return await outputOf(operation, await life.run(() => span.run(handle), verify));
   } catch (error) {
     return declaredOf(operation, error);
   }

@@ -1,25 +1,23 @@
-import type { Runtime } from '../core/runtime.ts';
+import { copied } from '../core/copy.ts';
 import type { Subscription } from '../outbox/attempt.ts';
-import type { Store } from '../store/store.ts';
+import { nameOf } from './answer.ts';
 import type { EventContext } from './context.ts';
 import type { Service } from './service.ts';
-import { type Collectors, unit } from './unit.ts';
+import { type UnitParts, unit } from './unit.ts';
 
 type Handle = (context: EventContext<unknown, Record<string, never>, unknown>) => unknown;
 
 /** A service's reactions as the inbox runs them: their rows, events and saga starts in the transaction of the mark. */
-export function reactions(
-  service: Service,
-  store: Store<unknown, unknown>,
-  runtime: Runtime,
-  collectors: Collectors,
-): readonly Subscription<unknown>[] {
+export function reactions(service: Service, parts: UnitParts): readonly Subscription<unknown>[] {
+  const { store, runtime } = parts;
   return service.on.map(({ event, handle }) => ({
     event,
     async handle(tx, data, { trace }) {
-      const work = unit(collectors, tx, trace);
-      const { publish, start, stop } = work;
-      await (handle as Handle)({ data, tx, publish, start, stop, now: runtime.clock.now(), newId: runtime.ids.next, trace });
+      const work = unit(parts, tx, trace, `the handler of ${nameOf(event)} in ${service.contract['~contract']}`);
+      const { tx: lent, publish, start, stop } = work;
+      const { clock, ids } = runtime;
+      const context = { data: copied(data), tx: lent, publish, start, stop, now: clock.now(), newId: ids.next, trace };
+      await work.run(() => (handle as Handle)(context));
       await work.write(store.own(tx));
       return work.committed;
     },

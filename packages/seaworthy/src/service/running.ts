@@ -165,7 +165,7 @@ async function runOn(
         runtime,
         worker,
         service: name,
-        subscriptions: reactions(service, store, runtime, collectors),
+        subscriptions: reactions(service, { store, runtime, collectors }),
       });
       forgetting = forgetOld();
       phase = 'ready';

@@ -1,7 +1,12 @@
+import type { Failure } from '../client/call.ts';
+import { Lifetime } from '../core/lifetime.ts';
+import type { Runtime } from '../core/runtime.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Publish } from '../outbox/publish.ts';
 import type { Start, Stop } from '../saga/saga.ts';
-import type { Tx } from '../store/store.ts';
+import { lentTx } from '../store/lent.ts';
+import type { Store, Tx } from '../store/store.ts';
+import { failing } from './failing.ts';
 
 /** What one room collects of one run of one handler. It begins empty at each run, since a conflict may repeat it. */
 export interface Collected {
@@ -18,24 +23,51 @@ export interface Collectors {
   wakeRelay(): void;
 }
 
-/** The changes of one run of a handler beside its rows: events and saga starts. */
+/** What the handlers of one service run on. */
+export interface UnitParts {
+  readonly store: Store<unknown, unknown>;
+  readonly runtime: Runtime;
+  readonly collectors: Collectors;
+}
+
+/** One run of a handler in a transaction: what it is given, and what it changes beside its rows, events and saga starts. */
 export interface Unit {
+  readonly tx: unknown;
   readonly publish: Publish<Record<string, never>>;
   readonly start: Start;
   readonly stop: Stop;
+  readonly fail: <K extends string>(name: K, data?: unknown) => Failure<K>;
+  /**
+   * Runs the handler: what it was given ends with it. Throws `NotAwaited` when something that it began is still open, and
+   * `FailureNotThrown` when it returned although it had made a failure.
+   */
+  run<V>(handle: () => V | PromiseLike<V>): Promise<V>;
   write(tx: Tx): Promise<void>;
   /** After the commit. */
   committed(): void;
 }
 
-export function unit(collectors: Collectors, tx: unknown, trace: TraceContext | undefined): Unit {
+/** `name` says whose run it is, in errors. */
+export function unit({ store, runtime, collectors }: UnitParts, tx: unknown, trace: TraceContext | undefined, name: string): Unit {
+  const own = store.own(tx);
+  const life = new Lifetime(name, runtime.observe);
   const events = collectors.publishing(tx, trace);
   const sagas = collectors.starting(tx, trace);
+  const failures = failing(life, () => own.level);
   let published = 0;
   return {
-    publish: events.publish,
-    start: sagas.start,
-    stop: sagas.stop,
+    tx: lentTx(store, tx, life),
+    publish: life.lend('publish', events.publish),
+    start: life.lend('start', sagas.start),
+    stop: life.lend('stop', sagas.stop),
+    fail: failures.fail,
+    run(handle) {
+      // The statements of the toolkit's own before it are awaited, those in it are its own.
+      return life.run(handle, () => {
+        own.level.verify(name);
+        failures.verify();
+      });
+    },
     async write(tx) {
       published = await events.write(tx);
       await sagas.write(tx);

@@ -17,6 +17,8 @@ export interface Read {
 export interface Level {
   /** It was taken back, or a savepoint around it was. */
   readonly undone: boolean;
+  /** Throws `NotAwaited` when a statement given in it has not settled, or was refused while nobody awaited it. `run` names who gave it. */
+  verify(run: string): void;
 }
 
 /** The toolkit's own transaction; adapters (kysely, drizzle, ...) bring another type in its place. */

@@ -21,6 +21,10 @@ export class Mark implements Level {
   undo(): void {
     this.#undone = true;
   }
+
+  verify(run: string): void {
+    this.statements.verify(run);
+  }
 }
 
 export const statement = (sql: string): string => `the statement \`${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}\``;
@@ -78,15 +82,15 @@ export class TxState {
     this.check();
     if (this.level !== mark)
       this.fail(new SavepointMisused('a savepoint ended while one that began after it was open: await each before the next begins'));
-    else if (keep) this.#verify(mark, 'a savepoint');
+    else if (keep) this.#verify(mark, 'the work of a savepoint');
     else mark.undo();
     this.check();
     this.#open.pop();
   }
 
-  #verify({ statements }: Mark, what: string): void {
+  #verify(mark: Mark, what: string): void {
     try {
-      statements.verify(what);
+      mark.verify(what);
     } catch (error) {
       this.fail(error);
     }
