@@ -29,3 +29,9 @@ export class SagaUnknown extends SeaworthyError {
   readonly code = 'SW_CLI_SAGA_UNKNOWN';
   readonly kind = 'not_found';
 }
+
+/** The process of one service ended before it ran; what it printed says why. */
+export class ProcessEnded extends SeaworthyError {
+  readonly code = 'SW_CLI_PROCESS_ENDED';
+  readonly kind = 'unavailable';
+}

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { caller } from './caller.ts';
+import { backupVerb } from './verbs/backup.ts';
 import { completionVerbs } from './verbs/completion.ts';
 import { contractVerbs } from './verbs/contract.ts';
 import { deadLetterVerbs } from './verbs/dead-letters.ts';
@@ -25,6 +26,6 @@ export function program(): Command {
       'after',
       '\nThe fleet is the default export of fleet.ts or src/fleet.ts, or of the file that "seaworthy": { "fleet": ... } in package.json names.\nIt ends with 0, with 1 when it found problems or failed, and with 2 when it was called wrongly.',
     );
-  for (const add of [devVerbs, startVerb, newVerb, deadLetterVerbs, sagaVerbs, contractVerbs, completionVerbs]) add(all);
+  for (const add of [devVerbs, startVerb, newVerb, deadLetterVerbs, sagaVerbs, backupVerb, contractVerbs, completionVerbs]) add(all);
   return all;
 }

@@ -11,7 +11,7 @@ import { candidates } from './completion.ts';
 const after = (line: string): string => candidates(program(), line.split(' ')).join(' ');
 
 test('what may follow is what the command knows: verbs, options, choices', () => {
-  assert.equal(after(''), 'dev start new dead-letters sagas contract completion');
+  assert.equal(after(''), 'dev start new dead-letters sagas backup contract completion');
   assert.equal(after('dead-letters '), 'list show edit redrive drop');
   assert.match(after('dead-letters list --'), /^--fleet --service --dir --json --type --reason --key --older-than --limit --help$/);
   assert.equal(after('dead-letters list --reason '), 'failed poison expired unhandled');

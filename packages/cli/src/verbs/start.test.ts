@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../../../scripts/port.ts';
 import { begin, called, folder, harbour, seaworthy } from '../../fixtures/command.ts';
 
 const { path: dir, remove } = folder();
@@ -66,6 +67,41 @@ test('start takes services of the fleet, each in a process of its own, which fin
   assert.deepEqual([(await rest.stop()).status, (await quay.stop()).status], [0, 0]);
 });
 
+test('start --each runs a process for each service, starts again one that dies, and stops all', async () => {
+  const port = await freePort();
+  const state = join(dir, 'each');
+  const running = begin(['start', '--each', '--fleet', harbour, '--dir', state, '--port', String(port)]);
+  const arrive = (name: string): Promise<Response> =>
+    fetch(`http://127.0.0.1:${port}/ships/${name}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"tons":1}',
+    });
+  const berths = async (): Promise<unknown> => (await fetch(`http://127.0.0.1:${port}/docks`)).json();
+  for (const name of ['ships', 'docks', 'gateway']) await running.printed(new RegExp(`"msg":"${name} runs in a process of its own"`));
+  assert.equal((await arrive('Beagle')).status, 204);
+  const pid = Number((await running.printed(/"pid":(\d+)[^\n]*"docks runs in a process of its own"/))[1]);
+  process.kill(pid, 'SIGKILL');
+  await running.printed(/docks ended with SIGKILL: it is started again/);
+  assert.equal((await arrive('Vasa')).status, 204);
+  await running.printed(/"docks runs in[\s\S]*"docks runs in/);
+  for (let seen: unknown; JSON.stringify(seen) !== '{"ships":["Beagle","Vasa"]}'; await new Promise((resolve) => setTimeout(resolve, 20)))
+    seen = await berths();
+  running.child.kill('SIGTERM');
+  const { status, out, err } = await running.ended;
+  assert.deepEqual([status, err], [0, '']);
+  assert.equal(out.match(/"it has stopped"/g)?.length, 3);
+  assert.match(out, /SIGTERM: all are stopped/);
+});
+
+test('start --each ends when a service cannot start at all, and says which', async () => {
+  const { port, close } = await listening();
+  const ended = await seaworthy(['start', '--each', '--fleet', harbour, '--dir', join(dir, 'each2'), '--port', String(port)]);
+  close();
+  assert.equal(ended.status, 1);
+  assert.match(ended.err, /gateway did not start, and its process ended with 1: its own lines above say why \(SW_CLI_PROCESS_ENDED\)/);
+});
+
 test('what cannot be started is refused with what to do', async () => {
   const broken = join(dir, 'broken.ts');
   writeFileSync(broken, 'export default { services: 7 };\n');
@@ -91,6 +127,8 @@ test('what cannot be started is refused with what to do', async () => {
     [['--fleet', 'none.ts'], 2, /there is no file .*none\.ts: name the file whose default export is the fleet/],
     [['--fleet', broken], 1, /broken\.ts gives no fleet: the default export is neither a fleet/],
     [['--fleet', throwing], 1, /throwing\.ts cannot be loaded: no such harbour[\s\S]*throwing\.ts:1/],
+    [['ships', '--each', ...at], 2, /--each starts all services, each in its own process: leave out ships/],
+    [['--each', '--port', '0', ...at], 2, /--each counts the ports of ships, docks from the gateway's on, which is 0/],
     [['--prot', '1'], 2, /unknown option '--prot'\n\(Did you mean --port\?\)/],
   ];
   await Promise.all(
