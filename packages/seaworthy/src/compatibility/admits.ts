@@ -1,5 +1,5 @@
 import { isOf, type Keywords, type Node, typeOf } from '../contract/json-schema.ts';
-import { equal, listed, typesIn, unjudged } from './keywords.ts';
+import { equal, includes, listed, typesIn, unjudged } from './keywords.ts';
 
 type Judgement = boolean | undefined;
 
@@ -33,32 +33,43 @@ function number(node: Keywords, value: number): Judgement {
   return Number.isInteger(multipleOf) && Number.isInteger(value) ? value % multipleOf === 0 : undefined;
 }
 
-/** Whether a schema accepts one value; `undefined` when that cannot be told. Lists and objects are looked at by their type alone. */
-export function admits(given: Node, value: unknown, resolve: (node: Node) => Node, depth = 0): Judgement {
-  const node = resolve(given);
-  if (typeof node === 'boolean') return node;
-  if (depth > 20) return undefined;
-  const again = (one: Node): Judgement => admits(one, value, resolve, depth + 1);
+/**
+ * Whether a schema accepts one value; `undefined` when that cannot be told. Lists and objects are looked at by their type alone.
+ * `step` is called for each schema that is looked at, each of which is once.
+ */
+export function admits(given: Node, value: unknown, resolve: (node: Node) => Node, step: () => void = () => {}): Judgement {
+  const known = new Map<Node, Judgement>();
   const type = typeOf(value);
-  const judgements: Judgement[] = [];
-  if (node.type !== undefined) judgements.push(isOf(type, typesIn(node)));
-  if ('const' in node) judgements.push(equal(node.const, value));
-  if (node.enum) judgements.push(node.enum.some((one) => equal(one, value)));
-  if (node.anyOf) judgements.push(some(node.anyOf.map(again)));
-  if (node.allOf) judgements.push(every(node.allOf.map(again)));
-  if (node.oneOf) {
-    const each = node.oneOf.map(again);
-    judgements.push(
-      each.includes(undefined) ? (each.every((one) => one === false) ? false : undefined) : each.filter(Boolean).length === 1,
-    );
+  function judge(inner: Node): Judgement {
+    const node = resolve(inner);
+    if (typeof node === 'boolean') return node;
+    if (known.has(node)) return known.get(node);
+    step();
+    // Until it is known nobody can tell: one that comes back to itself says nothing.
+    known.set(node, undefined);
+    const judgements: Judgement[] = [];
+    if (node.type !== undefined) judgements.push(isOf(type, typesIn(node)));
+    if ('const' in node) judgements.push(equal(node.const, value));
+    if (node.enum) judgements.push(includes(node.enum, value));
+    if (node.anyOf) judgements.push(some(node.anyOf.map(judge)));
+    if (node.allOf) judgements.push(every(node.allOf.map(judge)));
+    if (node.oneOf) {
+      const each = node.oneOf.map(judge);
+      judgements.push(
+        each.includes(undefined) ? (each.every((one) => one === false) ? false : undefined) : each.filter(Boolean).length === 1,
+      );
+    }
+    if (node.not !== undefined) {
+      const negated = judge(node.not);
+      judgements.push(negated === undefined ? undefined : !negated);
+    }
+    if (unjudged(node).length > 0) judgements.push(undefined);
+    if (typeof value === 'string') judgements.push(text(node, value));
+    if (typeof value === 'number') judgements.push(number(node, value));
+    if (typeof value === 'object' && value !== null && !listed(node)) judgements.push(undefined);
+    const judgement = every(judgements);
+    known.set(node, judgement);
+    return judgement;
   }
-  if (node.not !== undefined) {
-    const inner = again(node.not);
-    judgements.push(inner === undefined ? undefined : !inner);
-  }
-  if (unjudged(node).length > 0) judgements.push(undefined);
-  if (typeof value === 'string') judgements.push(text(node, value));
-  if (typeof value === 'number') judgements.push(number(node, value));
-  if (typeof value === 'object' && value !== null && !listed(node)) judgements.push(undefined);
-  return every(judgements);
+  return judge(given);
 }

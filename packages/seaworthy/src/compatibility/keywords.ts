@@ -21,6 +21,15 @@ export const equal = (a: unknown, b: unknown): boolean => {
   );
 };
 
+const plain = new WeakMap<readonly unknown[], ReadonlySet<unknown>>();
+
+/** Whether `value` is one of them, as JSON. */
+export function includes(values: readonly unknown[], value: unknown): boolean {
+  const scalars = plain.get(values) ?? new Set(values);
+  plain.set(values, scalars);
+  return scalars.has(value) || (typeof value === 'object' && value !== null && values.some((one) => equal(one, value)));
+}
+
 /** The values that a schema lists, or some more; `undefined` when it lists none. */
 export const listed = (node: Keywords): readonly unknown[] | undefined =>
   'const' in node
@@ -41,13 +50,11 @@ export const typesIn = (node: Keywords): readonly string[] =>
 export const unnamed = (node: Keywords): Node =>
   node.additionalProperties ?? (node.patternProperties !== undefined || unjudged(node).length > 0);
 
-/** It accepts nothing. */
-export const isNever = (node: Node): boolean =>
-  node === false || (typeof node === 'object' && node.not !== undefined && (node.not === true || equal(node.not, {})));
-
 /** It accepts everything. */
 export const isAny = (node: Node): boolean => node === true || (typeof node === 'object' && constraints(node).length === 0);
 
-/** A reference is somewhere in it. */
-export const hasRef = (node: unknown): boolean =>
-  typeof node === 'object' && node !== null && (Object.hasOwn(node, '$ref') || Object.values(node).some(hasRef));
+/** It accepts nothing, as far as a reader of one schema's references tells. */
+export const isNever = (given: Node, resolve: (node: Node) => Node): boolean => {
+  const node = resolve(given);
+  return node === false || (typeof node === 'object' && node.not !== undefined && isAny(resolve(node.not)));
+};

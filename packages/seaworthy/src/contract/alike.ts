@@ -24,8 +24,8 @@ const addedBetween = (name: string, value: unknown): boolean =>
  * Of two schemas: the same keywords, wherever their definitions stand and whatever their vendor calls these. `sides`: as the two
  * sides of one schema, of which one may require what the other fills in.
  */
-export function alike(a: Placed, b: Placed, { sides = false }: { readonly sides?: boolean } = {}): boolean {
-  const [resolveA, resolveB] = [resolver(a.root), resolver(b.root)];
+export function alike(first: Placed, second: Placed, { sides = false }: { readonly sides?: boolean } = {}): boolean {
+  const [resolveA, resolveB] = [resolver(first.root), resolver(second.root)];
   const assumed = new Map<object, Set<object>>();
   const keywords = (node: Keywords): readonly string[] =>
     Object.entries(node).flatMap(([name, value]) => (naming.has(name) || (sides && addedBetween(name, value)) ? [] : [name]));
@@ -49,27 +49,28 @@ export function alike(a: Placed, b: Placed, { sides = false }: { readonly sides?
     return schema(x as Node, y as Node);
   }
 
-  /** Of a reference alone, what it names; of one beside comments, both. */
-  const plain = (node: Node, resolve: (node: Node) => Node): Node => {
-    if (typeof node === 'boolean' || node.$ref === undefined) return node;
-    const { $ref: _, ...beside } = node;
-    const found = resolve({ $ref: node.$ref });
-    return constraints(beside).length === 0 && typeof found === 'object' ? { ...found, ...beside } : resolve(node);
+  /** Of a reference, what it names, with the comments beside it: these hang on the reference, the rest on what it names. */
+  const plain = (node: Keywords, resolve: (node: Node) => Node): readonly [Node, key: object] => {
+    if (node.$ref === undefined) return [node, node];
+    const { $ref, ...beside } = node;
+    const found = resolve({ $ref });
+    if (typeof found === 'boolean' || constraints(beside).length > 0) return [resolve(node), node];
+    return Object.keys(beside).some((name) => !naming.has(name)) ? [{ ...found, ...beside }, node] : [found, found];
   };
 
   function schema(x: Node, y: Node): boolean {
     if (typeof x === 'boolean' || typeof y === 'boolean') return x === y;
-    const before = assumed.get(x) ?? new Set<object>();
-    // In progress, or found alike: one that comes back to itself is alike if all on the way is.
-    if (before.has(y)) return true;
-    assumed.set(x, before.add(y));
-    const [one, other] = [plain(x, resolveA), plain(y, resolveB)];
+    const [[one, a], [other, b]] = [plain(x, resolveA), plain(y, resolveB)];
     if (typeof one === 'boolean' || typeof other === 'boolean') return one === other;
-    const names = keywords(one);
-    const others = keywords(other);
+    const before = assumed.get(a) ?? new Set<object>();
+    // In progress, or found alike: one that comes back to itself is alike if all on the way is.
+    if (before.has(b)) return true;
+    assumed.set(a, before.add(b));
+    const [names, others] = [keywords(one), new Set(keywords(other))];
     return (
-      names.length === others.length && names.every((name) => keyword(name, one[name as keyof Keywords], other[name as keyof Keywords]))
+      names.length === others.size &&
+      names.every((name) => others.has(name) && keyword(name, one[name as keyof Keywords], other[name as keyof Keywords]))
     );
   }
-  return schema(a.node, b.node);
+  return schema(first.node, second.node);
 }

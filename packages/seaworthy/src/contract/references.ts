@@ -16,7 +16,7 @@ export const both = (node: Keywords, other: Node): Node =>
   constraints(node).length === 0 ? other : { ...node, allOf: [...(node.allOf ?? []), other] };
 
 /** What a reference names; `undefined` when it is not in the schema. */
-function target(root: Node, ref: string): Node | undefined {
+export function target(root: Node, ref: string): Node | undefined {
   if (ref === '#') return root;
   if (!ref.startsWith('#/')) return undefined;
   let at: unknown = root;

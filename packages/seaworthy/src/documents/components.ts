@@ -22,6 +22,8 @@ interface World {
   readonly side: Side;
   readonly root: Doc;
   readonly defs: Doc;
+  /** What its definitions are called in the document, as far as they were placed. */
+  readonly called: Map<string | undefined, string>;
 }
 
 /** A reference within a schema: to one of its definitions, or to itself; `rest` goes on from there. */
@@ -59,6 +61,7 @@ export function components(
 ): Components {
   const taken = new Map<string, Doc | undefined>(Object.entries(reserved) as [string, Doc][]);
   const names = new Map<string, string>();
+  const worlds = new WeakMap<object, Map<string, World>>();
 
   function free(name: string, side: Side): string {
     if (!taken.has(name)) return name;
@@ -69,11 +72,12 @@ export function components(
     return `${sided}${next}`;
   }
 
-  function claim(wanted: string, given: string | undefined, own: Doc, world: World): string {
+  function claim(wanted: string, given: string | undefined, own: Doc, world: World, def?: string): string {
     const identity = `${given ?? ''} ${meaning(own, world)}`;
     const known = names.get(identity);
+    const name = known ?? free(wanted, world.side);
+    if (own === world.root || def !== undefined) world.called.set(def, name);
     if (known !== undefined) return known;
-    const name = free(wanted, world.side);
     names.set(identity, name);
     taken.set(name, undefined); // its place, before what it refers to takes its own
     taken.set(name, rewritten(own, world));
@@ -84,11 +88,13 @@ export function components(
     const to = target(ref);
     if (!to) return ref;
     const { def, rest } = to;
+    const known = world.called.get(def);
+    if (known !== undefined) return `#/components/schemas/${known}${path}${rest}`;
     const own = def === undefined ? world.root : (world.defs[def] as Doc);
     // A vendor's own numbering (`__schema0`) means nothing beside that of another schema.
     const given = def !== undefined && isNamed(def) ? def : undefined;
     const wanted = def === undefined ? world.name : given === undefined ? `${world.name}${pascal(def)}` : def.replaceAll(/[^\w.-]/g, '_');
-    return `#/components/schemas/${claim(wanted, given, own, world)}${path}${rest}`;
+    return `#/components/schemas/${claim(wanted, given, own, world, def)}${path}${rest}`;
   }
 
   const rewritten = (own: Doc, world: World): Doc => mapRefs(own, (ref) => refTo(ref, world)) as Doc;
@@ -96,7 +102,11 @@ export function components(
   function worldOf(name: string, side: Side, schema: object, whole: object): readonly [Doc, World] {
     const { $schema: _, $id: __, $defs: ___, ...own } = schema as Doc;
     const { $schema: ____, $id: _____, $defs, ...root } = whole as Doc;
-    return [own, { name, side, root, defs: isObject($defs) ? $defs : {} }];
+    const known = worlds.get(whole) ?? new Map<string, World>();
+    worlds.set(whole, known);
+    const world = known.get(`${side} ${name}`) ?? { name, side, root, defs: isObject($defs) ? $defs : {}, called: new Map() };
+    known.set(`${side} ${name}`, world);
+    return [own, world];
   }
 
   const reference = (name: string): Doc => ({ $ref: `#/components/schemas/${name}${path}` });

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { envelope } from '../bus/envelope.ts';
 import { command, contract, event, type Members, type Named, query } from '../contract/contract.ts';
 import { problemOf } from '../contract/problem.ts';
+import type { Schema } from '../contract/schema.ts';
 import { runtime } from '../core/runtime.ts';
 import { aggregate } from '../gateway/aggregate.ts';
 import { gateway } from '../gateway/gateway.ts';
@@ -434,4 +435,35 @@ test('any contract has valid documents, and whoever makes a request by them is u
     { numRuns: 40 },
   );
   assert.ok(asked > 40, `only ${asked} requests were made`);
+});
+
+test('kinds that refer to each other are described once each, and their JSON Schema is made once', () => {
+  const kinds: z.ZodType[] = [];
+  const count = 11;
+  for (let kind = 0; kind < count; kind++) {
+    const others = Array.from({ length: count }, (_, to) => [`to${to}`, z.lazy(() => kinds[to] as z.ZodType).optional()] as const);
+    kinds.push(z.object(Object.fromEntries(others)).meta({ id: `Kind${kind}` }));
+  }
+  const input = z.object({ root: kinds[0] as z.ZodType });
+  const { jsonSchema } = input['~standard'];
+  let made = 0;
+  const counted: Schema<never, object> = {
+    '~standard': {
+      ...(input['~standard'] as unknown as Schema<never, object>['~standard']),
+      jsonSchema: {
+        input: (options) => {
+          made++;
+          return jsonSchema.input(options);
+        },
+        output: jsonSchema.output,
+      },
+    },
+  };
+  const many = contract('many', {
+    put: command({ http: 'PUT /many', input: counted }),
+    add: command({ http: 'POST /many', input: counted }),
+  });
+  const names = Object.keys(openapi(many).components['schemas'] as object).filter((name) => name.startsWith('Kind'));
+  assert.equal(names.length, count);
+  assert.equal(made, 1);
 });
