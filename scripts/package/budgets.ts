@@ -13,7 +13,7 @@ export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/core': { kB: 3.5, rooms: ['core'] },
   'seaworthy/contract': { kB: 5.5, rooms: ['contract', 'core'] },
   'seaworthy/documents': { kB: 7, rooms: ['contract', 'core', 'documents'] },
-  'seaworthy/compatibility': { kB: 6.5, rooms: ['compatibility', 'contract', 'core'] },
+  'seaworthy/compatibility': { kB: 9, rooms: ['compatibility', 'contract', 'core'] },
   'seaworthy/resilience': { kB: 9, rooms: ['core', 'resilience'] },
   'seaworthy/store': { kB: 2, rooms: ['core', 'store'] },
   'seaworthy/store/sqlite': { kB: 8, rooms: ['core', 'store'] },
