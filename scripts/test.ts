@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 /** Runs every test, or those whose path has one of the arguments in it. */
 const root = fileURLToPath(new URL('..', import.meta.url));
 const wanted = process.argv.slice(2);
-const files = globSync(['packages/*/{src,templates}/**/*.test.ts', '{examples,scripts,lint,docs}/**/*.test.ts', 'bench/*.test.ts'], {
+const files = globSync(['packages/*/{src,templates}/**/*.test.ts', '{examples,scripts,lint,docs,ops}/**/*.test.ts', 'bench/*.test.ts'], {
   cwd: root,
 })
   .filter((file) => !file.includes('node_modules') && (wanted.length === 0 || wanted.some((part) => file.includes(part))))

@@ -1,7 +1,14 @@
 /** Which pages the site shows, by groups and in this order. A page's first heading is its name there. */
 export const navigation: Readonly<Record<string, readonly string[]>> = {
   Start: ['README.md', 'docs/first-service.md'],
-  Guides: ['docs/guides/decomposition.md', 'docs/guides/communication.md', 'docs/guides/sagas.md', 'docs/pitfalls.md'],
+  Guides: [
+    'docs/guides/decomposition.md',
+    'docs/guides/communication.md',
+    'docs/guides/sagas.md',
+    'docs/guides/deployment.md',
+    'docs/guides/backup.md',
+    'docs/pitfalls.md',
+  ],
   Patterns: [
     'docs/contract.md',
     'docs/service.md',
