@@ -2,18 +2,29 @@
  * A value of plain objects and lists, copied: whoever changes the copy changes nothing else. Dates are copied too; other values, such
  * as instances of classes, stay the same ones.
  */
-export function copied<V>(value: V): V {
+export const copied = <V>(value: V): V => copy(value, new Map()) as V;
+
+/** `known` are the copies so far: what is in a value twice, or in itself, is so in its copy. */
+function copy(value: unknown, known: Map<object, unknown>): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(copied) as V;
-  if (value instanceof Date) return new Date(value) as V;
+  const before = known.get(value);
+  if (before !== undefined) return before;
+  if (Array.isArray(value)) {
+    const list: unknown[] = [];
+    known.set(value, list);
+    for (const one of value) list.push(copy(one, known));
+    return list;
+  }
+  if (value instanceof Date) return new Date(value);
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return value;
-  const copy = Object.create(prototype) as Record<string, unknown>;
+  const object = Object.create(prototype as object | null) as Record<string, unknown>;
+  known.set(value, object);
   for (const [name, one] of Object.entries(value)) {
+    const part = copy(one, known);
     // An assignment to `__proto__` would change the prototype.
-    if (name === '__proto__')
-      Object.defineProperty(copy, name, { value: copied(one), enumerable: true, writable: true, configurable: true });
-    else copy[name] = copied(one);
+    if (name === '__proto__') Object.defineProperty(object, name, { value: part, enumerable: true, writable: true, configurable: true });
+    else object[name] = part;
   }
-  return copy as V;
+  return object;
 }

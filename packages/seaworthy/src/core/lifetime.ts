@@ -58,6 +58,11 @@ export class Lifetime {
     return this.#work.add(what, promise);
   }
 
+  /** Ends the run of work that is given up, and goes on by itself. */
+  end(): void {
+    this.#ended ??= 'failed';
+  }
+
   /**
    * Runs `work`; with it ends everything that it was given. Throws `NotAwaited` when something that it began is still open, and
    * what `check` throws of a run that returned.
@@ -71,7 +76,7 @@ export class Lifetime {
       ended = 'returned';
       return value;
     } finally {
-      this.#ended = ended;
+      this.#ended ??= ended;
     }
   }
 }

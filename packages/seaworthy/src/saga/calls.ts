@@ -1,10 +1,11 @@
-import { type Call, Failure } from '../client/call.ts';
+import { type Call, Failure, type Reply, reply } from '../client/call.ts';
 import type { Caller } from '../client/caller.ts';
 import { CallFailed } from '../client/errors.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import type { Scope } from '../core/abort.ts';
 import type { Clock } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
+import type { Lifetime } from '../core/lifetime.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Refusals } from './journal.ts';
 import type { Recorded } from './saga.ts';
@@ -25,6 +26,8 @@ export interface CallsParts {
   readonly key: string;
   readonly step: Recorded;
   readonly within: Scope;
+  /** Every call must have settled when it ends. */
+  readonly run: Lifetime;
   /** Of the run. */
   readonly trace: TraceContext | undefined;
   /** The key of the step that the calls undo. */
@@ -38,18 +41,17 @@ export interface CallsParts {
 const isKeyReused = (error: unknown): boolean => error instanceof CallFailed && error.problem.code === 'SW_IDEMPOTENCY_KEY_REUSED';
 
 /** Calls whose keys are the step's own, so that a repeated run makes the same calls. */
-export function callsOf({ caller, clock, key, step, within, trace, undoes, refusals = {}, told }: CallsParts): Calls {
-  const made = new Map<string, number>();
+export function callsOf({ caller, clock, key, step, within, run, trace, undoes, refusals = {}, told }: CallsParts): Calls {
+  const counts = new Map<string, number>();
   const deadline = new Deadline(clock, clock.monotonic() + step.timeoutMs);
   const calling = caller as unknown as (operation: unknown, input: unknown, options: object) => Promise<unknown>;
   const refused = { ...refusals };
   let unsettled = 0;
   let moved = false;
 
-  function call(operation: Operation & At, input: unknown): Promise<unknown> {
-    const name = `${operation.service}.${operation.name}`;
-    const count = (made.get(name) ?? 0) + 1;
-    made.set(name, count);
+  function made(operation: Operation & At, name: string, input: unknown): Promise<unknown> {
+    const count = (counts.get(name) ?? 0) + 1;
+    counts.set(name, count);
     const place = `${name}#${count}`;
     const before = refusals[place];
     const answer = calling(operation, input, {
@@ -70,6 +72,14 @@ export function callsOf({ caller, clock, key, step, within, trace, undoes, refus
       refused[place] = (before ?? 0) + 1;
     });
     return answer;
+  }
+
+  function call(operation: Operation & At, input: unknown): Reply<unknown, unknown> {
+    const name = `${operation.service}.${operation.name}`;
+    const what = `the call of ${name}`;
+    const answer = run.use('call', () => run.watch(what, made(operation, name, input)));
+    const { outcome } = reply<unknown, unknown>(answer, operation.errors ?? {});
+    return Object.assign(answer, { outcome: () => run.watch(what, outcome()) });
   }
 
   return { call: call as unknown as Call, happened: () => unsettled > 0, refusals: () => refused, moved: () => moved };

@@ -1,4 +1,5 @@
 import { Failure } from '../client/call.ts';
+import { copied } from '../core/copy.ts';
 import { callsOf } from './calls.ts';
 import { causeOf } from './cause.ts';
 import { type Held, type Interrupts, Overtaken } from './held.ts';
@@ -64,14 +65,14 @@ async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promi
   const { clock } = parts.runtime;
   const { journal } = instance;
   const before = journal.slice(0, -1);
-  const seen = { input: instance.input, results: resultsOf(before), now: clock.now() };
+  const seen = { input: copied(instance.input), results: copied(resultsOf(before)), now: clock.now() };
   const run = step.step.do as (context: never) => unknown;
   const key = stepKey(instance, step.name);
   let happened = (): boolean => false;
   let result: unknown;
   try {
-    const returned = await traced('step', parts, instance, step, [stop, cut], (within, trace) => {
-      const calls = callsOf({ caller: parts.call, clock, key, step, within, trace });
+    const returned = await traced('step', parts, instance, step, [stop, cut], ({ within, trace, run: life }) => {
+      const calls = callsOf({ caller: parts.call, clock, key, step, within, trace, run: life });
       happened = calls.happened;
       return run(seenWithin({ ...seen, call: calls.call }, within) as never);
     });

@@ -1,11 +1,13 @@
 import type { Scope } from '../core/abort.ts';
+import { copied } from '../core/copy.ts';
 import { collector } from '../outbox/outbox.ts';
+import { lentTx } from '../store/lent.ts';
 import type { Tx } from '../store/store.ts';
 import type { DriveParts } from './held.ts';
 import type { Change, Entry, Instance } from './journal.ts';
 import type { AnySaga, Recorded } from './saga.ts';
 import { kept, resultsOf, seenWithin } from './step.ts';
-import { traced } from './traced.ts';
+import { type Running, traced } from './traced.ts';
 
 export interface LocalsParts {
   readonly tx: unknown;
@@ -40,9 +42,11 @@ export async function runLocals(
     const next = saga.steps[entries.length] as Recorded;
     const { name, step } = next;
     begins?.(next);
-    const seen = { input: instance.input, results: resultsOf(entries), tx, publish: events.publish, now: runtime.clock.now() };
+    const seen = { input: copied(instance.input), results: copied(resultsOf(entries)), now: runtime.clock.now() };
     const run = step.do as (context: never) => unknown;
-    const returned = await traced('step', parts, instance, next, parents, (within) => run(seenWithin(seen, within) as never));
+    const work = ({ within, run: life }: Running): unknown =>
+      run(seenWithin({ ...seen, tx: lentTx(parts.store, tx, life), publish: life.lend('publish', events.publish) }, within) as never);
+    const returned = await traced('step', parts, instance, next, parents, work, (name) => own.level.verify(name));
     const result = kept(name, returned);
     entries.push({ step: name, state: 'done', ...(result !== undefined && { result }) });
   }

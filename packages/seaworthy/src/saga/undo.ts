@@ -1,11 +1,13 @@
+import { copied } from '../core/copy.ts';
 import { textOf } from '../core/thrown.ts';
 import { collector } from '../outbox/outbox.ts';
+import { lentTx } from '../store/lent.ts';
 import { callsOf } from './calls.ts';
 import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry, Refusals } from './journal.ts';
 import type { Recorded } from './saga.ts';
 import { atOnceMs, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
-import { traced } from './traced.ts';
+import { type Running, traced } from './traced.ts';
 import { nextUndo } from './where.ts';
 
 const attemptsInAll = 10;
@@ -26,13 +28,11 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
   const step = stepOf(entry.step);
   const run = step.step.undo as (context: never) => unknown;
   const journal = instance.journal.with(index, { ...entry, state: 'undone' });
-  const seen = {
-    input: instance.input,
-    results: resultsOf(instance.journal.slice(0, index)),
-    result: entry.result,
-    cause: instance.cause,
-    now: clock.now(),
-  };
+  const { input, cause } = instance;
+  const now = clock.now();
+  const results = resultsOf(instance.journal.slice(0, index));
+  // Copies for each run: what one makes of them neither a repeated one nor the journal sees.
+  const seen = () => ({ ...copied({ input, results, result: entry.result, cause }), now });
   let refusals = (): Refusals => ({});
   let moved = (): boolean => false;
   try {
@@ -40,20 +40,22 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     if (step.kind === 'local') {
       await held.move(async (tx, own) => {
         const events = collector(contract, runtime, { trace: instance.trace, tx: own });
-        await traced('undo', parts, instance, step, [cut], (within) =>
-          run(seenWithin({ ...seen, tx, publish: events.publish }, within) as never),
-        );
+        const work = ({ within, run: life }: Running): unknown => {
+          const given = { ...seen(), tx: lentTx(parts.store, tx, life), publish: life.lend('publish', events.publish) };
+          return run(seenWithin(given, within) as never);
+        };
+        await traced('undo', parts, instance, step, [cut], work, (name) => own.level.verify(name));
         return { state: 'undoing', journal, published: await events.write(own) };
       });
     } else {
       const undoes = stepKey(instance, step.name);
-      await traced('undo', parts, instance, step, [cut], (within, trace) => {
+      await traced('undo', parts, instance, step, [cut], ({ within, trace, run: life }) => {
         const calls = callsOf({
-          ...{ caller: parts.call, clock, key: `${undoes}.undo`, step, within, trace, undoes },
+          ...{ caller: parts.call, clock, key: `${undoes}.undo`, step, within, trace, undoes, run: life },
           ...{ refusals: entry.refusals, told: entry.told },
         });
         ({ refusals, moved } = calls);
-        return run(seenWithin({ ...seen, call: calls.call }, within) as never);
+        return run(seenWithin({ ...seen(), call: calls.call }, within) as never);
       });
       await held.move({ state: 'undoing', journal });
     }

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { Failure } from '../client/call.ts';
+import { RunOver } from '../core/lifetime.ts';
+import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { suite } from './conformance/suite.ts';
+import { Ref, remote, trips, type World } from './conformance/world.ts';
+import { saga } from './saga.ts';
+
+const { named } = suite(virtualClock, () => seededRandom(1));
+
+const uses = { input: Ref, uses: [remote], key: ({ id }: { readonly id: string }) => id };
+const full = async (): Promise<never> => {
+  throw new Failure('Full', undefined);
+};
+const pause = (sea: World): Promise<void> => new Promise((resolve) => void sea.clock.after(10, resolve));
+
+named('a step whose call nobody awaits has not succeeded: its call is cut, and the attempt fails by name', async (sea) => {
+  const forgets = saga(trips, 'forgets', uses).step('book', {
+    do: ({ input, call }) => {
+      void call(remote.book, input);
+    },
+    undo: ({ input, call }) => call(remote.unbook, input),
+  });
+  sea.callee.answers = { book: () => new Promise(() => {}) };
+  const { engine } = await sea.process([forgets]);
+  await sea.run(engine, ({ start }) => start(forgets, { id: 'f' }));
+  await sea.until('undone');
+  assert.deepEqual(sea.callee.log, ['book f', 'book f', 'book f', 'unbook f']);
+  const { cause } = await sea.instance();
+  assert.ok(cause?.kind === 'failed' && cause.code === 'SW_NOT_AWAITED');
+  assert.match(cause.message, /the step book of forgets ended before the call of remote\.book had settled/);
+  assert.ok(sea.callee.options[0]?.signal?.aborted);
+});
+
+named('a call that was refused while its step looked elsewhere fails the step, however it was made', async (sea) => {
+  const ways = [
+    saga(trips, 'alone', uses).step('book', {
+      async do({ input, call }) {
+        void call(remote.book, input);
+        await pause(sea);
+      },
+    }),
+    saga(trips, 'with-use', uses).step('book', {
+      async do({ input, call }) {
+        void call(remote.book, input).then(() => {});
+        await pause(sea);
+      },
+    }),
+    saga(trips, 'its-outcome', uses).step('book', {
+      async do({ input, call }) {
+        void call(remote.pay, input).outcome();
+        await pause(sea);
+      },
+    }),
+  ];
+  sea.callee.answers = { book: full, pay: () => Promise.reject(new Error('connection lost')) };
+  const { engine } = await sea.process(ways);
+  for (const one of ways) await sea.run(engine, ({ start }) => start(one, { id: 'r' }));
+  await sea.when('all have ended', async () =>
+    (await sea.store.read.all('select state from sw_saga')).every(({ state }) => state === 'undone'),
+  );
+  const causes = (await sea.store.read.all('select cause from sw_saga')).map(({ cause }) => JSON.parse(String(cause)) as { code: string });
+  assert.deepEqual(
+    causes.map(({ code }) => code),
+    ways.map(() => 'SW_NOT_AWAITED'),
+  );
+});
+
+named('a call that a step awaits, or whose refusal it takes as a value, is its own affair', async (sea) => {
+  const takes = saga(trips, 'takes', uses).step('book', {
+    async do({ input, call }) {
+      const booked = call(remote.book, input);
+      await call(remote.pay, input).catch(() => {});
+      const outcome = await booked.outcome();
+      return outcome.ok;
+    },
+  });
+  sea.callee.answers = { book: full, pay: () => Promise.reject(new Error('connection lost')) };
+  const { engine } = await sea.process([takes]);
+  await sea.run(engine, ({ start }) => start(takes, { id: 't' }));
+  await sea.until('done');
+  assert.equal((await sea.instance()).journal[0]?.result, false);
+});
+
+named('an undo whose call nobody awaits has not taken its step back: it is tried again, and stuck in the end', async (sea) => {
+  const forgets = saga(trips, 'forgets', uses)
+    .step('book', {
+      do: ({ input, call }) => call(remote.book, input),
+      undo: ({ input, call }) => {
+        void call(remote.unbook, input);
+      },
+    })
+    .step('pay', { do: ({ input, call }) => call(remote.pay, input) });
+  sea.callee.answers = { pay: full, unbook: () => new Promise(() => {}) };
+  const { engine } = await sea.process([forgets]);
+  await sea.run(engine, ({ start }) => start(forgets, { id: 'u' }));
+  await sea.until('stuck');
+  const { journal, error } = await sea.instance();
+  assert.equal(journal[0]?.state, 'stuck');
+  assert.match(error ?? '', /the undo of the step book of forgets ended before the call of remote\.unbook had settled/);
+});
+
+named('a step and a local step that have ended call, write and publish no more, and the log tells of it', async (sea) => {
+  const late: (() => unknown)[] = [];
+  const ended = saga(trips, 'ended', uses)
+    .step('book', {
+      async do({ input, call }) {
+        late.push(() => call(remote.pay, input));
+        await call(remote.book, input);
+      },
+    })
+    .local('note', {
+      do({ input, tx, publish }) {
+        late.push(
+          () => tx.run("insert into note (id, text) values ('late', '')"),
+          async () => publish('booked', input),
+        );
+      },
+    });
+  const { engine } = await sea.process([ended]);
+  await sea.run(engine, ({ start }) => start(ended, { id: 'e' }));
+  await sea.until('done');
+  for (const use of late) await assert.rejects(async () => use(), RunOver);
+  assert.equal(sea.said.filter((line) => /^error: .* had ended, without effect/.test(line)).length, late.length);
+  assert.deepEqual(sea.callee.log, ['book e']);
+  assert.deepEqual(await sea.store.read.all('select 1 from note'), []);
+});
+
+named('a local step, and its undo, whose statement was refused while nobody awaited it are rolled back by name', async (sea) => {
+  let runs = 0;
+  const forgets = saga(trips, 'forgets', uses)
+    .local('note', {
+      async do({ input, tx }) {
+        await tx.run('insert into note (id, text) values (?, ?)', input.id, '');
+      },
+      async undo({ input, tx, publish }) {
+        publish('booked', input);
+        if (runs++ === 0) void tx.run('delete from nowhere');
+      },
+    })
+    .step('book', { do: ({ input, call }) => call(remote.book, input) })
+    .local('twice', {
+      async do({ input, tx }) {
+        void tx.run('insert into note (id, text) values (?, ?)', input.id, '');
+      },
+    });
+  const { engine } = await sea.process([forgets]);
+  await sea.run(engine, ({ start }) => start(forgets, { id: 'l' }));
+  await sea.until('undone');
+  const { cause } = await sea.instance();
+  assert.ok(cause?.kind === 'failed' && cause.code === 'SW_NOT_AWAITED' && cause.step === 'twice');
+  assert.match(cause.message, /the step twice of forgets .*insert into note/);
+  assert.equal(runs, 2);
+  assert.equal((await sea.store.read.all('select 1 from sw_outbox')).length, 1);
+});
+
+named('what a step makes of its input and of results neither another step nor the journal sees', async (sea) => {
+  const seen: unknown[] = [];
+  const spoil = (context: { readonly input: { id: string }; readonly results?: { book?: { seat: number } } }): void => {
+    seen.push(context.input.id, context.results?.book?.seat);
+    context.input.id = 'spoiled';
+    if (context.results?.book) context.results.book.seat = -1;
+  };
+  const spoils = saga(trips, 'spoils', uses)
+    .step('book', {
+      do: ({ input, call }) => call(remote.book, input),
+      undo: ({ input, result }) => {
+        seen.push(input.id, result?.seat);
+      },
+    })
+    .local('note', { do: spoil, undo: spoil })
+    .step('pay', {
+      do(context) {
+        spoil(context);
+        throw new Failure('Full', undefined);
+      },
+    });
+  const { engine } = await sea.process([spoils]);
+  await sea.run(engine, ({ start }) => start(spoils, { id: 's' }));
+  await sea.until('undone');
+  assert.deepEqual(seen, ['s', 7, 's', 7, 's', 7, 's', 7]);
+  assert.deepEqual((await sea.instance()).journal[0]?.result, { seat: 7 });
+});
