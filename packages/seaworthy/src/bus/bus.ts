@@ -1,3 +1,4 @@
+import type { Condition } from '../core/condition.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Envelope } from './envelope.ts';
 
@@ -31,6 +32,11 @@ export interface Bus {
   publish(topic: string, envelopes: readonly Envelope[]): Promise<void>;
   /** Resolves once the group is registered: what is published from then on reaches it. */
   subscribe(options: SubscribeOptions): Promise<Subscription>;
+  /**
+   * How it stands, from what this process met last: it asks nobody and costs nothing. `broken` once it refuses everything for
+   * as long as it is open.
+   */
+  condition(): Condition;
   /** Closes subscriptions, then connections. */
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 export { type Scope, scope } from './abort.ts';
 export { type Clock, systemClock, type Timer } from './clock.ts';
+export type { Condition } from './condition.ts';
 export { type CrashPoint, crashPoints } from './crash.ts';
 export { Deadline, DeadlineExceeded } from './deadline.ts';
 export { type Duration, DurationInvalid, milliseconds } from './duration.ts';

@@ -5,7 +5,7 @@ import { SeaworthyError } from '../core/errors.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import { gatewayRoutes } from '../gateway/serve.ts';
-import { type Health, healthRoutes, metricsRoute, readiness } from '../service/health.ts';
+import { conditionOf, type Health, healthRoutes, metricsRoute, readiness } from '../service/health.ts';
 import { type RunningService, run } from '../service/running.ts';
 import { failedReply, operationRoutes } from '../service/transports/http.ts';
 import { type HttpRoute, type HttpServer, httpServer } from '../service/transports/server.ts';
@@ -38,7 +38,7 @@ export interface RunningFleet {
 function listening(running: ReadonlyMap<string, RunningService>, exposition: () => string): readonly HttpRoute[] {
   const all: Health = {
     phase: () => [...running.values()].map(({ health }) => health.phase()).find((phase) => phase !== 'ready') ?? 'ready',
-    checks: () => Object.fromEntries([...running.values()].map(({ name, health }) => [name, health.phase() === 'ready'])),
+    checks: () => Object.fromEntries([...running.values()].map(({ name, health }) => [name, conditionOf(health)])),
   };
   const each = [...running.values()].map(
     ({ name, health }): HttpRoute => ({ method: 'GET', path: `/health/ready/${name}`, handle: async () => readiness(health) }),

@@ -15,7 +15,7 @@ export interface Orphans {
 export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker: Worker, sagas: ReadonlyMap<string, AnySaga>): Orphans {
   let passedOver: ReadonlySet<string> = new Set();
   const why = (instance: Instance): string | undefined => misfit(sagas.get(instance.name), instance);
-  const condition = (): { readonly sql: string; readonly values: readonly number[] } => {
+  const condition = (): { readonly sql: string; readonly values: readonly (string | number)[] } => {
     const { sql, values } = worker.dead();
     return { sql: `${live} and (owner = '' or ${sql})`, values };
   };

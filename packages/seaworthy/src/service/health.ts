@@ -1,3 +1,4 @@
+import { type Condition, well, worst } from '../core/condition.ts';
 import { type HttpReply, problemReply } from './transports/refusal.ts';
 import type { HttpRoute } from './transports/server.ts';
 
@@ -6,8 +7,8 @@ export type Phase = 'starting' | 'ready' | 'stopping' | 'closed';
 
 /** Answers the probes of one service, or of a whole process. Readiness is its own state, never that of others. */
 export interface Health {
-  /** Each check's name and whether it holds. */
-  readonly checks: () => Readonly<Record<string, boolean>>;
+  /** How each part that it needs stands, by name. */
+  readonly checks: () => Readonly<Record<string, Condition>>;
   readonly phase: () => Phase;
 }
 
@@ -17,23 +18,43 @@ const reply = (status: number, body: unknown): HttpReply => ({
   body: JSON.stringify(body),
 });
 
-const unready = (detail: string): HttpReply =>
+const unavailable = (code: string, detail: string): HttpReply =>
   problemReply(
-    { type: 'about:blank', title: 'Service Unavailable', status: 503, code: 'SW_SERVICE_UNREADY', detail },
+    { type: 'about:blank', title: 'Service Unavailable', status: 503, code, detail },
     { 'cache-control': 'no-store', 'retry-after': '1' },
   );
 
-export function readiness({ phase, checks }: Health): HttpReply {
-  const now = checks();
-  const failing = Object.keys(now).filter((name) => !now[name]);
-  if (phase() === 'ready' && failing.length === 0) return reply(200, { status: 'ready', checks: now });
-  return unready(phase() === 'ready' ? `failing: ${failing.join(', ')}` : `it is ${phase()}`);
+const unready = (detail: string): HttpReply => unavailable('SW_SERVICE_UNREADY', detail);
+
+const told = (all: readonly (readonly [string, Condition])[]): string =>
+  all.map(([name, { why }]) => (why === undefined ? name : `${name} (${why})`)).join(', ');
+
+/** All of it as one part of a whole. */
+export function conditionOf({ phase, checks }: Health): Condition {
+  const wrong = Object.entries(checks()).filter(([, { state }]) => state !== 'well');
+  const { state } = worst([...wrong.map(([, one]) => one), phase() === 'ready' ? well : { state: 'failing' }]);
+  if (state === 'well') return well;
+  return { state, why: wrong.length > 0 ? told(wrong) : `it is ${phase()}` };
 }
 
-/** `live` answers as long as the process can answer at all; `startup` once it has started; `ready` while it takes work. */
+export function readiness({ phase, checks }: Health): HttpReply {
+  const now = Object.entries(checks());
+  const failing = now.filter(([, { state }]) => state !== 'well');
+  if (phase() !== 'ready') return unready(`it is ${phase()}`);
+  if (failing.length > 0) return unready(`failing: ${told(failing)}`);
+  return reply(200, { status: 'ready', checks: Object.fromEntries(now.map(([name]) => [name, true])) });
+}
+
+function liveness({ checks }: Health): HttpReply {
+  const broken = Object.entries(checks()).filter(([, { state }]) => state === 'broken');
+  if (broken.length === 0) return reply(200, { status: 'live' });
+  return unavailable('SW_SERVICE_BROKEN', `only another start helps: ${told(broken)}`);
+}
+
+/** `live` until nothing but another start helps; `startup` once it has started; `ready` while it takes work. */
 export function healthRoutes(health: Health): readonly HttpRoute[] {
   return [
-    { method: 'GET', path: '/health/live', handle: async () => reply(200, { status: 'live' }) },
+    { method: 'GET', path: '/health/live', handle: async () => liveness(health) },
     {
       method: 'GET',
       path: '/health/startup',

@@ -154,7 +154,7 @@ async function runOn(
   return {
     name,
     endpoint: offered,
-    health: { phase: () => phase, checks: () => ({}) },
+    health: { phase: () => phase, checks: () => ({ store: store.condition(), heartbeat: worker.condition(), bus: bus.condition() }) },
     async begin() {
       await outside.begin();
       await sagas.begin();

@@ -1,3 +1,4 @@
+import type { Condition } from '../core/condition.ts';
 import type { Runtime } from '../core/runtime.ts';
 
 /** What a column may hold, in and out. Whole numbers go in as integers; integers beyond 2^53 come back as bigint. */
@@ -78,6 +79,12 @@ export interface Store<T = Tx, R = Read> {
   own(tx: T): Tx;
   /** The toolkit's own view of `read`. */
   readonly ownRead: Read;
+  /**
+   * How it stands, from what it met last: it asks nobody and costs nothing. `failing` while disk or engine refused what was
+   * asked of it last, `broken` once it refuses everything for as long as it is open. So who wants to know lets something be
+   * committed now and then, as the heartbeat of a `worker` does.
+   */
+  condition(): Condition;
   /** Applies what has not been applied yet, in order, once, also when several processes start together. */
   migrate(migrations: readonly Migration[]): Promise<void>;
   /** Lets running transactions finish, then closes. Later calls reject with `StoreClosed`. */

@@ -1,12 +1,14 @@
+import { type Condition, well } from '../core/condition.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { steady } from './steady.ts';
 import type { Migration, Store, Tx } from './store.ts';
 
 export const workerMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/worker/1',
     statements: [
-      'create table sw_worker (id text not null primary key, until bigint not null)',
+      'create table sw_worker (id text not null primary key, until bigint not null, ttl bigint not null)',
       'create table sw_lease (name text not null primary key, owner text not null)',
     ],
   },
@@ -15,7 +17,7 @@ export const workerMigrations: readonly Migration[] = [
 /** An SQL condition on the column `owner`: its worker is dead. */
 export interface Dead {
   readonly sql: string;
-  readonly values: readonly [number];
+  readonly values: readonly (string | number)[];
 }
 
 /**
@@ -25,9 +27,15 @@ export interface Dead {
  */
 export interface Worker {
   readonly id: string;
+  /**
+   * Never itself. A heartbeat further ahead than its `ttl` is none: a clock that was wrong wrote it. For one `ttl` after this
+   * process's own clock jumped, or it stood still, nobody is dead who has not said so.
+   */
   dead(): Dead;
   /** In `tx`: takes or keeps the lease `name`. False when another living worker has it. A fence, if asked in each transaction. */
   leads(tx: Tx, name: string): Promise<boolean>;
+  /** `failing` once its heartbeat is older than its `ttl`: others may have taken over. */
+  condition(): Condition;
   /** Says at once that what it owned is free. */
   close(): Promise<void>;
 }
@@ -37,35 +45,69 @@ export interface WorkerOptions {
   readonly ttl?: Duration;
 }
 
-/** Registers a worker and keeps its heartbeat going, three beats to a `ttl`. */
+/** A row that is so many ttls off is of nobody who lives, whatever clock wrote it. */
+const kept = 100;
+
+/** Registers a worker and keeps its heartbeat going, three beats to a `ttl`; one that fails is tried again at once. */
 export async function worker(store: Store<unknown, unknown>, runtime: Runtime, { ttl = '3s' }: WorkerOptions = {}): Promise<Worker> {
   const { clock, ids, observe } = runtime;
   const ttlMs = milliseconds(ttl, 'ttl');
   const id = ids.next();
+  const steadily = steady(clock, ttlMs);
   let closed = false;
-  const dead = (): Dead => ({ sql: 'owner not in (select id from sw_worker where until >= ?)', values: [clock.now()] });
+  /** Of the last heartbeat that was written, monotonic. */
+  let beaten = Number.NEGATIVE_INFINITY;
 
-  const beat = (): Promise<void> =>
-    store.transaction(async (tx) => {
+  function dead(): Dead {
+    const now = clock.now();
+    return steadily.look()
+      ? {
+          sql: 'owner not in (select ? union all select id from sw_worker where until >= ? and until <= ? + 2 * ttl)',
+          values: [id, now, now],
+        }
+      : { sql: 'owner not in (select ? union all select id from sw_worker)', values: [id] };
+  }
+
+  async function beat(): Promise<void> {
+    const trusted = steadily.look();
+    let at = clock.monotonic();
+    await store.transaction(async (tx) => {
       const own = store.own(tx);
+      const now = clock.now();
+      at = clock.monotonic();
       await own.run(
-        'insert into sw_worker (id, until) values (?, ?) on conflict (id) do update set until = excluded.until',
+        'insert into sw_worker (id, until, ttl) values (?, ?, ?) on conflict (id) do update set until = excluded.until',
         id,
-        clock.now() + ttlMs,
+        now + ttlMs,
+        ttlMs,
       );
-      // Long dead: nobody takes them for living any more.
-      await own.run('delete from sw_worker where until < ?', clock.now() - 100 * ttlMs);
+      // Nobody takes them for living any more.
+      if (trusted) await own.run('delete from sw_worker where until < ? or until > ?', now - kept * ttlMs, now + kept * ttlMs);
     });
+    beaten = at;
+    steadily.mark();
+  }
   await beat();
 
   let beating: Promise<void> = Promise.resolve();
+  let failures = 0;
   let timer = clock.after(ttlMs / 3, next, { background: true });
+  function after(ms: number): void {
+    if (!closed) timer = clock.after(ms, next, { background: true });
+  }
   function next(): void {
-    beating = beat()
-      .catch((error: unknown) => observe.log('error', 'the heartbeat failed: others may take over', { error }))
-      .then(() => {
-        if (!closed) timer = clock.after(ttlMs / 3, next, { background: true });
-      });
+    beating = beat().then(
+      () => {
+        if (failures > 0) observe.log('info', 'the heartbeat is written again', { failures });
+        failures = 0;
+        after(ttlMs / 3);
+      },
+      (error: unknown) => {
+        // Told once: it may go on for long.
+        if (++failures === 1) observe.log('error', 'the heartbeat failed, it is tried again: others may take over', { error });
+        after(failures === 1 ? 0 : ttlMs / 30);
+      },
+    );
   }
 
   return {
@@ -81,6 +123,10 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
         ...values,
       );
       return changes > 0;
+    },
+    condition() {
+      if (clock.monotonic() - beaten <= ttlMs) return well;
+      return { state: 'failing', why: `its heartbeat is older than ${ttl}` };
     },
     async close() {
       closed = true;

@@ -107,6 +107,7 @@ export function faultyBus(driver: BusDriver, faults: Faults): BusDriver {
           groups.set(name, overtaken);
           return member(bus, given, overtaken, faults, runtime);
         },
+        condition: () => bus.condition(),
         close: () => bus.close(),
       };
     },

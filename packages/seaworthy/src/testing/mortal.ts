@@ -72,6 +72,7 @@ export function mortalBus(bus: Bus, life: Life): Bus {
       if (life.dead.aborted) drop(one);
       return one;
     },
+    condition: () => bus.condition(),
     close: () => bus.close(),
   };
 }

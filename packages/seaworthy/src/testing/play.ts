@@ -1,6 +1,7 @@
 import type { Bus, Handle } from '../bus/bus.ts';
 import { type Envelope, envelope, typeOf } from '../bus/envelope.ts';
 import type { At, Event } from '../contract/contract.ts';
+import { well } from '../core/condition.ts';
 import { runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import { instanceOf } from '../saga/journal.ts';
@@ -60,6 +61,7 @@ export async function play<V>(
       hearing.set(topic, handle);
       return { close: async () => {} };
     },
+    condition: () => well,
     close: async () => {},
   };
   // A saga begins with an event that no contract has, so that its first local steps are in a transaction as ever.

@@ -1,3 +1,4 @@
+import { worst } from '../../core/condition.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
@@ -79,6 +80,7 @@ function busOn(store: Store, own: Worker, runtime: Runtime, keepMs: number): Bus
         },
       };
     },
+    condition: () => worst([store.condition(), own.condition()]),
     close() {
       closed ??= end();
       return closed;

@@ -1,3 +1,4 @@
+import { well } from '../../core/condition.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { turn } from '../../core/turn.ts';
 import type { Bus, BusDriver, Handle } from '../bus.ts';
@@ -118,6 +119,7 @@ export function memory({ duplicates = 0 }: { readonly duplicates?: number } = {}
           mine.add(close);
           return { close };
         },
+        condition: () => well,
         async close() {
           closed = true;
           await Promise.all([...mine].map((close) => close()));

@@ -78,6 +78,7 @@ export function mortalStore(store: Store, life: Fuse): Store {
       life.burn('after the commit');
       return value;
     },
+    condition: () => store.condition(),
     migrate: (migrations) => store.migrate(migrations),
     close: () => store.close(),
   };
@@ -100,6 +101,7 @@ export function mortalBus(bus: Bus, life: Fuse): Bus {
           life.burn('acknowledgement');
         },
       }),
+    condition: () => bus.condition(),
     close: () => bus.close(),
   };
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { orAborted } from '../../core/abort.ts';
+import { well } from '../../core/condition.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { isA } from '../../core/thrown.ts';
 import { turn } from '../../core/turn.ts';
@@ -236,6 +237,7 @@ function openMemory(service: string, runtime: Runtime): Store {
     read,
     ownRead: read,
     own: (tx) => tx,
+    condition: () => well,
     transaction: (work, options = {}) => transaction(work, options),
     migrate: (migrations) => transaction((tx) => migrateSqlite(tx, migrations), { foreignKeys: false }),
     close() {

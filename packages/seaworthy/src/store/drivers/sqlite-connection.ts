@@ -53,13 +53,23 @@ export class Connection {
   readonly #controls = new Map<Control, StatementSync>();
   readonly #version: StatementSync;
 
-  constructor(path: string, readOnly = false) {
+  readonly #met: (error: unknown) => void;
+  #changed = 0;
+
+  /** `met` is told whatever SQLite throws at a statement. */
+  constructor(path: string, readOnly = false, met: (error: unknown) => void = () => {}) {
+    this.#met = met;
     this.#database = new DatabaseSync(path, { readOnly, timeout: 0 });
     this.#version = this.#database.prepare('pragma data_version');
   }
 
   get inTransaction(): boolean {
     return this.#database.isTransaction;
+  }
+
+  /** How many statements of `run` have succeeded: those that change something. */
+  get changed(): number {
+    return this.#changed;
   }
 
   /** For statements without values or rows, such as pragmas. Throws what node:sqlite throws. */
@@ -108,6 +118,7 @@ export class Connection {
   }
 
   #explain(sql: string, cause: unknown): StatementFailed {
+    this.#met(cause);
     return new StatementFailed(`${(cause as Error).message}, in: ${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}`, { cause });
   }
 
@@ -136,6 +147,7 @@ export class Connection {
       const { statement, reading, changing } = this.#prepare(sql, values);
       if (!reading) changes?.();
       const done = statement.run(...values.map(toColumn));
+      this.#changed++;
       // For other statements SQLite tells the changes of the one before.
       return { changes: changing ? Number(done.changes) : 0 };
     } catch (error) {

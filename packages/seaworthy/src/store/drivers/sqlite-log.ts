@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 import { atHand } from '../../core/turn.ts';
 import { isBusy } from './sqlite-busy.ts';
 import type { Connection } from './sqlite-connection.ts';
+import type { Standing } from './sqlite-standing.ts';
 
 /** What makes the content of an open file durable: beside the event loop, or at once. */
 export interface Disk {
@@ -27,22 +28,27 @@ const weight = 1 / 8;
  * (https://sqlite.org/pragma.html#pragma_synchronous); a commit is told of, and shown to readers, only once the log is on disk.
  */
 export interface Log {
-  /** Throws what the disk refused the log with: from then on nobody knows what is on it. */
-  check(): void;
-  /** Resolves once all that was committed before is durable. */
+  /** Resolves once all that was committed before is durable. When the disk refuses, `standing` is broken. */
   flush(): Promise<void>;
   /** Asked after a read: resolves once what it read is durable, whichever process wrote it; `undefined` when it is. */
   shown(): Promise<void> | undefined;
   close(): Promise<void>;
 }
 
-/** `write` is the connection that commits: its version changes with what other processes commit, and not with its own commits. */
-export function log(path: string, write: Connection, clock: Clock, disk: Disk = machine): Log {
+export interface LogParts {
+  readonly path: string;
+  /** The connection that commits: its version changes with what other processes commit, and not with its own commits. */
+  readonly write: Connection;
+  readonly standing: Standing;
+  readonly clock: Clock;
+  readonly disk?: Disk | undefined;
+}
+
+export function log({ path, write, standing, clock, disk = machine }: LogParts): Log {
   let file: number | undefined;
   let running: Promise<void> | undefined;
   /** Begins once the running one has ended. */
   let next: Promise<void> | undefined;
-  let broken: { readonly error: unknown } | undefined;
   /** What others had committed until this version is durable once no flush runs or waits. */
   let asked: unknown;
   let usualMs = usualAtFirstMs;
@@ -61,10 +67,6 @@ export function log(path: string, write: Connection, clock: Clock, disk: Disk = 
     return file;
   }
 
-  function check(): void {
-    if (broken) throw broken.error;
-  }
-
   /** The version while nobody has read yet; nothing, while another process recovers the file. */
   function found(): unknown {
     try {
@@ -77,7 +79,7 @@ export function log(path: string, write: Connection, clock: Clock, disk: Disk = 
 
   async function run(): Promise<void> {
     try {
-      check();
+      standing.check();
       asked ??= found();
       const log = file ?? (await atHand(opened()));
       const began = clock.monotonic();
@@ -85,7 +87,7 @@ export function log(path: string, write: Connection, clock: Clock, disk: Disk = 
       else await atHand(disk.flush(log));
       usualMs += (clock.monotonic() - began - usualMs) * weight;
     } catch (error) {
-      broken = { error };
+      standing.broke('its disk refused the log', error);
       asked = undefined;
       throw error;
     }
@@ -120,7 +122,6 @@ export function log(path: string, write: Connection, clock: Clock, disk: Disk = 
   }
 
   return {
-    check,
     flush,
     shown,
     async close() {

@@ -5,25 +5,31 @@ import { StoreClosed, StoreUnusable } from '../errors.ts';
 import type { Store } from '../store.ts';
 import { patiently } from './sqlite-busy.ts';
 import { Connection } from './sqlite-connection.ts';
+import { files } from './sqlite-files.ts';
 import { type Disk, log } from './sqlite-log.ts';
 import { migrateSqlite } from './sqlite-migrations.ts';
+import { type Standing, standing } from './sqlite-standing.ts';
 import { writer } from './sqlite-writer.ts';
 
 /** How hard a commit is: `full` survives a loss of power, `normal` only a crash of the process. Default `full`. */
 export type Durability = 'full' | 'normal';
 
+/** Usually the log begins anew after 4 MiB. */
+const logBytes = 16 * 2 ** 20;
+
 /** How long the lock of another process is waited for where no signal can end the wait: while opening, and in `read`. */
 const lockedMs = 10_000;
 
 /** Opens both connections, or neither. */
-function connect(path: string): { readonly write: Connection; readonly read: Connection } {
-  const write = new Connection(path);
+function connect(path: string, { met }: Standing): { readonly write: Connection; readonly read: Connection } {
+  const write = new Connection(path, false, (error) => met('write', error));
   try {
     if (!write.writeAhead()) throw new Error('it takes no write-ahead log, which a network file system cannot have');
     // For `full` the log is flushed after each commit, see sqlite-log.ts.
-    write.exec('pragma synchronous = normal; pragma temp_store = memory');
+    // Whoever reads for long lets the log grow; once it begins anew its file is cut to the limit.
+    write.exec(`pragma synchronous = normal; pragma temp_store = memory; pragma journal_size_limit = ${logBytes}`);
     write.foreignKeys(true);
-    return { write, read: new Connection(path, true) };
+    return { write, read: new Connection(path, true, (error) => met('read', error)) };
   } catch (error) {
     write.close();
     throw error;
@@ -37,18 +43,21 @@ export async function openSqlite(path: string, service: string, durability: Dura
     const end = runtime.clock.monotonic() + lockedMs;
     return { service, runtime, until: () => runtime.clock.monotonic() >= end };
   };
+  const stands = standing(service, runtime);
   const { write, read } = await (async () => {
     try {
       mkdirSync(dirname(path), { recursive: true });
-      return await patiently(() => connect(path), patience());
+      return await patiently(() => connect(path, stands), patience());
     } catch (cause) {
       throw new StoreUnusable(`the database ${path} cannot be opened (${(cause as Error).message}): check the folder and its permissions`, {
         cause,
       });
     }
   })();
-  const durable = durability === 'full' ? log(path, write, runtime.clock, disk) : undefined;
-  const queue = writer(write, durable, service, runtime);
+  const { clock } = runtime;
+  const opened = files(path, clock);
+  const durable = durability === 'full' ? log({ path: opened.path, write, standing: stands, clock, disk }) : undefined;
+  const queue = writer({ connection: write, log: durable, files: opened, standing: stands, service, runtime });
   let closing: Promise<void> | undefined;
   const refuseClosed = (): void => {
     if (closing) throw new StoreClosed(`the store of ${service} is closed`);
@@ -58,14 +67,15 @@ export async function openSqlite(path: string, service: string, durability: Dura
       refuseClosed();
       const { rows, shown } = await patiently(() => {
         refuseClosed();
+        stands.check();
         const rows = read.all(sql, values);
+        stands.worked('read');
         // Asked after it, which may have seen what was committed a moment ago.
         return { rows, shown: durable?.shown() };
       }, patience());
       // Nobody hears of what may be lost.
-      await shown?.catch((cause: unknown) => {
-        throw new StoreUnusable(`the disk refused the log of ${service} (${(cause as Error).message}): restart it`, { cause });
-      });
+      await shown?.catch(() => {}); // it has broken the store
+      stands.check();
       return rows;
     },
   };
@@ -74,6 +84,7 @@ export async function openSqlite(path: string, service: string, durability: Dura
     read: reading,
     ownRead: reading,
     own: (tx) => tx,
+    condition: stands.condition,
     async transaction(work, options) {
       refuseClosed();
       return queue.add(work, { signal: options?.signal });

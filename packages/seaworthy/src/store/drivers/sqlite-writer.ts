@@ -1,11 +1,14 @@
 import type { Timer } from '../../core/clock.ts';
 import type { Runtime } from '../../core/runtime.ts';
+import { isA } from '../../core/thrown.ts';
 import { turn } from '../../core/turn.ts';
 import { CommitFailed, CommitUnknown, StoreUnusable } from '../errors.ts';
 import type { Tx } from '../store.ts';
 import { isConstraint, patiently } from './sqlite-busy.ts';
 import type { Connection } from './sqlite-connection.ts';
+import type { Files } from './sqlite-files.ts';
 import type { Log } from './sqlite-log.ts';
+import type { Standing } from './sqlite-standing.ts';
 import { beginRun } from './sqlite-tx.ts';
 
 /** One transaction that waits, runs, or has run and waits for the commit of its group. */
@@ -46,8 +49,17 @@ const longestMs = 20;
 /** What the work sees of a run that is taken back so that those before it can commit. */
 class Yielded extends Error {}
 
-/** Without a `log` a commit is told of at once. */
-export function writer(connection: Connection, log: Log | undefined, service: string, runtime: Runtime): Writer {
+export interface WriterParts {
+  readonly connection: Connection;
+  /** Without it a commit is told of at once. */
+  readonly log: Log | undefined;
+  readonly files: Files;
+  readonly standing: Standing;
+  readonly service: string;
+  readonly runtime: Runtime;
+}
+
+export function writer({ connection, log, files, standing, service, runtime }: WriterParts): Writer {
   const { clock, observe } = runtime;
   const waiting: Member[] = [];
   /** Those whose first run was taken back and has not settled yet. */
@@ -55,6 +67,8 @@ export function writer(connection: Connection, log: Log | undefined, service: st
   let unsettled = 0;
   let settledAll = (): void => {};
   let pumping: Promise<void> | undefined;
+  /** Statements so far, as of the last commit. */
+  let changed = 0;
 
   const late = (error: unknown): void => observe.log('error', `a handler of ${service} uses its tx too late, without effect`, { error });
 
@@ -141,16 +155,23 @@ export function writer(connection: Connection, log: Log | undefined, service: st
         rerun(done);
         return;
       }
+      standing.met('write', cause);
       if (connection.inTransaction) connection.control('rollback');
       return rejected(new CommitFailed(`the commit of ${service} failed (${(cause as Error).message}): nothing of it is left`, { cause }));
     }
     try {
       await log?.flush();
       runtime.reached('store/flush/after');
+      const missing = files.missing();
+      if (missing !== undefined)
+        standing.broke('its files were removed or replaced while it was open', new Error(`${missing} is not the file that was opened`));
+      standing.check();
     } catch (cause) {
-      const message = `the disk refused the log of ${service} (${(cause as Error).message}): restart it, and read again what it changed`;
+      const message = `nobody knows what became of a commit of ${service} (${(cause as Error).message}): start it again, and read again what it changed`;
       return rejected(new CommitUnknown(message, { cause }));
     }
+    if (connection.changed !== changed) standing.worked('write');
+    changed = connection.changed;
     observe.count('seaworthy_store_commits_total', { service });
     observe.count('seaworthy_store_transactions_total', { service }, done.length);
     for (const member of done) member.resolve(member.value);
@@ -170,7 +191,7 @@ export function writer(connection: Connection, log: Log | undefined, service: st
   }
 
   async function group(done: Member[], first: Member | undefined): Promise<void> {
-    log?.check();
+    standing.check();
     await patiently(() => connection.control('begin immediate'), { service, runtime, until: () => waiting.length === 0 });
     // While the lock was waited for another one may have come first, which wants its foreign keys otherwise.
     if (waiting[0]?.foreignKeys !== first?.foreignKeys) return connection.control('rollback');
@@ -208,7 +229,10 @@ export function writer(connection: Connection, log: Log | undefined, service: st
       try {
         await grouped(done);
       } catch (cause) {
-        const error = new StoreUnusable(`the database of ${service} cannot be written: ${(cause as Error).message}`, { cause });
+        standing.met('write', cause);
+        const error = isA(cause, StoreUnusable)
+          ? cause
+          : new StoreUnusable(`the database of ${service} cannot be written: ${(cause as Error).message}`, { cause });
         for (const member of [...done, ...waiting.splice(0)]) member.reject(error);
         if (connection.inTransaction) connection.control('rollback');
       }

@@ -1,0 +1,15 @@
+/** How a part of a process stands, as far as it has seen itself. */
+export interface Condition {
+  /** `failing` may pass by itself, and readiness waits for that; `broken` ends only with the process, and liveness says so. */
+  readonly state: 'well' | 'failing' | 'broken';
+  /** What is wrong, for people and without values. */
+  readonly why?: string;
+}
+
+export const well: Condition = { state: 'well' };
+
+const ranks = ['well', 'failing', 'broken'] as const;
+
+/** The worst of several; the first of equals. */
+export const worst = (conditions: readonly Condition[]): Condition =>
+  conditions.reduce((most, one) => (ranks.indexOf(one.state) > ranks.indexOf(most.state) ? one : most), well);

@@ -1,0 +1,43 @@
+import { realpathSync, statSync } from 'node:fs';
+import type { Clock } from '../../core/clock.ts';
+
+/** Looking costs some microseconds a file, a commit some tens. */
+const everyMs = 100;
+const endings = ['', '-wal', '-shm'] as const;
+
+/** The files of one open database. */
+export interface Files {
+  /** Where the database really is: SQLite keeps its log beside that, and not beside a link. */
+  readonly path: string;
+  /**
+   * The name of one that is not there any more, or is another than before: what is written then, nobody will find. Looks at
+   * most ten times a second.
+   */
+  missing(): string | undefined;
+}
+
+/** `path` exists. */
+export function files(path: string, clock: Clock): Files {
+  const real = realpathSync(path);
+  const known = new Map<string, bigint>();
+  let lookedAt = Number.NEGATIVE_INFINITY;
+
+  function look(name: string): boolean {
+    const found = statSync(name, { bigint: true, throwIfNoEntry: false })?.ino;
+    // Log and index are made with the first commit.
+    const before = known.get(name);
+    if (before === undefined && found !== undefined) known.set(name, found);
+    return before === undefined || before === found;
+  }
+
+  look(real);
+  return {
+    path: real,
+    missing() {
+      // Windows does not let go of the name of an open file.
+      if (process.platform === 'win32' || clock.monotonic() - lookedAt < everyMs) return undefined;
+      lookedAt = clock.monotonic();
+      return endings.map((ending) => real + ending).find((name) => !look(name));
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Observe, silent } from '../core/observe.ts';
+import { runtime } from '../core/runtime.ts';
+import { virtualClock } from '../testing/clock.ts';
+import { memory } from './drivers/memory.ts';
+import type { Store } from './store.ts';
+import { type Worker, worker, workerMigrations } from './worker.ts';
+
+const hour = 3_600_000;
+
+/** A machine whose clock may be set, and which may sleep. */
+async function machine() {
+  const time = virtualClock();
+  let ahead = 0;
+  let slept = 0;
+  const clock = { ...time, now: () => time.now() + ahead + slept, monotonic: () => time.monotonic() + slept };
+  const store = await memory().open('bank', runtime({ clock: time }));
+  await time.run(store.migrate(workerMigrations));
+  const logged: string[] = [];
+  const observe: Observe = { ...silent, log: (level, message) => void logged.push(`${level}: ${message}`) };
+  return {
+    store,
+    logged,
+    clock,
+    run: time.run,
+    advance: time.advance,
+    set(ms: number) {
+      ahead += ms;
+    },
+    /** All processes stand still; their timers go on afterwards. */
+    sleep(ms: number) {
+      slept += ms;
+    },
+    start: (on: Store = store) => time.run(worker(on, runtime({ clock, observe }))),
+    /** Its process is gone, without a word. */
+    async crash() {
+      const mute = { ...clock, after: () => ({ cancel: () => {} }) };
+      return time.run(worker(store, runtime({ clock: mute })));
+    },
+    isDead: async (whose: Worker, to: Worker): Promise<boolean> => {
+      const { sql, values } = to.dead();
+      return (await store.read.all(`select 1 from (select ? as owner) where ${sql}`, whose.id, ...values)).length > 0;
+    },
+    async end(...all: readonly Worker[]) {
+      for (const one of all) await time.run(one.close());
+      await store.close();
+    },
+  };
+}
+
+/** The same database, which refuses as often as it is told. */
+function refusing(store: Store): Store & { times: number } {
+  const faulty = {
+    ...store,
+    times: 0,
+    async transaction<V>(...given: Parameters<Store['transaction']>) {
+      if (faulty.times > 0) {
+        faulty.times--;
+        throw new Error('refused');
+      }
+      return store.transaction(...given) as Promise<V>;
+    },
+  };
+  return faulty as Store & { times: number };
+}
+
+test('a heartbeat that fails once is written at once all the same', async () => {
+  const one = await machine();
+  const store = refusing(one.store);
+  const living = await one.start(store);
+  store.times = 1;
+  await one.advance(1000);
+  const [row] = await one.store.read.all('select until from sw_worker');
+  assert.equal(row?.['until'], one.clock.now() + 3000);
+  await one.end(living);
+});
+
+test('a heartbeat that fails for long says so once, and its worker is failing until it is written again', async () => {
+  const one = await machine();
+  const store = refusing(one.store);
+  const living = await one.start(store);
+  store.times = Number.POSITIVE_INFINITY;
+  await one.advance(2900);
+  assert.equal(living.condition().state, 'well');
+  await one.advance(200);
+  assert.equal(living.condition().state, 'failing');
+  assert.equal(one.logged.filter((line) => line.startsWith('error')).length, 1);
+  store.times = 0;
+  await one.advance(100);
+  assert.equal(living.condition().state, 'well');
+  await one.end(living);
+});
+
+const mishaps = {
+  'the clock is set back by an hour': (one) => one.set(-hour),
+  'the clock is set forward by an hour': (one) => one.set(hour),
+  'the machine sleeps, and its monotonic clock with it': (one) => one.set(8 * hour),
+  'the machine sleeps, and its monotonic clock goes on': (one) => one.sleep(8 * hour),
+  'the clock is set back by a second and a half': (one) => one.set(-1500),
+  'the clock is set forward by a second and a half': (one) => one.set(1500),
+} satisfies Record<string, (one: Awaited<ReturnType<typeof machine>>) => void>;
+
+for (const [name, happen] of Object.entries(mishaps)) {
+  for (const offset of [0, 300, 990])
+    test(`${name} (${offset} ms after a heartbeat): nobody who lives is taken for dead, and who is dead is so soon`, async () => {
+      const one = await machine();
+      const first = await one.start();
+      await one.advance(500);
+      const second = await one.start();
+      const gone = await one.crash();
+      await one.advance(500 + offset);
+      happen(one);
+      let deadAfter: number | undefined;
+      for (let passed = 0; passed <= 10_000; passed += 100) {
+        assert.equal(await one.isDead(second, first), false, `${passed} ms after it`);
+        assert.equal(await one.isDead(first, second), false, `${passed} ms after it`);
+        if (await one.isDead(gone, first)) deadAfter ??= passed;
+        await one.advance(100);
+      }
+      assert.ok(deadAfter !== undefined && deadAfter <= 6000, `the dead one is found after ${deadAfter} ms`);
+      await one.end(first, second);
+    });
+}
+
+test('who starts anew with a clock that is an hour behind takes over at once from who died', async () => {
+  const one = await machine();
+  const gone = await one.crash();
+  one.set(-hour);
+  const living = await one.start();
+  assert.equal(await one.isDead(gone, living), true);
+  await one.end(living);
+});
+
+test('a heartbeat that somebody has damaged is none', async () => {
+  const one = await machine();
+  const gone = await one.crash();
+  const living = await one.start();
+  await one.run(one.store.transaction((tx) => tx.run("update sw_worker set until = 'soon' where id = ?", gone.id)));
+  assert.equal(await one.isDead(gone, living), true);
+  await one.end(living);
+});
+
+test('nobody takes itself for dead, however late its heartbeat is', async () => {
+  const one = await machine();
+  const late = await one.crash();
+  one.set(5 * 60_000);
+  assert.equal(await one.isDead(late, late), false);
+  await one.run(one.store.transaction((tx) => tx.run('delete from sw_worker')));
+  assert.equal(await one.isDead(late, late), false);
+  await one.end();
+});
