@@ -16,7 +16,7 @@ export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/compatibility': { kB: 9, rooms: ['compatibility', 'contract', 'core'] },
   'seaworthy/resilience': { kB: 9, rooms: ['core', 'resilience'] },
   'seaworthy/store': { kB: 2, rooms: ['core', 'store'] },
-  'seaworthy/store/sqlite': { kB: 8, rooms: ['core', 'store'] },
+  'seaworthy/store/sqlite': { kB: 8.5, rooms: ['core', 'store'] },
   'seaworthy/store/memory': { kB: 6, rooms: ['core', 'store'] },
   'seaworthy/bus': { kB: 1.5, rooms: ['bus', 'core'] },
   'seaworthy/bus/embedded': { kB: 14.5, rooms: ['bus', 'core', 'store'] },
