@@ -1,8 +1,9 @@
+import { longestMs } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { TraceContext } from '../core/trace.ts';
 
 export const longestKey = 255;
-export const longestDeadlineMs = 86_400_000;
+export const longestDeadlineMs = longestMs;
 
 /** A header that breaks its rule; the message names both. */
 export class HeaderInvalid extends SeaworthyError {
@@ -41,7 +42,7 @@ const keyIn = (headers: Incoming, name: string): string | undefined => checkedKe
 function wholeIn(headers: Incoming, name: string, largest: number): number | undefined {
   const value = one(headers, name);
   if (value === undefined) return undefined;
-  if (/^\d{1,12}$/.test(value) && Number(value) <= largest) return Number(value);
+  if (/^\d{1,13}$/.test(value) && Number(value) <= largest) return Number(value);
   throw new HeaderInvalid(`${name}: takes a whole number from 0 to ${largest}`);
 }
 
@@ -59,7 +60,7 @@ export function readHeaders(headers: Incoming): CallHeaders {
 export function writeHeaders({ key, deadlineMs, undoes, attempt }: CallHeaders, trace?: TraceContext): Record<string, string> {
   return {
     ...(key !== undefined && { 'idempotency-key': key }),
-    ...(deadlineMs !== undefined && { 'seaworthy-deadline-ms': String(Math.floor(deadlineMs)) }),
+    ...(deadlineMs !== undefined && { 'seaworthy-deadline-ms': String(Math.floor(Math.min(deadlineMs, longestDeadlineMs))) }),
     ...(undoes !== undefined && { 'seaworthy-undoes': undoes }),
     ...(attempt > 1 && { 'seaworthy-attempt': String(attempt) }),
     ...trace,

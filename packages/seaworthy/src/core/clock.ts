@@ -12,13 +12,23 @@ export interface Timer {
   cancel(): void;
 }
 
+/** What a timer of Node takes, in milliseconds: about 24.8 days. A longer one would fire after a millisecond. */
+export const longestTimerMs = 2 ** 31 - 1;
+
 /** The machine's clock and timers. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, run, options) {
-    const timer = setTimeout(run, ms);
-    if (options?.background) timer.unref();
+    const due = performance.now() + ms;
+    const start = (leftMs: number): NodeJS.Timeout => {
+      const next = leftMs > longestTimerMs ? setTimeout(again, longestTimerMs) : setTimeout(run, leftMs);
+      return options?.background ? next.unref() : next;
+    };
+    const again = (): void => {
+      timer = start(due - performance.now());
+    };
+    let timer = start(ms);
     return { cancel: () => clearTimeout(timer) };
   },
 };

@@ -4,18 +4,55 @@ import fc from 'fast-check';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { orAborted, scope } from './abort.ts';
 import { bell } from './bell.ts';
+import { systemClock } from './clock.ts';
 import { Deadline, DeadlineExceeded } from './deadline.ts';
 import { type Duration, DurationInvalid, milliseconds } from './duration.ts';
 import { seededIds, systemIds } from './ids.ts';
 import { guarded, type Observe, silent } from './observe.ts';
 import { sleep } from './sleep.ts';
 
+test('a timer of the machine may be longer than one of Node, and is none that Node cuts short', ({ mock }) => {
+  let now = 0;
+  const set: { readonly run: () => void; readonly ms: number; readonly timer: object; unref: boolean }[] = [];
+  const cleared: unknown[] = [];
+  mock.method(performance, 'now', () => now);
+  mock.method(globalThis, 'setTimeout', (run: () => void, ms: number) => {
+    const one = { run, ms, unref: false, timer: {} };
+    one.timer = {
+      unref() {
+        one.unref = true;
+        return one.timer;
+      },
+    };
+    set.push(one);
+    return one.timer;
+  });
+  mock.method(globalThis, 'clearTimeout', (timer: unknown) => void cleared.push(timer));
+  const thirty = milliseconds('30d');
+  let fired = 0;
+  const timer = systemClock.after(2 * thirty, () => void fired++, { background: true });
+  let slept = 0;
+  for (let one = set.shift(); one; one = set.shift()) {
+    assert.ok(one.ms <= 2 ** 31 - 1 && one.unref);
+    slept += one.ms;
+    now += one.ms;
+    assert.equal(fired, 0);
+    one.run();
+  }
+  assert.deepEqual([fired, slept], [1, 2 * thirty]);
+  timer.cancel();
+  const cut = systemClock.after(2 * thirty, () => void fired++);
+  set.shift()?.run();
+  cut.cancel();
+  assert.equal(cleared.at(-1), set[0]?.timer, 'it is the slice at hand that is cleared');
+});
+
 test('durations carry their unit', () => {
   assert.deepEqual(
     (['250ms', '2s', '1.5m', '24h', '7d', '0s'] as const).map((duration) => milliseconds(duration)),
     [250, 2000, 90_000, 86_400_000, 604_800_000, 0],
   );
-  for (const wrong of ['5', '-1s', 's', '1 s', '1w', '', 5, null]) {
+  for (const wrong of ['5', '-1s', 's', '1 s', '1w', '', '36501d', `1${'0'.repeat(400)}d`, 5, null]) {
     assert.throws(
       () => milliseconds(wrong as Duration, 'retry base'),
       (error: unknown) => error instanceof DurationInvalid && error.message.startsWith('retry base is '),

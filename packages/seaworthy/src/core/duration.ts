@@ -6,7 +6,10 @@ export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const shape = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
-/** A duration that has no unit, is negative, or is not a duration at all. */
+/** No duration is longer, in milliseconds: a hundred years. */
+export const longestMs = 36_500 * 86_400_000;
+
+/** A duration that has no unit, is negative, is longer than a hundred years, or is not a duration at all. */
 export class DurationInvalid extends SeaworthyError {
   readonly code = 'SW_DURATION_INVALID';
   readonly kind = 'invalid';
@@ -14,11 +17,14 @@ export class DurationInvalid extends SeaworthyError {
 
 /**
  * Milliseconds of a duration. `where` names the option in the message.
- * Throws `DurationInvalid` when it has no unit or is not positive or zero.
+ * Throws `DurationInvalid` when it has no unit, is not positive or zero, or is longer than `'36500d'`.
  */
 export function milliseconds(duration: Duration, where = 'duration'): number {
   const match = typeof duration === 'string' ? shape.exec(duration) : null;
   if (!match)
     throw new DurationInvalid(`${where} is ${JSON.stringify(duration)}: write a number and a unit (ms, s, m, h or d), such as '2s'`);
-  return Number(match[1]) * units[match[2] as keyof typeof units];
+  const ms = Number(match[1]) * units[match[2] as keyof typeof units];
+  if (ms > longestMs)
+    throw new DurationInvalid(`${where} is ${duration.slice(0, 40)}: it takes at most '36500d', which is a hundred years`);
+  return ms;
 }

@@ -16,6 +16,7 @@ import { command, contract, event, query } from '../contract/contract.ts';
 import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
+import { sleep } from '../core/sleep.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
@@ -391,6 +392,13 @@ for (const [way, driver, transportTo] of ways) {
       leaving.abort(new Error('gone'));
       await assert.rejects(left, /gone/);
       await until('the handler is told', () => sea.stage.hung?.aborted === true);
+    });
+
+    test('G10: a deadline of many days reaches the handler, and is not over at once', async () => {
+      const deadline = Deadline.after(sea.rt.clock, '60d');
+      sea.stage.write = () => sleep(sea.rt.clock, 20);
+      assert.equal((await sea.call(desk.write, { id: 'patient' }, { deadline })).id, 'patient');
+      sea.stage.write = () => {};
     });
 
     test('G10: an expired call is not begun; a deadline reaches the handler', async () => {

@@ -2,6 +2,7 @@ import { Pool } from 'undici';
 import { writeHeaders } from '../../contract/headers.ts';
 import { requestOf } from '../../contract/request.ts';
 import { answerOf } from '../../contract/response.ts';
+import { longestTimerMs } from '../../core/clock.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
 import { textOf } from '../../core/thrown.ts';
 import { isBeyondLimit } from '../../resilience/classify.ts';
@@ -20,9 +21,13 @@ export interface HttpOptions {
 
 const header = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value.join(', ') : value);
 
+/** The deadline bounds the whole of a call: undici's own five minutes would be in its way. */
+const unbounded = { headersTimeout: 0, bodyTimeout: 0 } as const;
+
 /** Calls a service over HTTP/1.1 at `url`. */
 export function http(url: string, { connections = 100, connect = '2s', answerLimit = 8 * 1024 * 1024 }: HttpOptions = {}): Transport {
-  const pool = new Pool(url, { connections, connect: { timeout: milliseconds(connect, 'connect') }, maxResponseSize: answerLimit });
+  const timeout = Math.min(milliseconds(connect, 'connect'), longestTimerMs);
+  const pool = new Pool(url, { connections, connect: { timeout }, maxResponseSize: answerLimit });
   return {
     async send({ operation, input, key, deadline, undoes, attempt, trace, signal }) {
       const { method, path, body } = requestOf(operation, input);
@@ -31,7 +36,7 @@ export function http(url: string, { connections = 100, connect = '2s', answerLim
       if (body !== undefined) headers['content-type'] = 'application/json';
       let answered: Exchanged;
       try {
-        answered = await exchange(pool, { method: method as 'GET', path, headers, body: body ?? null }, signal);
+        answered = await exchange(pool, { method: method as 'GET', path, headers, body: body ?? null, ...(deadline && unbounded) }, signal);
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
         if (isBeyondLimit(cause))

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { longestTimerMs } from '../../core/clock.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
 import { type HttpReply, refusal } from './refusal.ts';
 
@@ -52,7 +53,7 @@ const isJson = (type: string | undefined): boolean => type?.split(';', 1)[0]?.tr
  * so that a small request still gets through beside many large ones that never end.
  */
 export function bodies({ each = 1024 * 1024, together = 64 * 1024 * 1024, stall = '5s' }: BodyLimits = {}): Bodies {
-  const stallMs = milliseconds(stall, 'bodies.stall');
+  const stallMs = Math.min(milliseconds(stall, 'bodies.stall'), longestTimerMs);
   const unfinished = new Set<Unfinished>();
   let total = 0;
 
