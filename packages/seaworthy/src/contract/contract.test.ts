@@ -97,12 +97,13 @@ test('G14: a sender who is wrong in many places is told of twenty, and how many 
 
 test('a problem whose members have not their form is told without them', () => {
   const body = JSON.stringify({ title: { a: 1 }, detail: 5, code: null, issues: [{ path: 1 }], parts: { order: 1 }, retryAfterMs: -5 });
-  const answer = answerOf(wire.put as never, { status: 409, contentType: 'application/problem+json', retryAfter: '3', body });
+  const answer = answerOf(wire.put as never, { status: 409, contentType: 'application/problem+json', retryAfter: '3', at: 0, body });
   assert.deepEqual(answer, { kind: 'problem', problem: { type: 'about:blank', title: 'Problem', status: 409, retryAfterMs: 3000 } });
   const inherited = answerOf(wire.put as never, {
     status: 409,
     contentType: 'application/problem+json',
     retryAfter: undefined,
+    at: 0,
     body: '{"error": "toString"}',
   });
   assert.equal(inherited?.kind, 'problem');
@@ -111,6 +112,7 @@ test('a problem whose members have not their form is told without them', () => {
       status: 503,
       contentType: 'application/problem+json',
       retryAfter: undefined,
+      at: 0,
       body: JSON.stringify(body),
     });
   assert.deepEqual(problem({ title: 'x', parts: ['ok'] }), { kind: 'problem', problem: { type: 'about:blank', title: 'x', status: 503 } });
@@ -142,6 +144,7 @@ test('answers cross as they are: output, declared error, problem', () => {
           status,
           contentType: headers['content-type'],
           retryAfter: headers['retry-after'],
+          at: 0,
           body: body === undefined ? '' : JSON.stringify(body),
         };
         assert.deepEqual(answerOf(wire.put as never, raw), answer);
@@ -151,9 +154,12 @@ test('answers cross as they are: output, declared error, problem', () => {
 });
 
 test('what is no answer of ours: a page is nobody knows what, a refusal is one', () => {
-  assert.equal(answerOf(wire.put as never, { status: 200, contentType: 'text/html', retryAfter: undefined, body: '<html>' }), undefined);
-  assert.equal(answerOf(wire.put as never, { status: 302, contentType: undefined, retryAfter: undefined, body: '' }), undefined);
-  assert.deepEqual(answerOf(wire.put as never, { status: 503, contentType: 'text/html', retryAfter: '2', body: '<html>' }), {
+  assert.equal(
+    answerOf(wire.put as never, { status: 200, contentType: 'text/html', retryAfter: undefined, at: 0, body: '<html>' }),
+    undefined,
+  );
+  assert.equal(answerOf(wire.put as never, { status: 302, contentType: undefined, retryAfter: undefined, at: 0, body: '' }), undefined);
+  assert.deepEqual(answerOf(wire.put as never, { status: 503, contentType: 'text/html', retryAfter: '2', at: 0, body: '<html>' }), {
     kind: 'problem',
     problem: { type: 'about:blank', title: 'Service Unavailable', status: 503, retryAfterMs: 2000 },
   });

@@ -1,3 +1,4 @@
+import { longestMs } from '../core/duration.ts';
 import type { Kind, SeaworthyError } from '../core/errors.ts';
 import type { Finding } from './schema.ts';
 
@@ -33,6 +34,8 @@ export const statusOf: Readonly<Record<Kind, readonly [status: number, title: st
 export function kindOf(status: number): Kind {
   for (const [kind, [known]] of Object.entries(statusOf)) if (known === status) return kind as Kind;
   if (status === 408) return 'deadline';
+  // Too Early (RFC 8470, 5.2): the same request is taken later.
+  if (status === 425) return 'unavailable';
   return status >= 500 ? 'internal' : 'invalid';
 }
 
@@ -45,6 +48,8 @@ interface Telling {
 export function problemOf(error: SeaworthyError): Problem {
   const [status, title] = statusOf[error.kind];
   const { issues, parts } = error as Telling;
+  // Whoever makes an error may write anything there; what is negative asks not to be repeated, which has no form on the wire.
+  const wait = error.retryAfterMs ?? Number.NaN;
   return {
     type: 'about:blank',
     title,
@@ -53,6 +58,6 @@ export function problemOf(error: SeaworthyError): Problem {
     code: error.code,
     ...(issues && { issues }),
     ...(parts && { parts }),
-    ...(error.retryAfterMs !== undefined && { retryAfterMs: Math.ceil(error.retryAfterMs) }),
+    ...(wait >= 0 && { retryAfterMs: Math.ceil(Math.min(wait, longestMs)) }),
   };
 }

@@ -4,6 +4,7 @@ import { filled } from './http.ts';
 import { isObject } from './json.ts';
 import { declaredErrors } from './member.ts';
 import { kindOf, type Problem, statusOf } from './problem.ts';
+import { waitOf } from './retry-after.ts';
 import type { Finding } from './schema.ts';
 
 /** An answer on the wire. */
@@ -51,13 +52,12 @@ export function responseOf(operation: Operation, answer: Answer): WireResponse {
 export interface RawResponse {
   readonly status: number;
   readonly contentType: string | undefined;
-  readonly retryAfter: string | undefined;
+  /** All values of `Retry-After`. */
+  readonly retryAfter: string | readonly string[] | undefined;
+  /** When it came, in milliseconds since the epoch, by the clock of whoever wrote the dates in it. */
+  readonly at: number;
   readonly body: string;
 }
-
-/** A wait in whole seconds; a date is left alone. */
-const waitIn = (text: string | undefined): number | undefined =>
-  text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) * 1000 : undefined;
 
 /** Reads an answer from the wire; `undefined` when it is not one that a service of ours gives. */
 export function answerOf(operation: Operation, raw: RawResponse): Answer | undefined {
@@ -80,12 +80,11 @@ export function answerOf(operation: Operation, raw: RawResponse): Answer | undef
 
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isFinding = (value: unknown): value is Finding => isObject(value) && isText(value['path']) && isText(value['message']);
-const longestWaitMs = 86_400_000;
 
 /** The problem that a document tells, as far as it keeps to its form; what does not is left out. */
 function problemIn(said: Readonly<Record<string, unknown>>, raw: RawResponse): Problem {
   const { title, detail, code, issues, parts, retryAfterMs: told } = said;
-  const wait = typeof told === 'number' && told >= 0 && told <= longestWaitMs ? told : waitIn(raw.retryAfter);
+  const wait = waitOf(raw.retryAfter, told, raw.at);
   return {
     type: 'about:blank',
     title: isText(title) ? title : 'Problem',
@@ -101,7 +100,7 @@ function problemIn(said: Readonly<Record<string, unknown>>, raw: RawResponse): P
 /** A refusal by somebody between us and the service, such as a proxy's 503 in HTML. */
 function foreign(raw: RawResponse): Answer | undefined {
   if (raw.status < 400) return undefined;
-  const wait = waitIn(raw.retryAfter);
+  const wait = waitOf(raw.retryAfter, undefined, raw.at);
   const [, title] = statusOf[kindOf(raw.status)];
   return {
     kind: 'problem',

@@ -78,7 +78,8 @@ export function retry(options: RetryOptions = {}): Retry {
       if (asked !== undefined && (asked < 0 || asked > capMs)) return undefined;
       const backoff = random.next() * Math.min(capMs, baseMs * 2 ** Math.min(tried - 1, 40));
       // Jitter on top of what was asked for: all who were told the same moment must not come at it together.
-      return asked === undefined ? backoff : asked + random.next() * Math.min(baseMs, asked / 10);
+      // And nobody comes sooner for having been told a moment that has passed.
+      return asked === undefined ? backoff : Math.max(backoff, asked + random.next() * Math.min(baseMs, asked / 10));
     },
   };
 }

@@ -2,7 +2,8 @@ import { Pool } from 'undici';
 import { writeHeaders } from '../../contract/headers.ts';
 import { requestOf } from '../../contract/request.ts';
 import { answerOf } from '../../contract/response.ts';
-import { longestTimerMs } from '../../core/clock.ts';
+import { httpDate } from '../../contract/retry-after.ts';
+import { longestTimerMs, systemClock } from '../../core/clock.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
 import { textOf } from '../../core/thrown.ts';
 import { isBeyondLimit } from '../../resilience/classify.ts';
@@ -48,7 +49,10 @@ export function http(url: string, { connections = 100, connect = '2s', answerLim
       }
       const { status, text } = answered;
       const contentType = header(answered.headers['content-type']);
-      const answer = answerOf(operation, { status, contentType, retryAfter: header(answered.headers['retry-after']), body: text });
+      const { date, 'retry-after': retryAfter } = answered.headers;
+      const now = systemClock.now();
+      const at = httpDate(header(date) ?? '', now) ?? now;
+      const answer = answerOf(operation, { status, contentType, retryAfter, at, body: text });
       if (answer) return answer;
       throw new Unreachable(
         `${what()} was answered ${status} with ${contentType ?? 'no content type'}, which no service of ours says: is the address right?`,
