@@ -11,7 +11,7 @@ export interface Budget {
 /** Every subpath has a row. To raise one is to say so in review: whoever imports it pays. */
 export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/core': { kB: 3.5, rooms: ['core'] },
-  'seaworthy/contract': { kB: 5.5, rooms: ['contract', 'core'] },
+  'seaworthy/contract': { kB: 6, rooms: ['contract', 'core'] },
   'seaworthy/documents': { kB: 7, rooms: ['contract', 'core', 'documents'] },
   'seaworthy/compatibility': { kB: 9, rooms: ['compatibility', 'contract', 'core'] },
   'seaworthy/resilience': { kB: 9, rooms: ['core', 'resilience'] },
@@ -26,7 +26,7 @@ export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/saga': { kB: 2.5 },
   'seaworthy/service': { kB: 2 },
   'seaworthy/gateway': { kB: 5 },
-  'seaworthy/fleet': { kB: 62 },
+  'seaworthy/fleet': { kB: 64 },
   'seaworthy/telemetry': { kB: 3.5, loads: ['pino'] },
   'seaworthy/telemetry/opentelemetry': { kB: 3, rooms: ['core', 'telemetry'] },
   'seaworthy/testing': { kB: 50 },
