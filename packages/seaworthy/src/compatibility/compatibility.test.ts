@@ -35,7 +35,11 @@ test('a contract is compatible with itself, and with one that offers more', () =
   assert.deepEqual(found(lock()), []);
   assert.deepEqual(found(lock({ cancel: command({ http: 'POST /cancel', input: z.object({}) }) })), []);
   const input = z.object({ customer: z.string(), note: z.string().optional(), items: z.array(Item.extend({ quantity: z.int() })) });
-  assert.deepEqual(found(lock(place({ input, output: Order.extend({ placedAt: z.string() }) }))), []);
+  const more = { placedAt: z.string().optional(), by: z.string().default('') };
+  assert.deepEqual(found(lock(place({ input, output: Order.extend(more) }))), []);
+  // What a query answers nobody keeps.
+  const order = query({ http: 'GET /orders/{orderId}', input: members.order.input, output: Order.extend({ placedAt: z.string() }) });
+  assert.deepEqual(found(lock({ order })), []);
 });
 
 const breaks: readonly (readonly [string, ContractLock, readonly string[]])[] = [
@@ -66,8 +70,28 @@ const breaks: readonly (readonly [string, ContractLock, readonly string[]])[] = 
   [
     'an error that says something else',
     lock(place({ errors: { Refused: { status: 410, data: z.object({ why: z.int() }) } } })),
-    ['orders.place.errors.Refused.status status breaking', 'orders.place.errors.Refused.data.why type breaking'],
+    [
+      'orders.place.errors.Refused.status status breaking',
+      'orders.place.errors.Refused.data.why type breaking',
+      'orders.place.errors.Refused.data.why type breaking',
+    ],
   ],
+  [
+    'a field more in an answer, which those that are kept lack',
+    lock(place({ output: Order.extend({ seat: z.string() }) })),
+    ['orders.place.output.seat required breaking'],
+  ],
+  [
+    'an answer bound more tightly than those that are kept',
+    lock(place({ output: Order.extend({ total: z.int().min(1) }) })),
+    ['orders.place.output.total minimum breaking'],
+  ],
+  [
+    'a field more in what an error says, which those that are kept lack',
+    lock(place({ errors: { Refused: { status: 409, data: z.object({ why: z.string(), who: z.string() }) } } })),
+    ['orders.place.errors.Refused.data.who required breaking'],
+  ],
+  ['an error that may be kept, and is known no more', lock(place({ errors: {} })), ['orders.place.errors.Refused removed error breaking']],
   [
     'another kind',
     lock({ order: { ...members.order, kind: 'command', http: 'POST /orders/{orderId}' } as unknown as Members[string] }),
@@ -93,6 +117,26 @@ const breaks: readonly (readonly [string, ContractLock, readonly string[]])[] = 
   ['no contract', lockOf([]), ['orders removed breaking']],
 ];
 for (const [name, after, findings] of breaks) test(`it breaks: ${name}`, () => assert.deepEqual(found(after), findings));
+
+test('an answer that is added to a command is lacked by those that are kept, and one that is added to an error, too', () => {
+  const [bare, full] = [
+    place({ output: undefined, location: undefined, errors: { Refused: { status: 409 } } }),
+    place({ location: undefined }),
+  ].map((changed) => lock(changed)) as [ContractLock, ContractLock];
+  assert.deepEqual(
+    compatibility(bare, full).map(({ place: at, rule }) => `${at} ${rule}`),
+    ['orders.place.output added', 'orders.place.errors.Refused.data added'],
+  );
+});
+
+test('a finding about answers that are kept says why', () => {
+  const [finding] = compatibility(lock(), lock(place({ output: Order.extend({ seat: z.string() }) })));
+  assert.equal(
+    finding?.message,
+    'it must be there now, and in answers of the old version, which are kept under their idempotency keys and in the journals of sagas, it may be missing',
+  );
+  assert.equal(finding?.advice, 'make it optional, or give it a default');
+});
 
 test('a finding says what old callers do, what is asked now, and what to do about it', () => {
   const [finding] = compatibility(lock(), lock(place({ input: Placed.extend({ note: z.string() }) })));
@@ -146,7 +190,11 @@ test('property: if it says compatible, requests of the old version are accepted,
         assert.ok(schema.safeParse(json(value)).success, JSON.stringify({ before, after, value }));
       if (fits('input')) accepted(next, older);
       // A service answers what its own validation gave.
-      if (fits('output')) accepted(old, next.parse(json(newer)));
+      if (fits('output')) {
+        accepted(old, next.parse(json(newer)));
+        // Those that are kept are given to callers of the new version.
+        accepted(next, old.parse(json(older)));
+      }
       if (fits('data')) {
         accepted(old, newer);
         accepted(next, older);

@@ -15,19 +15,24 @@ export interface Incompatibility {
   readonly advice: string;
 }
 
-type Direction = 'request' | 'answer' | 'event' | 'kept event';
+type Direction = 'request' | 'answer' | 'kept answer' | 'event' | 'kept event';
+
+/** Answers outlive the version that gave them: those who have the new one read them, too. */
+const keptAnswers = 'answers of the old version, which are kept under their idempotency keys and in the journals of sagas,';
 
 /** What each finding of a schema means to those who have the old version. */
 const told: Readonly<Record<Direction, (misfit: Misfit) => string>> = {
   request: ({ needs, may }) => `it ${needs} now, and what callers of the old version send ${may}`,
   answer: ({ needs, may }) => `it ${may} now, and what callers of the old version read ${needs}`,
+  'kept answer': ({ needs, may }) => `it ${needs} now, and in ${keptAnswers} it ${may}`,
   event: ({ needs, may }) => `it ${may} now, and what subscribers of the old version read ${needs}`,
   'kept event': ({ needs, may }) => `it ${needs} now, and in events that are still on their way it ${may}`,
 };
 
 const advised = (direction: Direction, { rule }: Misfit): string => {
-  if (rule === 'required' && (direction === 'request' || direction === 'kept event')) return 'make it optional, or give it a default';
+  if (rule === 'required' && (direction === 'request' || direction.startsWith('kept'))) return 'make it optional, or give it a default';
   if (direction === 'request') return 'accept the old form too, or offer the new one as another operation';
+  if (direction === 'kept answer') return 'read what the old version answered, too, or offer the new one as another operation';
   if (direction === 'answer') return 'answer what the old version promised, and add what is new as an optional field or another operation';
   return 'keep the form, and add what is new as an optional field or as another event';
 };
@@ -47,17 +52,41 @@ const breaking = (place: string, rule: string, message: string, advice: string):
   verdict: 'breaking',
 });
 
-function answers(before: Sides | undefined, after: Sides | undefined, place: string): readonly Incompatibility[] {
-  if (!before) return [];
+/** `kept`: answers are given again, as those of commands are. */
+function answers(before: Sides | undefined, after: Sides | undefined, place: string, kept: boolean): readonly Incompatibility[] {
+  if (!before) {
+    if (!after || !kept) return [];
+    const message = `it is answered now, and ${keptAnswers} have none`;
+    return [breaking(place, 'added', message, 'offer the new one as another operation')];
+  }
   if (!after)
     return [breaking(place, 'removed', 'nothing is answered any more, and callers of the old version read it', 'go on answering it')];
-  return between(before.reads, after.writes, place, 'answer');
+  return [
+    ...between(before.reads, after.writes, place, 'answer'),
+    ...(kept ? between(after.reads, before.writes, place, 'kept answer') : []),
+  ];
 }
+
+/** Errors that the new version does not declare any more, although it may be asked to answer them once more. */
+const forgotten = (place: string, before: LockedOperation, after: LockedOperation): readonly Incompatibility[] =>
+  Object.keys(before.errors).flatMap((name) =>
+    after.errors[name]
+      ? []
+      : [
+          breaking(
+            `${place}.errors.${name}`,
+            'removed error',
+            `it is not declared any more, and ${keptAnswers} may be it: nobody would know it`,
+            'go on declaring it until those are forgotten, after 24 h by default, and remove it in a later version',
+          ),
+        ],
+  );
 
 function operations(place: string, before: LockedOperation, after: LockedOperation | undefined): readonly Incompatibility[] {
   if (!after)
     return [breaking(place, 'removed', 'it is not offered any more', 'keep it until nobody calls it, and remove it in a later version')];
   const found: Incompatibility[] = [];
+  const kept = before.kind === 'command' && after.kind === 'command';
   if (before.kind !== after.kind)
     found.push(
       breaking(`${place}.kind`, 'kind', `it was a ${before.kind} and is a ${after.kind}`, 'offer the new one as another operation'),
@@ -70,7 +99,7 @@ function operations(place: string, before: LockedOperation, after: LockedOperati
     found.push(breaking(`${place}.location`, 'location', 'the header `Location` is not answered any more', 'go on answering it'));
   found.push(
     ...between(after.input, before.input, `${place}.input`, 'request'),
-    ...answers(before.output, after.output, `${place}.output`),
+    ...answers(before.output, after.output, `${place}.output`, kept),
   );
   for (const [name, error] of Object.entries(after.errors)) {
     const known = before.errors[name];
@@ -87,9 +116,10 @@ function operations(place: string, before: LockedOperation, after: LockedOperati
     else {
       if (known.status !== error.status)
         found.push(breaking(`${at}.status`, 'status', `it was ${known.status} and is ${error.status}`, 'keep the status'));
-      found.push(...answers(known.data, error.data, `${at}.data`));
+      found.push(...answers(known.data, error.data, `${at}.data`, kept));
     }
   }
+  if (kept) found.push(...forgotten(place, before, after));
   return found;
 }
 
@@ -126,7 +156,7 @@ function contracts(name: string, before: LockedContract, after: LockedContract |
 
 /**
  * Compares two versions of contracts: requests of old callers must be accepted, answers and events must be readable by those
- * who have the old version, and events that are still on their way by those who have the new one. What JSON Schema cannot
+ * who have the old version, and events that are still on their way and answers of commands that are kept by those who have the new one. What JSON Schema cannot
  * say, such as a rule in code, is not compared; what the check cannot judge it says.
  */
 export const compatibility = (before: ContractLock, after: ContractLock): readonly Incompatibility[] =>
