@@ -6,7 +6,7 @@ import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry } from './journal.ts';
 import { onwards, runLocals } from './locals.ts';
 import type { Recorded } from './saga.ts';
-import { kept, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
+import { kept, postponedMs, resultsOf, seenWithin, stepKey, waitsForCodeMs } from './step.ts';
 import { traced } from './traced.ts';
 
 const longestRetryMs = 30_000;
@@ -59,6 +59,15 @@ async function locals(held: Held, { stop, cut }: Interrupts, journal: readonly E
   return undefined;
 }
 
+/** How long a step waits whose answer this code cannot read; it says so when it begins to. */
+function waitsForCode({ parts, saga, instance }: Held, { name }: Recorded, error: unknown): number | undefined {
+  const wait = waitsForCodeMs(error, instance.journal.at(-1)?.began, parts.runtime.clock.now());
+  if (wait === undefined || instance.error !== undefined) return wait;
+  const message = `the step ${name} of ${saga.name} has an answer of another version, and waits for code that can read it`;
+  parts.runtime.observe.log('error', message, { saga: saga.name, id: instance.id, error }, instance.trace);
+  return wait;
+}
+
 async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promise<number | undefined> {
   const { parts, instance } = held;
   const { stop, cut } = interrupts;
@@ -88,7 +97,7 @@ async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promi
       await held.undoing({ kind: 'stopped', reason: await stopReason(held) });
       return undefined;
     }
-    const wait = postponedMs(error);
+    const wait = postponedMs(error) ?? waitsForCode(held, step, error);
     if (wait !== undefined) return held.postpone(error, wait, journal);
     const attempts = instance.attempts + 1;
     if (attempts < attemptsOf(step))

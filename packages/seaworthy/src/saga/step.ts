@@ -1,4 +1,4 @@
-import { CallFailed } from '../client/errors.ts';
+import { AnswerInvalid, CallFailed } from '../client/errors.ts';
 import { type Scope, scope } from '../core/abort.ts';
 import type { Clock } from '../core/clock.ts';
 import { SeaworthyError } from '../core/errors.ts';
@@ -59,6 +59,20 @@ export function postponedMs(error: unknown): number | undefined {
   const inProgress = error instanceof CallFailed && notYet.has(error.problem.code ?? '');
   if (!inProgress && !(error instanceof LocalRejection)) return undefined;
   return Math.min(60_000, Math.max(atOnceMs, retryAfterOf(error) ?? 500));
+}
+
+const unreadableMs = 30_000;
+/** Well within the time for which a callee keeps its answer (24 h by default): after that it would do its work once more. */
+const longestUnreadableMs = 12 * 3_600_000;
+
+/**
+ * The callee answered, and so did its work, but not as this code's contract has it: one of the two is of another version. Only
+ * other code can tell what came of it, so that the step waits for a deploy instead of being undone. Milliseconds; `undefined` once
+ * it began too long ago.
+ */
+export function waitsForCodeMs(error: unknown, began: number | undefined, now: number): number | undefined {
+  const unreadable = error instanceof AnswerInvalid || (error instanceof CallFailed && error.problem.code === 'SW_ANSWER_OUTDATED');
+  return unreadable && now - (began ?? now) < longestUnreadableMs ? unreadableMs : undefined;
 }
 
 /** Exponential with full jitter, from 1 s. */

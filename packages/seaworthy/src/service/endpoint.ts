@@ -13,6 +13,7 @@ import { CallCancelled, HandlerFailed, KeyInProgress, OperationUnknown } from '.
 import type { Externals } from './external.ts';
 import type { AnyExternal } from './handler.ts';
 import { fingerprint } from './idempotency.ts';
+import { answerable } from './kept.ts';
 import { type QueryHandler, type RemoteHandler, runQuery } from './query.ts';
 import type { Service } from './service.ts';
 
@@ -75,7 +76,7 @@ export function endpoint(parts: EndpointParts): Serving {
     const bound: Attempt = { ...attempt, operation };
     const received = { operation: operation.name, key, attempt: bound, input: await accept(operation, input), signal, span };
     try {
-      if (operation.kind === 'command') return await command({ ...received, fingerprint: fingerprint(input) });
+      if (operation.kind === 'command') return answerable(operation, await command({ ...received, fingerprint: fingerprint(input) }));
       const handler = service.handlers[operation.name] as QueryHandler | { readonly remote: RemoteHandler };
       return await runQuery(parts, { ...received, fingerprint: '' }, handler);
     } catch (thrown) {

@@ -36,6 +36,12 @@ export class FailureNotThrown extends SeaworthyError {
   readonly kind = 'internal';
 }
 
+/** The answer that is kept under a key is an error that the contract does not declare any more. */
+export class AnswerOutdated extends SeaworthyError {
+  readonly code = 'SW_ANSWER_OUTDATED';
+  readonly kind = 'internal';
+}
+
 /** The service offers no such operation. */
 export class OperationUnknown extends SeaworthyError {
   readonly code = 'SW_OPERATION_UNKNOWN';

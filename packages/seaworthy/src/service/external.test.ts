@@ -351,3 +351,64 @@ test('G6: an external command that undoes a step leaves its tombstone with the i
   assert.deepEqual(keys, ['s.charge.undo#1']);
   await end(running);
 });
+
+test('an intent of the version before gets what its input lacks; the rest of it is as that version had it', async () => {
+  const at = await sea();
+  const seen: unknown[] = [];
+  let answers = false;
+  const cents = z.number().transform((euros) => euros * 100);
+  const versionOf = (input: z.ZodType<{ readonly id: string }>) => {
+    const next = contract('till', {
+      charge: command({ http: 'POST /charges', input: input as typeof till.charge.input, output: z.object({ receipt: z.string() }) }),
+    });
+    const handlers = {
+      charge: external({
+        timeout: '1s',
+        before: () => ({}),
+        do: (context) => {
+          if (!answers) throw new Error('no answer');
+          seen.push(context.input);
+        },
+        after: ({ input: read }) => {
+          seen.push(read);
+          return { receipt: 'r' };
+        },
+      }),
+    };
+    return { next, definition: service(next, { handlers }) };
+  };
+  const Line = z.object({ price: cents });
+  const old = versionOf(z.object({ id: z.string(), price: cents, lines: z.array(Line) }) as never);
+  const first = await at.process(old.definition as never);
+  first.call(old.next.charge, { id: 'a', price: 5, lines: [{ price: 2 }] } as never, { key: 'k' }).catch(() => {});
+  await at.when('it was tried', async () => Number(await attempts(at)) > 0);
+  await end(first.running);
+  answers = true;
+  const More = Line.extend({ unit: z.string().default('kg') });
+  const now = versionOf(z.object({ id: z.string(), price: cents, by: z.string().default('till'), lines: z.array(More) }) as never);
+  const { running } = await at.process(now.definition as never);
+  await at.when('it has its outcome', async () => (await intents(at)) === 0);
+  const input = { id: 'a', price: 500, by: 'till', lines: [{ price: 200, unit: 'kg' }] };
+  assert.deepEqual(seen, [input, input]);
+  await end(running);
+});
+
+test('an answer that is kept and not declared any more is a problem by name; one of which nothing is promised any more says nothing', async () => {
+  const at = await sea();
+  const first = await at.process();
+  at.stage.before = () => {
+    throw new Failure('Closed', undefined);
+  };
+  await assert.rejects(first.call(till.charge, { id: 'a' }, { key: 'refused' }), Failure);
+  at.stage.before = () => ({});
+  await first.call(till.charge, { id: 'b' }, { key: 'done' });
+  await end(first.running);
+  const next = contract('till', { charge: command({ http: 'POST /charges', input: z.object({ id: z.string() }) }) });
+  const { running, call } = await at.process(service(next, { handlers: { charge: () => {} } }) as never);
+  await assert.rejects(
+    call(next.charge, { id: 'a' }, { key: 'refused' }),
+    (error: unknown) => error instanceof CallFailed && error.problem.code === 'SW_ANSWER_OUTDATED',
+  );
+  assert.equal(await call(next.charge, { id: 'b' }, { key: 'done' }), undefined);
+  await end(running);
+});

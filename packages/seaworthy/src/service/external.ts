@@ -14,6 +14,7 @@ import { type AnyExternal, patienceMs } from './handler.ts';
 import type { Keyed } from './idempotency.ts';
 import { type ExternalParts, intend } from './intend.ts';
 import { dueIntents, type Intent, markOf, postpone, take } from './intent.ts';
+import { completed } from './kept.ts';
 
 /** The external commands of one service: what they intend is driven to an outcome, whoever still waits for it. */
 export interface Externals {
@@ -85,7 +86,8 @@ export function externals(parts: ExternalParts): Externals {
     }
   }
 
-  async function drive(intent: Intent, known: Known): Promise<Answer> {
+  async function drive(begun: Intent, known: Known): Promise<Answer> {
+    const intent = { ...begun, input: await completed(known.operation, begun.input) };
     runtime.reached('external/do/before');
     const outcome = await reach(intent, known);
     runtime.reached('external/do/after');
