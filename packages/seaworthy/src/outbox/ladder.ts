@@ -1,3 +1,4 @@
+import { milliseconds } from '../core/duration.ts';
 import type { Random } from '../core/random.ts';
 import { type RetryOptions, retry } from '../resilience/retry.ts';
 
@@ -5,6 +6,8 @@ import { type RetryOptions, retry } from '../resilience/retry.ts';
 export type LadderOptions = Pick<RetryOptions, 'attempts' | 'base' | 'cap'>;
 
 export interface Ladder {
+  /** No wait is longer. */
+  readonly longestMs: number;
   /** Milliseconds until the next attempt after the `failed`th failed; undefined: it goes to the dead letters. */
   waitMs(failed: number, random: Random): number | undefined;
 }
@@ -14,6 +17,7 @@ export function ladder({ attempts = 5, base = '1s', cap = '1m' }: LadderOptions 
   const steps = retry({ attempts, base, cap, when: () => true });
   // What an error asks for is for callers who wait; an event that is parked does not.
   return {
+    longestMs: milliseconds(cap, 'retry cap'),
     waitMs: (failed, random) => steps.waitMs(failed, undefined, random),
   };
 }

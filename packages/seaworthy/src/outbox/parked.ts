@@ -1,4 +1,5 @@
 import type { Envelope } from '../bus/envelope.ts';
+import { isDue } from '../store/due.ts';
 import type { Row, Tx, Value } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import type { FailedAttempt } from './history.ts';
@@ -68,24 +69,42 @@ export async function isHeld(tx: Tx, { consumer, topic, key }: Line): Promise<bo
   return rows.length > 0;
 }
 
+/** What of a consumer's is due, for whom and by which clock. */
+export interface Wanted {
+  readonly consumer: string;
+  readonly worker: Worker;
+  readonly now: number;
+  /** Nobody parks an event for longer. */
+  readonly longestMs: number;
+}
+
 /** When the next one is due that nobody has in hand; undefined when there is none. */
-export async function nextDue(read: Pick<Tx, 'all'>, consumer: string, worker: Worker): Promise<number | undefined> {
+export async function nextDue(read: Pick<Tx, 'all'>, { consumer, worker, now, longestMs }: Wanted): Promise<number | undefined> {
   const { sql, values } = worker.dead();
   const [row] = await read.all(
     `select due from sw_parked where consumer = ? and due is not null and ${sql} order by due limit 1`,
     consumer,
     ...values,
   );
-  return row && Number(row['due']);
+  if (!row || Number(row['due']) <= now) return row && Number(row['due']);
+  // One whose time nobody can have meant comes last in their order, and is due.
+  const far = await read.all(
+    `select due from sw_parked where consumer = ? and due > ? and ${sql} limit 1`,
+    consumer,
+    now + longestMs,
+    ...values,
+  );
+  return far.length > 0 ? now : Number(row['due']);
 }
 
 /** Takes up to `limit` that are due into this worker's hand. Until it lets go, or dies, no other attempts them. */
-export async function claim(tx: Tx, consumer: string, worker: Worker, now: number, limit: number): Promise<readonly Parked[]> {
+export async function claim(tx: Tx, { consumer, worker, now, longestMs }: Wanted, limit: number): Promise<readonly Parked[]> {
+  const due = isDue(now, longestMs);
   const { sql, values } = worker.dead();
   const rows = await tx.all(
-    `select * from sw_parked where consumer = ? and due <= ? and ${sql} order by due limit ?`,
+    `select * from sw_parked where consumer = ? and ${due.sql} and ${sql} order by due limit ?`,
     consumer,
-    now,
+    ...due.values,
     ...values,
     limit,
   );

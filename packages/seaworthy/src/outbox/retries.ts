@@ -7,7 +7,7 @@ import type { Consuming } from './consuming.ts';
 import { bury, type Reason } from './dead-letter.ts';
 import { recordedError, withAttempt } from './history.ts';
 import { backoff, type Loop, loop } from './loop.ts';
-import { claim, nextDue, type Parked, postpone, release, unpark } from './parked.ts';
+import { claim, nextDue, type Parked, postpone, release, unpark, type Wanted } from './parked.ts';
 import { type Processed, processSpan } from './process.ts';
 
 /**
@@ -95,12 +95,14 @@ export function retries<T>(parts: Consuming<T>): Loop {
     const room = concurrency - hand.size;
     if (room <= 0) return pollMs;
     const now = clock.now();
-    const due = await nextDue(store.ownRead, service, worker);
+    // A time is also given by `poll`, when an attempt is cut short.
+    const wanted: Wanted = { consumer: service, worker, now, longestMs: Math.max(parts.ladder.longestMs, pollMs) };
+    const due = await nextDue(store.ownRead, wanted);
     if (due === undefined) return pollMs;
     if (due > now) return Math.min(pollMs, due - now);
     runtime.reached('inbox/claim/before');
     const claimed = await store
-      .transaction((tx) => claim(store.own(tx), service, worker, now, room))
+      .transaction((tx) => claim(store.own(tx), wanted, room))
       .catch(async (error: unknown) => {
         // Claimed or not: what nobody knows that he has would never be attempted again.
         if (error instanceof CommitUnknown) await insist((tx) => release(tx, service, worker, [...hand.keys()]));

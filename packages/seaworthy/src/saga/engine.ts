@@ -4,6 +4,7 @@ import { type Scope, scope } from '../core/abort.ts';
 import { bell } from '../core/bell.ts';
 import type { Timer } from '../core/clock.ts';
 import type { TraceContext } from '../core/trace.ts';
+import { isDue, waitOf } from '../store/due.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { drive } from './drive.ts';
@@ -14,7 +15,7 @@ import { moves } from './moves.ts';
 import { orphans } from './orphans.ts';
 import type { AnySaga, Start, Stop } from './saga.ts';
 import { collectStarts, type Defined, type StartsParts } from './starts.ts';
-import { SagaStopping } from './step.ts';
+import { longestWaitMs, SagaStopping } from './step.ts';
 import { live } from './tables.ts';
 import type { Tracing } from './traced.ts';
 import { verifyVersions } from './versions.ts';
@@ -113,7 +114,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
   async function run(id: string, fresh: Instance | undefined, stop: Scope): Promise<number | undefined> {
     const instance = fresh ?? (await sagaOf(store.ownRead, id));
     if (!instance || instance.owner !== worker.id || (instance.state !== 'running' && instance.state !== 'undoing')) return undefined;
-    const early = instance.due - clock.now();
+    const early = waitOf({ due: instance.due, written: instance.changed }, clock.now());
     // A stop does not wait for its time; the undo that follows does.
     if (early > 0 && (instance.stopping === undefined || instance.state === 'undoing')) return early;
     return drive(parts, sagas.get(instance.name) as AnySaga, instance, { stop, closing: stopping.signal, cut });
@@ -141,10 +142,11 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     const taken = await free.take(batch);
     observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
     for (const id of taken) enqueue(id);
+    const missed = isDue(now - pollMs, pollMs + longestWaitMs);
     const due = await store.ownRead.all(
-      `select id from sw_saga where ${live} and owner = ? and due <= ? limit ?`,
+      `select id from sw_saga where ${live} and owner = ? and ${missed.sql} limit ?`,
       worker.id,
-      now - pollMs,
+      ...missed.values,
       batch,
     );
     for (const { id } of due) enqueue(String(id));

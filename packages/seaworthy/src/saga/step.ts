@@ -51,6 +51,9 @@ export function kept(step: string, result: unknown): unknown {
 /** What a callee answers with that has done nothing, and may do it later. */
 const notYet: ReadonlySet<string> = new Set(['SW_IDEMPOTENCY_IN_PROGRESS', 'SW_STEP_IN_PROGRESS', 'SW_SERVICE_UNREADY']);
 
+/** No row says that a saga waits for longer. */
+export const longestWaitMs = 60_000;
+
 /**
  * Nothing was done and nobody is to blame: the step waits, and has not used up an attempt. Milliseconds, or `undefined`. At most a
  * minute, since it waits that long in other processes, too, and whoever mends the cause cannot tell it.
@@ -58,7 +61,7 @@ const notYet: ReadonlySet<string> = new Set(['SW_IDEMPOTENCY_IN_PROGRESS', 'SW_S
 export function postponedMs(error: unknown): number | undefined {
   const inProgress = error instanceof CallFailed && notYet.has(error.problem.code ?? '');
   if (!inProgress && !(error instanceof LocalRejection)) return undefined;
-  return Math.min(60_000, Math.max(atOnceMs, retryAfterOf(error) ?? 500));
+  return Math.min(longestWaitMs, Math.max(atOnceMs, retryAfterOf(error) ?? 500));
 }
 
 const unreadableMs = 30_000;

@@ -6,12 +6,12 @@ import { callsOf } from './calls.ts';
 import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry, Refusals } from './journal.ts';
 import type { Recorded } from './saga.ts';
-import { atOnceMs, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
+import { atOnceMs, longestWaitMs, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
 import { type Running, traced } from './traced.ts';
 import { nextUndo } from './where.ts';
 
 const attemptsInAll = 10;
-const longestUndoMs = 60_000;
+const longestUndoMs = longestWaitMs;
 
 /** Takes back the last step that is not taken back yet. Returns the milliseconds to wait before the next try, if it failed. */
 export async function undo(held: Held, { cut }: Interrupts): Promise<number | undefined> {

@@ -30,14 +30,18 @@ type Known = NonNullable<ReturnType<ExternalParts['known']['get']>>;
 
 const pollMs = 1000;
 const batch = 64;
+const longestRetryMs = 30_000;
 /** Exponential from half a second to half a minute, with equal jitter: a third party that is down is not forgotten. */
-const retryMs = (attempts: number, chance: number): number => Math.min(30_000, 500 * 2 ** Math.min(attempts, 10)) * (0.5 + chance / 2);
+const retryMs = (attempts: number, chance: number): number =>
+  Math.min(longestRetryMs, 500 * 2 ** Math.min(attempts, 10)) * (0.5 + chance / 2);
 
 export function externals(parts: ExternalParts): Externals {
   const { store, runtime, owner } = parts;
   const { clock, observe } = runtime;
   /** What this process is at; the database alone cannot tell, since the intents are all its own. */
   const busy = new Map<string, Promise<unknown>>();
+  /** No intent is due later: while it is driven, or waits to be driven again. */
+  const longestMs = Math.max(longestRetryMs, ...[...parts.known.values()].map(({ handler }) => 2 * patienceMs(handler)));
   const stopping = new AbortController();
   const cut = new AbortController();
   let polling: Promise<void> = Promise.resolve();
@@ -114,7 +118,7 @@ export function externals(parts: ExternalParts): Externals {
     const now = clock.now();
     // What only other code knows is left to that code.
     const due = (read: Read, limit: number): Promise<readonly Intent[]> =>
-      dueIntents(read, [...parts.known.keys()], { now, dead: owner.dead(), owner: owner.id, limit });
+      dueIntents(read, [...parts.known.keys()], { now, longestMs, dead: owner.dead(), owner: owner.id, limit });
     // Most of the time there is none, and nobody's writing need wait for that to be seen.
     if ((await due(store.ownRead, 1)).length === 0) return;
     const intents = await store.transaction(async (tx) => {

@@ -1,4 +1,5 @@
 import { keptTrace, type TraceContext } from '../core/trace.ts';
+import { isDue } from '../store/due.ts';
 import type { Migration, Read, Row, Tx } from '../store/store.ts';
 import { type Keyed, sameOrThrow } from './idempotency.ts';
 import { stepOf } from './tombstone.ts';
@@ -125,18 +126,25 @@ export async function take(tx: Tx, intent: Keyed, owner: string, due: number): P
 
 interface Due {
   readonly now: number;
+  /** Nobody is given longer. */
+  readonly longestMs: number;
   readonly dead: Dead;
   readonly owner: string;
   readonly limit: number;
 }
 
 /** Up to `limit` intents of these operations, oldest first, that are this owner's and due, or whose owner is dead. */
-export async function dueIntents(read: Read, operations: readonly string[], { now, dead, owner, limit }: Due): Promise<readonly Intent[]> {
+export async function dueIntents(
+  read: Read,
+  operations: readonly string[],
+  { now, longestMs, dead, owner, limit }: Due,
+): Promise<readonly Intent[]> {
+  const due = isDue(now, longestMs);
   const rows = await read.all(
     `select ${columns} from sw_intent
-      where operation in (${operations.map(() => '?').join()}) and ((due <= ? and owner = ?) or ${dead.sql}) order by due limit ?`,
+      where operation in (${operations.map(() => '?').join()}) and ((${due.sql} and owner = ?) or ${dead.sql}) order by due limit ?`,
     ...operations,
-    now,
+    ...due.values,
     owner,
     ...dead.values,
     limit,
