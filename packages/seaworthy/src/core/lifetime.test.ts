@@ -42,12 +42,12 @@ test('what a run began must have settled when it returns, and its rejection must
   /** Begun, and over when the run looks at it. */
   const after = (_begun: Promise<unknown>): Promise<void> => turn();
   const wrong: Readonly<Record<string, (run: Lifetime) => unknown>> = {
-    open: ({ watch }) => void watch('it', never()),
-    'open behind one that is done': ({ watch }) => void watch('it', Promise.resolve()).then(never),
-    rejected: ({ watch }) => after(watch('it', no())),
-    'rejected and used': ({ watch }) => after(watch('it', no()).then(() => {})),
-    'rejected and ended': ({ watch }) => after(watch('it', no()).finally(() => {})),
-    'rejected behind one that is done': ({ watch }) => after(watch('it', Promise.resolve()).then(no)),
+    open: ({ watch }) => void watch(() => 'it', never()),
+    'open behind one that is done': ({ watch }) => void watch(() => 'it', Promise.resolve()).then(never),
+    rejected: ({ watch }) => after(watch(() => 'it', no())),
+    'rejected and used': ({ watch }) => after(watch(() => 'it', no()).then(() => {})),
+    'rejected and ended': ({ watch }) => after(watch(() => 'it', no()).finally(() => {})),
+    'rejected behind one that is done': ({ watch }) => after(watch(() => 'it', Promise.resolve()).then(no)),
   };
   for (const [how, work] of Object.entries(wrong)) {
     const { run } = life();
@@ -59,11 +59,11 @@ test('what a run began must have settled when it returns, and its rejection must
     );
   }
   const right: Readonly<Record<string, (run: Lifetime) => unknown>> = {
-    awaited: (run) => run.watch('it', Promise.resolve(1)),
-    caught: (run) => run.watch('it', no()).catch(() => 1),
-    'settled together': (run) => Promise.allSettled([run.watch('it', no()), run.watch('it', Promise.resolve())]),
-    'lost a race that it was in': (run) => Promise.race([turn(), run.watch('it', Promise.resolve())]),
-    'done and not awaited': (run) => after(run.watch('it', Promise.resolve())),
+    awaited: (run) => run.watch(() => 'it', Promise.resolve(1)),
+    caught: (run) => run.watch(() => 'it', no()).catch(() => 1),
+    'settled together': (run) => Promise.allSettled([run.watch(() => 'it', no()), run.watch(() => 'it', Promise.resolve())]),
+    'lost a race that it was in': (run) => Promise.race([turn(), run.watch(() => 'it', Promise.resolve())]),
+    'done and not awaited': (run) => after(run.watch(() => 'it', Promise.resolve())),
   };
   for (const work of Object.values(right)) {
     const { run } = life();

@@ -1,6 +1,6 @@
 import { SeaworthyError } from './errors.ts';
 import type { Observe } from './observe.ts';
-import { OpenWork } from './open-work.ts';
+import { type Named, OpenWork } from './open-work.ts';
 
 /** Something that a run was given was used after the run had ended. It had no effect. */
 export class RunOver extends SeaworthyError {
@@ -54,7 +54,7 @@ export class Lifetime {
   }
 
   /** The promise of `what`, which the run must await. */
-  watch<V>(what: string, promise: Promise<V>): Promise<V> {
+  watch<V>(what: Named, promise: Promise<V>): Promise<V> {
     return this.#work.add(what, promise);
   }
 

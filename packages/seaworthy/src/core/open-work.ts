@@ -7,8 +7,11 @@ export class NotAwaited extends SeaworthyError {
   readonly kind = 'internal';
 }
 
+/** Names what was begun in the error of its run. */
+export type Named = () => string;
+
 interface Item {
-  readonly what: string;
+  readonly what: Named;
   heard: boolean;
   rejected: { readonly error: unknown } | undefined;
 }
@@ -49,12 +52,43 @@ class Watched<V> extends Promise<V> {
   }
 }
 
+/** A promise of what is done already, at the price of a plain one: only what is made of it is watched. */
+class Done<V> extends Promise<V> {
+  #derived: (<D>(promise: Promise<D>) => Promise<D>) | undefined;
+
+  watch(derived: <D>(promise: Promise<D>) => Promise<D>): this {
+    this.#derived = derived;
+    return this;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: it is a promise
+  override then<A = V, B = never>(
+    onFulfilled?: ((value: V) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    const next = super.then(onFulfilled, onRejected);
+    return typeof onRejected === 'function' || !this.#derived ? next : this.#derived(next);
+  }
+
+  override finally(onFinally?: (() => void) | null): Promise<V> {
+    const next = super.finally(onFinally);
+    return this.#derived ? this.#derived(next) : next;
+  }
+}
+// `await` takes it for a plain promise, and does not ask for its `then`.
+Object.defineProperty(Done.prototype, 'constructor', { value: Promise });
+
 /** What a run has begun. All of it must have settled when the run ends, and every rejection must have been awaited. */
 export class OpenWork {
   #items: Set<Item> | undefined;
 
-  /** The same promise, watched from now on. `what` names it in the error of its run. */
-  add<V>(what: string, promise: Promise<V>): Promise<V> {
+  /** A promise of `value`, what `what` came to at once. What is made of it is watched. */
+  done<V>(what: Named, value: V): Promise<V> {
+    return new Done<V>((resolve) => resolve(value)).watch((derived) => this.add(what, derived));
+  }
+
+  /** The same promise, watched from now on. */
+  add<V>(what: Named, promise: Promise<V>): Promise<V> {
     const item: Item = { what, heard: false, rejected: undefined };
     this.#items ??= new Set();
     const items = this.#items.add(item);
@@ -83,9 +117,9 @@ export class OpenWork {
   /** Throws `NotAwaited` when something is left that has not settled, or whose rejection nobody awaited. `run` names who began it. */
   verify(run: string): void {
     for (const { what, rejected } of this.#items ?? []) {
-      if (!rejected) throw new NotAwaited(`${run} ended before ${what} had settled: await it, or return its promise`);
+      if (!rejected) throw new NotAwaited(`${run} ended before ${what()} had settled: await it, or return its promise`);
       const { error } = rejected;
-      const message = `${run} ended and nobody awaited ${what}, which failed (${textOf(error)}): await it, or return its promise`;
+      const message = `${run} ended and nobody awaited ${what()}, which failed (${textOf(error)}): await it, or return its promise`;
       throw new NotAwaited(message, { cause: error });
     }
   }

@@ -76,7 +76,7 @@ export function callsOf({ caller, clock, key, step, within, run, trace, undoes, 
 
   function call(operation: Operation & At, input: unknown): Reply<unknown, unknown> {
     const name = `${operation.service}.${operation.name}`;
-    const what = `the call of ${name}`;
+    const what = (): string => `the call of ${name}`;
     const answer = run.use('call', () => run.watch(what, made(operation, name, input)));
     const { outcome } = reply<unknown, unknown>(answer, operation.errors ?? {});
     return Object.assign(answer, { outcome: () => run.watch(what, outcome()) });

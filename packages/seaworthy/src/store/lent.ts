@@ -1,4 +1,5 @@
 import type { Lifetime } from '../core/lifetime.ts';
+import { named } from './statement.ts';
 import type { Read, Store, Tx } from './store.ts';
 
 /**
@@ -22,7 +23,6 @@ export function lentTx<T>(store: Store<T, unknown>, tx: T, run: Lifetime): T {
 /** `read` as one run sees it, which must await what it reads. An adapter's own stays as it is. */
 export function lentRead<R>({ read, ownRead }: Store<unknown, R>, run: Lifetime): R {
   if ((read as unknown) !== ownRead) return read;
-  const all: Read['all'] = (sql, ...values) =>
-    run.use('read', () => run.watch(`the statement \`${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}\``, ownRead.all(sql, ...values)));
+  const all: Read['all'] = (sql, ...values) => run.use('read', () => run.watch(named(sql), ownRead.all(sql, ...values)));
   return { all } as R;
 }

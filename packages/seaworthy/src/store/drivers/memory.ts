@@ -5,10 +5,11 @@ import type { Runtime } from '../../core/runtime.ts';
 import { isA } from '../../core/thrown.ts';
 import { turn } from '../../core/turn.ts';
 import { CommitFailed, StoreClosed } from '../errors.ts';
+import { named } from '../statement.ts';
 import type { Row, Store, StoreDriver, TransactionOptions, Tx, Value } from '../store.ts';
 import { Connection } from './sqlite-connection.ts';
 import { migrateSqlite } from './sqlite-migrations.ts';
-import { statement, TxState } from './tx-state.ts';
+import { TxState } from './tx-state.ts';
 
 /** A statement or a mark of a savepoint, and what came of it: played again, it must give the same. */
 interface Played {
@@ -125,7 +126,7 @@ function openMemory(service: string, runtime: Runtime): Store {
       return step(execute);
     }
     function given<R>(sql: string, execute: () => R): Promise<R> {
-      return state.begun(statement(sql), () => {
+      return state.begun(named(sql), () => {
         const running = inTurn(last, execute);
         const ran = (): void => {
           if (last === settled) last = undefined;
@@ -169,7 +170,11 @@ function openMemory(service: string, runtime: Runtime): Store {
         const now = values.map(taken);
         return given(sql, () => connection.run(sql, now));
       },
-      savepoint: (inner) => state.begun('a savepoint', () => savepoint(inner)),
+      savepoint: (inner) =>
+        state.begun(
+          () => 'a savepoint',
+          () => savepoint(inner),
+        ),
       get level() {
         return state.level;
       },

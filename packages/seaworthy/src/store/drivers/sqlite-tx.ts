@@ -1,7 +1,7 @@
 import type { TransactionOver } from '../errors.ts';
 import type { Tx } from '../store.ts';
 import type { Connection } from './sqlite-connection.ts';
-import { statement, TxState } from './tx-state.ts';
+import { TxState } from './tx-state.ts';
 
 /**
  * The savepoints of one run: the run itself, and those that its work opens in it. SQLite hears of them only at the next
@@ -90,9 +90,13 @@ export function beginRun(connection: Connection, late: (error: TransactionOver) 
   }
 
   const tx: Tx = {
-    all: (sql, ...values) => state.begun(statement(sql), async () => step(() => connection.all(sql, values, changes))),
-    run: (sql, ...values) => state.begun(statement(sql), async () => step(() => connection.run(sql, values, changes))),
-    savepoint: (work) => state.begun('a savepoint', () => savepoint(work)),
+    all: (sql, ...values) => state.ran(sql, () => step(() => connection.all(sql, values, changes))),
+    run: (sql, ...values) => state.ran(sql, () => step(() => connection.run(sql, values, changes))),
+    savepoint: (work) =>
+      state.begun(
+        () => 'a savepoint',
+        () => savepoint(work),
+      ),
     get level() {
       return state.level;
     },

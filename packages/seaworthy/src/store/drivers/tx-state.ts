@@ -1,5 +1,6 @@
-import { OpenWork } from '../../core/open-work.ts';
+import { type Named, OpenWork } from '../../core/open-work.ts';
 import { SavepointMisused, TransactionOver } from '../errors.ts';
+import { named } from '../statement.ts';
 import type { Level } from '../store.ts';
 
 /** The run of a transaction's work, or a savepoint in it, with the statements that were given while it was the innermost one. */
@@ -27,7 +28,6 @@ export class Mark implements Level {
   }
 }
 
-export const statement = (sql: string): string => `the statement \`${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}\``;
 const ignore = (): void => {};
 
 /** What one run of a transaction's work may still do. Once it has failed it stays so, whatever the work catches. */
@@ -55,8 +55,20 @@ export class TxState {
     return this.#open.at(-1) as Mark;
   }
 
+  /** The promise of a statement that runs at once. */
+  ran<V>(sql: string, execute: () => V): Promise<V> {
+    const { statements } = this.level;
+    let value: V;
+    try {
+      value = execute();
+    } catch (error) {
+      return this.begun(named(sql), () => Promise.reject(error));
+    }
+    return statements.done(named(sql), value);
+  }
+
   /** The promise of what `begin` begins, a statement or a savepoint; the work must await it. */
-  begun<V>(what: string, begin: () => Promise<V>): Promise<V> {
+  begun<V>(what: Named, begin: () => Promise<V>): Promise<V> {
     const { statements } = this.level;
     const over = this.#over;
     const promise = begin();
