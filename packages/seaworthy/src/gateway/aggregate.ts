@@ -57,16 +57,36 @@ function decisive(parts: Parts): readonly (Operation & At)[] {
 /**
  * Answers one request from several operations, called at the same time unless a part names others in `after`.
  * A missing optional part is left out and its status told; a missing required one fails the whole.
- * Throws `GatewayInvalid` when a part takes the place of `meta`.
+ * Throws `GatewayInvalid` when a part takes the place of `meta`, is not returned, or is made later.
  */
 export function aggregate<const H extends Http, P extends Parts, Body = Answer<P>>(
   http: H,
   parts: (tools: { readonly part: MakePart<Params<H>> }) => P,
   shape?: (answer: Answer<P>) => Body,
 ): Aggregate<P, Body> {
-  const made = parts({ part: make as unknown as MakePart<Params<H>> });
+  const all: Part<string, unknown, boolean>[] = [];
+  let over = false;
+  const part = (...given: Parameters<typeof make>): Part<string, unknown, boolean> => {
+    if (over) throw new GatewayInvalid(`a part of ${http} was made after its parts had been returned: make each before that`);
+    const one = make(...given);
+    all.push(one);
+    return one;
+  };
+  const made = parts({ part: part as unknown as MakePart<Params<H>> });
+  over = true;
+  if (made instanceof Promise) {
+    made.catch(() => {});
+    throw new GatewayInvalid(`the parts of ${http} are a promise: return them at once, and ask for data in their inputs`);
+  }
   if ('meta' in made) throw new GatewayInvalid(`a part of ${http} is named meta, where the status of the parts goes: name it differently`);
   const calls = callsOf(made);
+  const idle = all.find((one) => !calls.calls.some(({ operation, input }) => operation === one.operation && input === one.input));
+  if (idle) {
+    const { service, name } = idle.operation;
+    throw new GatewayInvalid(
+      `${http} makes a part of ${service}.${name} that nobody gets: return it, or name it in the \`after\` of another`,
+    );
+  }
   return {
     http,
     targets: Object.values(made).map((part) => part.operation) as At<ServicesOf<P> & string>[],
@@ -81,7 +101,7 @@ export function aggregate<const H extends Http, P extends Parts, Body = Answer<P
       const answer = { ...values, meta: { parts: status } } as unknown as Answer<P>;
       const partial = Object.values(status).some((part) => part !== 'ok' && part !== 'absent');
       const headers = { 'content-type': 'application/json', ...(partial && { 'cache-control': 'no-store' }) };
-      return { status: 200, headers, body: shape ? shape(answer) : answer };
+      return { status: 200, headers, body: shape ? await shape(answer) : answer };
     },
   };
 }

@@ -207,6 +207,32 @@ test('routes that match the same requests, and a part named meta, are refused', 
   assert.throws(() => aggregate('GET /x/{id}', ({ part }) => ({ meta: part(shop.order, ({ params }) => params) })), /named meta/);
 });
 
+test('a part that nobody gets, parts that are a promise, and a part that is made later are refused where they are written', async () => {
+  const of = ({ params }: { readonly params: { readonly id: string } }): { readonly id: string } => params;
+  const forgets = (): unknown =>
+    aggregate('GET /x/{id}', ({ part }) => {
+      part(shop.payment, of);
+      return { order: part(shop.order, of) };
+    });
+  assert.throws(forgets, /GET \/x\/\{id\} makes a part of shop\.payment that nobody gets/);
+  const promises = (): unknown => aggregate('GET /x/{id}', (async () => ({})) as never);
+  assert.throws(promises, /the parts of GET \/x\/\{id\} are a promise/);
+  let late: () => unknown = () => assert.fail('it was kept');
+  aggregate('GET /x/{id}', ({ part }) => {
+    late = () => part(shop.payment, of);
+    return { order: part(shop.order, of) };
+  });
+  assert.throws(late, /after its parts had been returned/);
+});
+
+test('a shape may take its time, and what it throws is a failure', async () => {
+  const shaped = (shape: () => Promise<unknown>): Route =>
+    aggregate('GET /api/orders/{id}', ({ part }) => ({ order: part(shop.order, ({ params }) => params) }), shape);
+  assert.deepEqual((await ask([shaped(async () => ({ a: 1 }))], fine)).json, { a: 1 });
+  const failing = shaped(() => Promise.reject(new Error('no shape')));
+  assert.equal((await ask([failing], fine)).status, 500);
+});
+
 test('each upstream has a breaker of its own: one that fails opens without the others', async () => {
   const clock = virtualClock();
   const rt = runtime({ clock });

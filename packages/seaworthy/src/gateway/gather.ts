@@ -69,7 +69,7 @@ export async function gather(http: Http, { calls, named }: Calls, incoming: Inco
       context[name] = fared.value;
     }
     try {
-      return { value: await call(operation, input(context as never), { signal: incoming.signal }) };
+      return { value: await call(operation, await input(context as never), { signal: incoming.signal }) };
     } catch (error) {
       return missing(operation, readable(error));
     }
