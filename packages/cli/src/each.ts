@@ -29,6 +29,14 @@ export function portsOf({ services }: Fleet, { port, ports }: Pick<Environment, 
   return { ...given, ...Object.fromEntries(missing.map((name) => [name, free()])) };
 }
 
+/** The gateway has the port that was given; the services, which cannot share it, any free one, which they tell. */
+function operationsOf(name: string, { operations }: Environment): NodeJS.ProcessEnv {
+  if (!operations) return {};
+  const { host, port } = operations;
+  const at = host?.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+  return { SEAWORTHY_OPERATIONS: `${at === undefined ? '' : `${at}:`}${name === 'gateway' ? (port ?? 0) : 0}` };
+}
+
 /** Runs each service of the fleet, and its gateway, in a process of its own, and again when it dies, until all are asked to stop. */
 export async function startEach(
   { fleet }: Launch,
@@ -49,6 +57,7 @@ export async function startEach(
         ...process.env,
         ...{ SEAWORTHY_DIR: env.dir, HOST: env.host, PORT: String(env.port), LOG_LEVEL: env.logLevel },
         ...{ SEAWORTHY_DRAIN: String(env.drain), SEAWORTHY_GRACE: String(env.grace), SEAWORTHY_ADDRESSES: addresses.join() },
+        ...operationsOf(name, env),
         SEAWORTHY_PORTS: name === 'gateway' ? '' : `${name}=${ports[name]}`,
       },
     });

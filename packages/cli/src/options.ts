@@ -6,6 +6,7 @@ export const variables = {
   port: ['PORT', '--port <port>', 'of the gateway; 0 takes any free one (default 8080)'],
   host: ['HOST', '--host <address>', 'to listen on (default 127.0.0.1)'],
   ports: ['SEAWORTHY_PORTS', '--ports <ports>', 'each service listens too: 1, or orders=7101,payments=7102'],
+  operations: ['SEAWORTHY_OPERATIONS', '--operations <port>', 'metrics, documents and health apart: 9090, or 10.0.0.1:9090'],
   addresses: ['SEAWORTHY_ADDRESSES', '--addresses <urls>', 'where the rest is found: orders=http://a:7101|http://b:7101'],
   drain: ['SEAWORTHY_DRAIN', '--drain <duration>', 'how long a stop may take (default 10s)'],
   grace: ['SEAWORTHY_GRACE', '--grace <duration>', 'how long it serves on while it says that it is unready (default 0s)'],

@@ -39,6 +39,7 @@ export function settings(said: Told, file: StartOptions = {}): Environment {
 const flags: readonly (readonly [RegExp, string])[] = [
   [/add it to `only` or to `addresses`/g, 'name it too, or say where it is with --addresses'],
   [/`SEAWORTHY_PORTS`, or the option `ports`/g, '--ports'],
+  [/`SEAWORTHY_OPERATIONS`, or the option `operations`/g, '--operations'],
   [/`PORT`, or the option `port`/g, '--port'],
   [/\b(addresses|ports)(?= names |\.[a-z])/g, '--$1'],
 ];

@@ -51,6 +51,7 @@ export async function start(
   const running = await inWordsOfTheCommand(() => launch(found, { ...options, runtime: machine, exposition }));
   observe.log('info', only.length > 0 ? `${only.join(' and ')} run here` : 'the fleet runs', {
     ...(running.url !== undefined && { url: running.url }),
+    ...(running.operationsUrl !== undefined && { operations: running.operationsUrl }),
     ...(Object.keys(running.urls).length > 0 && { services: running.urls }),
   });
   process.send?.(readyMessage, () => {});

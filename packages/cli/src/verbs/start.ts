@@ -11,6 +11,6 @@ export function startVerb(program: Command): void {
       .argument('[service...]', 'which run in this process, `gateway` for the gateway; default all')
       .option('-f, --fleet <file>', 'the fleet file')
       .option('--each', 'runs each service and the gateway in a process of its own on this machine, and again when it dies'),
-    ['dir', 'port', 'host', 'ports', 'addresses', 'drain', 'grace', 'logLevel'],
+    ['dir', 'port', 'host', 'ports', 'operations', 'addresses', 'drain', 'grace', 'logLevel'],
   ).action(later(async () => (await import('../start.ts')).start));
 }

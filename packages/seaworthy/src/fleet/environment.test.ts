@@ -8,6 +8,7 @@ test('an empty environment gives the defaults', () => {
     host: '127.0.0.1',
     dir: '.seaworthy',
     ports: false,
+    operations: undefined,
     only: undefined,
     addresses: {},
     drain: '10s',
@@ -24,13 +25,16 @@ test('what is given is taken', () => {
     SEAWORTHY_PORTS: '1',
     SEAWORTHY_DRAIN: '500ms',
     SEAWORTHY_GRACE: '5s',
+    SEAWORTHY_OPERATIONS: '[::1]:9090',
     LOG_LEVEL: 'silent',
   });
   assert.deepEqual(given, {
     ...{ port: 0, host: '::1', dir: '/data', ports: true, drain: '500ms', grace: '5s', logLevel: 'silent' },
+    operations: { port: 9090, host: '[::1]' },
     only: undefined,
     addresses: {},
   });
+  assert.deepEqual(environment({ SEAWORTHY_OPERATIONS: '9090' }).operations, { port: 9090 });
 });
 
 test('what runs here, on which ports, and where the rest is', () => {
@@ -51,6 +55,9 @@ const wrong: readonly [string, string][] = [
   ['HOST', 'a b'],
   ['SEAWORTHY_PORTS', 'yes'],
   ['SEAWORTHY_PORTS', 'orders=99999'],
+  ['SEAWORTHY_OPERATIONS', 'nine'],
+  ['SEAWORTHY_OPERATIONS', '99999'],
+  ['SEAWORTHY_OPERATIONS', '::1:9090'],
   ['SEAWORTHY_ONLY', 'orders,'],
   ['SEAWORTHY_ADDRESSES', 'orders'],
   ['SEAWORTHY_ADDRESSES', 'orders=http://a/path'],

@@ -17,6 +17,8 @@ export interface Environment {
   readonly dir: string;
   /** `SEAWORTHY_PORTS`: `1`, each service listens too, on any free port; or on fixed ones, `orders=7101,payments=7102`. Default 0. */
   readonly ports: boolean | Readonly<Record<string, number>>;
+  /** `SEAWORTHY_OPERATIONS=9090`, or `10.0.0.1:9090`: where metrics, documents and health are served apart. Default with the rest. */
+  readonly operations: { readonly port: number; readonly host?: string } | undefined;
   /** `SEAWORTHY_ONLY=orders,gateway`: what runs in this process. Default all. */
   readonly only: readonly string[] | undefined;
   /** `SEAWORTHY_ADDRESSES=orders=http://a:7101|http://b:7101,payments=http://a:7102`: where the rest is found. Default none. */
@@ -63,11 +65,22 @@ export function environment(env: Readonly<Record<string, string | undefined>>): 
     return all.every((url) => /^https?:\/\/[^/]+\/?$/.test(url) && URL.canParse(url)) ? all : undefined;
   };
   const ports = (text: string): Environment['ports'] | undefined => ({ '0': false, '1': true })[text] ?? named(text, port);
+  const operations = (text: string): Environment['operations'] => {
+    const [, host, digits] = /^(?:([\w.-]+|\[[\da-fA-F:.]+\]):)?(\d+)$/.exec(text) ?? [];
+    const at = port(digits ?? '');
+    return at === undefined ? undefined : { port: at, ...(host !== undefined && { host }) };
+  };
   const result: Environment = {
     port: read('PORT', 8080, port, 'a port from 0 to 65535'),
-    host: read('HOST', '127.0.0.1', (text) => (/^[\w.:-]+$/.test(text) ? text : undefined), 'an address or a host name'),
+    host: read(
+      'HOST',
+      '127.0.0.1',
+      (text) => (/^(?:[\w.:-]+|\[[\da-fA-F:.]+\])$/.test(text) ? text : undefined),
+      'an address or a host name',
+    ),
     dir: read('SEAWORTHY_DIR', '.seaworthy', (text) => (text.includes('\0') ? undefined : text), 'the path of a folder'),
     ports: read('SEAWORTHY_PORTS', false, ports, "0, 1 or ports by name, such as 'orders=7101,payments=7102'"),
+    operations: read('SEAWORTHY_OPERATIONS', undefined, operations, "a port, or an address and a port, such as '10.0.0.1:9090'"),
     only: read('SEAWORTHY_ONLY', undefined, names, "names with commas between, such as 'orders,gateway'"),
     addresses: read(
       'SEAWORTHY_ADDRESSES',

@@ -22,6 +22,11 @@ export interface StartOptions extends RunOptions {
   readonly host?: string;
   /** Whether each service listens too: on any free port, or on the one that is named here. Default false. */
   readonly ports?: boolean | Readonly<Record<string, number>>;
+  /**
+   * A port of its own for `/metrics`, the documents and health, of all that runs in this process; the other ports then serve
+   * health alone beside their routes. Default none. `host` is that of the others unless it says otherwise, `port` 0 any free one.
+   */
+  readonly operations?: { readonly port?: number; readonly host?: string } | undefined;
   /** How much of the bodies of requests each server takes, and how slowly. Default 1 MiB each, 64 MiB together, and 5 s without a byte. */
   readonly bodies?: BodyLimits;
   /** How long a stop may take. Default 10 s. */

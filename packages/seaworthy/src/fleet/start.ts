@@ -4,18 +4,19 @@ import { milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
+import type { Gateway } from '../gateway/gateway.ts';
 import { gatewayRoutes } from '../gateway/serve.ts';
-import { conditionOf, type Health, healthRoutes, metricsRoute, readiness } from '../service/health.ts';
 import { type RunningService, run } from '../service/running.ts';
-import { failedReply, operationRoutes } from '../service/transports/http.ts';
-import { type HttpRoute, type HttpServer, httpServer } from '../service/transports/server.ts';
+import type { HttpRoute } from '../service/transports/server.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
 import { labelled } from '../telemetry/labelled.ts';
 import { documentsOf } from './documents.ts';
 import type { Fleet } from './fleet.ts';
+import { hold } from './hold.ts';
 import type { StartOptions } from './options.ts';
-import { plan } from './plan.ts';
+import { type Plan, plan } from './plan.ts';
 import { type Reach, reach } from './reach.ts';
+import { listen, type Servers } from './servers.ts';
 
 /** The fleet did not stop within its budget; what was cut short is taken up at the next start. */
 export class DrainExceeded extends SeaworthyError {
@@ -29,21 +30,12 @@ export interface RunningFleet {
   readonly url: string | undefined;
   /** Of each service that has a port of its own. */
   readonly urls: Readonly<Record<string, string>>;
+  /** Of health, metrics and documents, where these have a port of their own. */
+  readonly operationsUrl: string | undefined;
   /** Calls operations as the gateway would. */
   readonly call: Caller;
   /** Unready first; after the grace it takes nothing new, drains within the budget, and closes. Nothing in hand counts as failed. */
   stop(): Promise<void>;
-}
-
-function listening(running: ReadonlyMap<string, RunningService>, exposition: () => string): readonly HttpRoute[] {
-  const all: Health = {
-    phase: () => [...running.values()].map(({ health }) => health.phase()).find((phase) => phase !== 'ready') ?? 'ready',
-    checks: () => Object.fromEntries([...running.values()].map(({ name, health }) => [name, conditionOf(health)])),
-  };
-  const each = [...running.values()].map(
-    ({ name, health }): HttpRoute => ({ method: 'GET', path: `/health/ready/${name}`, handle: async () => readiness(health) }),
-  );
-  return [...healthRoutes(all), ...each, metricsRoute(exposition)];
 }
 
 /** What fails is told to somebody, also where nobody asked for telemetry. Who has telemetry of his own loads no log here. */
@@ -54,42 +46,54 @@ async function logging(level: StartOptions['logLevel'] = 'info'): Promise<Runtim
 }
 
 /**
- * Runs the services of a fleet and its gateway in this process, or those that `only` names. Resolves once they are ready;
- * what fails to start stops the rest. Throws `FleetInvalid` when something is called that neither runs here nor has an address.
+ * Runs the services of a fleet and its gateway in this process, or those that `only` names. Resolves once they are ready, and
+ * keeps the process alive until `stop` has finished. Nothing is accepted before all that could refuse the start has been looked
+ * at; what fails to start stops the rest. Throws `FleetInvalid` when something is called that neither runs here nor has an address.
  */
 export async function start(fleet: Fleet, options: StartOptions = {}): Promise<RunningFleet> {
-  const { dir = '.seaworthy', host, bodies, drain = '10s', grace = '0s', exposition = () => '' } = options;
-  const { services, gateway, elsewhere, portOf } = plan(fleet, options);
+  const planned = plan(fleet, options);
   const runtime = options.runtime ?? (await logging(options.logLevel));
+  const release = hold(runtime.clock);
+  try {
+    return await startOn(fleet, options, planned, runtime, release);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runtime: Runtime, release: () => void): Promise<RunningFleet> {
+  const { dir = '.seaworthy', drain = '10s', grace = '0s' } = options;
   const documents = documentsOf(fleet, options.documents);
   const drainMs = milliseconds(drain, 'drain');
   const graceMs = milliseconds(grace, 'grace');
   const bus = await (options.bus ?? embedded({ dir })).open(labelledRuntime(runtime, 'bus'));
   const running = new Map<string, RunningService>();
-  const servers: HttpServer[] = [];
   const reaches: Reach[] = [];
-  const failed = (error: unknown): ReturnType<typeof failedReply> => failedReply(runtime, error);
-  const reachFrom = async (own: Runtime): Promise<Reach> => {
+  let servers: Servers | undefined;
+  let started = false;
+  const reachFrom = async (own: Runtime): Promise<Caller> => {
+    const { elsewhere } = planned;
     const made = await reach({ runtime: own, endpointOf: (name) => running.get(name)?.endpoint, elsewhere, calls: options.calls });
     reaches.push(made);
-    return made;
+    return made.call;
   };
 
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => {
-    stopped ??= stopAll();
+    stopped ??= stopAll().finally(release);
     return stopped;
   };
 
   async function stopAll(): Promise<void> {
     for (const service of running.values()) service.retire();
-    if (graceMs > 0) await sleep(runtime.clock, graceMs);
+    if (started && graceMs > 0) await sleep(runtime.clock, graceMs);
     const budget = new AbortController();
     const timer = runtime.clock.after(drainMs, () =>
       budget.abort(new DrainExceeded(`the fleet did not stop within ${drain}: the rest is taken up at the next start`)),
     );
     const all = [...running.values()];
-    await Promise.all([...servers.map((server) => server.close(budget.signal)), ...all.map((service) => service.quiesce(budget.signal))]);
+    await Promise.all([servers?.close(budget.signal), ...all.map((service) => service.quiesce(budget.signal))]);
     await Promise.all(all.map((service) => service.close(budget.signal)));
     await Promise.all(reaches.map((one) => one.close()));
     await bus.close();
@@ -98,35 +102,23 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
 
   try {
     const store = options.store ?? sqlite({ dir });
-    for (const service of services) {
+    for (const service of planned.services) {
       const name = service.contract['~contract'];
       const own = labelledRuntime(runtime, name);
-      const { call } = await reachFrom(own);
-      running.set(name, await run(service, { ...options, runtime: own, store, bus, call }));
+      running.set(name, await run(service, { ...options, runtime: own, store, bus, call: await reachFrom(own) }));
     }
-    const urls: Record<string, string> = {};
-    for (const service of services) {
-      const one = running.get(service.contract['~contract']) as RunningService;
-      const port = portOf(one.name);
-      if (port === undefined) continue;
-      const own = operationRoutes(service, one.endpoint, runtime);
-      const routes = [...own, ...healthRoutes(one.health), metricsRoute(exposition), ...documents.of(service.contract, own)];
-      const server = await httpServer({ routes, host, port, bodies, portBy: '`SEAWORTHY_PORTS`, or the option `ports`', failed });
-      servers.push(server);
-      urls[one.name] = server.url;
-    }
-    for (const service of running.values()) await service.begin();
+    for (const service of running.values()) await service.verify();
     const own = labelledRuntime(runtime, 'gateway');
-    const { call } = await reachFrom(own);
-    let url: string | undefined;
-    if (gateway) {
-      const outer = gatewayRoutes(gateway, { runtime: own, call, timeout: options.requestTimeout, trust: options.trust });
-      const routes = [...outer, ...listening(running, exposition), ...documents.of(gateway, outer)];
-      const server = await httpServer({ routes, host, bodies, port: options.port, portBy: '`PORT`, or the option `port`', failed });
-      servers.push(server);
-      url = server.url;
-    }
-    return { url, urls, call, stop };
+    const call = await reachFrom(own);
+    const { requestTimeout: timeout, trust } = options;
+    const routesOf = (gateway: Gateway): readonly HttpRoute[] => gatewayRoutes(gateway, { runtime: own, call, timeout, trust });
+    servers = await listen({ plan: planned, options, runtime, running, documents, routesOf });
+    for (const service of running.values()) service.admit();
+    for (const service of running.values()) await service.begin();
+    servers.open();
+    started = true;
+    const { url, urls, operationsUrl } = servers;
+    return { url, urls, operationsUrl, call, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -129,24 +129,31 @@ function delivery<T>(
   };
 }
 
+type Settings<T> = Pick<Consuming<T>, 'ladder' | 'subscriptions' | 'timeoutMs' | 'pollMs'> & { readonly rememberMs: number };
+
+/** What a consumer is told, checked; nothing is begun. Throws `SubscriptionInvalid`. */
+export const consumerSettings = <T>({
+  retry,
+  subscriptions,
+  timeout = '30s',
+  remember = '7d',
+  poll = '1s',
+}: ConsumerOptions & Pick<ConsumerParts<T>, 'subscriptions'>): Settings<T> => ({
+  ladder: ladder(retry),
+  subscriptions: byType(subscriptions),
+  timeoutMs: milliseconds(timeout, 'consumer.timeout'),
+  pollMs: milliseconds(poll, 'consumer.poll'),
+  rememberMs: milliseconds(remember, 'consumer.remember'),
+});
+
 /**
  * Subscribes to the topics of the given events. Resolves once the group is registered with all of them: what is published
  * from then on will be handled. Throws `SubscriptionInvalid` when two are for the same event.
  */
 export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
-  const {
-    store,
-    bus,
-    runtime,
-    worker,
-    service,
-    concurrency = 64,
-    timeout = '30s',
-    remember = '7d',
-    poll = '1s',
-    follow = 'parent',
-  } = given;
+  const { store, bus, runtime, worker, service, concurrency = 64, follow = 'parent' } = given;
   const { observe } = runtime;
+  const { rememberMs, ...settings } = consumerSettings(given);
   const cut = new AbortController();
   let closing = false;
   const parts: Consuming<T> = {
@@ -154,16 +161,12 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
     runtime,
     worker,
     service,
-    ladder: ladder(given.retry),
-    subscriptions: byType(given.subscriptions),
+    ...settings,
     concurrency,
-    timeoutMs: milliseconds(timeout, 'consumer.timeout'),
-    pollMs: milliseconds(poll, 'consumer.poll'),
     follow,
     cut: cut.signal,
     closing: () => closing,
   };
-  const rememberMs = milliseconds(remember, 'consumer.remember');
   const retrying = retries(parts);
   const keeping = housekeeping({ store, runtime, service, rememberMs });
   const topics = [...new Set(given.subscriptions.map(({ event }) => event.service))];

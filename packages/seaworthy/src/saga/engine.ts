@@ -34,7 +34,9 @@ export interface Started {
 export interface SagaEngine {
   /** For one run of a handler, in its transaction; `trace` is what the handler is part of. */
   collect(tx: unknown, trace?: TraceContext): Started;
-  /** Takes up what an earlier process left, and works from then on. Throws `SagaStranded`. */
+  /** Looks once whether this code can carry on every live saga; changes nothing. Throws `SagaStranded`. */
+  verify(): Promise<void>;
+  /** Verifies, takes up what an earlier process left, and works from then on. */
   begin(): Promise<void>;
   /** Begins no further step; waits for those that run, and aborts them when `signal` does. Nothing counts as failed. */
   close(signal?: AbortSignal): Promise<void>;
@@ -172,7 +174,14 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     }
   }
 
+  let verified: Promise<void> | undefined;
+  const verify = (): Promise<void> => {
+    verified ??= verifyVersions(store.ownRead, given.sagas);
+    return verified;
+  };
+
   return {
+    verify,
     collect(tx, trace) {
       const { fresh, stopped, start, stop, write } = collectStarts(starting, tx, trace);
       return {
@@ -186,7 +195,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
       };
     },
     async begin() {
-      await verifyVersions(store.ownRead, given.sagas);
+      await verify();
       gauges.push(
         observe.gauge('seaworthy_saga_active', {}, () => active.size),
         observe.gauge('seaworthy_saga_live', {}, () => alive),

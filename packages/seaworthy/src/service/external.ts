@@ -20,8 +20,10 @@ import { completed } from './kept.ts';
 export interface Externals {
   /** Answers once the outcome is committed; the work goes on when the caller leaves. */
   run(call: Received, handler: AnyExternal): Promise<Answer>;
-  /** Drives what is due and what a dead worker left behind, until `close`. Throws `IntentStranded`. */
-  begin(): Promise<void>;
+  /** Looks whether this code knows the command of every open intent; changes nothing. Throws `IntentStranded`. */
+  verify(): Promise<void>;
+  /** Drives what is due and what a dead worker left behind, until `close`. */
+  begin(): void;
   /** Begins nothing new and waits for what runs; what `signal` cuts short is driven on after the next start. */
   close(signal?: AbortSignal): Promise<void>;
 }
@@ -157,7 +159,7 @@ export function externals(parts: ExternalParts): Externals {
         return 'answer' in result ? result.answer : drive(result.intent, { operation: call.attempt.operation, handler });
       });
     },
-    async begin() {
+    async verify() {
       const open = await store.ownRead.all('select operation, count(*) as n from sw_intent group by operation order by operation');
       const stranded = open.filter((row) => !parts.known.has(String(row['operation'])));
       if (stranded.length > 0) {
@@ -166,6 +168,8 @@ export function externals(parts: ExternalParts): Externals {
           `there are open intents of ${names}, which is no external command of this code: run the code that began them until they have an outcome, or keep the command`,
         );
       }
+    },
+    begin() {
       if (parts.known.size > 0) polling = poll();
     },
     async close(signal) {

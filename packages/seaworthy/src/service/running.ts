@@ -5,10 +5,10 @@ import type { At, Operation } from '../contract/contract.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
-import { type ConsumerOptions, consumer } from '../outbox/consumer.ts';
+import { type ConsumerOptions, consumer, consumerSettings } from '../outbox/consumer.ts';
 import { collector } from '../outbox/outbox.ts';
 import type { Follow } from '../outbox/process.ts';
-import { type RelayOptions, relay } from '../outbox/relay.ts';
+import { type Relay, type RelayOptions, relay } from '../outbox/relay.ts';
 import { outboxMigrations } from '../outbox/tables.ts';
 import { sagaEngine } from '../saga/engine.ts';
 import { forgetEnded } from '../saga/journal.ts';
@@ -32,7 +32,11 @@ export interface RunningService {
   readonly name: string;
   readonly endpoint: Endpoint;
   readonly health: Health;
-  /** Takes up what an earlier process left: sagas, intents, the outbox; subscribes, and is ready from then on. */
+  /** Looks whether this code can carry on what earlier code left: sagas, intents; changes nothing. Throws what refuses the start. */
+  verify(): Promise<void>;
+  /** From now on it takes calls. To be called once all that runs beside it is verified, and before any of it begins. */
+  admit(): void;
+  /** Verifies and admits, if that is not done; subscribes, takes up what an earlier process left, and is ready from then on. */
   begin(): Promise<void>;
   /** From now on it says that it is unready; it still does all it does. */
   retire(): void;
@@ -100,7 +104,9 @@ async function runOn(
     ...service.migrations,
   ]);
   const worker = await registerWorker(store, runtime);
-  const posting = relay({ ...options.relay, store, bus, runtime, worker, service: name });
+  milliseconds(options.relay?.poll ?? '1s', 'relay.poll');
+  let posting: Relay | undefined;
+  const wakeRelay = (): void => posting?.wake();
   const sagas = sagaEngine({
     ...{
       store,
@@ -109,7 +115,7 @@ async function runOn(
       sagas: service.sagas,
       call,
       worker,
-      published: posting.wake,
+      published: wakeRelay,
       concurrency,
       follow: followSagas,
     },
@@ -117,7 +123,7 @@ async function runOn(
   const collectors: Collectors = {
     publishing: (tx, trace) => collector(service.contract, runtime, { tx: store.own(tx), trace }) as ReturnType<Collectors['publishing']>,
     starting: sagas.collect,
-    wakeRelay: posting.wake,
+    wakeRelay,
   };
   const operations = service.contract as unknown as Readonly<Record<string, Operation & At>>;
   const known = new Map<string, { readonly operation: Operation & At; readonly handler: AnyExternal }>();
@@ -128,11 +134,23 @@ async function runOn(
   const outside = externals({ store, runtime, collectors, owner: worker, known });
 
   let phase: Phase = 'starting';
+  let admitting = false;
   const admit = (): void => {
-    if (phase !== 'closed') return;
-    throw new ServiceUnready(`the service ${name} is stopping`, { retryAfterMs: 1000 });
+    if (admitting) return;
+    throw new ServiceUnready(`the service ${name} is ${phase === 'closed' ? 'stopping' : 'starting'}`, { retryAfterMs: 1000 });
   };
   const offered = endpoint({ service, store, runtime, collectors, externals: outside, admit });
+  const heard = { ...options.consumer, subscriptions: reactions(service, { store, runtime, collectors }) };
+  async function check(): Promise<void> {
+    consumerSettings(heard);
+    await outside.verify();
+    await sagas.verify();
+  }
+  let verified: Promise<void> | undefined;
+  const verify = (): Promise<void> => {
+    verified ??= check();
+    return verified;
+  };
   let hearing: { close(signal?: AbortSignal): Promise<void> } | undefined;
   const closing = new AbortController();
 
@@ -155,18 +173,17 @@ async function runOn(
     name,
     endpoint: offered,
     health: { phase: () => phase, checks: () => ({ store: store.condition(), heartbeat: worker.condition(), bus: bus.condition() }) },
+    verify,
+    admit() {
+      admitting = true;
+    },
     async begin() {
-      await outside.begin();
+      await verify();
+      admitting = true;
+      hearing = await consumer({ ...heard, store, bus, runtime, worker, service: name });
+      posting = relay({ ...options.relay, store, bus, runtime, worker, service: name });
+      outside.begin();
       await sagas.begin();
-      hearing = await consumer({
-        ...options.consumer,
-        store,
-        bus,
-        runtime,
-        worker,
-        service: name,
-        subscriptions: reactions(service, { store, runtime, collectors }),
-      });
       forgetting = forgetOld();
       phase = 'ready';
     },
@@ -179,9 +196,10 @@ async function runOn(
     },
     async close(signal) {
       phase = 'closed';
+      admitting = false;
       closing.abort();
       await Promise.all([outside.close(signal), offered.idle(signal)]);
-      await posting.close(signal);
+      await posting?.close(signal);
       await forgetting;
       await worker.close();
       await store.close();

@@ -463,6 +463,7 @@ test('an intent that a dead process left is driven to its outcome by the next on
     reached = true;
     return new Promise(() => {});
   };
+  first.admit();
   const lost = first.endpoint.handle(attempt);
   lost.catch(() => {});
   await until('it reaches out', () => reached);
@@ -507,6 +508,7 @@ test('G13: the transaction of a command that does not end is cut and rolled back
   await first.close(AbortSignal.abort(new ServiceUnready('the time for closing is over')));
   assert.equal(await hanging, 'SW_SERVICE_UNREADY');
   const second = await open();
+  second.admit();
   const again = caller({ runtime: rt, transportOf: () => local('desk', () => second.endpoint), policyOf: () => policyOn(rt) });
   await assert.rejects(again(desk.note, { id: 'cut' }), (error: unknown) => error instanceof Failure && error.name === 'NotFound');
   await second.close(AbortSignal.abort());

@@ -117,6 +117,8 @@ export async function boot(
       call: callerOn(sea, own, life),
     },
   );
+  await running.verify();
+  running.admit();
   // Who died over its start does not get here.
   await life.step('takes calls');
   const serving = { endpoint: running.endpoint, life };

@@ -57,6 +57,9 @@ export interface HttpServerOptions {
   readonly failed: (error: unknown) => HttpReply;
 }
 
+/** An IPv6 address stands in brackets before a port (RFC 3986, 3.2.2). */
+const authority = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
 /** The client left before it had its answer. */
 export class ClientGone extends SeaworthyError {
   readonly code = 'SW_CLIENT_GONE';
@@ -88,7 +91,7 @@ async function sendLast(reply: FastifyReply, answer: HttpReply): Promise<void> {
 /** Serves routes over HTTP/1.1 with JSON bodies. Throws `ListenFailed` when the address cannot be had. */
 export async function httpServer({
   routes,
-  host = '127.0.0.1',
+  host: given = '127.0.0.1',
   port = 0,
   portBy,
   bodies: limits,
@@ -97,6 +100,7 @@ export async function httpServer({
   readTimeoutMs = 30_000,
   failed,
 }: HttpServerOptions): Promise<HttpServer> {
+  const host = given.replace(/^\[(.*)\]$/, '$1');
   // Whoever only looks at a fleet starts no server, and need not load one.
   const { fastify } = await import('fastify');
   let watched: Connections | undefined;
@@ -164,11 +168,13 @@ export async function httpServer({
   } catch (error) {
     const told = (error as Error).message;
     const by = portBy === undefined ? '' : ` by ${portBy}`;
-    throw new ListenFailed(`cannot listen on ${host}:${port} (${told}): stop what is there, or choose another port${by}`, { cause: error });
+    throw new ListenFailed(`cannot listen on ${authority(host, port)} (${told}): stop what is there, or choose another port${by}`, {
+      cause: error,
+    });
   }
   const { port: actual } = app.server.address() as AddressInfo;
   return {
-    url: `http://${host}:${actual}`,
+    url: `http://${authority(host, actual)}`,
     port: actual,
     async close(signal) {
       const cut = (): void => app.server.closeAllConnections();

@@ -1,0 +1,115 @@
+import type { Runtime } from '../core/runtime.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { ServiceUnready } from '../service/errors.ts';
+import { conditionOf, type Health, healthRoutes, metricsRoute, readiness } from '../service/health.ts';
+import type { RunningService } from '../service/running.ts';
+import type { Service } from '../service/service.ts';
+import { failedReply, operationRoutes } from '../service/transports/http.ts';
+import { type HttpRoute, type HttpServer, httpServer } from '../service/transports/server.ts';
+import type { FleetDocuments } from './documents.ts';
+import type { StartOptions } from './options.ts';
+import type { Plan } from './plan.ts';
+
+/** All that listens in one process. */
+export interface Servers {
+  readonly url: string | undefined;
+  readonly urls: Readonly<Record<string, string>>;
+  readonly operationsUrl: string | undefined;
+  /** Takes requests from now on: until then only health, metrics and documents are answered. */
+  open(): void;
+  close(signal: AbortSignal): Promise<void>;
+}
+
+export interface ServersParts {
+  readonly plan: Plan;
+  readonly options: StartOptions;
+  readonly runtime: Runtime;
+  readonly running: ReadonlyMap<string, RunningService>;
+  readonly documents: FleetDocuments;
+  /** Of the gateway that runs here. */
+  readonly routesOf: (gateway: Gateway) => readonly HttpRoute[];
+}
+
+/** The health of a process, and of each service in it. */
+function processHealth(running: ReadonlyMap<string, RunningService>, opened: () => boolean): readonly HttpRoute[] {
+  const all = [...running.values()];
+  const whole: Health = {
+    phase: () => all.map(({ health }) => health.phase()).find((phase) => phase !== 'ready') ?? (opened() ? 'ready' : 'starting'),
+    checks: () => Object.fromEntries(all.map(({ name, health }) => [name, conditionOf(health)])),
+  };
+  const each = all.map(
+    ({ name, health }): HttpRoute => ({ method: 'GET', path: `/health/ready/${name}`, handle: async () => readiness(health) }),
+  );
+  return [...healthRoutes(whole), ...each];
+}
+
+const below = (prefix: string, routes: readonly HttpRoute[]): readonly HttpRoute[] =>
+  routes.map((route) => ({ ...route, path: `${prefix}${route.path}` }));
+
+/** Listens for the gateway, for each service that has a port, and for operations. What fails to listen closes the rest. */
+export async function listen({ plan, options, runtime, running, documents, routesOf }: ServersParts): Promise<Servers> {
+  const { services, gateway, portOf } = plan;
+  const { host, bodies, operations, exposition = () => '' } = options;
+  const servers: HttpServer[] = [];
+  let opened = false;
+  const failed = (error: unknown): ReturnType<typeof failedReply> => failedReply(runtime, error);
+  const gated = (routes: readonly HttpRoute[]): readonly HttpRoute[] =>
+    routes.map((route) => ({
+      ...route,
+      async handle(request) {
+        if (opened) return route.handle(request);
+        return failed(new ServiceUnready('it is starting', { retryAfterMs: 1000 }));
+      },
+    }));
+  const serve = async (routes: readonly HttpRoute[], port: number | undefined, portBy: string, at = host): Promise<string> => {
+    const server = await httpServer({ routes, host: at, port, portBy, bodies, failed });
+    servers.push(server);
+    return server.url;
+  };
+  const close = async (signal: AbortSignal): Promise<void> => void (await Promise.all(servers.map((server) => server.close(signal))));
+  /** Metrics and documents, where they are not for a port of their own. */
+  const beside = (what: Service['contract'] | Gateway, own: readonly HttpRoute[]): readonly HttpRoute[] =>
+    operations ? [] : [metricsRoute(exposition), ...documents.of(what, own)];
+
+  try {
+    const urls: Record<string, string> = {};
+    for (const service of services) {
+      const one = running.get(service.contract['~contract']) as RunningService;
+      const port = portOf(one.name);
+      if (port === undefined) continue;
+      const own = operationRoutes(service, one.endpoint, runtime);
+      const routes = [...gated(own), ...healthRoutes(one.health), ...beside(service.contract, own)];
+      urls[one.name] = await serve(routes, port, '`SEAWORTHY_PORTS`, or the option `ports`');
+    }
+    const health = processHealth(running, () => opened);
+    let url: string | undefined;
+    if (gateway) {
+      const own = routesOf(gateway);
+      url = await serve([...gated(own), ...health, ...beside(gateway, own)], options.port, '`PORT`, or the option `port`');
+    }
+    let operationsUrl: string | undefined;
+    if (operations) {
+      const [lone] = services.length === 1 ? services : [];
+      const first = gateway ?? lone?.contract;
+      const routes = [
+        ...health,
+        metricsRoute(exposition),
+        ...(first ? documents.of(first, []) : []),
+        ...services.flatMap(({ contract }) => below(`/${contract['~contract']}`, documents.of(contract, []))),
+      ];
+      operationsUrl = await serve(routes, operations.port, '`SEAWORTHY_OPERATIONS`, or the option `operations`', operations.host);
+    }
+    return {
+      url,
+      urls,
+      operationsUrl,
+      open() {
+        opened = true;
+      },
+      close,
+    };
+  } catch (error) {
+    await close(AbortSignal.abort(error));
+    throw error;
+  }
+}
