@@ -1,6 +1,7 @@
 export {
   type At,
   type Contract,
+  type ContractOptions,
   command,
   contract,
   type Errors,

@@ -26,6 +26,7 @@ export interface Operation<
   readonly errors: Errors<E>;
   readonly status: number;
   readonly location: string | undefined;
+  readonly description?: string | undefined;
 }
 
 /** Something that happened in a service. */
@@ -34,6 +35,7 @@ export interface Event<Sent = unknown, Data = unknown> extends Member {
   readonly key: string;
   readonly data: Schema<Sent, Data>;
   readonly notAfter: Duration | undefined;
+  readonly description?: string | undefined;
 }
 
 /** Where an operation or event lives: added by `contract`. */
@@ -49,6 +51,7 @@ export interface Members {
 /** Any contract, known by its name alone. */
 export interface Named<S extends string = string> {
   readonly '~contract': S;
+  readonly '~description'?: string;
 }
 /** A contract: its members, each of which knows where it lives. */
 export type Contract<S extends string, M> = Named<S> & { readonly [K in keyof M]: M[K] & At<S, K & string> };

@@ -2,7 +2,7 @@ import type { At, Event, Named } from '../contract/contract.ts';
 import { eventsOf } from '../contract/member.ts';
 import { jsonSchema } from '../contract/schema.ts';
 import { components } from './components.ts';
-import { type Doc, type DocumentOptions, infoOf } from './document.ts';
+import { aboutOf, type Doc, type DocumentOptions, infoOf } from './document.ts';
 import { nameOf } from './names.ts';
 
 /** An AsyncAPI document, to be written as JSON. */
@@ -69,13 +69,16 @@ export function asyncapi(contracts: Named | readonly Named[], options: DocumentO
       const data = schemas.place(nameOf(event), jsonSchema(event.data, 'input'), 'Input');
       messages[type] = {
         name: type,
+        ...(event.description !== undefined && { description: event.description }),
         contentType: 'application/cloudevents+json',
         payload: { schemaFormat, schema: envelopeDoc(event, data) },
       };
     }
     channels[service] = {
       address: service,
-      description: `What happened in ${service}. The key of a message is its partitionkey.`,
+      description: [contract['~description'], `What happened in ${service}. The key of a message is its partitionkey.`]
+        .filter((text) => text !== undefined)
+        .join('\n\n'),
       messages: Object.fromEntries(events.map(({ name }) => [name, { $ref: `#/components/messages/${service}.${name}` }])),
     };
     operations[`${service}.publish`] = {
@@ -86,7 +89,7 @@ export function asyncapi(contracts: Named | readonly Named[], options: DocumentO
   }
   return {
     asyncapi: '3.0.0',
-    info: infoOf(all.map((contract) => contract['~contract']).join(', '), options),
+    info: infoOf(all.map((contract) => contract['~contract']).join(', '), { ...aboutOf(all), ...options }),
     defaultContentType: 'application/cloudevents+json',
     channels,
     operations,

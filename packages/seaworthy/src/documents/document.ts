@@ -1,3 +1,5 @@
+import type { Named } from '../contract/contract.ts';
+
 /** A JSON object of a document. */
 export interface Doc {
   readonly [key: string]: unknown;
@@ -9,6 +11,7 @@ export interface DocumentOptions {
   readonly title?: string;
   /** Of what is described, in the owner's own counting. Default `1.0.0`. */
   readonly version?: string;
+  /** Default the contract's own, if it is the only one. */
   readonly description?: string;
 }
 
@@ -18,3 +21,7 @@ export const infoOf = (title: string, { title: own = title, version = '1.0.0', d
   version,
   ...(description !== undefined && { description }),
 });
+
+/** What contracts say of themselves, if there is but one. */
+export const aboutOf = ([one, ...others]: readonly Named[]): DocumentOptions =>
+  one?.['~description'] === undefined || others.length > 0 ? {} : { description: one['~description'] };

@@ -467,3 +467,26 @@ test('kinds that refer to each other are described once each, and their JSON Sch
   assert.equal(names.length, count);
   assert.equal(made, 1);
 });
+
+test('what members and their contract say of themselves is shown where they are', () => {
+  const members = {
+    act: command({ http: 'POST /act', input: z.object({}), description: 'Acts.' }),
+    acted: event({ key: 'id', data: z.object({ id: z.string() }), description: 'It acted.' }),
+    bare: command({ http: 'POST /bare', input: z.object({}) }),
+  };
+  const acts = contract('acts', members, { description: 'All that acts.' });
+  const { info, paths } = openapi(acts);
+  const docs = paths as unknown as Record<string, { post: Doc }>;
+  assert.equal(info['description'], 'All that acts.');
+  assert.equal(docs['/act']?.post['description'], 'Acts.');
+  assert.ok(!Object.hasOwn(docs['/bare']?.post ?? {}, 'description'));
+  assert.equal(openapi(acts, { description: 'Another.' }).info['description'], 'Another.');
+  const events = asyncapi(acts);
+  assert.equal((events.components['messages'] as Record<string, Doc>)['acts.acted']?.['description'], 'It acted.');
+  assert.match(String((events.channels['acts'] as Doc)['description']), /^All that acts\.\n\nWhat happened in acts\./);
+  assert.equal(events.info['description'], 'All that acts.');
+  // Of several contracts none speaks for the whole.
+  assert.ok(!Object.hasOwn(asyncapi([acts, contract('others', {})]).info, 'description'));
+  const whole = openapi(gateway({ routes: [route('POST /act', acts.act)] }));
+  assert.equal((whole.paths['/act'] as { post: Doc }).post['description'], 'Acts.');
+});

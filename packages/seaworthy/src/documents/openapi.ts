@@ -2,7 +2,7 @@ import type { Named } from '../contract/contract.ts';
 import { type Http, httpParts, shapeOf } from '../contract/http.ts';
 import { operationsOf } from '../contract/member.ts';
 import { type Components, components } from './components.ts';
-import { type Doc, type DocumentOptions, infoOf } from './document.ts';
+import { aboutOf, type Doc, type DocumentOptions, infoOf } from './document.ts';
 import { pascal } from './names.ts';
 import { aggregateDoc } from './openapi-aggregate.ts';
 import { requestDoc } from './openapi-request.ts';
@@ -54,6 +54,7 @@ function operationDoc({ operation }: ShownOperation, http: Http, template: strin
   const inBetween = behind ? (['exhausted', 'upstream'] as const) : (['internal'] as const);
   return {
     summary: `${operation.service}.${operation.name}`,
+    ...(operation.description !== undefined && { description: operation.description }),
     tags: [operation.service],
     ...requestDoc(operation, http, template, schemas),
     responses: {
@@ -90,7 +91,7 @@ export function openapi(of: Named | Routed, options: OpenApiOptions = {}): OpenA
   }
   return {
     openapi: '3.1.0',
-    info: infoOf('~contract' in of ? of['~contract'] : 'gateway', options),
+    info: '~contract' in of ? infoOf(of['~contract'], { ...aboutOf([of]), ...options }) : infoOf('gateway', options),
     ...(options.servers && { servers: options.servers.map((url) => ({ url })) }),
     paths,
     components: { schemas: schemas.schemas(), parameters, headers, responses },
