@@ -1,21 +1,26 @@
 import { forward } from './forward.ts';
 import { type DriveParts, hold, type Interrupts, Overtaken } from './held.ts';
 import type { Instance } from './journal.ts';
+import { directionOf } from './lanes.ts';
 import type { AnySaga } from './saga.ts';
 import { undo } from './undo.ts';
 
-/** Drives one instance until it ends, waits, or is somebody else's. Returns the milliseconds to wait, or `undefined`. */
-export async function drive(parts: DriveParts, saga: AnySaga, begun: Instance, interrupts: Interrupts): Promise<number | undefined> {
+/** When an instance goes on: after a while, or the other way from now on. `undefined` when it does not, or not here. */
+export type Next = { readonly ms: number } | { readonly turned: Instance } | undefined;
+
+/** Drives one instance until it ends, turns round, waits, or is somebody else's. */
+export async function drive(parts: DriveParts, saga: AnySaga, begun: Instance, interrupts: Interrupts): Promise<Next> {
   const { closing, cut } = interrupts;
   const held = hold(parts, saga, begun);
+  const { back } = directionOf(begun);
   try {
     while (!closing.aborted && !cut.aborted) {
-      const { state, stopping } = held.instance;
+      const { state } = held.instance;
       if (state !== 'running' && state !== 'undoing') return undefined;
+      if (directionOf(held.instance).back !== back) return { turned: held.instance };
       const wait = await (state === 'undoing' ? undo(held, interrupts) : forward(held, interrupts));
       // Stopped just before it was to wait: that comes first.
-      const turning = stopping === undefined && held.instance.state === 'running' && held.instance.stopping !== undefined;
-      if (wait !== undefined && !turning) return wait;
+      if (wait !== undefined && directionOf(held.instance).back === back) return { ms: wait };
     }
   } catch (error) {
     if (!cut.aborted && !(error instanceof Overtaken)) throw error;

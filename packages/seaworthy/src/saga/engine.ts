@@ -7,9 +7,10 @@ import type { TraceContext } from '../core/trace.ts';
 import { isDue, waitOf } from '../store/due.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
-import { drive } from './drive.ts';
+import { drive, type Next } from './drive.ts';
 import type { DriveParts } from './held.ts';
 import type { Instance } from './journal.ts';
+import { type Direction, directionOf, lanes } from './lanes.ts';
 import { sagaOf } from './list.ts';
 import { moves } from './moves.ts';
 import { orphans } from './orphans.ts';
@@ -49,12 +50,14 @@ export interface EngineParts extends Tracing {
   readonly call: Caller;
   readonly worker: Worker;
   readonly published: () => void;
-  /** Instances at work at one time. Default 256. */
+  /** Instances at work at one time, in shares; see lanes.ts. Default 256. */
   readonly concurrency?: number | undefined;
 }
 
 const pollMs = 1000;
 const batch = 500;
+/** Before the first that is due. */
+const unseen = { due: 0, id: '' };
 
 export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEngine {
   const { store, runtime, worker, published } = given;
@@ -63,77 +66,79 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
   const sagas = new Map(given.sagas.map((saga) => [saga.name, saga as Defined]));
   const starting: StartsParts = { ...parts, sagas, owner: worker.id };
   const free = orphans(store, runtime, worker, sagas);
-  const line: string[] = [];
-  const known = new Set<string>();
+  const line = lanes(sagas.values(), concurrency);
   const active = new Map<string, { readonly stop: Scope; readonly done: Promise<void> }>();
   const timers = new Map<string, Timer>();
   const woken = bell(clock);
   const stopping = new AbortController();
   const cut = scope({ clock });
   let polling: Promise<void> = Promise.resolve();
+  let seen = unseen;
   let stuck = 0;
   let alive = 0;
   const gauges: (() => void)[] = [];
 
-  const room = (): boolean => !stopping.signal.aborted && active.size < concurrency;
-
   /** `fresh`: as it was written just now, which saves reading it if its turn is now. */
-  function enqueue(id: string, fresh?: Instance): void {
-    if (known.has(id)) return;
-    known.add(id);
-    if (line.length === 0 && room()) work(id, fresh);
-    else line.push(id);
+  function enqueue(id: string, direction: Direction, fresh?: Instance): void {
+    if (timers.has(id)) return;
+    line.add(id, direction);
+    go(fresh);
   }
 
-  function later(id: string, ms: number): void {
-    known.add(id);
+  /** Begins with those whose turn it is. */
+  function go(fresh?: Instance): void {
+    while (!stopping.signal.aborted) {
+      const next = line.next();
+      if (!next) return;
+      work(next.id, next.direction, next.id === fresh?.id ? fresh : undefined);
+    }
+  }
+
+  function later(id: string, ms: number, direction: Direction): void {
     timers.set(
       id,
       clock.after(
         ms,
         () => {
           timers.delete(id);
-          known.delete(id);
-          enqueue(id);
+          enqueue(id, direction);
         },
         { background: true },
       ),
     );
   }
 
-  /** It was waiting for its time; something happened that it should see now. */
-  function hurry(id: string): void {
-    const timer = timers.get(id);
-    if (timer) {
-      timer.cancel();
-      timers.delete(id);
-      known.delete(id);
-    }
+  /** It is to be stopped: it waits neither for its time nor for those ahead of it that run. */
+  function hurry(id: string, saga: string): void {
+    timers.get(id)?.cancel();
+    timers.delete(id);
     active.get(id)?.stop.abort(new SagaStopping(`the saga ${id} is to be stopped`));
-    enqueue(id);
+    enqueue(id, { saga, back: true });
   }
 
-  async function run(id: string, fresh: Instance | undefined, stop: Scope): Promise<number | undefined> {
+  async function run(id: string, { back }: Direction, fresh: Instance | undefined, stop: Scope): Promise<Next> {
     const instance = fresh ?? (await sagaOf(store.ownRead, id));
     if (!instance || instance.owner !== worker.id || (instance.state !== 'running' && instance.state !== 'undoing')) return undefined;
+    if (directionOf(instance).back !== back) return { turned: instance };
     const early = waitOf({ due: instance.due, written: instance.changed }, clock.now());
     // A stop does not wait for its time; the undo that follows does.
-    if (early > 0 && (instance.stopping === undefined || instance.state === 'undoing')) return early;
+    if (early > 0 && (instance.stopping === undefined || instance.state === 'undoing')) return { ms: early };
     return drive(parts, sagas.get(instance.name) as AnySaga, instance, { stop, closing: stopping.signal, cut });
   }
 
-  function work(id: string, fresh?: Instance): void {
+  function work(id: string, direction: Direction, fresh?: Instance): void {
     const stop = scope({ clock });
-    const done = run(id, fresh, stop)
-      .catch((error: unknown) => {
+    const done = run(id, direction, fresh, stop)
+      .catch((error: unknown): Next => {
         observe.log('error', 'a saga stumbled over its own database, it goes on', { id, error });
-        return pollMs;
+        return { ms: pollMs };
       })
-      .then((wait) => {
+      .then((next) => {
         active.delete(id);
-        known.delete(id);
-        if (wait !== undefined && !stopping.signal.aborted) later(id, wait);
-        while (line.length > 0 && room()) work(line.shift() as string);
+        line.leave(id);
+        if (next && 'turned' in next) enqueue(id, directionOf(next.turned), next.turned);
+        else if (next && !stopping.signal.aborted) later(id, next.ms, direction);
+        go();
       });
     active.set(id, { stop, done });
   }
@@ -143,21 +148,27 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     const now = clock.now();
     const taken = await free.take(batch);
     observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
-    for (const id of taken) enqueue(id);
+    for (const one of taken) enqueue(one.id, directionOf(one));
+    // What waits in line is due as well, and may be many: each look goes on behind the last one.
     const missed = isDue(now - pollMs, pollMs + longestWaitMs);
     const due = await store.ownRead.all(
-      `select id from sw_saga where ${live} and owner = ? and ${missed.sql} limit ?`,
+      `select id, name, state, stopping, due from sw_saga where ${live} and owner = ? and ${missed.sql} and (due, id) > (?, ?)
+        order by due, id limit ?`,
       worker.id,
       ...missed.values,
+      seen.due,
+      seen.id,
       batch,
     );
-    for (const { id } of due) enqueue(String(id));
+    for (const row of due) enqueue(String(row['id']), directionOf({ name: row['name'], state: row['state'], stopping: row['stopping'] }));
+    const last = due.length < batch ? undefined : due.at(-1);
+    seen = last ? { due: Number(last['due']), id: String(last['id']) } : unseen;
     const stopped = await store.ownRead.all(
-      `select id from sw_saga where ${live} and state = 'running' and owner = ? and stopping is not null limit ?`,
+      `select id, name from sw_saga where ${live} and state = 'running' and owner = ? and stopping is not null limit ?`,
       worker.id,
       batch,
     );
-    for (const { id } of stopped) hurry(String(id));
+    for (const { id, name } of stopped) hurry(String(id), String(name));
     const [count] = await store.ownRead.all("select count(*) as n from sw_saga where state = 'stuck'");
     stuck = Number(count?.['n'] ?? 0);
     const [lives] = await store.ownRead.all(`select count(*) as n from sw_saga where ${live}`);
@@ -189,15 +200,17 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
         committed() {
           if (fresh.length > 0) published();
           // One that was stopped at once is read again, and seen to be.
-          for (const instance of fresh) enqueue(instance.id, stopped.includes(instance.id) ? undefined : instance);
-          for (const id of stopped) if (known.has(id)) hurry(id);
+          const halted = new Set(stopped.map(({ id }) => id));
+          for (const one of fresh) enqueue(one.id, directionOf(one), halted.has(one.id) ? undefined : one);
+          for (const { id, saga } of stopped) if (timers.has(id) || line.has(id)) hurry(id, saga);
         },
       };
     },
     async begin() {
       await verify();
       gauges.push(
-        observe.gauge('seaworthy_saga_active', {}, () => active.size),
+        observe.gauge('seaworthy_saga_active', {}, () => line.active),
+        ...given.sagas.map(({ name }) => observe.gauge('seaworthy_saga_waiting', { saga: name }, () => line.waiting(name))),
         observe.gauge('seaworthy_saga_live', {}, () => alive),
         observe.gauge('seaworthy_saga_stuck', {}, () => stuck),
       );

@@ -8,8 +8,8 @@ import { misfit } from './versions.ts';
 
 /** Live instances that nobody living owns. */
 export interface Orphans {
-  /** Takes over up to `limit`. Those that this code cannot carry on wait for code that can. Returns their ids. */
-  take(limit: number): Promise<readonly string[]>;
+  /** Takes over up to `limit`. Those that this code cannot carry on wait for code that can. */
+  take(limit: number): Promise<readonly Instance[]>;
 }
 
 export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker: Worker, sagas: ReadonlyMap<string, AnySaga>): Orphans {
@@ -47,14 +47,15 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
       if (candidates.length === 0) return [];
       return store.transaction(async (tx) => {
         const own = store.own(tx);
-        const mine: string[] = [];
+        const mine: Instance[] = [];
         const { sql, values } = condition();
         for (const id of candidates) {
           // Who was taken for dead may have gone on until now.
           const [row] = await own.all(`select * from sw_saga where id = ? and ${sql}`, id, ...values);
-          if (!row || why(instanceOf(row)) !== undefined) continue;
+          const instance = row && instanceOf(row);
+          if (!instance || why(instance) !== undefined) continue;
           await own.run('update sw_saga set owner = ? where id = ?', worker.id, id);
-          mine.push(id);
+          mine.push(instance);
         }
         return mine;
       });

@@ -74,6 +74,7 @@ export interface AnySaga<S extends string = string, Use extends string = string,
   readonly service: S;
   readonly uses: readonly Named<Use>[];
   readonly steps: readonly Recorded[];
+  readonly concurrency?: number | undefined;
   readonly '~tx'?: (tx: T) => void;
 }
 export interface Saga<S extends string, Use extends string, T, Input> extends AnySaga<S, Use, T> {
@@ -109,13 +110,18 @@ export function saga<const S extends string, M extends Members, Input, Use exten
     readonly uses?: readonly Named<Use>[];
     /** What makes two starts the same instance, and what `stop` names. Default a new identity for each start. */
     readonly key?: (input: Input) => string;
+    /** Instances at work at one time in one process, those that are undone included. Default as many as the service has room for. */
+    readonly concurrency?: number;
     /** Only for the type of `tx`: the store of the owner, when it is not the default. */
     readonly store?: StoreDriver<T, unknown>;
   },
 ): Builder<S, M, Use, T, Input, Record<never, never>> {
   if (!/^[a-z][a-z0-9-]*$/.test(name))
     throw new SagaInvalid(`the saga name ${JSON.stringify(name)} is not lower case letters, digits and hyphens`);
-  const head = { service: owner['~contract'], name, input: spec.input, uses: spec.uses ?? [], key: spec.key };
+  const { concurrency } = spec;
+  if (concurrency !== undefined && !(Number.isSafeInteger(concurrency) && concurrency > 0))
+    throw new SagaInvalid(`the concurrency of the saga ${name} must be a whole number from 1 on, got ${concurrency}`);
+  const head = { service: owner['~contract'], name, input: spec.input, uses: spec.uses ?? [], key: spec.key, concurrency };
   return build(head, []) as never;
 }
 

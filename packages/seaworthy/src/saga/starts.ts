@@ -38,8 +38,8 @@ export interface Starts {
   write(own: Tx): Promise<number>;
   /** New instances. */
   readonly fresh: readonly Instance[];
-  /** The ids of instances that are to be stopped. */
-  readonly stopped: readonly string[];
+  /** Instances that are to be stopped. */
+  readonly stopped: readonly { readonly id: string; readonly saga: string }[];
 }
 
 export interface StartsParts extends DriveParts {
@@ -112,7 +112,7 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
   const within = parts.store.own(tx);
   const all: Asked[] = [];
   const fresh: Instance[] = [];
-  const stopped: string[] = [];
+  const stopped: { readonly id: string; readonly saga: string }[] = [];
   const known = (saga: AnySaga): Defined => {
     const defined = parts.sagas.get(saga.name);
     if (defined) return defined;
@@ -136,7 +136,7 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
     const { name } = known(saga);
     ask(async (own) => {
       const id = await markStopping(own, name, key, reason);
-      if (id !== undefined) stopped.push(id);
+      if (id !== undefined) stopped.push({ id, saga: name });
     });
   }
 

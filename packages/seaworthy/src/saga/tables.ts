@@ -14,7 +14,7 @@ export function sagaMigrations(_dialect: Store['dialect']): readonly Migration[]
           id text not null primary key, name text not null, key text not null, plan text not null, input text not null,
           state text not null, journal text not null, cause text, stopping text, attempts integer not null, due bigint not null,
           error text, owner text not null, version integer not null default 0, started bigint not null, changed bigint not null, trace text, unique (name, key))`,
-        `create index sw_saga_live on sw_saga (owner, due) where ${live}`,
+        `create index sw_saga_live on sw_saga (owner, due, id) where ${live}`,
         "create index sw_saga_stuck on sw_saga (changed) where state = 'stuck'",
       ],
     },

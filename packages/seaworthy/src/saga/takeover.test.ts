@@ -215,6 +215,6 @@ named('G7: orphans of other code, however many, do not hide one that fits', asyn
   const own = await worker(sea.store, sea.runtime);
   const free = orphans(sea.store as Store<unknown, unknown>, sea.runtime, own, new Map([['one', one]]));
   const taken: string[] = [];
-  for (let looks = 0; looks < 4; looks++) taken.push(...(await free.take(1)));
+  for (let looks = 0; looks < 4; looks++) taken.push(...(await free.take(1)).map(({ id }) => id));
   assert.deepEqual(taken, ['d']);
 });

@@ -288,6 +288,42 @@ test('G7: a crowd of intents that only other code knows keeps nobody from those 
   await end(second.running);
 });
 
+test('G7: a crowd of intents of one command, however many and overdue, keeps nobody from those of another', async () => {
+  const at = await sea();
+  const { first, second } = await oneHanging(at);
+  await end(first.running);
+  await end(second.running);
+  const refunds = contract('till', {
+    charge: till.charge,
+    refund: command({ http: 'POST /refunds', input: z.object({ id: z.string() }) }),
+  });
+  let asked = 0;
+  const both = service(refunds, {
+    migrations: [{ name: 'till/1', statements: ['create table charge (id text primary key)'] }],
+    handlers: {
+      charge: tillOf(at.stage).handlers['charge'] as never,
+      refund: external({
+        before: () => ({}),
+        do: () => {
+          asked++;
+          throw new Error('down');
+        },
+        after: () => {},
+      }),
+    },
+  });
+  const columns = 'operation, key, fingerprint, input, intent, since, attempts, due, owner';
+  await at.store.transaction(async (tx) => {
+    for (let n = 0; n < 200; n++)
+      await tx.run(`insert into sw_intent (${columns}) values ('refund', ?, '', '{}', '{}', 0, 0, 0, 'gone')`, `r${n}`);
+  });
+  const { running } = await at.process(both as never);
+  // The first look at the database finds it.
+  await at.clock.advance(10);
+  assert.deepEqual([await charges(at), asked], [1, 64]);
+  await end(running);
+});
+
 test('G7: while its worker lives another process neither drives an intent nor answers for it; once it is dead, it does both', async () => {
   const at = await sea();
   const { first, second, reached } = await oneHanging(at);

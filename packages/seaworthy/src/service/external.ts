@@ -118,14 +118,17 @@ export function externals(parts: ExternalParts): Externals {
   /** Takes over what is due, then drives it unless it is being driven already. */
   async function claim(): Promise<void> {
     const now = clock.now();
+    const due = (read: Read, operations: readonly string[], limit: number): Promise<readonly Intent[]> =>
+      dueIntents(read, operations, { now, longestMs, dead: owner.dead(), owner: owner.id, limit });
     // What only other code knows is left to that code.
-    const due = (read: Read, limit: number): Promise<readonly Intent[]> =>
-      dueIntents(read, [...parts.known.keys()], { now, longestMs, dead: owner.dead(), owner: owner.id, limit });
+    const operations = [...parts.known.keys()];
     // Most of the time there is none, and nobody's writing need wait for that to be seen.
-    if ((await due(store.ownRead, 1)).length === 0) return;
+    if ((await due(store.ownRead, operations, 1)).length === 0) return;
     const intents = await store.transaction(async (tx) => {
       const own = store.own(tx);
-      const found = await due(own, batch);
+      // Some of each: a crowd at a third party that is down keeps nobody from another one.
+      const found: Intent[] = [];
+      for (const operation of operations) found.push(...(await due(own, [operation], batch)));
       const mine: { readonly intent: Intent; readonly known: Known }[] = [];
       for (const intent of found) {
         const known = parts.known.get(intent.operation) as Known;

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { suite } from './conformance/suite.ts';
+import { Ref, remote, trips } from './conformance/world.ts';
+import { type Direction, lanes } from './lanes.ts';
+import { SagaInvalid, saga } from './saga.ts';
+
+const { named } = suite(virtualClock, () => seededRandom(1));
+
+const plain = (name: string, concurrency?: number) => ({ service: 'trips', name, uses: [], steps: [], concurrency });
+const entered = (line: ReturnType<typeof lanes>): readonly string[] => {
+  const ids: string[] = [];
+  for (let next = line.next(); next; next = line.next()) ids.push(next.id);
+  return ids;
+};
+
+test('whatever comes and goes: no more at work than allowed, and whoever is below its share is never kept waiting', () => {
+  const directions: readonly Direction[] = ['a', 'b', 'c'].flatMap((name) => [
+    { saga: name, back: false },
+    { saga: name, back: true },
+  ]);
+  const step = fc.record({ lane: fc.nat(5), leaves: fc.boolean(), which: fc.nat(50) });
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 30 }),
+      fc.option(fc.integer({ min: 1, max: 4 })),
+      fc.array(step, { maxLength: 200 }),
+      (most, limit, steps) => {
+        const line = lanes([plain('a'), plain('b', limit ?? undefined), plain('c')], most);
+        const share = most > 6 ? Math.max(1, Math.floor(most / 12)) : 0;
+        const at = new Map<string, Direction>();
+        const waits = new Map<string, Direction>();
+        const of = (all: Map<string, Direction>, one: Direction): number => [...all.values()].filter((other) => other === one).length;
+        let n = 0;
+        for (const { lane, leaves, which } of steps) {
+          if (leaves && at.size > 0) {
+            const id = [...at.keys()][which % at.size] as string;
+            at.delete(id);
+            line.leave(id);
+          } else {
+            const direction = directions[lane] as Direction;
+            waits.set(String(n), direction);
+            line.add(String(n++), direction);
+          }
+          for (const id of entered(line)) {
+            at.set(id, waits.get(id) as Direction);
+            assert.ok(waits.delete(id), `${id} waited`);
+          }
+          assert.ok(at.size <= most);
+          assert.equal(line.active, at.size);
+          const limited = [...at.values()].filter((one) => one.saga === 'b').length;
+          assert.ok(limited <= (limit ?? most));
+          for (const one of directions) {
+            if (of(waits, one) === 0) continue;
+            assert.ok((one.saga === 'b' && limited === limit) || of(at, one) >= share, `${one.saga} ${one.back} waits below its share`);
+          }
+          if (waits.size > 0 && limit === null && share === 0) assert.equal(at.size, most, 'nobody waits beside room');
+        }
+      },
+    ),
+  );
+});
+
+test('those that wait take turns by saga and direction, and within one in their order', () => {
+  const line = lanes([plain('a'), plain('b')], 1);
+  for (const n of [1, 2, 3]) line.add(`a${n}`, { saga: 'a', back: false });
+  line.add('a0', { saga: 'a', back: true });
+  line.add('b1', { saga: 'b', back: false });
+  const order: string[] = [];
+  for (let next = line.next(); next; next = line.next()) {
+    order.push(next.id);
+    line.leave(next.id);
+  }
+  assert.deepEqual(order, ['a1', 'a0', 'b1', 'a2', 'a3']);
+});
+
+test('an instance is in line once, and in the direction that it was given last', () => {
+  const line = lanes([plain('a')], 1);
+  line.add('x', { saga: 'a', back: false });
+  line.add('x', { saga: 'a', back: false });
+  line.add('y', { saga: 'a', back: false });
+  line.add('x', { saga: 'a', back: true });
+  assert.equal(line.waiting('a'), 2);
+  assert.equal(line.next()?.id, 'y');
+  line.add('y', { saga: 'a', back: true });
+  line.leave('y');
+  assert.deepEqual(line.next(), { id: 'x', direction: { saga: 'a', back: true } });
+  line.leave('x');
+  assert.equal(line.next(), undefined);
+});
+
+test('a concurrency that is no whole number from 1 on is refused where it is written', () => {
+  for (const concurrency of [0, -1, 1.5, Number.NaN]) assert.throws(() => saga(trips, 'few', { input: Ref, concurrency }), SagaInvalid);
+});
+
+const hanging = saga(trips, 'hanging', { input: Ref, uses: [remote], key: ({ id }) => id })
+  .step('book', {
+    do: ({ call, input }) => call(remote.book, input),
+    undo: ({ call, input }) => call(remote.unbook, input),
+  })
+  .step('pay', { timeout: '1h', do: ({ call, input }) => call(remote.pay, input) });
+const quick = saga(trips, 'quick', { input: Ref, uses: [remote] }).step('look', { do: ({ call, input }) => call(remote.seats, input) });
+const never = (): Promise<never> => new Promise(() => {});
+const many = Array.from({ length: 12 }, (_, n) => `h${n}`);
+
+named('a saga of which many hang holds up no other one, and its own can be stopped', async (sea) => {
+  sea.callee.answers = { pay: never };
+  const { engine } = await sea.process([hanging, quick], sea.store, { concurrency: 8 });
+  await sea.run(engine, ({ start }) => {
+    for (const id of many) start(hanging, { id });
+  });
+  await sea.when('some hang, and others wait', () => sea.callee.log.filter((line) => line.startsWith('pay')).length === 5);
+  await sea.run(engine, ({ start }) => start(quick, { id: 'q' }));
+  await sea.when('the other has its turn', () => sea.callee.log.includes('seats q'));
+  await sea.run(engine, ({ stop }) => stop(hanging, 'h0', 'too slow'));
+  await sea.when('it is undone', () => sea.callee.log.includes('unbook h0'));
+  // One that waits in line behind those that hang.
+  const { length } = sea.callee.log;
+  await sea.run(engine, ({ stop }) => stop(hanging, 'h11', 'not any more'));
+  await sea.when(
+    'it is undone',
+    async () => (await sea.store.read.all("select 1 from sw_saga where key = 'h11' and state = 'undone'")).length === 1,
+  );
+  assert.deepEqual(
+    sea.callee.log.slice(length).filter((line) => line.endsWith('h11')),
+    ['unbook h11'],
+  );
+});
+
+named('undos that hang hold up none that go forward, though each was one of those', async (sea) => {
+  sea.callee.answers = {
+    unbook: never,
+    pay: () => {
+      throw new Error('no');
+    },
+  };
+  const failing = saga(trips, 'failing', { input: Ref, uses: [remote] })
+    .step('book', {
+      timeout: '1h',
+      do: ({ call, input }) => call(remote.book, input),
+      undo: ({ call, input }) => call(remote.unbook, input),
+    })
+    .step('pay', { retry: { attempts: 1 }, do: ({ call, input }) => call(remote.pay, input) });
+  const { engine } = await sea.process([failing], sea.store, { concurrency: 4 });
+  await sea.run(engine, ({ start }) => {
+    for (const id of many) start(failing, { id });
+  });
+  await sea.when(
+    'all have gone forward',
+    async () => (await sea.store.read.all("select 1 from sw_saga where state = 'undoing'")).length === many.length,
+  );
+  assert.equal(sea.callee.log.filter((line) => line.startsWith('unbook')).length, 3);
+});
+
+named('no more instances of a saga are at work than it says, whichever way they go', async (sea) => {
+  let [at, most] = [0, 0];
+  const few = saga(trips, 'few', { input: Ref, uses: [remote], concurrency: 2 }).step('book', {
+    retry: { attempts: 1 },
+    do: async ({ call, input }) => {
+      most = Math.max(most, ++at);
+      await call(remote.book, input).catch(() => {});
+      at--;
+      throw new Error('it is undone');
+    },
+    undo: async ({ call, input }) => {
+      most = Math.max(most, ++at);
+      await call(remote.unbook, input);
+      at--;
+    },
+  });
+  const { engine } = await sea.process([few, quick]);
+  await sea.run(engine, ({ start }) => {
+    for (const id of many) start(few, { id });
+  });
+  await sea.when(
+    'all are undone',
+    async () => (await sea.store.read.all("select 1 from sw_saga where state = 'undone'")).length === many.length,
+  );
+  assert.equal(most, 2);
+});
+
+named('however many wait in line, a look at the database finds one that no wake told of', async (sea) => {
+  sea.callee.answers = { pay: never };
+  const slow = saga(trips, 'slow', { input: Ref, uses: [remote] }).step('pay', {
+    timeout: '1h',
+    do: ({ call, input }) => call(remote.pay, input),
+  });
+  const { engine, worker } = await sea.process([slow, quick]);
+  await sea.store.transaction((tx) =>
+    tx.run(
+      `with recursive n (i) as (select 1 union all select i + 1 from n where i < 1200)
+        insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+        select 'i' || i, 'slow', i, 'remote pay', '{"id":"s"}', 'running', '[{"step":"pay","state":"intended"}]', 0, 0, ?, 0, 0 from n`,
+      worker.id,
+    ),
+  );
+  await sea.when('some hang', () => sea.callee.log.length > 100);
+  await sea.store.transaction(async (tx) => {
+    const started = engine.collect(tx);
+    started.start(quick, { id: 'q' });
+    await started.write(tx);
+  });
+  await sea.when('it has its turn', () => sea.callee.log.includes('seats q'));
+});
