@@ -1,6 +1,7 @@
 import { SeaworthyError } from '../core/errors.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Service } from '../service/service.ts';
+import { nameFault } from './names.ts';
 
 /** The services of a fleet do not fit together, or not to where they are to run; the message names each place and rule. */
 export class FleetInvalid extends SeaworthyError {
@@ -21,7 +22,7 @@ export interface Fleet<Name extends string = string> {
 
 /**
  * Puts a system together. Does not compile when a service that is called, heard or routed to is not in it.
- * Throws `FleetInvalid` when two services have one name.
+ * Throws `FleetInvalid` when two services have one name, or one a name that is taken: `bus`, `gateway`, a device on Windows.
  */
 export function fleet<const Name extends string, Used extends string = never, Routed extends string = never>(
   spec: { readonly services: readonly Service<Name, Used>[]; readonly gateway?: Gateway<Routed> } & Whole<
@@ -32,5 +33,9 @@ export function fleet<const Name extends string, Used extends string = never, Ro
   const names = spec.services.map((service) => service.contract['~contract']);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice) throw new FleetInvalid(`the fleet has two services named ${twice}: give each contract a name of its own`);
+  for (const name of names) {
+    const fault = nameFault(name);
+    if (fault) throw new FleetInvalid(`the fleet has a service named ${name}, which ${fault}: give its contract another name`);
+  }
   return Object.freeze({ services: [...spec.services], gateway: spec.gateway });
 }

@@ -13,6 +13,7 @@ import { outboxMigrations } from '../outbox/tables.ts';
 import { sagaEngine } from '../saga/engine.ts';
 import { forgetEnded } from '../saga/journal.ts';
 import { sagaMigrations } from '../saga/tables.ts';
+import { claimStore } from '../store/owner.ts';
 import type { Store, StoreDriver } from '../store/store.ts';
 import { worker as registerWorker, workerMigrations } from '../store/worker.ts';
 import { endpoint } from './endpoint.ts';
@@ -94,6 +95,7 @@ async function runOn(
     { ms: milliseconds(keepKeys, 'keepKeys'), forget },
     { ms: milliseconds(keepSagas, 'keepSagas'), forget: forgetEnded },
   ];
+  await claimStore(store, { kind: 'service', name });
   await store.migrate([
     ...workerMigrations,
     ...outboxMigrations(store.dialect),

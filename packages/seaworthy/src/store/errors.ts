@@ -53,3 +53,9 @@ export class MigrationFailed extends SeaworthyError {
   readonly code = 'SW_STORE_MIGRATION_FAILED';
   readonly kind = 'invalid';
 }
+
+/** The database is another service's, or that of a bus; the message names both. */
+export class StoreTaken extends SeaworthyError {
+  readonly code = 'SW_STORE_TAKEN';
+  readonly kind = 'invalid';
+}

@@ -6,6 +6,7 @@ export {
   SavepointMisused,
   StatementFailed,
   StoreClosed,
+  StoreTaken,
   StoreUnusable,
   TransactionOver,
 } from './errors.ts';

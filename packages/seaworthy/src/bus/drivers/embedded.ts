@@ -3,6 +3,7 @@ import { type Duration, milliseconds } from '../../core/duration.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
 import { sqlite } from '../../store/drivers/sqlite.ts';
+import { claimStore } from '../../store/owner.ts';
 import type { Store } from '../../store/store.ts';
 import { type Worker, worker, workerMigrations } from '../../store/worker.ts';
 import type { Bus, BusDriver, Subscription } from '../bus.ts';
@@ -24,6 +25,7 @@ export function embedded({ dir, retention = '7d' }: EmbeddedOptions): BusDriver 
     async open(runtime) {
       const store = await sqlite({ dir }).open('bus', runtime);
       try {
+        await claimStore(store, { kind: 'bus', name: 'embedded' });
         await store.migrate([...workerMigrations, ...logMigrations]);
         return busOn(store, await worker(store, runtime), runtime, keepMs);
       } catch (error) {

@@ -1,0 +1,39 @@
+import { StoreTaken } from './errors.ts';
+import type { Migration, Read, Store } from './store.ts';
+
+/** Whose database it is: one service's, or the log of a bus. */
+export interface Owner {
+  readonly kind: 'service' | 'bus';
+  readonly name: string;
+}
+
+const migrations: readonly Migration[] = [
+  {
+    name: 'seaworthy/owner/1',
+    statements: ['create table sw_owner (one integer not null primary key, kind text not null, name text not null)'],
+  },
+];
+
+const told = ({ kind, name }: { readonly kind: unknown; readonly name: unknown }): string =>
+  kind === 'bus' ? 'the log of a bus' : `the service ${name}`;
+
+/**
+ * Writes into a database whose it is, before anything else is written there. Throws `StoreTaken` when it is another's: two that
+ * share one would take each other's events along, and answer each other's keys.
+ */
+export async function claimStore(store: Store<unknown, unknown>, owner: Owner): Promise<void> {
+  await store.migrate(migrations);
+  const found = async (read: Read) => (await read.all('select kind, name from sw_owner'))[0];
+  const row =
+    (await found(store.ownRead)) ??
+    (await store.transaction(async (tx) => {
+      const own = store.own(tx);
+      await own.run('insert into sw_owner (one, kind, name) values (1, ?, ?) on conflict (one) do nothing', owner.kind, owner.name);
+      return found(own);
+    }));
+  if (!row || (row['kind'] === owner.kind && row['name'] === owner.name)) return;
+  const theirs = told({ kind: row['kind'], name: row['name'] });
+  throw new StoreTaken(
+    `the database given to ${told(owner)} is that of ${theirs}: give each a database of its own. If ${theirs} was renamed, say so in its table sw_owner`,
+  );
+}
