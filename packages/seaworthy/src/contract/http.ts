@@ -35,6 +35,18 @@ export function httpParts(http: Http): {
 /** Two with one shape match the same requests, whatever their parameters are called. */
 export const shapeOf = (http: string): string => http.replaceAll(/\{[^}]+\}/g, '{}');
 
-/** A path with its parameters filled in. */
-export const filled = (path: string, fields: Readonly<Record<string, unknown>>): string =>
-  path.replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(String(fields[name])));
+/** As long as the segment of a path may be, in characters before they are percent-encoded. Servers have such a limit. */
+const longestSegment = 2048;
+
+/**
+ * Whether a text can be a segment of a path. RFC 3986, 5.2.4: whoever is in between may remove dot segments, encoded or not, and
+ * then it is another path.
+ */
+export const isSegment = (text: string): boolean =>
+  text !== '' && text !== '.' && text !== '..' && text.length <= longestSegment && text.isWellFormed();
+
+/** A path with its parameters filled in; `undefined` when one of them cannot be a segment. */
+export function filled(path: string, fields: Readonly<Record<string, unknown>>): string | undefined {
+  if (!paramsOf(path).every((name) => isSegment(String(fields[name] ?? '')))) return undefined;
+  return path.replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(String(fields[name])));
+}

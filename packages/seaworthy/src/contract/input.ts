@@ -1,5 +1,7 @@
 import { SeaworthyError } from '../core/errors.ts';
+import { asJson } from './as-json.ts';
 import type { At } from './contract.ts';
+import { isObject } from './json.ts';
 import { type Finding, sentence } from './schema.ts';
 
 /** The input of a call breaks its contract; `issues` say where and how. */
@@ -14,28 +16,10 @@ export class InputInvalid extends SeaworthyError {
   }
 }
 
-/** `JSON.stringify` escapes half of a surrogate pair, and nothing else, in this way; a backslash of the text itself is doubled. */
-const halfPair = /(?<!\\)(?:\\\\)*\\ud[89a-f]/;
-
-function halfPairAt(value: unknown): readonly string[] | undefined {
-  if (typeof value === 'string') return value.isWellFormed() ? undefined : [];
-  if (typeof value !== 'object' || value === null) return undefined;
-  for (const [name, inner] of Object.entries(value)) {
-    const place = name.isWellFormed() ? halfPairAt(inner) : [];
-    if (place) return [name, ...place];
-  }
-  return undefined;
-}
-
-/** JSON text. Throws `InputInvalid` for what is none, such as a bigint or a circle, or malformed Unicode. */
-export function writeInput(operation: At, value: unknown): string {
-  let text: string;
-  try {
-    text = JSON.stringify(value) ?? 'null';
-    if (!halfPair.test(text)) return text;
-  } catch (cause) {
-    throw new InputInvalid(operation, [{ path: '', message: `cannot be written as JSON (${(cause as Error).message})` }], { cause });
-  }
-  const path = halfPairAt(JSON.parse(text))?.join('.').toWellFormed() ?? '';
-  throw new InputInvalid(operation, [{ path, message: 'has half of a surrogate pair: send well-formed Unicode' }]);
+/** The JSON of an input, as whoever receives it will have it. Throws `InputInvalid` for what JSON does not keep, and for malformed Unicode. */
+export function inputJson(operation: At, input: unknown): Readonly<Record<string, unknown>> {
+  const json = asJson(input, { unicode: true });
+  if ('fault' in json) throw new InputInvalid(operation, [json.fault]);
+  if (isObject(json.value)) return json.value;
+  throw new InputInvalid(operation, [{ path: '', message: 'must be an object with named fields' }]);
 }

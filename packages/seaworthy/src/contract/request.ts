@@ -1,9 +1,9 @@
 import type { At, Operation } from './contract.ts';
-import { type Http, httpParts } from './http.ts';
-import { InputInvalid, writeInput } from './input.ts';
+import { type Http, httpParts, isSegment } from './http.ts';
+import { InputInvalid, inputJson } from './input.ts';
 import { isObject } from './json.ts';
-import { reading } from './reading.ts';
-import { jsonSchema } from './schema.ts';
+import { coerce, type Field, fieldIn, isInPath, isInQuery, type Plan, planOf, textOf, textsOf } from './plan.ts';
+import type { Finding } from './schema.ts';
 
 /** A call on the wire, before its headers. */
 export interface WireRequest {
@@ -24,86 +24,79 @@ export interface RawRequest {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-interface Plan {
-  readonly method: string;
-  readonly bodiless: boolean;
-  readonly params: readonly string[];
-  /** Literal parts and parameters of the path, in turn. */
-  readonly pieces: readonly string[];
-  readonly fields: ReadonlyMap<string, Field>;
-  /** Fields that are arrays and must be there. */
-  readonly lists: readonly string[];
+const shown = ({ types, elements }: Field): string =>
+  elements ? `a list of ${elements.join(' or ')} (and not of one empty text alone)` : types.join(' or ');
+
+function pathFindings({ params, fields }: Plan, input: Fields): readonly Finding[] {
+  return params.flatMap((name) => {
+    const value = input[name];
+    const field = fields.get(name);
+    const finding = (message: string): readonly Finding[] => [{ path: name, message: `is in the path, ${message}` }];
+    if (value === undefined) return finding('and is missing');
+    if (!isInPath(value, field)) return finding(`and must be of the type ${field ? shown(field) : 'string'}`);
+    return isSegment(textOf(value)) ? [] : finding("and cannot be empty, '.', '..', longer than 2048 characters or malformed Unicode");
+  });
 }
 
-/** What is known of a field where it is a text. */
-interface Field {
-  readonly types: readonly string[];
-  /** Of its elements, if it may be an array. */
-  readonly elements: readonly string[] | undefined;
+function queryFindings({ fields, lists }: Plan, input: Fields, rest: readonly string[]): readonly Finding[] {
+  const missing = lists.filter((name) => input[name] === undefined);
+  const wrong = rest.filter((name) => fields.has(name) && !isInQuery(input[name], fields.get(name)));
+  return [
+    ...missing.map((path) => ({ path, message: 'is a list that must be there, and is missing' })),
+    ...wrong.map((path) => ({ path, message: `is in the query string, and must be ${shown(fields.get(path) as Field)}` })),
+  ];
 }
 
-const plans = new WeakMap<Operation, Map<Http, Plan>>();
-
-function planOf(operation: Operation, http: Http): Plan {
-  const known = plans.get(operation)?.get(http);
-  if (known) return known;
-  const { method, path, params, bodiless } = httpParts(http);
-  const schema = jsonSchema(operation.input, 'input');
-  const { fieldsOf, typesOf, entriesOf } = reading(schema);
-  const { properties, required } = fieldsOf(schema);
-  const fields = new Map<string, Field>();
-  for (const [name, node] of properties) {
-    const types = typesOf(node);
-    fields.set(name, { types, elements: types.includes('array') ? entriesOf(node) : undefined });
-  }
-  const lists = [...required].filter((name) => fields.get(name)?.elements);
-  const plan = { method, bodiless, params, pieces: path.split(/\{([^}]+)\}/g), fields, lists };
-  plans.set(operation, (plans.get(operation) ?? new Map<Http, Plan>()).set(http, plan));
-  return plan;
-}
-
-/** RFC 3986, 5.2.4: whoever is in between may remove dot segments, encoded or not, and then it is another path. */
-const isSegment = (text: string): boolean => text !== '' && text !== '.' && text !== '..' && text.isWellFormed();
-
-/** Throws `InputInvalid` when a parameter of the path is what no path can carry. What is missing is the schema's to refuse. */
+/** Throws `InputInvalid` when a parameter of the path is missing, or is what no path can carry. */
 export function checkPath(operation: Operation & At, input: unknown): void {
-  const { params } = planOf(operation, operation.http);
-  if (params.length === 0 || !isObject(input)) return;
-  const wrong = params.filter((name) => typeof input[name] === 'string' && !isSegment(input[name]));
-  if (wrong.length === 0) return;
-  const message = "is in the path, and cannot be empty, '.', '..' or malformed Unicode";
-  throw new InputInvalid(
-    operation,
-    wrong.map((path) => ({ path, message })),
-  );
+  const plan = planOf(operation, operation.http);
+  if (plan.params.length === 0 || !isObject(input)) return;
+  const wrong = pathFindings(plan, input);
+  if (wrong.length > 0) throw new InputInvalid(operation, wrong);
+}
+
+/** As long as an address may be: servers and proxies refuse what is much longer. */
+const longestAddress = 8000;
+
+/** What a transport makes of an input. */
+interface Sendable {
+  /** Its JSON. */
+  readonly json: Fields;
+  /** With the query string. */
+  readonly path: string;
+  /** Serialised, if it is asked for. */
+  readonly body: () => string | undefined;
+}
+
+/**
+ * The input of a call as every transport carries it, by a wire or not: JSON, of which path and query string can have their part.
+ * Throws `InputInvalid` for what could not travel, or would arrive as something else.
+ */
+export function sendable(operation: Operation & At, input: unknown): Sendable {
+  const plan = planOf(operation, operation.http);
+  const { bodiless, params, pieces } = plan;
+  const json = inputJson(operation, input);
+  const rest = Object.keys(json).filter((name) => !params.includes(name));
+  const wrong = [...pathFindings(plan, json), ...(bodiless ? queryFindings(plan, json, rest) : [])];
+  if (wrong.length > 0) throw new InputInvalid(operation, wrong);
+  const target = pieces.map((piece, index) => (index % 2 === 0 ? piece : encodeURIComponent(textOf(json[piece])))).join('');
+  const query = new URLSearchParams();
+  // A field that the schema does not name is for the service to refuse, or to pass over.
+  if (bodiless) for (const name of rest) for (const text of textsOf(json[name])) query.append(name, text);
+  const path = query.size > 0 ? `${target}?${query}` : target;
+  if (path.length > longestAddress) {
+    const message = `makes an address of ${path.length} characters, and ${longestAddress} is the most: send less in path and query string`;
+    throw new InputInvalid(operation, [{ path: '', message }]);
+  }
+  const body = (): string | undefined =>
+    bodiless || rest.length === 0 ? undefined : JSON.stringify(Object.fromEntries(rest.map((name) => [name, json[name]])));
+  return { json, path, body };
 }
 
 /** Puts the input of a call into path, query string and body. Throws `InputInvalid` when it cannot travel. */
 export function requestOf(operation: Operation & At, input: unknown): WireRequest {
-  const { method, bodiless, params, pieces } = planOf(operation, operation.http);
-  checkPath(operation, input);
-  const fields: Fields = isObject(input) ? input : {};
-  const path = pieces.map((piece, index) => (index % 2 === 0 ? piece : encodeURIComponent(String(fields[piece])))).join('');
-  const rest = Object.entries(fields).filter(([name, value]) => !params.includes(name) && value !== undefined);
-  if (!bodiless) {
-    return {
-      method,
-      path,
-      body: !isObject(input) ? writeInput(operation, input) : rest.length > 0 ? writeInput(operation, Object.fromEntries(rest)) : undefined,
-    };
-  }
-  if (rest.length === 0) return { method, path, body: undefined };
-  const query = new URLSearchParams();
-  for (const [name, value] of rest) for (const one of [value].flat()) query.append(name, String(one));
-  return { method, path: query.size > 0 ? `${path}?${query}` : path, body: undefined };
-}
-
-/** A text as what its field wants; what it cannot become is left for validation, which names the field. */
-function coerce(text: string, types: readonly string[] = ['string']): unknown {
-  if (types.includes('string')) return text;
-  if ((types.includes('number') || types.includes('integer')) && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) return Number(text);
-  if (types.includes('boolean') && (text === 'true' || text === 'false')) return text === 'true';
-  return text;
+  const { path, body } = sendable(operation, input);
+  return { method: httpParts(operation.http).method, path, body: body() };
 }
 
 /** `URLSearchParams` takes what it cannot decode for something else, in silence. */
@@ -122,10 +115,7 @@ function queryFields(operation: At, query: string, fields: Plan['fields']): Fiel
   checkQuery(operation, query);
   const given = new URLSearchParams(query);
   const values = [...new Set(given.keys())].map((name) => {
-    const { types, elements } = fields.get(name) ?? {};
-    const all = given.getAll(name);
-    if (elements) return [name, all.map((value) => coerce(value, elements))] as const;
-    return [name, all.length === 1 ? coerce(all[0] as string, types) : all] as const;
+    return [name, fieldIn(given.getAll(name), fields.get(name))] as const;
   });
   return Object.fromEntries(values);
 }
@@ -139,7 +129,7 @@ export function inputOf(operation: Operation & At, request: RawRequest, http: Ht
   const sent = bodiless ? queryFields(operation, request.query, fields) : request.body;
   if (sent !== undefined && !isObject(sent)) return sent;
   const input: Record<string, unknown> = { ...sent };
-  // A list without elements leaves no trace in a query string; where one must be, it is that.
+  // Many clients leave out a list without elements; where there must be one, it is that.
   if (bodiless) for (const name of lists) input[name] ??= [];
   for (const name of params) input[name] = coerce(request.params[name] as string, fields.get(name)?.types);
   return input;

@@ -25,6 +25,10 @@ export function problemResponse(problem: Problem): WireResponse {
   return { status: problem.status, headers, body: problem };
 }
 
+/** Where an output is to be had, if its contract says so and the output has what it takes. */
+export const locationOf = ({ location }: Operation, output: unknown): string | undefined =>
+  location === undefined ? undefined : filled(location, isObject(output) ? output : {});
+
 /** An answer as HTTP says it. */
 export function responseOf(operation: Operation, answer: Answer): WireResponse {
   if (answer.kind === 'problem') return problemResponse(answer.problem);
@@ -42,10 +46,10 @@ export function responseOf(operation: Operation, answer: Answer): WireResponse {
       },
     };
   }
-  const location =
-    operation.location === undefined ? {} : { location: filled(operation.location, answer.output as Readonly<Record<string, unknown>>) };
-  if (answer.output === undefined) return { status: operation.status, headers: location, body: undefined };
-  return { status: operation.status, headers: { ...json, ...location }, body: answer.output };
+  const location = locationOf(operation, answer.output);
+  const headers = location === undefined ? {} : { location };
+  if (answer.output === undefined) return { status: operation.status, headers, body: undefined };
+  return { status: operation.status, headers: { ...json, ...headers }, body: answer.output };
 }
 
 /** What an HTTP client has of an answer. */

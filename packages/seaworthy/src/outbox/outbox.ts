@@ -1,4 +1,5 @@
 import { type Envelope, envelope, typeOf } from '../bus/envelope.ts';
+import { asJson } from '../contract/as-json.ts';
 import type { At, Contract, Event, Members } from '../contract/contract.ts';
 import { type Examined, examineNow, sentence } from '../contract/schema.ts';
 import { milliseconds } from '../core/duration.ts';
@@ -43,15 +44,10 @@ const rowsAtOnce = 100;
 const ignore = (): void => {};
 
 /** The data as it will be read. */
-function asJson({ service, name }: Event & At, data: unknown): unknown {
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(data);
-  } catch (cause) {
-    throw new EventInvalid(`the data of ${service}.${name} cannot be written as JSON (${(cause as Error).message})`, [], { cause });
-  }
-  if (json === undefined) throw new EventInvalid(`the data of ${service}.${name} is not JSON but ${typeof data}`, []);
-  return JSON.parse(json);
+function dataOf({ service, name }: Event & At, data: unknown): unknown {
+  const json = asJson(data);
+  if ('value' in json) return json.value;
+  throw new EventInvalid(`the data of ${service}.${name} is not JSON: ${sentence([json.fault])}`, [json.fault]);
 }
 
 /** The key of what the subscribers will get. */
@@ -62,8 +58,8 @@ function keyOf(event: Event & At, examined: Examined<unknown>): string {
     throw new EventInvalid(`the data of ${type} breaks its contract (${sentence(findings)}): correct what is published`, findings);
   }
   const key = (examined.value as Readonly<Record<string, unknown>>)[event.key];
-  if (typeof key === 'string' && key !== '') return key;
-  const issue = { path: event.key, message: 'is the key and must be a string that is not empty' };
+  if (typeof key === 'string' && key !== '' && key.isWellFormed()) return key;
+  const issue = { path: event.key, message: 'is the key and must be a string that is not empty, of well-formed Unicode' };
   throw new EventInvalid(`the data of ${type} has no key (${sentence([issue])})`, [issue]);
 }
 
@@ -81,7 +77,7 @@ export function collector<S extends string, M extends Members>(
     const event = events[name];
     if (event?.kind !== 'event') throw new EventInvalid(`${contract['~contract']} has no event ${name}: declare it in the contract`, []);
     if (written) throw new RunOver(`${name} was published after its events had been written, without effect: publish before \`write\``);
-    const json = asJson(event, data);
+    const json = dataOf(event, data);
     const examined = examineNow(event.data, json);
     const key = examined instanceof Promise ? examined.then((later) => keyOf(event, later)) : keyOf(event, examined);
     // It is heard in `write`, which a handler that failed does not come to.

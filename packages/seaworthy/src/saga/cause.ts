@@ -1,4 +1,5 @@
 import { Failure } from '../client/call.ts';
+import { asJson } from '../contract/as-json.ts';
 import { codeOf, textOf } from '../core/thrown.ts';
 
 /** Why a saga is undone. */
@@ -11,17 +12,14 @@ export type Cause =
   | { readonly kind: 'stopped'; readonly reason: string };
 
 /** The data as it will be read again; a text in its place where JSON cannot represent it. */
-function asJson(data: unknown): unknown {
-  try {
-    const json = JSON.stringify(data);
-    return json === undefined ? undefined : JSON.parse(json);
-  } catch {
-    return textOf(data);
-  }
+function dataOf(data: unknown): unknown {
+  if (data === undefined) return undefined;
+  const json = asJson(data);
+  return 'value' in json ? json.value : textOf(data);
 }
 
 export function causeOf(step: string, error: unknown): Cause {
-  if (error instanceof Failure) return { kind: 'declared', step, name: error.name, data: asJson(error.data) };
+  if (error instanceof Failure) return { kind: 'declared', step, name: error.name, data: dataOf(error.data) };
   const code = codeOf(error);
   return { kind: 'failed', step, code: typeof code === 'string' ? code : undefined, message: textOf(error) };
 }

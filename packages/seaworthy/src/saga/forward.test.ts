@@ -178,7 +178,7 @@ named('a failing local step takes nothing of the step before it along, is tried 
   assert.deepEqual(cause, { kind: 'failed', step: 'finish', message: 'never' } satisfies Omit<Cause & { kind: 'failed' }, 'code'>);
 });
 
-named('a result that is no JSON is refused by name, and its step undone', async (sea) => {
+named('a result that is not JSON is refused by name, and its step undone', async (sea) => {
   const odd = saga(trips, 'odd', { input: Ref, uses: [remote] }).step('count', {
     retry: { attempts: 1 },
     do: () => 1n as unknown,
@@ -187,7 +187,7 @@ named('a result that is no JSON is refused by name, and its step undone', async 
   const { engine } = await sea.process([odd]);
   await sea.run(engine, ({ start }) => start(odd, { id: 'o' }));
   const { cause } = await sea.until('undone');
-  assert.match(JSON.stringify(cause), /the result of the step count is no JSON/);
+  assert.match(JSON.stringify(cause), /the result of the step count is not JSON: is a bigint/);
 });
 
 /** Books, and then has a local step of its own. */

@@ -1,5 +1,6 @@
 import type { Call } from '../client/call.ts';
 import type { Contract, Members, Named } from '../contract/contract.ts';
+import { formOf } from '../contract/form.ts';
 import type { Schema } from '../contract/schema.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
@@ -7,7 +8,7 @@ import type { Publish } from '../outbox/publish.ts';
 import type { StoreDriver, Tx } from '../store/store.ts';
 import type { Cause } from './cause.ts';
 
-/** A saga that cannot be: two steps of one name, a name that cannot be kept. */
+/** A saga that cannot be: two steps of one name, a name or an input that cannot be kept. */
 export class SagaInvalid extends SeaworthyError {
   readonly code = 'SW_SAGA_INVALID';
   readonly kind = 'invalid';
@@ -118,6 +119,11 @@ export function saga<const S extends string, M extends Members, Input, Use exten
 ): Builder<S, M, Use, T, Input, Record<never, never>> {
   if (!/^[a-z][a-z0-9-]*$/.test(name))
     throw new SagaInvalid(`the saga name ${JSON.stringify(name)} is not lower case letters, digits and hyphens`);
+  // A saga is given its input as JSON, and keeps as JSON what validation made of it.
+  for (const side of ['input', 'output'] as const) {
+    const form = formOf(spec.input, side);
+    if ('wrong' in form) throw new SagaInvalid(`the input of the saga ${name} ${form.wrong}`);
+  }
   const { concurrency } = spec;
   if (concurrency !== undefined && !(Number.isSafeInteger(concurrency) && concurrency > 0))
     throw new SagaInvalid(`the concurrency of the saga ${name} must be a whole number from 1 on, got ${concurrency}`);

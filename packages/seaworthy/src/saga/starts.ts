@@ -1,3 +1,4 @@
+import { asJson } from '../contract/as-json.ts';
 import { type Examined, examineNow, type Schema, sentence } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { TraceContext } from '../core/trace.ts';
@@ -64,22 +65,17 @@ interface Asked {
 }
 
 /** JSON as it will be read. Throws `SagaInputInvalid`. */
-function asJson({ name }: Defined, value: unknown): unknown {
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(value);
-  } catch (cause) {
-    throw new SagaInputInvalid(`the input of the saga ${name} cannot be written as JSON (${(cause as Error).message})`, { cause });
-  }
-  if (json === undefined) throw new SagaInputInvalid(`the input of the saga ${name} is not JSON but ${typeof value}`);
-  return JSON.parse(json);
+function inputJson({ name }: Defined, value: unknown): unknown {
+  const json = asJson(value);
+  if ('value' in json) return json.value;
+  throw new SagaInputInvalid(`the input of the saga ${name} is not JSON: ${sentence([json.fault])}`);
 }
 
 function givenOf(saga: Defined, examined: Examined<unknown>): Given {
   if ('findings' in examined)
     throw new SagaInputInvalid(`the input of the saga ${saga.name} breaks its schema: ${sentence(examined.findings)}`);
-  const { value } = examined;
-  return { input: asJson(saga, value), key: saga.key?.(value) };
+  const input = inputJson(saga, examined.value);
+  return { input, key: saga.key?.(input) };
 }
 
 /** Inserts an instance, unless there is one of the same key. Returns it. */
@@ -122,7 +118,7 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
 
   function start(saga: AnySaga, input: unknown): void {
     const defined = known(saga);
-    const examined = examineNow(defined.input, asJson(defined, input));
+    const examined = examineNow(defined.input, inputJson(defined, input));
     const given = examined instanceof Promise ? examined.then((later) => givenOf(defined, later)) : givenOf(defined, examined);
     // It is heard in `write`, which a handler that failed does not come to.
     if (given instanceof Promise) given.catch(() => {});

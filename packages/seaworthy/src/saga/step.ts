@@ -1,4 +1,6 @@
 import { AnswerInvalid, CallFailed } from '../client/errors.ts';
+import { asJson } from '../contract/as-json.ts';
+import { sentence } from '../contract/schema.ts';
 import { type Scope, scope } from '../core/abort.ts';
 import type { Clock } from '../core/clock.ts';
 import { SeaworthyError } from '../core/errors.ts';
@@ -21,7 +23,7 @@ export class SagaStopping extends SeaworthyError {
   readonly kind = 'cancelled';
 }
 
-/** A step gave something that is no JSON, and cannot be kept. */
+/** A step returned something that JSON does not keep, such as a Map, a Date or NaN; the message names the place. */
 export class ResultInvalid extends SeaworthyError {
   readonly code = 'SW_SAGA_RESULT_INVALID';
   readonly kind = 'internal';
@@ -39,13 +41,9 @@ export const resultsOf = (journal: readonly Entry[]): Readonly<Record<string, un
 /** A result as it will be read again. Throws `ResultInvalid`. */
 export function kept(step: string, result: unknown): unknown {
   if (result === undefined) return undefined;
-  try {
-    const json = JSON.stringify(result);
-    if (json !== undefined) return JSON.parse(json);
-  } catch (cause) {
-    throw new ResultInvalid(`the result of the step ${step} is no JSON (${(cause as Error).message}): return plain data`, { cause });
-  }
-  throw new ResultInvalid(`the result of the step ${step} is no JSON but ${typeof result}: return plain data`);
+  const json = asJson(result);
+  if ('value' in json) return json.value;
+  throw new ResultInvalid(`the result of the step ${step} is not JSON: ${sentence([json.fault])}`);
 }
 
 /** What a callee answers with that has done nothing, and may do it later. */

@@ -180,7 +180,7 @@ named('a local undo that hangs is cut at its timeout, rolled back and tried agai
   assert.equal(await sea.note(), 'open undone');
 });
 
-named('a verdict on what is not stuck, or with what is no JSON, is refused by name', async (sea) => {
+named('a verdict on what is not stuck, or with what is not JSON, is refused by name', async (sea) => {
   sea.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
@@ -195,7 +195,7 @@ named('a verdict on what is not stuck, or with what is no JSON, is refused by na
   const { id } = await sea.instance();
   await assert.rejects(judge(store, sea.runtime, id, { kind: 'skip' }), SagaNotStuck);
   assert.equal((await sea.until('stuck')).error, 'undefined');
-  await assert.rejects(judge(store, sea.runtime, id, { kind: 'result', result: 1n }), /the result of the step book is no JSON/);
+  await assert.rejects(judge(store, sea.runtime, id, { kind: 'result', result: 1n }), /the result of the step book is not JSON/);
 });
 
 named('G6: an open breaker postpones an undo too, and is no attempt', async (sea) => {

@@ -29,7 +29,7 @@ export async function stuckSagas(read: Read): Promise<readonly Instance[]> {
 
 /**
  * Gives a verdict; the saga goes on with its undo within seconds. Throws `SagaNotStuck`, and `ResultInvalid` for a
- * result that is no JSON.
+ * result that is not JSON.
  */
 export async function judge(store: Store<unknown, unknown>, runtime: Runtime, id: string, verdict: Verdict): Promise<void> {
   await store.transaction(async (tx) => {

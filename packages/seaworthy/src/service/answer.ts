@@ -1,10 +1,12 @@
 import { Failure } from '../client/call.ts';
 import type { Answer } from '../contract/answer.ts';
+import { asJson } from '../contract/as-json.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { InputInvalid } from '../contract/input.ts';
 import { declaredErrors } from '../contract/member.ts';
 import { checkPath } from '../contract/request.ts';
-import { examine, type Schema, sentence } from '../contract/schema.ts';
+import { locationOf } from '../contract/response.ts';
+import { examine, type Finding, type Schema, sentence } from '../contract/schema.ts';
 import { isA } from '../core/thrown.ts';
 import { OutputInvalid } from './errors.ts';
 
@@ -20,16 +22,38 @@ export async function accept(operation: Bound, input: unknown): Promise<unknown>
   throw new InputInvalid(operation, result.findings);
 }
 
-async function promised(schema: Schema, value: unknown, what: string): Promise<unknown> {
-  const result = await examine(schema, value);
-  if ('value' in result) return result.value;
-  throw new OutputInvalid(`${what} is not what its contract promises: ${sentence(result.findings)}`);
+/** The JSON of a value, as it will be read. Throws `OutputInvalid`. */
+export function outputJson(value: unknown, what: string): unknown {
+  if (value === undefined) return undefined;
+  const json = asJson(value);
+  if ('value' in json) return json.value;
+  throw new OutputInvalid(`${what} is not JSON: ${sentence([json.fault])}`);
 }
 
-/** A handler's result as an answer. Throws `OutputInvalid` when it is not what the contract promises. */
+/**
+ * What is sent of a value: its JSON, as the schema gives it. Whoever receives it validates it once more, so that is tried as well.
+ */
+async function promised(schema: Schema, value: unknown, what: string): Promise<unknown> {
+  const broken = (findings: readonly Finding[], when = ''): OutputInvalid =>
+    new OutputInvalid(`${what} is not what its contract promises${when}: ${sentence(findings)}`);
+  const first = await examine(schema, outputJson(value, what));
+  if ('findings' in first) throw broken(first.findings);
+  const sent = outputJson(first.value, what);
+  const received = await examine(schema, sent);
+  if ('findings' in received) throw broken(received.findings, ' to the one who receives it and validates it again');
+  return sent;
+}
+
+/**
+ * A handler's result as an answer, of which nothing can fail any more. Throws `OutputInvalid` when it is not what the contract
+ * promises.
+ */
 export async function outputOf(operation: Bound, returned: unknown): Promise<Answer> {
-  if (!operation.output) return { kind: 'output', output: undefined };
-  return { kind: 'output', output: await promised(operation.output, returned, `the output of ${nameOf(operation)}`) };
+  const what = `the output of ${nameOf(operation)}`;
+  const output = operation.output && (await promised(operation.output, returned, what));
+  if (operation.location !== undefined && locationOf(operation, output) === undefined)
+    throw new OutputInvalid(`${what} gives no location ${operation.location}: its fields there cannot be empty, '.', '..' or very long`);
+  return { kind: 'output', output };
 }
 
 /** A declared error as an answer; whatever else was thrown goes on. */

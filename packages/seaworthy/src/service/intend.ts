@@ -1,7 +1,7 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { transaction } from '../store/traced.ts';
-import { declaredOf, nameOf } from './answer.ts';
+import { declaredOf, nameOf, outputJson } from './answer.ts';
 import { type Commands, changing, type Received } from './command.ts';
 import { KeyInProgress, StepInProgress } from './errors.ts';
 import { type AnyExternal, patienceMs } from './handler.ts';
@@ -15,8 +15,6 @@ export interface ExternalParts extends Commands {
   /** The external commands of this code, by name. */
   readonly known: ReadonlyMap<string, { readonly operation: Operation & At; readonly handler: AnyExternal }>;
 }
-
-const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null));
 
 type Intended = { readonly answer: Answer } | { readonly intent: Intent };
 
@@ -55,7 +53,11 @@ export async function intend(parts: ExternalParts, call: Received, handler: AnyE
         });
         const { operation, key, fingerprint } = call;
         // As they will be read after a crash, so that `do` and `after` see the same before and after one.
-        const read = { input: asJson(call.input), intent: asJson(intended) };
+        const name = nameOf(call.attempt.operation);
+        const read = {
+          input: outputJson(call.input, `the input of ${name}, as its schema gives it,`),
+          intent: outputJson(intended ?? null, `the intent of ${name}`),
+        };
         const intent: Intent = { operation, key, fingerprint, ...read, since: context.now, attempts: 0, trace: span.trace };
         await keep(own, intent, owner.id, due());
         work = fresh;

@@ -1,6 +1,7 @@
 import type { Callable } from '../client/call.ts';
 import type { Answer } from '../contract/answer.ts';
 import type { At, Event, Operation } from '../contract/contract.ts';
+import { sendable } from '../contract/request.ts';
 import type { Cause } from '../saga/cause.ts';
 import { type Entry, instanceOf, type SagaState } from '../saga/journal.ts';
 import type { AnySaga, Saga } from '../saga/saga.ts';
@@ -55,9 +56,11 @@ function builder(setting: Setting): Given {
       return (await play(setting, false, ({ deliver }) => deliver(nameOf(event), key, data))).came;
     },
     async call(operation, input) {
+      const plain = operation as unknown as Operation & At;
+      const sent = sendable(plain, input);
       const { came, value } = await play(setting, false, ({ endpoint }) =>
         endpoint.handle({
-          ...{ operation: operation as unknown as Operation & At, input: JSON.parse(JSON.stringify(input)) as unknown, key: 'given' },
+          ...{ operation: plain, input: sent.json, key: 'given' },
           ...{ deadline: undefined, undoes: undefined, attempt: 1, signal: new AbortController().signal },
         }),
       );

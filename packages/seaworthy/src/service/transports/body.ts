@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { deepest } from '../../contract/as-json.ts';
 import { SeaworthyError } from '../../core/errors.ts';
 
 /** The body of a request is no JSON that can be kept as it is; the message names the place and the rule. */
@@ -6,9 +7,6 @@ export class BodyInvalid extends SeaworthyError {
   readonly code = 'SW_BODY_INVALID';
   readonly kind = 'invalid';
 }
-
-/** Levels of arrays and objects in each other: what goes deeper would end in the stack of whoever reads it next. */
-const deepest = 100;
 
 interface Fault {
   readonly place: readonly string[];

@@ -1,0 +1,322 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { memory as memoryBus } from '../bus/drivers/memory.ts';
+import { type Caller, caller } from '../client/caller.ts';
+import { CallFailed } from '../client/errors.ts';
+import type { Transport } from '../client/transport.ts';
+import { http } from '../client/transports/http.ts';
+import { local } from '../client/transports/local.ts';
+import { lossy } from '../contract/conformance/lossy.ts';
+import { command, contract, event, query } from '../contract/contract.ts';
+import { silent } from '../core/observe.ts';
+import { runtime } from '../core/runtime.ts';
+import { policyOn } from '../resilience/policy.ts';
+import { saga } from '../saga/saga.ts';
+import { memory } from '../store/drivers/memory.ts';
+import { external } from './handler.ts';
+import { type RunningService, run } from './running.ts';
+import { service } from './service.ts';
+import { failedReply, operationRoutes } from './transports/http.ts';
+import { type HttpServer, httpServer } from './transports/server.ts';
+
+const Asked = z.object({ asked: z.unknown() });
+const Value = z.object({ id: z.string(), value: z.unknown() });
+const desk = contract('desk', {
+  find: query({
+    http: 'GET /things/{id}',
+    input: z.object({
+      id: z.string(),
+      text: z.string().optional(),
+      n: z.number().optional(),
+      yes: z.boolean().optional(),
+      word: z.enum(['a', 'b']).optional(),
+      texts: z.array(z.string()).optional(),
+      labels: z.array(z.string()).default(['inbox']),
+      ints: z.array(z.int()),
+    }),
+    output: Asked,
+  }),
+  remove: command({
+    http: 'DELETE /things/{n}/{yes}',
+    input: z.strictObject({ n: z.number(), yes: z.boolean(), ids: z.array(z.string()).optional() }),
+    output: Asked,
+  }),
+  put: command({
+    http: 'PUT /things/{id}',
+    input: z.object({ id: z.string(), deep: z.unknown(), text: z.string().default('none') }),
+    output: Asked,
+  }),
+  give: command({ http: 'POST /give', input: z.object({}), output: z.object({ asked: z.unknown() }) }),
+  tell: query({ http: 'GET /tell', input: z.object({}), output: z.object({ asked: z.unknown() }) }),
+  refuse: command({ http: 'POST /refuse', input: z.object({}), errors: { No: { status: 409, data: z.object({ asked: z.unknown() }) } } }),
+  announce: command({ http: 'POST /announce', input: z.object({}) }),
+  begin: command({ http: 'POST /begin', input: z.object({}) }),
+  reach: command({ http: 'POST /reach', input: z.object({}) }),
+  shouted: query({
+    http: 'GET /shouted',
+    input: z.object({}),
+    output: z.object({
+      text: z
+        .string()
+        .max(5)
+        .overwrite((text) => `${text}!`),
+    }),
+  }),
+  filed: command({
+    http: 'POST /filed',
+    input: z.object({ id: z.string() }),
+    output: z.object({ id: z.string() }),
+    status: 201,
+    location: '/f/{id}',
+  }),
+  happened: event({ key: 'id', data: Value }),
+});
+const keeping = saga(desk, 'keeping', { input: Value }).local('keep', { do: () => {} });
+
+interface Sea {
+  readonly running: RunningService;
+  readonly server: HttpServer;
+  readonly wire: Transport;
+  readonly here: Caller;
+  readonly there: Caller;
+  /** Rows that the handlers wrote, and that were committed. */
+  readonly rows: () => Promise<number>;
+}
+/** What the handlers give. */
+const stage: { value: unknown } = { value: undefined };
+
+async function launched(): Promise<Sea> {
+  const rt = runtime({ observe: silent });
+  const store = memory();
+  const opened: Awaited<ReturnType<typeof store.open>>[] = [];
+  const handed = async <
+    C extends { readonly tx: { run(sql: string, ...values: string[]): Promise<unknown> }; readonly newId: () => string },
+  >({
+    tx,
+    newId,
+  }: C): Promise<void> => void (await tx.run('insert into done (id) values (?)', newId()));
+  const one = service(desk, {
+    migrations: [{ name: 'desk/1', statements: ['create table done (id text primary key)'] }],
+    handlers: {
+      find: ({ input }) => ({ asked: input }),
+      remove: ({ input }) => ({ asked: input }),
+      put: ({ input }) => ({ asked: input }),
+      async give(context) {
+        await handed(context);
+        return { asked: stage.value };
+      },
+      tell: () => ({ asked: stage.value }),
+      async refuse(context) {
+        throw context.fail('No', { asked: stage.value });
+      },
+      async announce(context) {
+        await handed(context);
+        context.publish('happened', { id: 'a', value: stage.value });
+      },
+      async begin(context) {
+        await handed(context);
+        context.start(keeping, { id: 'a', value: stage.value });
+      },
+      reach: external({
+        async before(context) {
+          await handed(context);
+          return { value: stage.value };
+        },
+        do: () => 'yes',
+        after: () => {},
+      }),
+      shouted: () => ({ text: String(stage.value) }),
+      async filed(context) {
+        await handed(context);
+        return { id: context.input.id };
+      },
+    },
+    sagas: [keeping],
+  });
+  const bus = await memoryBus().open(rt);
+  const running = await run(one, {
+    runtime: rt,
+    store: {
+      async open(name, at) {
+        const made = await store.open(name, at);
+        opened.push(made);
+        return made;
+      },
+    },
+    bus,
+    call: () => assert.fail('nobody is called'),
+  });
+  await running.begin();
+  const server = await httpServer({ routes: operationRoutes(one, running.endpoint, rt), failed: (error) => failedReply(rt, error) });
+  const wire = http(server.url);
+  const calling = (transport: Transport): Caller =>
+    caller({ runtime: rt, transportOf: () => transport, policyOf: () => policyOn(rt), guardOf: () => policyOn(rt) });
+  return {
+    ...{ running, server, wire },
+    here: calling(local('desk', () => running.endpoint)),
+    there: calling(wire),
+    async rows() {
+      const [row] = (await opened[0]?.read.all('select count(*) as n from done')) ?? [];
+      return Number(row?.['n']);
+    },
+  };
+}
+
+let sea: Sea;
+before(async () => {
+  sea = await launched();
+});
+after(async () => {
+  await sea.wire.close();
+  await sea.server.close();
+  await sea.running.quiesce(new AbortController().signal);
+  await sea.running.close(new AbortController().signal);
+});
+
+type Any = Parameters<Caller>[0];
+/** What came of a call, for both transports to be compared in. */
+async function outcome(call: Caller, operation: unknown, input: unknown): Promise<unknown> {
+  try {
+    return { value: await call(operation as Any, input as never) };
+  } catch (error) {
+    assert.ok(error instanceof CallFailed, String(error));
+    const { status, code, issues, detail } = error.problem;
+    return { status, code, issues, detail };
+  }
+}
+
+/** Stands for a value that fast-check itself could not bear. */
+class Lossy {
+  readonly what: string;
+  constructor(what: string) {
+    this.what = what;
+  }
+}
+const real = (value: unknown): unknown => {
+  if (value instanceof Lossy) return lossy[value.what]?.[0];
+  if (Array.isArray(value)) return value.map(real);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, real(one)]));
+};
+const scalars = fc.oneof(
+  fc.constantFrom<unknown>(undefined, null, '', '.', '..', 'a', 'true', '5', '/', '%2e', 'a&b=c', 0, -0, 5, 1.5, 1e300, true, false),
+  fc.constantFrom<unknown>(Number.NaN, Number.POSITIVE_INFINITY, 1n, '\ud800', 'x'.repeat(2049), '😀'.repeat(2000)),
+  fc.string({ unit: 'binary', maxLength: 20 }),
+  fc.double(),
+  fc.constantFrom(...Object.keys(lossy)).map((what) => new Lossy(what)),
+);
+const values = fc.oneof(
+  { weight: 4, arbitrary: scalars },
+  { weight: 2, arbitrary: fc.array(scalars, { maxLength: 3 }) },
+  { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 3 }) },
+  { weight: 1, arbitrary: fc.constantFrom<unknown>({ toString: 1, valueOf: 2 }, [[]], [['a']], [null], [undefined], [''], ['', '']) },
+);
+/** Inputs of which each field is right, wrong or missing, and which may have others. */
+const inputs = (right: Readonly<Record<string, fc.Arbitrary<unknown>>>): fc.Arbitrary<unknown> =>
+  fc.oneof(
+    { weight: 4, arbitrary: fc.record(right) },
+    {
+      weight: 12,
+      arbitrary: fc
+        .tuple(fc.record(right), fc.dictionary(fc.constantFrom(...Object.keys(right), 'other', 'constructor'), values, { maxKeys: 2 }))
+        .map(([fields, wrong]) => ({ ...fields, ...wrong })),
+    },
+    { weight: 1, arbitrary: values },
+  );
+const word = fc
+  .string({ unit: 'binary', minLength: 1, maxLength: 9 })
+  .filter((text) => text.isWellFormed() && text !== '.' && text !== '..');
+
+describe('a call has the same outcome in process and over HTTP, whatever is wrong with its input', () => {
+  const right = {
+    find: {
+      id: word,
+      text: fc.string(),
+      n: fc.double({ noNaN: true, noDefaultInfinity: true }),
+      yes: fc.boolean(),
+      ints: fc.array(fc.integer()),
+    },
+    remove: { n: fc.integer(), yes: fc.boolean(), ids: fc.array(word) },
+    put: { id: word, deep: fc.jsonValue(), text: fc.string() },
+  };
+  for (const [name, fields] of Object.entries(right)) {
+    test(name, async () => {
+      let taken = 0;
+      let refused = 0;
+      await fc.assert(
+        fc.asyncProperty(inputs(fields), async (given) => {
+          const input = real(given);
+          const operation = desk[name as keyof typeof right];
+          const [here, there] = [await outcome(sea.here, operation, input), await outcome(sea.there, operation, input)];
+          assert.deepEqual(there, here);
+          if ('value' in (here as object)) taken++;
+          else refused++;
+        }),
+        { numRuns: 150 },
+      );
+      assert.ok(taken > 5 && refused > 5, `${taken} taken, ${refused} refused`);
+    });
+  }
+});
+
+test('a path field that is missing or not a scalar is refused before anything is sent; so is one whose type the path would change', async () => {
+  for (const call of [sea.here, sea.there]) {
+    for (const id of [undefined, null, Number.NaN, {}, { a: 1 }, ['a', 'b'], ['a'], [], 5, true]) {
+      assert.partialDeepStrictEqual(await outcome(call, desk.put, { id }), { status: 400, code: 'SW_INPUT_INVALID' }, JSON.stringify(id));
+    }
+    for (const n of ['5', null, undefined, Number.NaN])
+      assert.partialDeepStrictEqual(await outcome(call, desk.remove, { n, yes: true }), { status: 400, code: 'SW_INPUT_INVALID' });
+  }
+});
+
+test('a list without elements arrives as one, and not as if nothing had been said', async () => {
+  for (const call of [sea.here, sea.there]) {
+    const { asked } = (await call(desk.find, { id: 'a', texts: [], labels: [], ints: [] })) as { asked: unknown };
+    assert.deepEqual(asked, { id: 'a', texts: [], labels: [], ints: [] });
+    const absent = (await call(desk.find, { id: 'a', ints: [1] })) as { asked: unknown };
+    assert.deepEqual(absent.asked, { id: 'a', labels: ['inbox'], ints: [1] });
+    assert.partialDeepStrictEqual(await outcome(call, desk.find, { id: 'a', texts: [''], ints: [] }), { status: 400 });
+    assert.deepEqual(((await call(desk.find, { id: 'a', texts: ['', ''], ints: [] })) as { asked: { texts: unknown } }).asked.texts, [
+      '',
+      '',
+    ]);
+  }
+});
+
+describe('what JSON does not keep is refused by name before the commit, wherever a handler gives it away', () => {
+  for (const [what, [value]] of Object.entries(lossy)) {
+    test(what, async () => {
+      stage.value = value;
+      const rows = await sea.rows();
+      for (const call of [sea.here, sea.there])
+        for (const name of ['give', 'tell', 'refuse', 'announce', 'begin', 'reach'] as const)
+          assert.partialDeepStrictEqual(await outcome(call, desk[name], {}), { status: 500 }, name);
+      assert.equal(await sea.rows(), rows);
+    });
+  }
+  test('and a value that JSON keeps is not', async () => {
+    stage.value = { list: [1, 'a', null, { b: true }], none: undefined };
+    for (const call of [sea.here, sea.there]) {
+      assert.deepEqual(await outcome(call, desk.give, {}), { value: { asked: { list: [1, 'a', null, { b: true }] } } });
+      for (const name of ['announce', 'begin', 'reach'] as const)
+        assert.deepEqual(await outcome(call, desk[name], {}), { value: undefined });
+    }
+  });
+});
+
+test('an output that its receiver would refuse is refused before it is sent: both sides validate it', async () => {
+  stage.value = 'abcde';
+  for (const call of [sea.here, sea.there])
+    assert.partialDeepStrictEqual(await outcome(call, desk.shouted, {}), { code: 'SW_OUTPUT_INVALID' });
+});
+
+test('an output that gives no Location is refused before the commit', async () => {
+  const rows = await sea.rows();
+  for (const call of [sea.here, sea.there])
+    for (const id of ['', '.', '..', 'x'.repeat(3000)])
+      assert.partialDeepStrictEqual(await outcome(call, desk.filed, { id }), { status: 500, code: 'SW_OUTPUT_INVALID' }, id.slice(0, 5));
+  assert.equal(await sea.rows(), rows);
+  assert.deepEqual(await outcome(sea.there, desk.filed, { id: 'a/b' }), { value: { id: 'a/b' } });
+});
