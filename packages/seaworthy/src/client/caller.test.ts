@@ -35,3 +35,27 @@ test('a breaker that opens between two attempts does not hide what the first one
   assert.ok((await outcome()) instanceof BreakerOpen, 'nothing was sent');
   assert.equal(sent, 1);
 });
+
+test('every attempt sends the input as it was when the call was made', async () => {
+  const clock = virtualClock();
+  const machine = runtime({ clock });
+  const book = contract('book', { add: command({ http: 'POST /add', input: z.object({ lines: z.array(z.string()) }) }) });
+  const sent: string[] = [];
+  const call = caller({
+    runtime: machine,
+    policyOf: () => policyOn(machine, retry({ attempts: 2 })),
+    transportOf: () => ({
+      async send({ input }) {
+        sent.push(JSON.stringify(input));
+        if (sent.length === 1) throw new Unreachable('nobody knows what became of it');
+        return { kind: 'output', output: undefined };
+      },
+      close: async () => {},
+    }),
+  });
+  const input = { lines: ['first'] };
+  const answer = call(book.add, input);
+  input.lines.push('second');
+  await clock.run(answer);
+  assert.deepEqual(sent, ['{"lines":["first"]}', '{"lines":["first"]}']);
+});

@@ -3,6 +3,7 @@ import type { At, Operation } from '../contract/contract.ts';
 import { checkedKey } from '../contract/headers.ts';
 import { declaredErrors } from '../contract/member.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
+import { copied } from '../core/copy.ts';
 import { Deadline } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
@@ -130,12 +131,14 @@ export function caller({ runtime, transportOf, policyOf, guardOf, timeout = '5s'
     return made;
   };
 
-  async function send(operation: Bound, input: unknown, options: CallOptions): Promise<unknown> {
+  async function send(operation: Bound, given: unknown, options: CallOptions): Promise<unknown> {
     const name = `${operation.service}.${operation.name}`;
     const deadline = options.deadline?.usually(timeoutMs) ?? new Deadline(runtime.clock, runtime.clock.monotonic() + timeoutMs, timeoutMs);
     const key = checkedKey(options.key) ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
     const span = runtime.observe.span('seaworthy_call', { operation: name }, { kind: 'client', parent: options.trace });
     const course: Course = { been: new Set(), failed: undefined };
+    // As it is now: an attempt may come when the caller has long since changed it.
+    const input = copied(given);
     try {
       const { policy, send: sendTo } = calleeOf(operation.service);
       // What is no answer of the contract is the policy's to judge, and perhaps to try again.
