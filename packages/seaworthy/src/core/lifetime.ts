@@ -1,6 +1,7 @@
 import { SeaworthyError } from './errors.ts';
 import type { Observe } from './observe.ts';
 import { type Named, OpenWork } from './open-work.ts';
+import { mayStray, told } from './strays.ts';
 
 /** Something that a run was given was used after the run had ended. It had no effect. */
 export class RunOver extends SeaworthyError {
@@ -8,19 +9,18 @@ export class RunOver extends SeaworthyError {
   readonly kind = 'internal';
 }
 
-const ignore = (): void => {};
-
 /** One run of a handler or of a step: what it is given may be used until it ends, and what it begins must have settled by then. */
 export class Lifetime {
   /** Whose run it is, in errors. */
   readonly name: string;
   readonly #observe: Pick<Observe, 'log'>;
-  readonly #work = new OpenWork();
+  readonly #work: OpenWork;
   #ended: 'returned' | 'failed' | undefined;
 
   constructor(name: string, observe: Pick<Observe, 'log'>) {
     this.name = name;
     this.#observe = observe;
+    this.#work = new OpenWork({ late: (error) => observe.log('error', error.message, { error }) });
   }
 
   /** Asked at each use of `what`. Throws `RunOver` when the run has ended. */
@@ -29,7 +29,7 @@ export class Lifetime {
     const error = new RunOver(`${what} was used after ${this.name} had ended, without effect: await everything before it returns`);
     // Whoever forgot to await hears of no error either. A run that failed has told so already.
     if (this.#ended === 'returned') this.#observe.log('error', error.message, { error });
-    throw error;
+    throw mayStray(error);
   }
 
   /** The same function, which throws `RunOver` once the run has ended. */
@@ -46,9 +46,7 @@ export class Lifetime {
     try {
       this.check(what);
     } catch (error) {
-      const refused = Promise.reject(error);
-      refused.catch(ignore);
-      return refused;
+      return told(Promise.reject(error));
     }
     return use();
   }
@@ -71,11 +69,14 @@ export class Lifetime {
     let ended: 'returned' | 'failed' = 'failed';
     try {
       const value = await work();
+      const settled = this.#work.settled();
+      if (settled) await settled;
       this.#work.verify(this.name);
       check?.();
       ended = 'returned';
       return value;
     } finally {
+      this.#work.end();
       this.#ended ??= ended;
     }
   }

@@ -1,5 +1,7 @@
 import { SeaworthyError } from './errors.ts';
+import { mayStray } from './strays.ts';
 import { textOf } from './thrown.ts';
+import { turn } from './turn.ts';
 
 /** Something that a run began was not settled when the run ended, or was refused without anybody awaiting it. The run fails. */
 export class NotAwaited extends SeaworthyError {
@@ -80,7 +82,21 @@ Object.defineProperty(Done.prototype, 'constructor', { value: Promise });
 
 /** What a run has begun. All of it must have settled when the run ends, and every rejection must have been awaited. */
 export class OpenWork {
+  readonly #whole: OpenWork;
+  readonly #late: (error: NotAwaited) => void;
   #items: Set<Item> | undefined;
+  #rejected = false;
+  #over = false;
+  #stray: { readonly what: Named; readonly error: unknown } | undefined;
+
+  /**
+   * `whole` is what it is a part of. `late` is told of a rejection that nobody handles, for all that anybody could see while the run
+   * went on, and that comes to light only when it is over.
+   */
+  constructor({ whole, late = ignore }: { readonly whole?: OpenWork | undefined; readonly late?: (error: NotAwaited) => void } = {}) {
+    this.#whole = whole ? whole.#whole : this;
+    this.#late = late;
+  }
 
   /** A promise of `value`, what `what` came to at once. What is made of it is watched. */
   done<V>(what: Named, value: V): Promise<V> {
@@ -99,6 +115,8 @@ export class OpenWork {
           resolve(value);
         },
         (error: unknown) => {
+          this.#whole.#rejected = true;
+          mayStray(error, () => this.#whole.#strayed(what, error));
           if (item.heard) items.delete(item);
           else item.rejected = { error };
           reject(error);
@@ -118,9 +136,31 @@ export class OpenWork {
   verify(run: string): void {
     for (const { what, rejected } of this.#items ?? []) {
       if (!rejected) throw new NotAwaited(`${run} ended before ${what()} had settled: await it, or return its promise`);
-      const { error } = rejected;
-      const message = `${run} ended and nobody awaited ${what()}, which failed (${textOf(error)}): await it, or return its promise`;
-      throw new NotAwaited(message, { cause: error });
+      throw this.#unheard(run, { what, error: rejected.error });
     }
+    if (this.#stray) throw this.#unheard(run, this.#stray);
+  }
+
+  /**
+   * Whoever awaits a rejection in a function that is not awaited itself has not handled it: Node tells of that once nothing else is to
+   * be done. To be awaited before the last `verify`; `undefined` when nothing was rejected.
+   */
+  settled(): Promise<void> | undefined {
+    return this.#rejected ? turn() : undefined;
+  }
+
+  /** The run is over, and has told of what failed. */
+  end(): void {
+    this.#over = true;
+  }
+
+  #strayed(what: Named, error: unknown): void {
+    if (this.#over) this.#late(this.#unheard('a run', { what, error }));
+    else this.#stray ??= { what, error };
+  }
+
+  #unheard(run: string, { what, error }: { readonly what: Named; readonly error: unknown }): NotAwaited {
+    const message = `${run} ended and nobody awaited ${what()}, which failed (${textOf(error)}): await it, or return its promise`;
+    return new NotAwaited(message, { cause: error });
   }
 }

@@ -90,9 +90,7 @@ function openMemory(service: string, runtime: Runtime): Store {
     let seen = version;
     let lost: Conflict | undefined;
     const statements: Played[] = [];
-    const state = new TxState((error) =>
-      runtime.observe.log('error', `a handler of ${service} uses its tx too late, without effect`, { error }),
-    );
+    const state = new TxState((error) => runtime.observe.log('error', error.message, { service, error }));
 
     /** What it has seen must be so still. Throws `Conflict`. */
     function revise(): void {
@@ -181,6 +179,7 @@ function openMemory(service: string, runtime: Runtime): Store {
     };
     try {
       const value = await (signal ? orAborted(work(tx), signal) : work(tx));
+      await state.settled();
       state.finish();
       await turn();
       if (signal?.aborted) throw signal.reason;

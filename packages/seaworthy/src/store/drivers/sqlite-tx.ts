@@ -1,4 +1,4 @@
-import type { TransactionOver } from '../errors.ts';
+import type { SeaworthyError } from '../../core/errors.ts';
 import type { Tx } from '../store.ts';
 import type { Connection } from './sqlite-connection.ts';
 import { TxState } from './tx-state.ts';
@@ -49,6 +49,8 @@ export interface Run {
   readonly tx: Tx;
   /** Nothing more is done through `tx`; given an error, that is what it throws from now on. */
   end(error?: unknown): void;
+  /** Until it can be told whether anybody handled what was refused, to be awaited before `keep`; `undefined` when nothing was. */
+  settled(): Promise<void> | undefined;
   /** Keeps what the work did. Throws when there is nothing that could be kept. */
   keep(): void;
   /** Takes back what the work did, unless the engine has already taken back everything. */
@@ -56,7 +58,7 @@ export interface Run {
 }
 
 /** `late` is told of each use after the work has ended well. */
-export function beginRun(connection: Connection, late: (error: TransactionOver) => void): Run {
+export function beginRun(connection: Connection, late: (error: SeaworthyError) => void): Run {
   const state = new TxState(late);
   const levels = new Levels(connection);
   const changes = (): void => levels.mark();
@@ -107,6 +109,7 @@ export function beginRun(connection: Connection, late: (error: TransactionOver) 
       if (error !== undefined) state.fail(error);
       state.end();
     },
+    settled: () => state.settled(),
     keep() {
       state.finish();
       levels.closeAll(true);

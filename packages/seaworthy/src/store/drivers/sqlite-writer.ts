@@ -70,7 +70,7 @@ export function writer({ connection, log, files, standing, service, runtime }: W
   /** Statements so far, as of the last commit. */
   let changed = 0;
 
-  const late = (error: unknown): void => observe.log('error', `a handler of ${service} uses its tx too late, without effect`, { error });
+  const late = (error: Error): void => observe.log('error', error.message, { service, error });
 
   /** Whose work is done can no longer leave: it commits with its group. */
   function abort(member: Member): void {
@@ -117,6 +117,8 @@ export function writer({ connection, log, files, standing, service, runtime }: W
     member.stop = undefined;
     try {
       if (ending.kind === 'done') {
+        const heard = attempt.settled();
+        if (heard) await heard;
         attempt.keep();
         member.value = ending.value;
         return true;

@@ -1,4 +1,6 @@
+import type { SeaworthyError } from '../../core/errors.ts';
 import { type Named, OpenWork } from '../../core/open-work.ts';
+import { told } from '../../core/strays.ts';
 import { SavepointMisused, TransactionOver } from '../errors.ts';
 import { named } from '../statement.ts';
 import type { Level } from '../store.ts';
@@ -6,13 +8,14 @@ import type { Level } from '../store.ts';
 /** The run of a transaction's work, or a savepoint in it, with the statements that were given while it was the innermost one. */
 export class Mark implements Level {
   readonly depth: number;
-  readonly statements = new OpenWork();
+  readonly statements: OpenWork;
   readonly #around: Mark | undefined;
   #undone = false;
 
-  constructor(around?: Mark) {
+  constructor(late: (error: SeaworthyError) => void, around?: Mark) {
     this.#around = around;
     this.depth = around ? around.depth + 1 : 0;
+    this.statements = new OpenWork({ whole: around?.statements, late });
   }
 
   get undone(): boolean {
@@ -28,18 +31,19 @@ export class Mark implements Level {
   }
 }
 
-const ignore = (): void => {};
-
 /** What one run of a transaction's work may still do. Once it has failed it stays so, whatever the work catches. */
 export class TxState {
-  readonly #late: (error: TransactionOver) => void;
-  readonly #open: Mark[] = [new Mark()];
+  readonly #late: (error: SeaworthyError) => void;
+  readonly #whole: Mark;
+  readonly #open: Mark[];
   #over: 'done' | 'failed' | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   /** `late` is told of each use after the work has ended well: whoever forgot to await hears of no error either. */
-  constructor(late: (error: TransactionOver) => void) {
+  constructor(late: (error: SeaworthyError) => void) {
     this.#late = late;
+    this.#whole = new Mark(late);
+    this.#open = [this.#whole];
   }
 
   /** Asked before each statement. */
@@ -73,9 +77,7 @@ export class TxState {
     const over = this.#over;
     const promise = begin();
     if (!over) return statements.add(what, promise);
-    // It was refused, and that was told where it is heard.
-    promise.catch(ignore);
-    return promise;
+    return told(promise);
   }
 
   /** The transaction is lost: every further statement throws `error`, and so does its end. The first failure counts. */
@@ -84,7 +86,7 @@ export class TxState {
   }
 
   enter(): Mark {
-    const mark = new Mark(this.level);
+    const mark = new Mark(this.#late, this.level);
     this.#open.push(mark);
     return mark;
   }
@@ -108,6 +110,11 @@ export class TxState {
     }
   }
 
+  /** Until it can be told whether anybody handled what was refused, to be awaited before `finish`; `undefined` when nothing was. */
+  settled(): Promise<void> | undefined {
+    return this.#whole.statements.settled();
+  }
+
   /** The work is done. Throws when the transaction is lost, a savepoint is still open, or a statement was not awaited. */
   finish(): void {
     if (this.#open.length > 1)
@@ -119,6 +126,7 @@ export class TxState {
   }
 
   end(): void {
+    this.#whole.statements.end();
     this.#over ??= 'failed';
   }
 }
