@@ -7,6 +7,8 @@ import type { Envelope } from './envelope.ts';
 /** One event on its way to the handler. */
 export interface Delivery {
   readonly envelope: Envelope;
+  readonly position?: string;
+  readonly orphaned?: boolean;
   /** Called once the event was acknowledged; not at all when it was cut short. */
   done(): void;
   /** True once somebody else has it: then it is not begun any more. */
@@ -45,10 +47,10 @@ export function dispatch({ topic, group, handle, concurrency }: Required<Subscri
   let load = 0;
 
   async function one(delivery: Delivery): Promise<void> {
-    const { envelope } = delivery;
+    const { envelope, position, orphaned } = delivery;
     for (let round = 0; !delivery.gone?.(); round++) {
       try {
-        await handle(envelope, { signal: cut.signal });
+        await handle(envelope, { signal: cut.signal, position, orphaned });
         return delivery.done();
       } catch (error) {
         if (closing.signal.aborted) return;

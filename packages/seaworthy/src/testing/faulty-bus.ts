@@ -108,6 +108,7 @@ export function faultyBus(driver: BusDriver, faults: Faults): BusDriver {
           return member(bus, given, overtaken, faults, runtime);
         },
         condition: () => bus.condition(),
+        pending: (topic, group, positions) => bus.pending(topic, group, positions),
         close: () => bus.close(),
       };
     },

@@ -73,6 +73,7 @@ export function mortalBus(bus: Bus, life: Life): Bus {
       return one;
     },
     condition: () => bus.condition(),
+    pending: (topic, group, positions) => whileAlive(life, undefined, () => bus.pending(topic, group, positions)),
     close: () => bus.close(),
   };
 }

@@ -62,6 +62,7 @@ export async function play<V>(
       return { close: async () => {} };
     },
     condition: () => well,
+    pending: async () => new Set(),
     close: async () => {},
   };
   // A saga begins with an event that no contract has, so that its first local steps are in a transaction as ever.

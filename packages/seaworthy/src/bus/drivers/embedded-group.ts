@@ -58,6 +58,10 @@ export interface Share {
   readonly right: ReadonlySet<number>;
   /** Mine by fact, with the position that I saved last. */
   readonly mine: ReadonlyMap<number, number>;
+  /** Those of them that a member which died held: it may have had events up to the end of the log in hand. */
+  readonly orphaned: ReadonlySet<number>;
+  /** Those whose row no position can be read from. */
+  readonly unreadable: readonly number[];
 }
 
 /** Takes what is this member's by right and free, or held by the dead. */
@@ -75,10 +79,18 @@ export async function takeShare(store: Store, place: Place, signal: AbortSignal)
         group,
       );
       const mine = new Map<number, number>();
+      const orphaned = new Set<number>();
+      const unreadable: number[] = [];
       for (const row of rows) {
         const part = Number(row['part']);
+        const position = Number(row['position']);
+        if (!Number.isSafeInteger(position)) {
+          unreadable.push(part);
+          continue;
+        }
         if (row['member'] !== member) {
           if (!row['free'] || !rightful.has(part)) continue;
+          if (row['member'] !== '') orphaned.add(part);
           await tx.run(
             'update bus_progress set member = ?, owner = ? where topic = ? and name = ? and part = ?',
             member,
@@ -88,9 +100,9 @@ export async function takeShare(store: Store, place: Place, signal: AbortSignal)
             part,
           );
         }
-        mine.set(part, Number(row['position']));
+        mine.set(part, position);
       }
-      return { right: rightful, mine };
+      return { right: rightful, mine, orphaned, unreadable };
     },
     { signal },
   );

@@ -8,7 +8,7 @@ import { dispatch } from '../dispatch.ts';
 import { parseEnvelope } from '../envelope.ts';
 import { RowUnreadable } from '../errors.ts';
 import { join, leave, type Place, saveProgress, takeShare } from './embedded-group.ts';
-import { firstAt, type Logged, readLog } from './embedded-log.ts';
+import { firstAt, isPartition, keepBroken, type Logged, lastPosition, readLog } from './embedded-log.ts';
 import { Partition } from './embedded-partition.ts';
 
 /** One subscription of one process. */
@@ -30,7 +30,8 @@ const pollMs = 100;
 const shareMs = 1000;
 const saveMs = 200;
 const stumbleMs = 1000;
-const batch = 256;
+/** Of the log at one time. */
+const batch = { rows: 256, bytes: 2 * 2 ** 20 };
 /** No more is read while so much is in hand, however many keys wait: bytes here, events for each of `concurrency`. */
 const mostBytes = 8 * 2 ** 20;
 const mostEach = 32;
@@ -43,6 +44,7 @@ export async function member({ store, worker, runtime, options }: Parts): Promis
   const hands = dispatch(options, runtime);
   const woken = bell(clock);
   const stopping = new AbortController();
+  const told = new Set<number>();
   let bytes = 0;
   let full = false;
   let from = 0;
@@ -59,8 +61,11 @@ export async function member({ store, worker, runtime, options }: Parts): Promis
   /** Takes what is free of its share, marks what is to go to others, and notices what is gone. */
   async function share(): Promise<void> {
     sharedAt = clock.monotonic();
-    const { right, mine } = await takeShare(store, place, stopping.signal);
-    for (const [part, position] of mine) if (!owned.has(part)) owned.set(part, new Partition(position));
+    const { right, mine, orphaned, unreadable } = await takeShare(store, place, stopping.signal);
+    const end = orphaned.size > 0 ? await lastPosition(store.read, topic) : 0;
+    for (const [part, position] of mine)
+      if (!owned.has(part)) owned.set(part, new Partition(position, orphaned.has(part) ? end : undefined));
+    for (const part of unreadable) tellOnce(part);
     for (const [part, partition] of owned) {
       if (!mine.has(part)) forget(part);
       else partition.leaving = !right.has(part);
@@ -74,20 +79,33 @@ export async function member({ store, worker, runtime, options }: Parts): Promis
   const staying = (): Partition[] => [...owned.values()].filter(({ leaving }) => !leaving);
   const isHungry = (): boolean => hands.load <= 2 * concurrency && hands.size <= mostEach * concurrency && bytes <= mostBytes;
 
-  function hand(partition: Partition, { position, body }: Logged): void {
+  /** A partition whose progress somebody overwrote: nobody knows where to go on. */
+  function tellOnce(part: number): void {
+    if (told.has(part)) return;
+    told.add(part);
+    const message = `the row of bus_progress for partition ${part} of ${topic} has no position for ${group}, which gets nothing of it: correct it`;
+    observe.count('seaworthy_bus_unreadable_total', { topic, group });
+    observe.log('error', message, { topic, group, part, error: new RowUnreadable(message) });
+  }
+
+  /** False when the row is no event. */
+  function hand(partition: Partition, { position, part, body }: Logged): boolean {
     let envelope: ReturnType<typeof parseEnvelope>;
     try {
+      if (!isPartition(part)) throw new RowUnreadable(`there is no partition ${part}`);
       envelope = parseEnvelope(body);
     } catch (cause) {
       const message = `row ${position} of bus_log is no event and is passed over: correct its body and publish it again`;
       observe.count('seaworthy_bus_unreadable_total', { topic, group });
       observe.log('error', message, { topic, group, position, error: new RowUnreadable(message, { cause }) });
-      return;
+      return false;
     }
     partition.hand(position);
     bytes += body.length;
     hands.add({
       envelope,
+      position: String(position),
+      orphaned: position <= partition.orphanedTo,
       gone: () => partition.lost,
       done: () => partition.finish(position),
       settled() {
@@ -95,22 +113,26 @@ export async function member({ store, worker, runtime, options }: Parts): Promis
         if (full && isHungry()) woken.ring();
       },
     });
+    return true;
   }
 
   /** Hands out what is new, and no more than can be held. True when there may be more. */
   async function read(): Promise<boolean> {
     full = !isHungry();
     if (owned.size === 0 || full) return false;
-    const rows = await readLog(store, topic, from, batch);
+    const { rows, more } = await readLog(store, topic, from, batch);
     if (stopping.signal.aborted) return false;
+    const broken: number[] = [];
     for (const row of rows) {
-      const partition = owned.get(row.part);
-      if (partition && !partition.leaving && row.position > partition.seen) hand(partition, row);
+      // Of a partition that there is not, and so nobody's: whoever has the first one tells of it.
+      const partition = owned.get(isPartition(row.part) ? row.part : 0);
+      if (partition && !partition.leaving && row.position > partition.seen && !hand(partition, row)) broken.push(row.position);
     }
     from = rows.at(-1)?.position ?? from;
     // Also those that had nothing: who goes on after this member need not look through all this again.
     for (const partition of staying()) partition.seen = Math.max(partition.seen, from);
-    return rows.length === batch;
+    if (broken.length > 0) await keepBroken(store, broken);
+    return more;
   }
 
   /** Progress may lag behind what is done: after a crash that comes again, and the inbox knows it. */

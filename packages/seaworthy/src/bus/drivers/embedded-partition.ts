@@ -8,10 +8,13 @@ export class Partition {
   leaving = false;
   /** Another has it already. */
   lost = false;
+  /** Up to here a member that died may have had its events in hand. */
+  readonly orphanedTo: number;
   /** Positions in hand; a set keeps the order in which they came. */
   readonly #open = new Set<number>();
 
-  constructor(position: number) {
+  constructor(position: number, orphanedTo = 0) {
+    this.orphanedTo = orphanedTo;
     this.seen = position;
     this.saved = position;
   }

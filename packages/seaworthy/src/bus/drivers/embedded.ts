@@ -9,7 +9,7 @@ import { type Worker, worker, workerMigrations } from '../../store/worker.ts';
 import type { Bus, BusDriver, Subscription } from '../bus.ts';
 import { BusClosed } from '../errors.ts';
 import { checkedOptions } from '../options.ts';
-import { append, logMigrations, prune } from './embedded-log.ts';
+import { append, logMigrations, pendingPositions, prune } from './embedded-log.ts';
 import { type Member, member } from './embedded-member.ts';
 
 export interface EmbeddedOptions {
@@ -83,6 +83,10 @@ function busOn(store: Store, own: Worker, runtime: Runtime, keepMs: number): Bus
       };
     },
     condition: () => worst([store.condition(), own.condition()]),
+    async pending(topic, group, positions) {
+      check();
+      return pendingPositions(store.read, topic, group, positions);
+    },
     close() {
       closed ??= end();
       return closed;

@@ -7,21 +7,26 @@ import { type Envelope, parseEnvelope, writeEnvelope } from '../envelope.ts';
 import { BusClosed } from '../errors.ts';
 import { checkedOptions } from '../options.ts';
 
+/** An event of the log, as text: publisher and subscribers never share an object. */
+interface Logged {
+  readonly text: string;
+  readonly position: string;
+}
+
 interface Topic {
-  /** As text: publisher and subscribers never share an object. */
-  readonly log: string[];
+  readonly log: Logged[];
   readonly groups: Map<string, Group>;
 }
 
 /** Who of a group has events of a key in hand, the earliest first. */
 interface Holding {
   readonly member: Dispatch;
-  readonly open: Set<{ readonly text: string }>;
+  readonly open: Set<{ readonly logged: Logged }>;
 }
 
 interface Group {
   /** Not yet handed to anybody. */
-  backlog: string[];
+  backlog: Logged[];
   readonly held: Map<string, Holding>;
   readonly members: Dispatch[];
 }
@@ -38,15 +43,16 @@ export function memory({ duplicates = 0 }: { readonly duplicates?: number } = {}
     members[[...key].reduce((sum, c) => sum + c.charCodeAt(0), 0) % members.length] as Dispatch;
 
   /** A key that somebody has events of in hand stays with that member: two must not have them at one time. */
-  function hand(group: Group, text: string): void {
-    const envelope: Envelope = parseEnvelope(text);
+  function hand(group: Group, logged: Logged): void {
+    const envelope: Envelope = parseEnvelope(logged.text);
     const key = envelope.partitionkey;
     const holding = group.held.get(key) ?? { member: choose(group, key), open: new Set() };
-    const entry = { text };
+    const entry = { logged };
     group.held.set(key, holding);
     holding.open.add(entry);
     holding.member.add({
       envelope,
+      position: logged.position,
       gone: () => group.held.get(key) !== holding,
       done() {
         holding.open.delete(entry);
@@ -57,18 +63,18 @@ export function memory({ duplicates = 0 }: { readonly duplicates?: number } = {}
 
   function feed(group: Group, { random }: Runtime): void {
     if (group.members.length === 0) return;
-    for (const text of group.backlog.splice(0)) {
-      hand(group, text);
-      if (random.next() < duplicates) hand(group, text);
+    for (const logged of group.backlog.splice(0)) {
+      hand(group, logged);
+      if (random.next() < duplicates) hand(group, logged);
     }
   }
 
   /** What a member that is gone did not acknowledge comes again, before all that is later. */
   function takeBack(group: Group, member: Dispatch): void {
-    const undone: string[] = [];
+    const undone: Logged[] = [];
     for (const [key, holding] of group.held) {
       if (holding.member !== member) continue;
-      undone.push(...[...holding.open].map(({ text }) => text));
+      undone.push(...[...holding.open].map(({ logged }) => logged));
       group.held.delete(key);
     }
     group.backlog.unshift(...undone);
@@ -92,10 +98,10 @@ export function memory({ duplicates = 0 }: { readonly duplicates?: number } = {}
         async publish(topic, envelopes) {
           check();
           const { log, groups } = topicOf(topic);
-          const texts = envelopes.map(writeEnvelope);
-          log.push(...texts);
+          const added = envelopes.map((one, index) => ({ text: writeEnvelope(one), position: String(log.length + index) }));
+          log.push(...added);
           for (const group of groups.values()) {
-            group.backlog.push(...texts);
+            group.backlog.push(...added);
             feed(group, runtime);
           }
         },
@@ -120,6 +126,16 @@ export function memory({ duplicates = 0 }: { readonly duplicates?: number } = {}
           return { close };
         },
         condition: () => well,
+        async pending(topic, name, positions) {
+          check();
+          const { log, groups } = topicOf(topic);
+          const group = groups.get(name);
+          const open = group
+            ? [...group.backlog, ...[...group.held.values()].flatMap((one) => [...one.open].map(({ logged }) => logged))]
+            : log;
+          const all = new Set(open.map(({ position }) => position));
+          return new Set(positions.filter((one) => all.has(one)));
+        },
         async close() {
           closed = true;
           await Promise.all([...mine].map((close) => close()));

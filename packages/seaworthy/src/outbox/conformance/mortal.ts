@@ -102,6 +102,10 @@ export function mortalBus(bus: Bus, life: Fuse): Bus {
         },
       }),
     condition: () => bus.condition(),
+    async pending(topic, group, positions) {
+      if (life.blown) life.burn('pending');
+      return bus.pending(topic, group, positions);
+    },
     close: () => bus.close(),
   };
 }
