@@ -34,9 +34,10 @@ export async function edit(
       throw new UsageInvalid(`the data breaks the contract of ${letter.type} (${said}): correct it`);
     }
     if (yes) await box.letters.edit(id, data);
-    if (options.json) return printJson({ id, service: box.name, before: letter.envelope.data, after: data, done: yes === true });
+    const before = letter.envelope ? letter.envelope.data : letter.text;
+    if (options.json) return printJson({ id, service: box.name, before, after: data, done: yes === true });
     const lines = (value: unknown): string[] => JSON.stringify(value, null, 2).split('\n');
-    for (const { value, added, removed } of diffArrays(lines(letter.envelope.data), lines(data))) {
+    for (const { value, added, removed } of diffArrays(lines(before), lines(data))) {
       for (const line of value) print(added ? paint('green', `+ ${line}`) : removed ? paint('red', `- ${line}`) : `  ${line}`);
     }
     if (!findings) print(paint('yellow', `nobody in ${box.name} hears ${letter.type} any more: a redrive would bury it again`));

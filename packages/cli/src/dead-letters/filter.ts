@@ -1,11 +1,11 @@
 import { type Duration, milliseconds } from 'seaworthy/core';
-import type { DeadLetterFilter } from 'seaworthy/outbox';
+import type { DeadLetterFilter, Reason } from 'seaworthy/outbox';
 import { UsageInvalid } from '../errors.ts';
 
 /** The options that choose among dead letters. */
 export interface Filtering {
   readonly type?: string;
-  readonly reason?: 'failed' | 'poison' | 'expired' | 'unhandled';
+  readonly reason?: Reason;
   readonly key?: string;
   readonly olderThan?: string;
 }

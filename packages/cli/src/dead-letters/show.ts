@@ -7,15 +7,16 @@ export async function show(id: string, options: Where & { readonly json?: boolea
   await onBoxes(options, async (boxes, { clock }) => {
     const { letter } = await found(boxes, id);
     if (options.json) return printJson(letter);
-    const { consumer, type, key, reason, at, envelope, history } = letter;
+    const { consumer, type, key, reason, at, envelope, text, history } = letter;
     const line = (name: string, value: string): void => print(`${paint('dim', name.padEnd(11))}${value}`);
     print(`${paint('bold', type)} ${id}`);
     line('service', consumer);
     line('key', key);
-    line('published', envelope.time);
+    line('published', envelope?.time ?? 'unknown');
     line('buried', `${new Date(at).toISOString()}, ${ago(at, clock.now())}`);
     line('reason', reason);
-    print(`\n${paint('dim', 'data')}\n${JSON.stringify(envelope.data, null, 2)}`);
+    if (envelope) print(`\n${paint('dim', 'data')}\n${JSON.stringify(envelope.data, null, 2)}`);
+    else print(`\n${paint('dim', 'unreadable')}\n${text}`);
     print(`\n${paint('dim', 'attempts')}`);
     for (const { attempt, at: when, error } of history) {
       print(

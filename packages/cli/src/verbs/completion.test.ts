@@ -14,7 +14,7 @@ test('what may follow is what the command knows: verbs, options, choices', () =>
   assert.equal(after(''), 'dev start new dead-letters sagas backup contract completion');
   assert.equal(after('dead-letters '), 'list show edit redrive drop');
   assert.match(after('dead-letters list --'), /^--fleet --service --dir --json --type --reason --key --older-than --limit --help$/);
-  assert.equal(after('dead-letters list --reason '), 'failed poison expired unhandled');
+  assert.equal(after('dead-letters list --reason '), 'failed poison expired unhandled crashed unreadable');
   assert.equal(after('sagas verdict some-id '), 'retry skip result');
   assert.equal(after('completion '), 'bash zsh fish');
   assert.equal(after('start --dir there '), '');

@@ -140,7 +140,7 @@ test('what is called wrongly ends with 2 and says what to do; what is not there 
     [['edit', 'x', '--data', '{'], 2, /--data is no JSON/],
     [['edit', 'x', '--file', '/nowhere'], 2, /\/nowhere cannot be read/],
     [['list', '--service', 'ship'], 2, /the fleet has no service ship: it has ships, docks/],
-    [['list', '--reason', 'why'], 2, /Allowed choices are failed, poison, expired, unhandled/],
+    [['list', '--reason', 'why'], 2, /Allowed choices are failed, poison, expired, unhandled, crashed, unreadable/],
     [['list', '--limit', 'all'], 2, /--limit is "all": it takes a number/],
     [['list', '--older-than', 'long'], 2, /--older-than is "long": it takes a number and a unit/],
     [['list', '--yes'], 2, /unknown option '--yes'/],

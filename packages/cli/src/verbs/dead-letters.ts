@@ -8,7 +8,7 @@ export function deadLetterVerbs(program: Command): void {
   const filtering = (command: Command): Command =>
     ofStores(command)
       .option('--type <event>', 'of one event, such as orders.orderPlaced')
-      .addOption(new Option('--reason <reason>', 'why').choices(['failed', 'poison', 'expired', 'unhandled']))
+      .addOption(new Option('--reason <reason>', 'why').choices(['failed', 'poison', 'expired', 'unhandled', 'crashed', 'unreadable']))
       .option('--key <key>', 'of one aggregate')
       .option('--older-than <duration>', "buried at least so long ago, such as '2h'");
   filtering(verb.command('list').description('the dead letters of all services, the oldest first'))

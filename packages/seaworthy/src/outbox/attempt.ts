@@ -47,7 +47,7 @@ export function subscription<Data, T>(
   return { event, handle: handle as Subscription<T>['handle'] };
 }
 
-export type Refusal = 'poison' | 'expired' | 'unhandled';
+export type Refusal = 'poison' | 'expired';
 
 /** How an attempt ended. What is no attempt at all (a shutdown, no database) is thrown instead. */
 export type Verdict =
@@ -62,8 +62,10 @@ export type Verdict =
 export interface AttemptParts<T> {
   readonly store: Store<T, unknown>;
   readonly runtime: Runtime;
-  readonly subscription: Subscription<T> | undefined;
+  readonly subscription: Subscription<T>;
   readonly envelope: Envelope;
+  /** It is handled however late: somebody decided so. */
+  readonly however?: boolean;
   readonly number: number;
   readonly timeoutMs: number;
   readonly span: Span;
@@ -85,6 +87,7 @@ export async function attempt<T>({
   runtime,
   subscription,
   envelope,
+  however = false,
   number,
   timeoutMs,
   span,
@@ -92,10 +95,7 @@ export async function attempt<T>({
   admit,
 }: AttemptParts<T>): Promise<Verdict> {
   const { type, id } = envelope;
-  if (!subscription) {
-    return refused('unhandled', new EventRefused(`nobody here handles ${type} any more: drop ${id}, or subscribe to it and redrive`));
-  }
-  if (envelope.notafter !== undefined && Date.parse(envelope.notafter) < runtime.clock.now()) {
+  if (!however && envelope.notafter !== undefined && Date.parse(envelope.notafter) < runtime.clock.now()) {
     return refused('expired', new EventRefused(`${type} ${id} was not to be handled after ${envelope.notafter}`));
   }
   let data: unknown;

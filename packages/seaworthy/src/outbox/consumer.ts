@@ -1,21 +1,19 @@
 import type { Bus, Subscription as BusSubscription } from '../bus/bus.ts';
-import { type Envelope, typeOf } from '../bus/envelope.ts';
+import { typeOf } from '../bus/envelope.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
-import type { Span } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
-import { attempt, type Subscription } from './attempt.ts';
+import type { Subscription } from './attempt.ts';
 import type { Consuming } from './consuming.ts';
-import { bury } from './dead-letter.ts';
+import { receiving } from './delivery.ts';
 import { SubscriptionInvalid } from './errors.ts';
-import { recordedError } from './history.ts';
 import { housekeeping } from './housekeeping.ts';
-import { mark } from './inbox.ts';
 import { type LadderOptions, ladder } from './ladder.ts';
-import { isHeld, park } from './parked.ts';
-import { type Follow, type Processed, processSpan } from './process.ts';
+import { type Follow, processSpan } from './process.ts';
 import { retries } from './retries.ts';
+import { subscribed } from './subscribed.ts';
+import { aloneOn } from './suspects.ts';
 
 export interface ConsumerOptions {
   /** How often an event is attempted before it goes to the dead letters. Default 5 attempts, 1 s doubling to 1 min, full jitter. */
@@ -24,8 +22,15 @@ export interface ConsumerOptions {
   readonly concurrency?: number;
   /** How long one run of a handler may take; then it is rolled back and counts as failed. Default 30 s. */
   readonly timeout?: Duration;
-  /** How long an event is remembered as handled. Default 7 d. */
+  /** How long an event is remembered as handled at least: never shorter than the bus may deliver it again. Default 7 d. */
   readonly remember?: Duration;
+  /** How many processes may die while they have one event in hand before it goes to the dead letters, 2 or more. Default 5. */
+  readonly crashes?: number;
+  /**
+   * How long an event that is parked, and that no process of the service subscribes to, waits for one that does, before it goes to
+   * the dead letters. Later events of its key wait with it. Default 10 min.
+   */
+  readonly unhandledAfter?: Duration;
   /** Whether handling an event is part of the trace that published it, or of one of its own that links there. Default `parent`. */
   readonly follow?: Follow;
   /** How often it looks for parked events that others left or redrove. Default 1 s. */
@@ -60,91 +65,35 @@ function byType<T>(subscriptions: readonly Subscription<T>[]): Map<string, Subsc
   return map;
 }
 
-/** Handles what the bus delivers; resolves once the event is marked together with its effects, parked, or buried. */
-function delivery<T>(
-  parts: Consuming<T>,
-  topic: string,
-  parked: () => void,
-): (subscription: Subscription<T>, envelope: Envelope, signal: AbortSignal, span: Span) => Promise<Processed> {
-  const { store, runtime, service, cut } = parts;
-  const { clock, random } = runtime;
-
-  return async (subscription, envelope, signal, span) => {
-    const line = { consumer: service, topic, key: envelope.partitionkey };
-    runtime.reached('inbox/handle/before');
-    const verdict = await attempt({
-      ...parts,
-      subscription,
-      envelope,
-      number: 1,
-      span,
-      parents: [signal, cut],
-      async admit(tx) {
-        const now = clock.now();
-        if (!(await mark(tx, service, envelope.id, now))) return 'repeat';
-        if (!(await isHeld(tx, line))) return undefined;
-        await park(tx, {
-          line,
-          envelope,
-          attempts: 0,
-          history: [],
-          at: now,
-          dueMs: undefined,
-        });
-        return 'behind';
-      },
-    });
-    runtime.reached('inbox/handle/after');
-    if (verdict.kind === 'done') return [verdict.outcome];
-    if (verdict.kind === 'failed' && parts.closing()) throw verdict.error;
-
-    const now = clock.now();
-    const history = [{ attempt: 1, at: now, error: recordedError(verdict.error) }];
-    const event = { line, envelope, attempts: 1, history };
-    const waitMs = verdict.kind === 'failed' ? parts.ladder.waitMs(1, random) : undefined;
-    const reason = verdict.kind === 'refused' ? verdict.reason : 'failed';
-    const point = waitMs === undefined ? 'bury' : 'park';
-    runtime.reached(`inbox/${point}/before`);
-    const outcome = await store.transaction(
-      async (tx) => {
-        const own = store.own(tx);
-        // A member that only stalled may come here when another has had the event long since.
-        if (!(await mark(own, service, envelope.id, now))) return 'repeat';
-        if (waitMs === undefined) await bury(own, event, reason, now);
-        else
-          await park(own, {
-            ...event,
-            at: now,
-            dueMs: (await isHeld(own, line)) ? undefined : now + waitMs,
-          });
-        return waitMs === undefined ? 'buried' : 'parked';
-      },
-      { signal: cut },
-    );
-    runtime.reached(`inbox/${point}/after`);
-    const told = { id: envelope.id, service, reason, error: verdict.error };
-    runtime.observe.log('warn', `${envelope.type} was ${outcome}`, told, span.trace);
-    if (outcome === 'parked') parked();
-    return [outcome, verdict.error];
-  };
-}
-
-type Settings<T> = Pick<Consuming<T>, 'ladder' | 'subscriptions' | 'timeoutMs' | 'pollMs'> & { readonly rememberMs: number };
+type Settings<T> = Pick<Consuming<T>, 'ladder' | 'subscriptions' | 'timeoutMs' | 'pollMs' | 'crashes'> & {
+  readonly rememberMs: number;
+  readonly unhandledMs: number;
+};
 
 /** What a consumer is told, checked; nothing is begun. Throws `SubscriptionInvalid`. */
-export const consumerSettings = <T>({
+export function consumerSettings<T>({
   retry,
   subscriptions,
   timeout = '30s',
   remember = '7d',
+  crashes = 5,
+  unhandledAfter = '10m',
   poll = '1s',
-}: ConsumerOptions & Pick<ConsumerParts<T>, 'subscriptions'>): Settings<T> => ({
-  ladder: ladder(retry),
-  subscriptions: byType(subscriptions),
-  timeoutMs: milliseconds(timeout, 'consumer.timeout'),
-  pollMs: milliseconds(poll, 'consumer.poll'),
-  rememberMs: milliseconds(remember, 'consumer.remember'),
-});
+}: ConsumerOptions & Pick<ConsumerParts<T>, 'subscriptions'>): Settings<T> {
+  if (!Number.isSafeInteger(crashes) || crashes < 2)
+    throw new SubscriptionInvalid(
+      `consumer.crashes must be a whole number from 2 on, got ${crashes}: one death blames all that was in hand`,
+    );
+  return {
+    ladder: ladder(retry),
+    subscriptions: byType(subscriptions),
+    timeoutMs: milliseconds(timeout, 'consumer.timeout'),
+    pollMs: milliseconds(poll, 'consumer.poll'),
+    rememberMs: milliseconds(remember, 'consumer.remember'),
+    crashes,
+    unhandledMs: milliseconds(unhandledAfter, 'consumer.unhandledAfter'),
+  };
+}
 
 /**
  * Subscribes to the topics of the given events. Resolves once the group is registered with all of them: what is published
@@ -153,7 +102,7 @@ export const consumerSettings = <T>({
 export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
   const { store, bus, runtime, worker, service, concurrency = 64, follow = 'parent' } = given;
   const { observe } = runtime;
-  const { rememberMs, ...settings } = consumerSettings(given);
+  const { rememberMs, unhandledMs, ...settings } = consumerSettings(given);
   const cut = new AbortController();
   let closing = false;
   const parts: Consuming<T> = {
@@ -164,25 +113,44 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
     ...settings,
     concurrency,
     follow,
+    alone: aloneOn(bus),
     cut: cut.signal,
     closing: () => closing,
   };
   const retrying = retries(parts);
-  const keeping = housekeeping({ store, runtime, service, rememberMs });
+  const types = [...parts.subscriptions.keys()];
+  const known = subscribed({ store, runtime, worker, service, types });
+  const longestMs = Math.max(parts.ladder.longestMs, parts.pollMs);
+  const keeping = housekeeping({ store, bus, runtime, worker, service, rememberMs, unhandledMs, longestMs, types, renew: known.renew });
+  const told = new Set<string>();
   const topics = [...new Set(given.subscriptions.map(({ event }) => event.service))];
 
+  /** Says once of each type what becomes of it. */
+  function tell(level: 'info' | 'warn', type: string, message: string): void {
+    if (told.has(`${type} ${message}`)) return;
+    told.add(`${type} ${message}`);
+    observe.log(level, message, { service, event: type });
+  }
+
   async function subscribe(topic: string): Promise<BusSubscription> {
-    const deliver = delivery(parts, topic, retrying.wake);
+    const { handle, keep } = receiving(parts, topic, retrying.wake);
     return bus.subscribe({
       topic,
       group: service,
       concurrency,
-      async handle(envelope, { signal }) {
-        const subscription = parts.subscriptions.get(envelope.type);
-        if (!subscription) return observe.count('seaworthy_inbox_unknown_total', { service });
-        const span = processSpan('seaworthy_inbox_handle', parts, envelope.type, envelope);
+      async handle(envelope, delivered) {
+        const { type } = envelope;
+        const subscription = parts.subscriptions.get(type);
+        if (!subscription) {
+          const elsewhere = await known.elsewhere(type);
+          observe.count('seaworthy_inbox_unknown_total', { service });
+          if (!elsewhere) return tell('info', type, `${type} is passed over: no process of this service subscribes to it`);
+          tell('warn', type, `${type} is kept for other processes of this service: this one runs code that does not subscribe to it`);
+          return keep(envelope, delivered);
+        }
+        const span = processSpan('seaworthy_inbox_handle', parts, type, envelope);
         try {
-          span.end(...(await deliver(subscription, envelope, signal, span)));
+          span.end(...(await handle(subscription, envelope, delivered, span)));
         } catch (error) {
           span.end('again', error);
           throw error;
@@ -199,12 +167,15 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
     if (signal?.aborted) abort();
     try {
       await Promise.all([retrying.stop(), keeping.stop(), ...open.map((one) => one.close(signal))]);
+      // Otherwise the others find out once its worker is gone.
+      await known.leave().catch(() => {});
     } finally {
       signal?.removeEventListener('abort', abort);
     }
   }
 
   try {
+    await known.enter();
     for (const topic of topics) open.push(await subscribe(topic));
   } catch (error) {
     await close(AbortSignal.abort(error));

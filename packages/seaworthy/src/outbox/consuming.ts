@@ -4,6 +4,7 @@ import type { Worker } from '../store/worker.ts';
 import type { Subscription } from './attempt.ts';
 import type { Ladder } from './ladder.ts';
 import type { Follow } from './process.ts';
+import type { Alone } from './suspects.ts';
 
 /** What one consumer's parts share. */
 export interface Consuming<T> {
@@ -17,6 +18,10 @@ export interface Consuming<T> {
   readonly timeoutMs: number;
   readonly pollMs: number;
   readonly follow: Follow;
+  /** After so many deaths of processes an event that each had in hand is set aside. */
+  readonly crashes: number;
+  /** Where what may kill the process is handled. */
+  readonly alone: Alone;
   /** Aborts when the time for closing is over. */
   readonly cut: AbortSignal;
   /** From the moment that closing began, no failure counts: what a handler needs may be gone already. */

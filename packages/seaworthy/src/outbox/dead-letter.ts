@@ -1,19 +1,36 @@
 import type { Tx } from '../store/store.ts';
-import type { Refusal } from './attempt.ts';
-import { eventColumns, eventValues, type Parked } from './parked.ts';
+import { eventColumns, eventValues, type Kept } from './parked.ts';
 
-/** Why an event is in the dead letters: its attempts are used up, or it could not be attempted at all. */
-export type Reason = 'failed' | Refusal;
+/**
+ * Why an event is in the dead letters. `failed`: its attempts are used up. `poison`: its data breaks the contract. `expired`: it came
+ * too late. `unhandled`: no process of the consumer subscribes to it. `crashed`: processes died while they had it in hand.
+ * `unreadable`: its row is no event.
+ */
+export type Reason = 'failed' | 'poison' | 'expired' | 'unhandled' | 'crashed' | 'unreadable';
+
+const again = `on conflict (consumer, event) do update set arrival = excluded.arrival, envelope = excluded.envelope,
+  attempts = excluded.attempts, history = excluded.history, at = excluded.at, reason = excluded.reason, error = excluded.error`;
 
 /** Puts an event into the dead letters, with the transaction that ends its way through the inbox. */
-export async function bury(tx: Tx, event: Omit<Parked, 'seq'>, reason: Reason, now: number): Promise<void> {
+export async function bury(tx: Tx, event: Kept, reason: Reason, now: number): Promise<void> {
   const last = event.history.at(-1)?.error;
   await tx.run(
-    `insert into sw_dead_letter (${eventColumns}, reason, error) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-      on conflict (consumer, event) do update set envelope = excluded.envelope, attempts = excluded.attempts,
-        history = excluded.history, at = excluded.at, reason = excluded.reason, error = excluded.error`,
+    `insert into sw_dead_letter (${eventColumns}, reason, error) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ${again}`,
     ...eventValues(event, now),
     reason,
     last ? `${last.name}: ${last.message}` : '',
   );
+}
+
+/** Puts a parked row into the dead letters as it is, whether it can be read or not. */
+export async function buryRow(tx: Tx, seq: number, reason: Reason, error: string, now: number): Promise<void> {
+  await tx.run(
+    `insert into sw_dead_letter (${eventColumns}, reason, error)
+      select consumer, event, topic, key, type, arrival, envelope, attempts, history, ?, ?, ? from sw_parked where seq = ? ${again}`,
+    now,
+    reason,
+    error,
+    seq,
+  );
+  await tx.run('delete from sw_parked where seq = ?', seq);
 }

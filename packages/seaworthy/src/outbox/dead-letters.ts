@@ -1,11 +1,12 @@
-import type { Envelope } from '../bus/envelope.ts';
+import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { readSome } from '../store/read-some.ts';
 import type { Row, Store, Tx, Value } from '../store/store.ts';
 import type { Reason } from './dead-letter.ts';
 import { DeadLetterUnknown } from './errors.ts';
 import type { FailedAttempt } from './history.ts';
-import { advance, type Line } from './parked.ts';
+import { historyOf, type Line, reorder } from './parked.ts';
 
 /** An event that its consumer gave up on, as a list shows it. */
 export interface DeadLetter {
@@ -26,7 +27,10 @@ export interface DeadLetter {
 
 /** The same, with all that is known of it. */
 export interface DeadLetterDetail extends DeadLetter {
-  readonly envelope: Envelope;
+  /** Undefined when its row is no event: read `text`. */
+  readonly envelope: Envelope | undefined;
+  /** The event as it is kept. */
+  readonly text: string;
   readonly history: readonly FailedAttempt[];
 }
 
@@ -55,18 +59,42 @@ export interface DeadLetters {
   >;
   /** Throws `DeadLetterUnknown`. */
   show(id: string): Promise<DeadLetterDetail>;
-  /** Replaces its data; a redrive checks it against the contract. Throws `DeadLetterUnknown`. */
+  /** Replaces its data, also of one that is unreadable; a redrive checks it against the contract. Throws `DeadLetterUnknown`. */
   edit(id: string, data: unknown): Promise<void>;
   /**
-   * Gives them back to their handlers, in the order in which they died, with all attempts before them; events of the same
-   * key that came meanwhile and wait go first. Returns how many. Wake the consumer, or it finds them by itself within its `poll`.
+   * Gives them back to their handlers, within a key in the order in which they were published, also among events that are parked,
+   * with all attempts before them; `notAfter` does not stop them any more. Returns how many. Wake the consumer, or it finds them by
+   * itself within its `poll`.
    */
   redrive(filter: DeadLetterFilter): Promise<number>;
   /** Deletes them. Returns how many. */
   drop(filter: DeadLetterFilter): Promise<number>;
 }
 
-const atOnce = 500;
+const atOnce = { rows: 500, bytes: 8 * 2 ** 20 };
+const shown = 'event, consumer, topic, key, type, reason, error, attempts, at';
+
+function readable(text: unknown): Envelope | undefined {
+  try {
+    return parseEnvelope(String(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is known of an event whose own text is lost. */
+function rebuilt(id: string, row: Row): Omit<Envelope, 'data'> {
+  const type = String(row['type']);
+  return {
+    specversion: '1.0',
+    id,
+    source: `/${type.split('.')[0]}`,
+    type,
+    partitionkey: String(row['key']),
+    time: new Date(Number(row['at']) || 0).toISOString(),
+    datacontenttype: 'application/json',
+  };
+}
 
 const letterOf = (row: Row): DeadLetter => ({
   id: String(row['event']),
@@ -113,12 +141,17 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
   const unknown = (id: string): DeadLetterUnknown =>
     new DeadLetterUnknown(`there is no dead letter ${id}: it may have been redriven or dropped; list them to see`);
 
-  /** The redriven wait like events that came just now, so that what is parked before them stays before them. */
-  async function redriveSome(tx: Tx, sql: string, values: readonly Value[], limit: number, now: number): Promise<number> {
-    const rows = await tx.all(
-      `select seq, consumer, topic, key, event from sw_dead_letter where ${sql} order by seq limit ?`,
-      ...values,
-      limit,
+  /** In the order of publication, over all of them: what one of these transactions gives back may be handled before the next one. */
+  async function redriveSome(tx: Tx, sql: string, values: readonly Value[], now: number): Promise<{ count: number; more: boolean }> {
+    const { rows, more } = await readSome(
+      tx,
+      {
+        columns: 'seq, consumer, topic, key, event',
+        size: 'octet_length(envelope) + octet_length(history)',
+        from: `sw_dead_letter where ${sql} order by arrival, seq`,
+        values,
+      },
+      atOnce,
     );
     const lines = new Map<string, Line>();
     for (const row of rows) {
@@ -129,23 +162,23 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       };
       lines.set(JSON.stringify(line), line);
       await tx.run(
-        `insert into sw_parked (consumer, event, topic, key, type, envelope, attempts, history, at, due, owner)
-          select consumer, event, topic, key, type, envelope, 0, history, ?, null, '' from sw_dead_letter where seq = ?
+        `insert into sw_parked (consumer, event, topic, key, type, arrival, envelope, attempts, history, at, due, owner, crashes, redriven)
+          select consumer, event, topic, key, type, arrival, envelope, 0, history, ?, null, '', 0, 1 from sw_dead_letter where seq = ?
           on conflict (consumer, event) do nothing`,
         now,
         row['seq'],
       );
       await tx.run('delete from sw_dead_letter where seq = ?', row['seq']);
     }
-    for (const line of lines.values()) await advance(tx, line, now);
-    return rows.length;
+    for (const line of lines.values()) await reorder(tx, line, now);
+    return { count: rows.length, more };
   }
 
   return {
     async list(filter, { limit = 100, offset = 0 } = {}) {
       const { sql, values } = where(filter);
       const rows = await store.ownRead.all(
-        `select * from sw_dead_letter where ${sql} order by seq limit ? offset ?`,
+        `select ${shown} from sw_dead_letter where ${sql} order by seq limit ? offset ?`,
         ...values,
         limit,
         offset,
@@ -169,19 +202,17 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       if (!row) throw unknown(id);
       return {
         ...letterOf(row),
-        envelope: JSON.parse(String(row['envelope'])) as Envelope,
-        history: JSON.parse(String(row['history'])) as readonly FailedAttempt[],
+        envelope: readable(row['envelope']),
+        text: String(row['envelope']),
+        history: historyOf(row['history']),
       };
     },
     async edit(id, data) {
       await store.transaction(async (tx) => {
         const own = store.own(tx);
-        const [row] = await own.all('select seq, envelope from sw_dead_letter where event = ?', id);
+        const [row] = await own.all('select seq, type, key, at, envelope from sw_dead_letter where event = ?', id);
         if (!row) throw unknown(id);
-        const envelope = {
-          ...(JSON.parse(String(row['envelope'])) as Envelope),
-          data,
-        };
+        const envelope = { ...(readable(row['envelope']) ?? rebuilt(id, row)), data };
         await own.run('update sw_dead_letter set envelope = ? where seq = ?', JSON.stringify(envelope), row['seq']);
       });
     },
@@ -194,12 +225,10 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       let count = 0;
       for (let more = true; more; ) {
         reached('inbox/redrive/before');
-        const some = await store.transaction((tx) =>
-          redriveSome(store.own(tx), bounded, [...values, newest?.['seq'] ?? 0], atOnce, clock.now()),
-        );
+        const some = await store.transaction((tx) => redriveSome(store.own(tx), bounded, [...values, newest?.['seq'] ?? 0], clock.now()));
         reached('inbox/redrive/after');
-        count += some;
-        more = some === atOnce;
+        count += some.count;
+        ({ more } = some);
       }
       return count;
     },

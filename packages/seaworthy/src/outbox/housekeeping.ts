@@ -1,27 +1,107 @@
+import type { Bus } from '../bus/bus.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { isDue } from '../store/due.ts';
 import type { Store } from '../store/store.ts';
+import type { Worker } from '../store/worker.ts';
+import { buryRow } from './dead-letter.ts';
 import { forgetMarks } from './inbox.ts';
 import { type Loop, loop } from './loop.ts';
+import { advance } from './parked.ts';
+import { livingSubscription } from './subscribed.ts';
+import { cleared } from './suspects.ts';
 
 const everyMs = 10_000;
-const marksAtOnce = 500;
+const atOnce = 500;
 
 interface Parts {
   readonly store: Store<unknown, unknown>;
+  readonly bus: Bus;
   readonly runtime: Runtime;
+  readonly worker: Worker;
   readonly service: string;
   readonly rememberMs: number;
+  readonly unhandledMs: number;
+  /** Nobody parks an event for longer. */
+  readonly longestMs: number;
+  /** Those that this process subscribes to. */
+  readonly types: readonly string[];
+  readonly renew: () => Promise<void>;
 }
 
-/** Forgets old inbox marks, a small transaction at a time, and counts what is parked and dead for the gauges. */
-export function housekeeping({ store, runtime, service, rememberMs }: Parts): Loop {
+/**
+ * Forgets old inbox marks, a small transaction at a time, gives up parked events that no process subscribes to, and counts what is
+ * parked and dead for the gauges.
+ */
+export function housekeeping({ store, bus, runtime, worker, service, rememberMs, unhandledMs, longestMs, types, renew }: Parts): Loop {
   const { clock, observe } = runtime;
   const attributes = { service };
   let parked = 0;
   let dead = 0;
+  /** The marks up to this number were looked at. */
+  let seen = 0;
+  /** Since when types of parked events have had no subscriber, by the monotonic clock. */
+  const since = new Map<string, number>();
+  let lookedAt = clock.monotonic();
 
   const count = async (table: string): Promise<number> =>
     Number((await store.ownRead.all(`select count(*) as n from ${table} where consumer = ?`, service))[0]?.['n']);
+
+  /** Parked events that no living process subscribes to, and their values; whoever is taken for dead may be about to wake. */
+  const unhandled = (): { readonly sql: string; readonly values: readonly (string | number)[] } => {
+    const [gone, living] = [worker.dead(), livingSubscription(worker)];
+    return {
+      sql: `consumer = ? and due is not null and (owner = '' or ${gone.sql})
+        and type not in (select type from sw_subscription where consumer = ? and ${living.sql})`,
+      values: [service, ...gone.values, service, ...living.values],
+    };
+  };
+
+  /** Gives up events of types that this process has seen without a subscriber for long. True when there may be more of them. */
+  async function giveUp(): Promise<boolean> {
+    const [now, at] = [clock.now(), clock.monotonic()];
+    // What stood still meanwhile, this process or the others with it, has seen nothing.
+    if (at - lookedAt > 3 * everyMs) since.clear();
+    lookedAt = at;
+    const { sql, values } = unhandled();
+    const rows = await store.ownRead.all(`select distinct type from sw_parked where ${sql}`, ...values);
+    const missed = new Set(rows.map((row) => String(row['type'])).filter((type) => !types.includes(type)));
+    for (const type of since.keys()) if (!missed.has(type)) since.delete(type);
+    for (const type of missed) if (!since.has(type)) since.set(type, at);
+    const given = [...since].filter(([, seenAt]) => at - seenAt >= unhandledMs).map(([type]) => type);
+    if (given.length === 0) return false;
+    const error = `EventRefused: no process of ${service} subscribes to it: subscribe to it and redrive it, or drop it`;
+    const due = isDue(now, longestMs);
+    const buried = await store.transaction(async (tx) => {
+      const own = store.own(tx);
+      const still = unhandled();
+      const some = await own.all(
+        `select seq, event, topic, key, type from sw_parked where ${still.sql} and ${due.sql}
+          and type in (${given.map(() => '?').join(', ')}) order by due limit ${atOnce}`,
+        ...still.values,
+        ...due.values,
+        ...given,
+      );
+      for (const row of some) {
+        await buryRow(own, Number(row['seq']), 'unhandled', error, now);
+        await advance(own, { consumer: service, topic: String(row['topic']), key: String(row['key']) }, now);
+      }
+      return some;
+    });
+    for (const row of buried) {
+      observe.log('warn', `${row['type']} was buried`, { id: String(row['event']), service, reason: 'unhandled' });
+    }
+    return buried.length > 0;
+  }
+
+  async function clear(): Promise<boolean> {
+    const rows = await store.ownRead.all(cleared(atOnce));
+    if (rows.length === 0) return false;
+    await store.transaction(async (tx) => {
+      const own = store.own(tx);
+      for (const row of rows) await own.run('delete from sw_in_hand where consumer = ? and event = ?', row['consumer'], row['event']);
+    });
+    return rows.length === atOnce;
+  }
 
   const removals = [
     observe.gauge('seaworthy_inbox_parked', attributes, () => parked),
@@ -33,8 +113,10 @@ export function housekeeping({ store, runtime, service, rememberMs }: Parts): Lo
     async turn() {
       parked = await count('sw_parked');
       dead = await count('sw_dead_letter');
-      const more = await forgetMarks(store, clock.now() - rememberMs, marksAtOnce);
-      return more ? 0 : everyMs;
+      await renew();
+      const more = [await giveUp(), await clear()].includes(true);
+      seen = await forgetMarks({ store, bus, before: clock.now() - rememberMs, limit: atOnce }, seen);
+      return more || seen > 0 ? 0 : everyMs;
     },
   });
   return {

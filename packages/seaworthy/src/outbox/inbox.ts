@@ -1,25 +1,82 @@
+import type { Bus } from '../bus/bus.ts';
 import type { Store, Tx } from '../store/store.ts';
+
+/** An event as it came to a consumer. */
+export interface Arrived {
+  readonly consumer: string;
+  readonly topic: string;
+  readonly event: string;
+  /** As the bus has it; empty when the bus says nothing of positions. */
+  readonly position: string;
+}
 
 /**
  * Marks an event as taken, with the transaction that has its effects. False when it was taken before: then do nothing.
  * Whoever marks it is answerable for it: it is handled, parked, or in the dead letters.
  */
-export async function mark(tx: Tx, consumer: string, event: string, now: number): Promise<boolean> {
+export async function mark(tx: Tx, { consumer, topic, event, position }: Arrived, now: number): Promise<boolean> {
   const { changes } = await tx.run(
-    'insert into sw_inbox (consumer, event, at) values (?, ?, ?) on conflict (consumer, event) do nothing',
+    'insert into sw_inbox (consumer, event, topic, position, at) values (?, ?, ?, ?, ?) on conflict (consumer, event) do nothing',
     consumer,
     event,
+    topic,
+    position,
     now,
   );
   return changes > 0;
 }
 
-/** Forgets up to `limit` marks older than `before`, the oldest first. Returns whether there may be more. */
-export async function forgetMarks(store: Store<unknown, unknown>, before: number, limit: number): Promise<boolean> {
-  const rows = await store.ownRead.all('select seq, at from sw_inbox order by seq limit ?', limit);
+/** The number of an event's mark. Within a key the numbers are in the order of publication. */
+export async function arrivalOf(tx: Tx, { consumer, event }: Arrived): Promise<number> {
+  const [row] = await tx.all('select seq from sw_inbox where consumer = ? and event = ?', consumer, event);
+  return Number(row?.['seq'] ?? 0);
+}
+
+interface Forgetting {
+  readonly store: Store<unknown, unknown>;
+  readonly bus: Bus;
+  /** Older marks may be forgotten. In milliseconds since the epoch. */
+  readonly before: number;
+  readonly limit: number;
+}
+
+/**
+ * Looks at up to `limit` marks behind the number `after` and forgets those that are old and that nothing needs any more: the bus
+ * cannot deliver their events again, and the events are neither parked nor dead letters. Returns the number behind which to go
+ * on; 0 when no further mark is old enough.
+ */
+export async function forgetMarks({ store, bus, before, limit }: Forgetting, after: number): Promise<number> {
+  const rows = await store.ownRead.all(
+    'select seq, consumer, topic, position, at from sw_inbox where seq > ? order by seq limit ?',
+    after,
+    limit,
+  );
   const old = rows.filter((row) => Number(row['at']) < before);
   const last = old.at(-1);
-  if (!last) return false;
-  await store.transaction((tx) => store.own(tx).run('delete from sw_inbox where seq <= ? and at < ?', last['seq'], before));
-  return old.length === limit;
+  if (!last) return 0;
+  const groups = new Map<string, { readonly topic: string; readonly consumer: string; readonly positions: string[] }>();
+  for (const row of old) {
+    const [topic, consumer, position] = [String(row['topic']), String(row['consumer']), String(row['position'])];
+    const name = JSON.stringify([topic, consumer]);
+    const group = groups.get(name) ?? { topic, consumer, positions: [] };
+    groups.set(name, group);
+    if (position !== '') group.positions.push(position);
+  }
+  const pending = new Map<string, ReadonlySet<string>>();
+  for (const [name, { topic, consumer, positions }] of groups) {
+    if (positions.length > 0) pending.set(name, await bus.pending(topic, consumer, positions));
+  }
+  const past = old.filter((row) => !pending.get(JSON.stringify([row['topic'], row['consumer']]))?.has(String(row['position'])));
+  if (past.length > 0) {
+    const needed = (table: string): string =>
+      `exists (select 1 from ${table} other where other.consumer = sw_inbox.consumer and other.event = sw_inbox.event)`;
+    await store.transaction((tx) =>
+      store.own(tx).run(
+        `delete from sw_inbox where seq in (${past.map(() => '?').join(', ')})
+            and not ${needed('sw_parked')} and not ${needed('sw_dead_letter')}`,
+        ...past.map((row) => Number(row['seq'])),
+      ),
+    );
+  }
+  return old.length === limit ? Number(last['seq']) : 0;
 }

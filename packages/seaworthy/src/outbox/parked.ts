@@ -1,7 +1,5 @@
-import type { Envelope } from '../bus/envelope.ts';
-import { isDue } from '../store/due.ts';
+import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
 import type { Row, Tx, Value } from '../store/store.ts';
-import type { Worker } from '../store/worker.ts';
 import type { FailedAttempt } from './history.ts';
 
 /** Whose order an event keeps: events of one topic with one key are handled one after another. */
@@ -11,42 +9,71 @@ export interface Line {
   readonly key: string;
 }
 
-/** An event of which an attempt failed, or one that waits behind such a one. */
-export interface Parked {
-  readonly seq: number;
+/** What a parked event and a dead letter have in common. */
+export interface Kept {
   readonly line: Line;
+  /** Its place in its line, in the order of publication. */
+  readonly arrival: number;
   readonly envelope: Envelope;
   /** How many attempts failed since it came or was redriven. */
   readonly attempts: number;
   readonly history: readonly FailedAttempt[];
 }
 
-type Fresh = Omit<Parked, 'seq'> & {
-  readonly at: number /** Undefined: behind an earlier event of its line. */;
+/** An event of which an attempt failed, or one that waits behind such a one. */
+export interface Parked extends Kept {
+  readonly seq: number;
+  /** How many processes died while they had it in hand. */
+  readonly crashes: number;
+  /** Somebody decided that it shall be handled, however late it is. */
+  readonly redriven: boolean;
+  /** Of its text, in characters. */
+  readonly size: number;
+}
+
+type Fresh = Kept & {
+  readonly at: number;
+  /** Undefined: behind an earlier event of its line. */
   readonly dueMs: number | undefined;
 };
 
-const parkedOf = (row: Row): Parked => ({
+/** The failed attempts, or none where somebody overwrote them: an event is not given up for its history. */
+export function historyOf(text: unknown): readonly FailedAttempt[] {
+  try {
+    const history: unknown = JSON.parse(String(text));
+    return Array.isArray(history) ? (history as readonly FailedAttempt[]) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Throws `EnvelopeInvalid` for a row that is no event. */
+export const parkedOf = (row: Row): Parked => ({
   seq: Number(row['seq']),
   line: {
     consumer: String(row['consumer']),
     topic: String(row['topic']),
     key: String(row['key']),
   },
-  envelope: JSON.parse(String(row['envelope'])) as Envelope,
-  attempts: Number(row['attempts']),
-  history: JSON.parse(String(row['history'])) as readonly FailedAttempt[],
+  arrival: Number(row['arrival']),
+  envelope: parseEnvelope(String(row['envelope'])),
+  attempts: Number(row['attempts']) || 0,
+  history: historyOf(row['history']),
+  crashes: Number(row['crashes']) || 0,
+  redriven: Number(row['redriven']) === 1,
+  size: String(row['envelope']).length,
 });
 
 /** The columns that a parked event and a dead letter share, in the order of `eventValues`. */
-export const eventColumns = 'consumer, event, topic, key, type, envelope, attempts, history, at';
+export const eventColumns = 'consumer, event, topic, key, type, arrival, envelope, attempts, history, at';
 
-export const eventValues = ({ line, envelope, attempts, history }: Omit<Parked, 'seq'>, at: number): readonly Value[] => [
+export const eventValues = ({ line, arrival, envelope, attempts, history }: Kept, at: number): readonly Value[] => [
   line.consumer,
   envelope.id,
   line.topic,
   line.key,
   envelope.type,
+  arrival,
   JSON.stringify(envelope),
   attempts,
   JSON.stringify(history),
@@ -56,100 +83,61 @@ export const eventValues = ({ line, envelope, attempts, history }: Omit<Parked, 
 /** Does nothing when it is parked already: a repeat may outlive the mark of the first copy. */
 export async function park(tx: Tx, event: Fresh): Promise<void> {
   await tx.run(
-    `insert into sw_parked (${eventColumns}, due, owner) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
+    `insert into sw_parked (${eventColumns}, due, owner, crashes, redriven) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0)
       on conflict (consumer, event) do nothing`,
     ...eventValues(event, event.at),
     event.dueMs ?? null,
   );
 }
 
+const inLine = 'consumer = ? and topic = ? and key = ?';
+const lineValues = ({ consumer, topic, key }: Line): readonly Value[] => [consumer, topic, key];
+const firstInLine = `(select seq from sw_parked where ${inLine} order by arrival, seq limit 1)`;
+
 /** Whether an event of this line is parked: then every later one waits behind it. */
-export async function isHeld(tx: Tx, { consumer, topic, key }: Line): Promise<boolean> {
-  const rows = await tx.all('select 1 as held from sw_parked where consumer = ? and topic = ? and key = ? limit 1', consumer, topic, key);
+export async function isHeld(tx: Tx, line: Line): Promise<boolean> {
+  const rows = await tx.all(`select 1 as held from sw_parked where ${inLine} limit 1`, ...lineValues(line));
   return rows.length > 0;
 }
 
-/** What of a consumer's is due, for whom and by which clock. */
-export interface Wanted {
-  readonly consumer: string;
-  readonly worker: Worker;
-  readonly now: number;
-  /** Nobody parks an event for longer. */
-  readonly longestMs: number;
-}
-
-/** When the next one is due that nobody has in hand; undefined when there is none. */
-export async function nextDue(read: Pick<Tx, 'all'>, { consumer, worker, now, longestMs }: Wanted): Promise<number | undefined> {
-  const { sql, values } = worker.dead();
-  const [row] = await read.all(
-    `select due from sw_parked where consumer = ? and due is not null and ${sql} order by due limit 1`,
-    consumer,
-    ...values,
-  );
-  if (!row || Number(row['due']) <= now) return row && Number(row['due']);
-  // One whose time nobody can have meant comes last in their order, and is due.
-  const far = await read.all(
-    `select due from sw_parked where consumer = ? and due > ? and ${sql} limit 1`,
-    consumer,
-    now + longestMs,
-    ...values,
-  );
-  return far.length > 0 ? now : Number(row['due']);
-}
-
-/** Takes up to `limit` that are due into this worker's hand. Until it lets go, or dies, no other attempts them. */
-export async function claim(tx: Tx, { consumer, worker, now, longestMs }: Wanted, limit: number): Promise<readonly Parked[]> {
-  const due = isDue(now, longestMs);
-  const { sql, values } = worker.dead();
-  const rows = await tx.all(
-    `select * from sw_parked where consumer = ? and ${due.sql} and ${sql} order by due limit ?`,
-    consumer,
-    ...due.values,
-    ...values,
-    limit,
-  );
-  for (const row of rows) await tx.run('update sw_parked set owner = ? where seq = ?', worker.id, row['seq']);
-  return rows.map(parkedOf);
-}
-
-/** Lets go of what this worker has claimed, but for what it knows that it has: after a commit of which nobody heard. */
-export async function release(tx: Tx, consumer: string, worker: Worker, known: readonly number[]): Promise<void> {
-  await tx.run(
-    `update sw_parked set owner = '' where consumer = ? and owner = ? and seq not in (${known.map(() => '?').join()})`,
-    consumer,
-    worker.id,
-    ...known,
-  );
-}
-
 /** Ends its parking, with the transaction that settles it, and makes the next of its line due. False when another has it. */
-export async function unpark(tx: Tx, { seq, line }: Parked, worker: Worker, now: number): Promise<boolean> {
-  const { changes } = await tx.run('delete from sw_parked where seq = ? and owner = ?', seq, worker.id);
+export async function unpark(tx: Tx, { seq, line }: Parked, owner: string, now: number): Promise<boolean> {
+  const { changes } = await tx.run('delete from sw_parked where seq = ? and owner = ?', seq, owner);
   if (changes === 0) return false;
   await advance(tx, line, now);
   return true;
 }
 
 /** Makes the first of a line due, if it was not yet. */
-export async function advance(tx: Tx, { consumer, topic, key }: Line, now: number): Promise<void> {
-  await tx.run(
-    `update sw_parked set due = ? where due is null and seq =
-      (select min(seq) from sw_parked where consumer = ? and topic = ? and key = ?)`,
-    now,
-    consumer,
-    topic,
-    key,
-  );
+export async function advance(tx: Tx, line: Line, now: number): Promise<void> {
+  await tx.run(`update sw_parked set due = ? where due is null and seq = ${firstInLine}`, now, ...lineValues(line));
 }
 
-/** Lets go of it: the next attempt is due at `dueMs`. */
-export async function postpone(tx: Tx, { seq, attempts, history }: Parked, worker: Worker, dueMs: number): Promise<void> {
+/**
+ * Lets the first of a line go first, also when it came to it after others. Does nothing while one of the line is in hand: whoever
+ * lets go of that one sees to it.
+ */
+export async function reorder(tx: Tx, line: Line, now: number): Promise<void> {
+  const inHand = await tx.all(`select 1 as taken from sw_parked where ${inLine} and owner <> '' limit 1`, ...lineValues(line));
+  if (inHand.length > 0) return;
   await tx.run(
+    `update sw_parked set due = null where ${inLine} and due is not null and seq <> ${firstInLine}`,
+    ...lineValues(line),
+    ...lineValues(line),
+  );
+  await advance(tx, line, now);
+}
+
+/** Lets go of it: the next attempt is due at `dueMs`, unless an earlier event of its line was redriven meanwhile. */
+export async function postpone(tx: Tx, event: Parked, owner: string, dueMs: number, now: number): Promise<void> {
+  const { seq, line, attempts, history } = event;
+  const { changes } = await tx.run(
     `update sw_parked set attempts = ?, history = ?, due = ?, owner = '' where seq = ? and owner = ?`,
     attempts,
     JSON.stringify(history),
     dueMs,
     seq,
-    worker.id,
+    owner,
   );
+  if (changes > 0) await reorder(tx, line, now);
 }

@@ -1,10 +1,11 @@
 import type { Bus } from '../bus/bus.ts';
-import type { Envelope } from '../bus/envelope.ts';
+import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
 import { orAborted } from '../core/abort.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { type TraceContext, traceOf } from '../core/trace.ts';
-import type { Store } from '../store/store.ts';
+import { readSome } from '../store/read-some.ts';
+import type { Row, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { loop } from './loop.ts';
 
@@ -40,6 +41,32 @@ function placeholders(values: readonly number[]): {
   const length = 2 ** Math.ceil(Math.log2(values.length));
   const padded = [...values, ...Array<number>(length - values.length).fill(values[0] as number)];
   return { marks: padded.map(() => '?').join(', '), padded };
+}
+
+/** Of one batch. */
+const mostBytes = 4 * 2 ** 20;
+const firstRows = { columns: 'seq, at, envelope', size: 'octet_length(envelope)', from: 'sw_outbox order by seq', values: [] };
+
+interface Unreadable {
+  readonly seq: number;
+  readonly error: Error;
+}
+
+function read(rows: readonly Row[]): {
+  readonly sent: readonly { readonly seq: number; readonly envelope: Envelope }[];
+  readonly unreadable: readonly Unreadable[];
+} {
+  const sent: { readonly seq: number; readonly envelope: Envelope }[] = [];
+  const unreadable: Unreadable[] = [];
+  for (const row of rows) {
+    const seq = Number(row['seq']);
+    try {
+      sent.push({ seq, envelope: parseEnvelope(String(row['envelope'])) });
+    } catch (error) {
+      unreadable.push({ seq, error: error as Error });
+    }
+  }
+  return { sent, unreadable };
 }
 
 /** As many as OpenTelemetry keeps of a span's links. */
@@ -84,10 +111,35 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     });
   }
 
+  /** Rows that are no events are kept in another table as they are, so that those behind them can be sent. */
+  async function setAside(rows: readonly Unreadable[]): Promise<boolean> {
+    const done = await store.transaction(async (tx) => {
+      const own = store.own(tx);
+      if (!(await worker.leads(own, 'relay'))) return false;
+      for (const { seq, error } of rows) {
+        await own.run(
+          `insert into sw_set_aside (origin, number, at, content, error) select 'sw_outbox', seq, ?, envelope, ? from sw_outbox where seq = ?`,
+          clock.now(),
+          error.message,
+          seq,
+        );
+        await own.run('delete from sw_outbox where seq = ?', seq);
+      }
+      return true;
+    });
+    if (!done) return false;
+    for (const { seq, error } of rows) {
+      const message = `row ${seq} of sw_outbox is no event: it is in sw_set_aside now, to be corrected and put back`;
+      observe.count('seaworthy_outbox_unreadable_total', { service, table: 'sw_outbox' });
+      observe.log('error', message, { service, number: seq, error });
+    }
+    return true;
+  }
+
   /** Counted anew at most each ten seconds: a long outbox takes a while to count. */
-  async function unsent(): Promise<number> {
+  async function unsent(read: number): Promise<number> {
     const now = clock.monotonic();
-    if (now < countAgain) return Math.max(waiting, batch);
+    if (now < countAgain) return Math.max(waiting, read);
     countAgain = now + 10_000;
     const [row] = await store.ownRead.all('select count(*) as n from sw_outbox');
     return Number(row?.['n']);
@@ -100,12 +152,14 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
       waiting = 0;
       return pollMs;
     }
-    const rows = await store.ownRead.all('select seq, at, envelope from sw_outbox order by seq limit ?', batch);
-    oldest = rows[0] && Number(rows[0]['at']);
-    waiting = rows.length < batch ? rows.length : await unsent();
-    if (rows.length === 0) return pollMs;
-    const envelopes = rows.map((row) => JSON.parse(String(row['envelope'])) as Envelope);
-    const place = { kind: 'producer', root: true, links: writers(envelopes), detail: { topic: service, count: rows.length } } as const;
+    const { rows, more } = await readSome(store.ownRead, firstRows, { rows: batch, bytes: mostBytes });
+    const { sent, unreadable } = read(rows);
+    oldest = rows.map((row) => Number(row['at'])).find(Number.isFinite);
+    waiting = more ? await unsent(rows.length) : rows.length;
+    if (unreadable.length > 0) leading = await setAside(unreadable);
+    if (sent.length === 0 || !leading) return leading && !more ? pollMs : 0;
+    const envelopes = sent.map(({ envelope }) => envelope);
+    const place = { kind: 'producer', root: true, links: writers(envelopes), detail: { topic: service, count: sent.length } } as const;
     const span = observe.span('seaworthy_outbox_publish', attributes, place);
     try {
       runtime.reached('relay/publish/before');
@@ -116,15 +170,15 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
       span.end('error', error);
       throw error;
     }
-    observe.count('seaworthy_outbox_published_total', attributes, rows.length);
+    observe.count('seaworthy_outbox_published_total', attributes, sent.length);
     runtime.reached('relay/delete/before');
-    leading = await remove(rows.map((row) => Number(row['seq'])));
+    leading = await remove(sent.map(({ seq }) => seq));
     runtime.reached('relay/delete/after');
     if (leading) {
       oldest = undefined;
-      waiting = Math.max(0, waiting - rows.length);
+      waiting = Math.max(0, waiting - sent.length);
     }
-    return rows.length < batch ? pollMs : 0;
+    return more ? 0 : pollMs;
   }
 
   const removals = [

@@ -3,12 +3,18 @@ import { sleep } from '../core/sleep.ts';
 import { CommitUnknown } from '../store/errors.ts';
 import type { Tx } from '../store/store.ts';
 import { attempt } from './attempt.ts';
+import { type Claimed, type Claiming, claim, nextDue, release, type Unreadable } from './claim.ts';
 import type { Consuming } from './consuming.ts';
 import { bury, type Reason } from './dead-letter.ts';
+import { crashed } from './delivery.ts';
+import { EventRefused } from './errors.ts';
 import { recordedError, withAttempt } from './history.ts';
 import { backoff, type Loop, loop } from './loop.ts';
-import { claim, nextDue, type Parked, postpone, release, unpark, type Wanted } from './parked.ts';
+import { type Parked, postpone, unpark } from './parked.ts';
 import { type Processed, processSpan } from './process.ts';
+
+/** No more is taken into the hand while so much is. */
+const mostBytes = 8 * 2 ** 20;
 
 /**
  * Attempts parked events again when they are due. Whoever takes one writes its worker's id on it, and every later write
@@ -19,6 +25,8 @@ export function retries<T>(parts: Consuming<T>): Loop {
   const { clock, random, observe } = runtime;
   /** What is in hand, by its number. */
   const hand = new Map<number, Promise<void>>();
+  const types = [...subscriptions.keys()];
+  let bytes = 0;
 
   /** Until it is written or the process goes down: an event that nobody lets go of would never be attempted again. */
   async function insist(write: (tx: Tx) => Promise<void>): Promise<void> {
@@ -48,13 +56,13 @@ export function retries<T>(parts: Consuming<T>): Loop {
     const waitMs = refused ? undefined : parts.ladder.waitMs(attempts, random);
     if (waitMs !== undefined) {
       runtime.reached('inbox/park/before');
-      await insist((tx) => postpone(tx, later, worker, now + waitMs));
+      await insist((tx) => postpone(tx, later, worker.id, now + waitMs, now));
       runtime.reached('inbox/park/after');
       return ['parked', error];
     }
     runtime.reached('inbox/bury/before');
     await insist(async (tx) => {
-      if (await unpark(tx, event, worker, now)) await bury(tx, later, refused ?? 'failed', now);
+      if (await unpark(tx, event, worker.id, now)) await bury(tx, later, refused ?? 'failed', now);
     });
     runtime.reached('inbox/bury/after');
     observe.log('warn', `${event.envelope.type} was buried`, { id: event.envelope.id, service, attempts, error }, span.trace);
@@ -62,16 +70,20 @@ export function retries<T>(parts: Consuming<T>): Loop {
   }
 
   async function retry(event: Parked, span: Span): Promise<Processed> {
-    const { envelope } = event;
+    const { envelope, crashes } = event;
+    const subscription = subscriptions.get(envelope.type);
+    if (!subscription) return failed(event, new EventRefused(`this code does not subscribe to ${envelope.type}`), 'unhandled', span);
+    if (crashes >= parts.crashes) return failed(event, crashed(envelope.type, envelope.id, crashes), 'crashed', span);
     runtime.reached('inbox/retry/before');
     const verdict = await attempt({
       ...parts,
-      subscription: subscriptions.get(envelope.type),
+      subscription,
       envelope,
+      however: event.redriven,
       number: event.attempts + 1,
       span,
       parents: [cut],
-      admit: async (tx) => ((await unpark(tx, event, worker, clock.now())) ? undefined : 'superseded'),
+      admit: async (tx) => ((await unpark(tx, event, worker.id, clock.now())) ? undefined : 'superseded'),
     });
     runtime.reached('inbox/retry/after');
     if (verdict.kind === 'done') return [verdict.outcome];
@@ -79,7 +91,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
     return failed(event, verdict.error, verdict.kind === 'refused' ? verdict.reason : undefined, span);
   }
 
-  async function inHand(event: Parked): Promise<void> {
+  async function attempted(event: Parked): Promise<void> {
     const { envelope } = event;
     const span = processSpan('seaworthy_inbox_retry', parts, subscriptions.has(envelope.type) ? envelope.type : 'unknown', envelope);
     try {
@@ -87,36 +99,63 @@ export function retries<T>(parts: Consuming<T>): Loop {
     } catch (error) {
       span.end('again', error);
       observe.log('warn', 'an attempt at a parked event was cut short, it comes again', { id: event.envelope.id, service, error });
-      await insist((tx) => postpone(tx, event, worker, clock.now() + pollMs));
+      await insist((tx) => postpone(tx, event, worker.id, clock.now() + pollMs, clock.now()));
     }
   }
 
-  async function turn(): Promise<number> {
-    const room = concurrency - hand.size;
-    if (room <= 0) return pollMs;
-    const now = clock.now();
-    // A time is also given by `poll`, when an attempt is cut short.
-    const wanted: Wanted = { consumer: service, worker, now, longestMs: Math.max(parts.ladder.longestMs, pollMs) };
-    const due = await nextDue(store.ownRead, wanted);
-    if (due === undefined) return pollMs;
-    if (due > now) return Math.min(pollMs, due - now);
+  function begin(event: Parked, after: () => void = () => {}): void {
+    const { seq, size } = event;
+    const work = attempted(event).finally(() => {
+      hand.delete(seq);
+      bytes -= size;
+      after();
+      turns.wake();
+    });
+    bytes += size;
+    hand.set(seq, work);
+  }
+
+  function tell({ seq, id, type, error }: Unreadable): void {
+    const message = `row ${seq} of sw_parked is no event: it is a dead letter now, to be edited and redriven`;
+    observe.count('seaworthy_outbox_unreadable_total', { service, table: 'sw_parked' });
+    observe.log('error', message, { service, id, event: type, error });
+  }
+
+  async function take(claiming: Claiming): Promise<Claimed> {
+    const room = { rows: concurrency - hand.size, bytes: mostBytes - bytes };
     runtime.reached('inbox/claim/before');
     const claimed = await store
-      .transaction((tx) => claim(store.own(tx), wanted, room))
+      .transaction((tx) => claim(store.own(tx), claiming, room))
       .catch(async (error: unknown) => {
         // Claimed or not: what nobody knows that he has would never be attempted again.
         if (error instanceof CommitUnknown) await insist((tx) => release(tx, service, worker, [...hand.keys()]));
         throw error;
       });
     runtime.reached('inbox/claim/after');
-    for (const event of claimed) {
-      const work = inHand(event).finally(() => {
-        hand.delete(event.seq);
-        turns.wake();
-      });
-      hand.set(event.seq, work);
+    return claimed;
+  }
+
+  async function turn(): Promise<number> {
+    if (hand.size >= concurrency || bytes >= mostBytes || types.length === 0) return pollMs;
+    const now = clock.now();
+    // A time is also given by `poll`, when an attempt is cut short.
+    const longestMs = Math.max(parts.ladder.longestMs, pollMs);
+    const looking = { consumer: service, worker, now, longestMs, types, orphan: parts.alone.free };
+    const due = await nextDue(store.ownRead, looking);
+    if (due === undefined) return pollMs;
+    if (due > now) return Math.min(pollMs, due - now);
+    const giveBack = parts.alone.tryTake();
+    try {
+      const { events, orphan, unreadable } = await take({ ...looking, orphan: giveBack !== undefined });
+      for (const one of unreadable) tell(one);
+      if (orphan) begin(orphan, giveBack);
+      else giveBack?.();
+      for (const event of events) begin(event);
+      return events.length + unreadable.length > 0 || orphan ? 0 : pollMs;
+    } catch (error) {
+      giveBack?.();
+      throw error;
     }
-    return claimed.length > 0 ? 0 : pollMs;
   }
 
   const turns = loop({ runtime, name: 'retries', turn });

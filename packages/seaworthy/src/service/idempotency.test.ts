@@ -4,45 +4,50 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { runtime } from '../core/runtime.ts';
 import { memory } from '../store/drivers/memory.ts';
+import type { Tx } from '../store/store.ts';
 import { StepUndone } from './errors.ts';
-import { fingerprint, forget, idempotencyMigrations, record, recorded } from './idempotency.ts';
-import { intentMigrations } from './intent.ts';
+import { fingerprint, forget, forgetSteps, idempotencyMigrations, record, recorded } from './idempotency.ts';
+import { intentMigrations, keep, settle } from './intent.ts';
 import { bury, refuseUndone, tombstoneMigrations } from './tombstone.ts';
 
-test('answers and tombstones are forgotten after their time, the oldest first and so many at once; younger ones are not', async () => {
+test('answers and tombstones are forgotten after their time, the oldest first and so many at once; those of steps of sagas by another', async () => {
   const store = await memory().open('desk', runtime());
   await store.migrate([...idempotencyMigrations, ...tombstoneMigrations, ...intentMigrations]);
   const call = (key: string) => ({ operation: 'write', key, fingerprint: fingerprint({ key }) });
+  const open = { ...call('step 10#1'), input: {}, intent: null, since: 5, attempts: 0, trace: undefined };
   await store.transaction(async (tx) => {
     for (const at of [30, 10, 20, 40]) {
       await record(tx, call(`at ${at}`), { kind: 'output', output: at }, at);
+      await record(tx, call(`saga ${at}.step#1`), { kind: 'output', output: at }, at);
       await bury(tx, `step ${at}`, at);
     }
     // It is undone once more: only then its time begins.
     await bury(tx, 'step 20', 50);
+    await keep(tx, open, 'me', 99);
   });
-  const left = (): Promise<readonly unknown[]> =>
-    store.transaction(async (tx) =>
-      Promise.all(
-        [10, 20, 30, 40].map(async (at) => [
-          (await recorded(tx, call(`at ${at}`))) !== undefined,
-          await refuseUndone(tx, call(`step ${at}#1`)).then(
-            () => false,
-            (error: unknown) => error instanceof StepUndone,
-          ),
-        ]),
-      ),
+  const isThere = async (tx: Tx, key: string): Promise<boolean> => (await recorded(tx, call(key))) !== undefined;
+  const isUndone = (tx: Tx, at: number): Promise<boolean> =>
+    refuseUndone(tx, call(`step ${at}#1`)).then(
+      () => false,
+      (error: unknown) => error instanceof StepUndone,
     );
+  const left = (): Promise<readonly (readonly boolean[])[]> =>
+    store.transaction((tx) =>
+      Promise.all([10, 20, 30, 40].map((at) => Promise.all([isThere(tx, `at ${at}`), isThere(tx, `saga ${at}.step#1`), isUndone(tx, at)]))),
+    );
+  const all = [true, true, true];
   assert.equal(await store.transaction((tx) => forget(tx, 30, 1)), 1);
-  assert.deepEqual(await left(), [
-    [false, false],
-    [true, true],
-    [true, true],
-    [true, true],
-  ]);
+  assert.deepEqual(await left(), [[false, true, true], all, all, all]);
   assert.equal(await store.transaction((tx) => forget(tx, 30, 10)), 1);
   assert.equal(await store.transaction((tx) => forget(tx, 30, 10)), 0);
-  assert.deepEqual((await left())[2], [true, true]);
+  assert.deepEqual(await left(), [[false, true, true], [false, true, true], all, all]);
+  // The tombstone of a step whose external command is open stays, and so does one that was renewed.
+  assert.equal(await store.transaction((tx) => forgetSteps(tx, 35, 1)), 1);
+  assert.deepEqual(await left(), [[false, false, true], [false, true, true], [true, true, false], all]);
+  await store.transaction((tx) => settle(tx, open, 'me'));
+  assert.equal(await store.transaction((tx) => forgetSteps(tx, 35, 10)), 2);
+  assert.equal(await store.transaction((tx) => forgetSteps(tx, 35, 10)), 0);
+  assert.deepEqual(await left(), [[false, false, false], [false, false, true], [true, false, false], all]);
   await store.close();
 });
 

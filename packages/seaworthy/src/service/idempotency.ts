@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { Answer } from '../contract/answer.ts';
 import type { Migration, Tx } from '../store/store.ts';
 import { KeyReused } from './errors.ts';
-import { forgetTombstones } from './tombstone.ts';
+import { forgetTombstones, stepOf } from './tombstone.ts';
 
 /** A call under its key. The scope of a key is service (its own database), operation and key. */
 export interface Keyed {
@@ -16,9 +16,10 @@ export const idempotencyMigrations: readonly Migration[] = [
     name: 'seaworthy/idempotency/1',
     statements: [
       `create table sw_idempotency (
-        operation text not null, key text not null, fingerprint text not null, answer text not null, at bigint not null,
+        operation text not null, key text not null, fingerprint text not null, answer text not null, at bigint not null, of_step integer not null,
         primary key (operation, key))`,
-      'create index sw_idempotency_at on sw_idempotency (at)',
+      // A saga may repeat the calls of its steps days later: their answers are kept longer.
+      'create index sw_idempotency_at on sw_idempotency (of_step, at)',
     ],
   },
 ];
@@ -63,23 +64,30 @@ export async function recorded(tx: Tx, call: Keyed): Promise<Answer | undefined>
 /** Keeps the answer with the transaction that made it. */
 export async function record(tx: Tx, call: Keyed, answer: Answer, now: number): Promise<void> {
   await tx.run(
-    'insert into sw_idempotency (operation, key, fingerprint, answer, at) values (?, ?, ?, ?, ?)',
+    'insert into sw_idempotency (operation, key, fingerprint, answer, at, of_step) values (?, ?, ?, ?, ?, ?)',
     call.operation,
     call.key,
     call.fingerprint,
     JSON.stringify(answer),
     now,
+    stepOf(call.key) === undefined ? 0 : 1,
   );
 }
 
-/** Forgets tombstones and up to `limit` records older than `before`. Returns how many records. */
-export async function forget(tx: Tx, before: number, limit: number): Promise<number> {
-  await forgetTombstones(tx, before);
+async function forgetRecords(tx: Tx, ofStep: 0 | 1, before: number, limit: number): Promise<number> {
   const { changes } = await tx.run(
     `delete from sw_idempotency where (operation, key) in
-      (select operation, key from sw_idempotency where at < ? order by at limit ?)`,
+      (select operation, key from sw_idempotency where of_step = ? and at < ? order by at limit ?)`,
+    ofStep,
     before,
     limit,
   );
   return changes;
 }
+
+/** Forgets up to `limit` records older than `before`, but none of a saga's steps. Returns how many. */
+export const forget = (tx: Tx, before: number, limit: number): Promise<number> => forgetRecords(tx, 0, before, limit);
+
+/** Forgets up to `limit` records of steps of sagas, and as many tombstones. Returns the larger number. */
+export const forgetSteps = async (tx: Tx, before: number, limit: number): Promise<number> =>
+  Math.max(await forgetTombstones(tx, before, limit), await forgetRecords(tx, 1, before, limit));

@@ -21,7 +21,7 @@ import { ServiceUnready } from './errors.ts';
 import { externals } from './external.ts';
 import type { AnyExternal } from './handler.ts';
 import type { Health, Phase } from './health.ts';
-import { forget, idempotencyMigrations } from './idempotency.ts';
+import { forget, forgetSteps, idempotencyMigrations } from './idempotency.ts';
 import { intentMigrations } from './intent.ts';
 import { reactions } from './reaction.ts';
 import type { Service } from './service.ts';
@@ -57,8 +57,13 @@ export interface RunParts {
 
 /** What of a service may be set for the place that it runs in. */
 export interface RunOptions {
-  /** How long the answer to an idempotency key is kept, and a tombstone of an undone step. Default 24 h. */
+  /** How long the answer to an idempotency key is kept. Default 24 h. */
   readonly keepKeys?: Duration;
+  /**
+   * How long the answer to a call of a saga's step is kept, and the tombstone of an undone step: a saga that waits for its callee, for
+   * a verdict, or for its own process to come back repeats its calls much later than others do. Default 90 d.
+   */
+  readonly keepSteps?: Duration;
   /** How long an ended saga is kept, and with it the key under which it is not started again. Default 90 d. */
   readonly keepSagas?: Duration;
   /** Sagas at work at one time. Default 256. */
@@ -87,12 +92,23 @@ export async function run(service: Service, parts: RunParts & RunOptions): Promi
 async function runOn(
   store: Store<unknown, unknown>,
   service: Service,
-  { runtime, bus, call, keepKeys = '24h', keepSagas = '90d', sagas: concurrency, followSagas, ...options }: RunParts & RunOptions,
+  {
+    runtime,
+    bus,
+    call,
+    keepKeys = '24h',
+    keepSteps = '90d',
+    keepSagas = '90d',
+    sagas: concurrency,
+    followSagas,
+    ...options
+  }: RunParts & RunOptions,
 ): Promise<RunningService> {
   const { clock } = runtime;
   const name = service.contract['~contract'];
   const kept = [
     { ms: milliseconds(keepKeys, 'keepKeys'), forget },
+    { ms: milliseconds(keepSteps, 'keepSteps'), forget: forgetSteps },
     { ms: milliseconds(keepSagas, 'keepSagas'), forget: forgetEnded },
   ];
   await claimStore(store, { kind: 'service', name });

@@ -4,7 +4,10 @@ import { StepInProgress, StepUndone } from './errors.ts';
 export const tombstoneMigrations: readonly Migration[] = [
   {
     name: 'service/tombstone/1',
-    statements: ['create table sw_tombstone (step text not null primary key, at bigint not null)'],
+    statements: [
+      'create table sw_tombstone (step text not null primary key, at bigint not null)',
+      'create index sw_tombstone_at on sw_tombstone (at)',
+    ],
   },
 ];
 
@@ -42,7 +45,13 @@ export async function bury(tx: Tx, step: string, now: number): Promise<StepInPro
   );
 }
 
-/** Forgets the tombstones that are older than `before`. */
-export async function forgetTombstones(tx: Tx, before: number): Promise<void> {
-  await tx.run('delete from sw_tombstone where at < ?', before);
+/** Forgets up to `limit` tombstones that are older than `before`, but none of a step whose external command is still open. */
+export async function forgetTombstones(tx: Tx, before: number, limit: number): Promise<number> {
+  const { changes } = await tx.run(
+    `delete from sw_tombstone where step in (
+      select step from sw_tombstone t where at < ? and not exists (select 1 from sw_intent i where i.step = t.step) order by at limit ?)`,
+    before,
+    limit,
+  );
+  return changes;
 }

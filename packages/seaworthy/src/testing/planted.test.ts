@@ -35,8 +35,8 @@ const bugs: readonly Bug[] = [
     edits: [
       [
         'outbox/relay.ts',
-        "all('select seq, at, envelope from sw_outbox order by seq limit ?', batch);",
-        "all('select seq, at, envelope from sw_outbox where seq > ? order by seq limit ?', last, batch);\n    last = Number(rows.at(-1)?.['seq'] ?? last);",
+        'readSome(store.ownRead, firstRows, { rows: batch, bytes: mostBytes });',
+        "readSome(store.ownRead, { ...firstRows, from: 'sw_outbox where seq > ? order by seq', values: [last] }, { rows: batch, bytes: mostBytes });\n    last = Number(rows.at(-1)?.['seq'] ?? last);",
       ],
       ['outbox/relay.ts', '  let leading = false;', '  let leading = false;\n  let last = 0;'],
     ],
@@ -46,11 +46,11 @@ const bugs: readonly Bug[] = [
     name: 'inbox: the mark has a transaction of its own',
     edits: [
       [
-        'outbox/consumer.ts',
-        "    runtime.reached('inbox/handle/before');",
-        "    if (!(await store.transaction((tx) => mark(store.own(tx), service, envelope.id, clock.now())))) return 'repeat';",
+        'outbox/delivery.ts',
+        "      runtime.reached('inbox/handle/before');",
+        "      if (!(await store.transaction((tx) => mark(store.own(tx), arrived, clock.now())))) return ['repeat'];",
       ],
-      ['outbox/consumer.ts', "        if (!(await mark(tx, service, envelope.id, now))) return 'repeat';\n        if", '        if'],
+      ['outbox/delivery.ts', "        if (!(await mark(tx, arrived, now))) return 'repeat';\n        if", '        if'],
     ],
   },
   {

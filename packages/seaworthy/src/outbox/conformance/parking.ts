@@ -121,7 +121,7 @@ export const parking: readonly { readonly name: string; readonly body: (world: W
         const waited = (history[index + 1]?.at ?? 0) - (history[index]?.at ?? 0);
         assert.ok(waited <= longest + 1100, `waited ${waited} ms before attempt ${index + 2}`);
       }
-      assert.deepEqual(envelope.data, { order: 'a', n: 1 });
+      assert.deepEqual(envelope?.data, { order: 'a', n: 1 });
       healed = true;
       await world.run(dead.redrive({ ids: [letter?.id as string] }));
       receiver.consumer?.wake();
@@ -249,7 +249,7 @@ export const parking: readonly { readonly name: string; readonly body: (world: W
       await world.run(sender.place('a', 1));
       await world.until('it is parked', async () => (await count(one.store, 'sw_parked')) === 1);
       await world.run(one.close());
-      const two = await world.start('stock', { subscriptions: [] });
+      const two = await world.start('stock', { subscriptions: [], consumer: { unhandledAfter: '5s' } });
       await world.until('it is dead', async () => (await count(two.store, 'sw_dead_letter')) === 1);
       const [letter] = await deadLetters(two.store, two.runtime).list();
       assert.equal(letter?.reason, 'unhandled');

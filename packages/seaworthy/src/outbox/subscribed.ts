@@ -1,0 +1,106 @@
+import type { Runtime } from '../core/runtime.ts';
+import { sleep } from '../core/sleep.ts';
+import type { Store } from '../store/store.ts';
+import type { Worker } from '../store/worker.ts';
+
+/** What the processes of one consumer subscribe to. While a deploy rolls they are not of the same code. */
+export interface Subscribed {
+  /** Tells the others what this process subscribes to. Resolves once each of them knows. */
+  enter(): Promise<void>;
+  /** Tells them again, if they took this process for dead. */
+  renew(): Promise<void>;
+  /** Whether another living process subscribes to a type. */
+  elsewhere(type: string): Promise<boolean>;
+  leave(): Promise<void>;
+}
+
+export interface SubscribedParts {
+  readonly store: Store<unknown, unknown>;
+  readonly runtime: Runtime;
+  readonly worker: Worker;
+  readonly service: string;
+  readonly types: readonly string[];
+}
+
+/** What is known of the others is as old as this at most. */
+const freshMs = 200;
+
+/** An SQL condition on rows of `sw_subscription`, and its values: their process lives. */
+export function livingSubscription(worker: Worker): { readonly sql: string; readonly values: readonly (string | number)[] } {
+  const { sql, values } = worker.dead();
+  return { sql: `not (${sql})`, values };
+}
+
+export function subscribed({ store, runtime, worker, service, types }: SubscribedParts): Subscribed {
+  const { clock } = runtime;
+  let readAt = Number.NEGATIVE_INFINITY;
+  let reading: Promise<ReadonlyMap<string, ReadonlySet<string>>> = Promise.resolve(new Map());
+
+  /** The types of each other living process. */
+  async function read(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+    const { sql, values } = livingSubscription(worker);
+    const rows = await store.ownRead.all(
+      `select owner, type from sw_subscription where consumer = ? and owner <> ? and ${sql}`,
+      service,
+      worker.id,
+      ...values,
+    );
+    const others = new Map<string, Set<string>>();
+    for (const row of rows) {
+      const owner = String(row['owner']);
+      others.set(owner, (others.get(owner) ?? new Set<string>()).add(String(row['type'])));
+    }
+    return others;
+  }
+
+  async function write(): Promise<void> {
+    const { sql, values } = worker.dead();
+    await store.transaction(async (tx) => {
+      const own = store.own(tx);
+      await own.run(`delete from sw_subscription where consumer = ? and owner <> ? and ${sql}`, service, worker.id, ...values);
+      for (const type of types) {
+        await own.run(
+          'insert into sw_subscription (consumer, type, owner) values (?, ?, ?) on conflict (consumer, type, owner) do nothing',
+          service,
+          type,
+          worker.id,
+        );
+      }
+    });
+  }
+
+  return {
+    async enter() {
+      if (types.length === 0) return;
+      await write();
+      const others = [...(await read()).values()];
+      // Until then another may pass over what only this process knows.
+      if (others.some((known) => types.some((type) => !known.has(type)))) await sleep(clock, freshMs + 50);
+    },
+    async renew() {
+      const [row] = await store.ownRead.all(
+        'select count(*) as n from sw_subscription where consumer = ? and owner = ?',
+        service,
+        worker.id,
+      );
+      if (Number(row?.['n']) < types.length) await write();
+    },
+    async elsewhere(type) {
+      if (clock.monotonic() - readAt >= freshMs) {
+        readAt = clock.monotonic();
+        reading = read();
+        reading.catch(() => {
+          readAt = Number.NEGATIVE_INFINITY;
+        });
+      }
+      for (const known of (await reading).values()) if (known.has(type)) return true;
+      return false;
+    },
+    async leave() {
+      if (types.length === 0) return;
+      await store.transaction((tx) =>
+        store.own(tx).run('delete from sw_subscription where consumer = ? and owner = ?', service, worker.id),
+      );
+    },
+  };
+}
