@@ -25,8 +25,10 @@ const event = (key: string, n: number, data: unknown = {}): Envelope =>
 /** A process with a clock of its own: while that stands still the process does nothing, and others take it for dead. */
 async function process(
   dir: string,
-): Promise<{ bus: Bus; told: string[]; pass(ms: number): Promise<void>; run<V>(work: Promise<V>): Promise<V> }> {
-  const clock = virtualClock();
+): Promise<{ bus: Bus; told: string[]; pass(ms: number): Promise<void>; stalled(ms: number): void; run<V>(work: Promise<V>): Promise<V> }> {
+  const virtual = virtualClock();
+  let slept = 0;
+  const clock = { ...virtual, now: () => virtual.now() + slept, monotonic: () => virtual.monotonic() + slept };
   const told: string[] = [];
   const observe = { ...silent, log: (_level: string, message: string) => void told.push(message) };
   /** In steps so small that nobody is taken for dead meanwhile. */
@@ -40,7 +42,11 @@ async function process(
     return work;
   }
   const bus = await run(embedded({ dir }).open(runtime({ clock, random: seededRandom(++seed), observe })));
-  return { bus, told, pass: (ms) => clock.advance(ms), run };
+  /** Wakes after so long a time, in which none of its timers ran. */
+  const stalled = (ms: number): void => {
+    slept += ms;
+  };
+  return { bus, told, pass: (ms) => clock.advance(ms), stalled, run };
 }
 
 /** Hands over, keeps what it saw, and lets go of an event only when it is told to. */
@@ -108,10 +114,11 @@ test('a member that was taken for dead hands out nothing more of what it had in 
   await one.run(one.bus.publish(topic, [event('a', 0), event('a', 1), event('a', 2)]));
   await one.pass(300);
   assert.deepEqual([first.seen, first.orphaned], [['a/0'], []]);
-  // The clock of the first one stands still from here on.
+  // The first one does nothing from here on.
   await two.run(two.bus.subscribe({ topic, group: 'g', handle: second.handle }));
   await two.pass(6000);
   assert.deepEqual(second.orphaned, ['a/0']);
+  one.stalled(6000);
   await one.pass(1500);
   first.letGo('a/0');
   await one.pass(1500);
