@@ -78,6 +78,7 @@ function watched(dir: string, asked: string[], subscribes: (bus: Bus) => Bus['su
           return subscribes(bus)(options);
         },
         condition: bus.condition,
+        pending: bus.pending,
         close: bus.close,
       };
     },
