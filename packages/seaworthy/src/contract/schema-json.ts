@@ -1,0 +1,13 @@
+import type { Keywords } from './json-schema.ts';
+import type { Schema } from './schema.ts';
+
+type Side = 'input' | 'output';
+const made = new WeakMap<Schema, Partial<Record<Side, Keywords>>>();
+
+/** The JSON Schema of what is sent (`input`) or of what comes out (`output`), made once. Throws what the vendor throws when there is none. */
+export function jsonSchema(schema: Schema, side: Side): Keywords {
+  const known = made.get(schema) ?? {};
+  known[side] ??= schema['~standard'].jsonSchema[side]({ target: 'draft-2020-12' }) as Keywords;
+  made.set(schema, known);
+  return known[side];
+}
