@@ -11,7 +11,7 @@ export interface Budget {
 /** Every subpath has a row. To raise one is to say so in review: whoever imports it pays. */
 export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/core': { kB: 3.5, rooms: ['core'] },
-  'seaworthy/contract': { kB: 6, rooms: ['contract', 'core'] },
+  'seaworthy/contract': { kB: 6.5, rooms: ['contract', 'core'] },
   'seaworthy/documents': { kB: 7, rooms: ['contract', 'core', 'documents'] },
   'seaworthy/compatibility': { kB: 9, rooms: ['compatibility', 'contract', 'core'] },
   'seaworthy/resilience': { kB: 9, rooms: ['core', 'resilience'] },
@@ -21,8 +21,8 @@ export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/bus': { kB: 1.5, rooms: ['bus', 'core'] },
   'seaworthy/bus/embedded': { kB: 15.5, rooms: ['bus', 'core', 'store'] },
   'seaworthy/bus/memory': { kB: 3.5, rooms: ['bus', 'core'] },
-  'seaworthy/outbox': { kB: 16.5 },
-  'seaworthy/client': { kB: 16, loads: ['undici'] },
+  'seaworthy/outbox': { kB: 13.5 },
+  'seaworthy/client': { kB: 17, loads: ['undici'] },
   'seaworthy/saga': { kB: 4.5 },
   'seaworthy/service': { kB: 2 },
   'seaworthy/gateway': { kB: 5.5 },

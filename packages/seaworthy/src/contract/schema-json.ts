@@ -1,5 +1,5 @@
 import type { Keywords } from './json-schema.ts';
-import type { Schema } from './schema.ts';
+import type { Schema } from './standard.ts';
 
 type Side = 'input' | 'output';
 const made = new WeakMap<Schema, Partial<Record<Side, Keywords>>>();

@@ -1,8 +1,8 @@
 import { isObject } from './json.ts';
 import { type Keywords, mapParts, type Node } from './json-schema.ts';
 import { resolver } from './references.ts';
-import type { Schema } from './schema.ts';
 import { jsonSchema } from './schema-json.ts';
+import type { Schema } from './standard.ts';
 
 /** What stands in place of a secret. */
 export const hidden = '***';
