@@ -21,7 +21,7 @@ export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/bus': { kB: 1.5, rooms: ['bus', 'core'] },
   'seaworthy/bus/embedded': { kB: 15.5, rooms: ['bus', 'core', 'store'] },
   'seaworthy/bus/memory': { kB: 3.5, rooms: ['bus', 'core'] },
-  'seaworthy/outbox': { kB: 13.5 },
+  'seaworthy/outbox': { kB: 17.5 },
   'seaworthy/client': { kB: 17, loads: ['undici'] },
   'seaworthy/saga': { kB: 4.5 },
   'seaworthy/service': { kB: 2 },
