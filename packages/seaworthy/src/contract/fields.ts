@@ -1,6 +1,8 @@
 import { type Http, httpParts, paramsOf } from './http.ts';
 import type { Keywords, Node } from './json-schema.ts';
+import type { At, Operation } from './member.ts';
 import { type Reading, reading } from './reading.ts';
+import { jsonSchema } from './schema.ts';
 
 /** Notes what is wrong, and goes on. */
 export type Say = (place: string, rule: string) => void;
@@ -48,6 +50,16 @@ export function verifyFields(name: string, input: Keywords, http: Http, say: Say
   if (open) say(`${name}.input`, `would travel in the query string of a ${method}, and can only have fields that it names`);
   const rest = [...properties].filter(([field]) => !params.includes(field));
   for (const [field, schema] of rest) verifyInQuery(`${name}.input.${field}`, schema, method, read, say);
+}
+
+/** What keeps an operation from being reached by `http`, in place of its own method and path. */
+export function unreachableBy(operation: Operation & At, http: Http): readonly string[] {
+  const wrong: string[] = [];
+  const say: Say = (place, rule) => void wrong.push(`${operation.service}.${place} ${rule}`);
+  verifyFields(operation.name, jsonSchema(operation.input, 'input'), http, say);
+  if (operation.kind === 'command' && httpParts(http).method === 'GET')
+    say(operation.name, 'is a command, and a GET must not change anything');
+  return wrong;
 }
 
 /** Whether every input has what the path of its operation is made of. */

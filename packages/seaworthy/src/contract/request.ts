@@ -4,6 +4,7 @@ import { InputInvalid, inputJson } from './input.ts';
 import { isObject } from './json.ts';
 import { coerce, type Field, fieldIn, isInPath, isInQuery, type Plan, planOf, textOf, textsOf } from './plan.ts';
 import type { Finding } from './schema.ts';
+import { takenBy } from './siblings.ts';
 
 /** A call on the wire, before its headers. */
 export interface WireRequest {
@@ -80,6 +81,11 @@ export function sendable(operation: Operation & At, input: unknown): Sendable {
   const wrong = [...pathFindings(plan, json), ...(bodiless ? queryFindings(plan, json, rest) : [])];
   if (wrong.length > 0) throw new InputInvalid(operation, wrong);
   const target = pieces.map((piece, index) => (index % 2 === 0 ? piece : encodeURIComponent(textOf(json[piece])))).join('');
+  const other = takenBy(operation, target);
+  if (other !== undefined) {
+    const message = `makes the address ${httpParts(operation.http).method} ${target.slice(0, 200)}, which is that of ${other}: these values cannot be in the path`;
+    throw new InputInvalid(operation, [{ path: params[0] as string, message }]);
+  }
   const query = new URLSearchParams();
   // A field that the schema does not name is for the service to refuse, or to pass over.
   if (bodiless) for (const name of rest) for (const text of textsOf(json[name])) query.append(name, text);

@@ -1,7 +1,10 @@
+import { asJson } from '../contract/as-json.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import type { Http, Params } from '../contract/http.ts';
 import { responseOf } from '../contract/response.ts';
+import { sentence } from '../contract/schema.ts';
 import type { Shown } from '../documents/shown.ts';
+import { HandlerFailed } from '../service/errors.ts';
 import { callsOf } from './calls.ts';
 import { GatewayInvalid } from './errors.ts';
 import type { Route } from './gateway.ts';
@@ -39,6 +42,13 @@ function make(
 ): Part<string, unknown, boolean> {
   const part = { operation, input, after: options.after ?? {}, required, optional: () => make(operation, input, options, false) };
   return part as Part<string, unknown, boolean>;
+}
+
+/** What a shape made of an answer, as it will be sent. */
+function shapedJson(http: Http, body: unknown): unknown {
+  const json = asJson(body);
+  if ('value' in json) return json.value;
+  throw new HandlerFailed(`the shape of ${http} made what is not JSON: ${sentence([json.fault])}`);
 }
 
 type ShownParts = Extract<Shown, { kind: 'aggregate' }>['parts'];
@@ -101,7 +111,7 @@ export function aggregate<const H extends Http, P extends Parts, Body = Answer<P
       const answer = { ...values, meta: { parts: status } } as unknown as Answer<P>;
       const partial = Object.values(status).some((part) => part !== 'ok' && part !== 'absent');
       const headers = { 'content-type': 'application/json', ...(partial && { 'cache-control': 'no-store' }) };
-      return { status: 200, headers, body: shape ? await shape(answer) : answer };
+      return { status: 200, headers, body: shape ? shapedJson(http, await shape(answer)) : answer };
     },
   };
 }

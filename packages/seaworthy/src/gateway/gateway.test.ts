@@ -5,6 +5,7 @@ import { Failure, reply } from '../client/call.ts';
 import type { Caller, CallOptions } from '../client/caller.ts';
 import { caller } from '../client/caller.ts';
 import { CallFailed, Unreachable } from '../client/errors.ts';
+import { lossy } from '../contract/conformance/lossy.ts';
 import { command, contract, query } from '../contract/contract.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { runtime } from '../core/runtime.ts';
@@ -12,6 +13,7 @@ import { BreakerOpen } from '../resilience/errors.ts';
 import type { HttpReply } from '../service/transports/refusal.ts';
 import { virtualClock } from '../testing/clock.ts';
 import { aggregate } from './aggregate.ts';
+import { GatewayInvalid } from './errors.ts';
 import { gateway, type Route } from './gateway.ts';
 import { route } from './route.ts';
 import { gatewayRoutes } from './serve.ts';
@@ -231,6 +233,35 @@ test('a shape may take its time, and what it throws is a failure', async () => {
   assert.deepEqual((await ask([shaped(async () => ({ a: 1 }))], fine)).json, { a: 1 });
   const failing = shaped(() => Promise.reject(new Error('no shape')));
   assert.equal((await ask([failing], fine)).status, 500);
+});
+
+test('a shape that makes something of which JSON would say less is a failure, and not sent', async () => {
+  for (const [what, [value]] of Object.entries(lossy)) {
+    const shaped = aggregate(
+      'GET /api/orders/{id}',
+      ({ part }) => ({ order: part(shop.order, ({ params }) => params) }),
+      () => ({ value }),
+    );
+    assert.equal((await ask([shaped], fine)).status, 500, what);
+  }
+});
+
+test('a route that cannot carry the input of its operation is refused where it is written', () => {
+  const api = contract('api', {
+    make: command({ http: 'POST /make', input: z.object({ id: z.string(), inner: z.object({ a: z.string() }) }) }),
+    name: command({ http: 'POST /name', input: Ref }),
+    open: command({ http: 'POST /open', input: z.looseObject({ id: z.string() }) }),
+    list: query({ http: 'GET /list', input: z.object({ ids: z.array(z.string()) }), output: Ref }),
+  });
+  for (const [what, make, says] of [
+    ['an object in a query string', () => route('DELETE /x/{id}', api.make), /api\.make\.input\.inner would travel in the query string/],
+    ['an object in a path', () => route('POST /x/{inner}', api.make), /api\.make\.input\.inner is in the path/],
+    ['a list in a path', () => route('GET /x/{ids}', api.list), /api\.list\.input\.ids is in the path/],
+    ['any fields in a query string', () => route('DELETE /x/{id}', api.open), /can only have fields that it names/],
+    ['a command by GET', () => route('GET /x/{id}', api.name), /api\.name is a command, and a GET must not change anything/],
+  ] as const)
+    assert.throws(make, (error: unknown) => error instanceof GatewayInvalid && says.test(error.message), what);
+  assert.equal(route('DELETE /x/{id}', api.name).http, 'DELETE /x/{id}');
 });
 
 test('each upstream has a breaker of its own: one that fails opens without the others', async () => {

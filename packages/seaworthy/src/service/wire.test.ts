@@ -71,6 +71,13 @@ const desk = contract('desk', {
     status: 201,
     location: '/f/{id}',
   }),
+  file: query({ http: 'GET /files/{id}', input: z.object({ id: z.string() }), output: Asked }),
+  latest: query({ http: 'GET /files/latest', input: z.object({}), output: Asked }),
+  purge: command({ http: 'DELETE /files/all', input: z.object({}), output: Asked }),
+  drop: command({ http: 'DELETE /files/{id}', input: z.object({ id: z.string() }), output: Asked }),
+  ofFile: query({ http: 'GET /files/{id}/{part}', input: z.object({ id: z.string(), part: z.string() }), output: Asked }),
+  history: query({ http: 'GET /files/{id}/history', input: z.object({ id: z.string() }), output: Asked }),
+  latestPart: query({ http: 'GET /files/latest/{part}', input: z.object({ part: z.string() }), output: Asked }),
   happened: event({ key: 'id', data: Value }),
 });
 const keeping = saga(desk, 'keeping', { input: Value }).local('keep', { do: () => {} });
@@ -127,6 +134,13 @@ async function launched(): Promise<Sea> {
         do: () => 'yes',
         after: () => {},
       }),
+      file: ({ input }) => ({ asked: input }),
+      latest: () => ({ asked: 'latest' }),
+      purge: () => ({ asked: 'everything is gone' }),
+      drop: ({ input }) => ({ asked: input }),
+      ofFile: ({ input }) => ({ asked: input }),
+      history: ({ input }) => ({ asked: input }),
+      latestPart: ({ input }) => ({ asked: input }),
       shouted: () => ({ text: String(stage.value) }),
       async filed(context) {
         await handed(context);
@@ -268,6 +282,32 @@ test('a path field that is missing or not a scalar is refused before anything is
     }
     for (const n of ['5', null, undefined, Number.NaN])
       assert.partialDeepStrictEqual(await outcome(call, desk.remove, { n, yes: true }), { status: 400, code: 'SW_INPUT_INVALID' });
+  }
+});
+
+test('what would be the address of another operation is refused, and what only looks like it is not', async () => {
+  for (const call of [sea.here, sea.there]) {
+    for (const [name, input] of [
+      ['file', { id: 'latest' }],
+      ['drop', { id: 'all' }],
+      ['ofFile', { id: 'a', part: 'history' }],
+      ['ofFile', { id: 'latest', part: 'a' }],
+      ['history', { id: 'latest' }],
+    ] as const)
+      assert.partialDeepStrictEqual(
+        await outcome(call, desk[name], input),
+        { status: 400, code: 'SW_INPUT_INVALID' },
+        JSON.stringify(input),
+      );
+    for (const [name, input] of [
+      ['file', { id: 'all' }],
+      ['file', { id: 'Latest' }],
+      ['drop', { id: 'latest' }],
+      ['ofFile', { id: 'history', part: 'latest' }],
+      ['history', { id: 'history' }],
+      ['latestPart', { part: 'history' }],
+    ] as const)
+      assert.deepEqual(await outcome(call, desk[name], input), { value: { asked: input } }, JSON.stringify(input));
   }
 });
 
