@@ -1,4 +1,4 @@
-import { breaker, policy, retry, timeout } from 'seaworthy/resilience';
+import { type Attachable, breaker, policy, retry, timeout } from 'seaworthy/resilience';
 import { Pool } from 'undici';
 
 /** What the card processor said of a charge. `void`: it did not happen, and can not happen any more. */
@@ -22,6 +22,8 @@ export interface Cards {
   }): Promise<Charged>;
   /** Gives a capture back, or sees to it that there never is one. */
   void(charge: { readonly key: string; readonly signal: AbortSignal }): Promise<void>;
+  /** What guards all this, for whoever runs it to report on. */
+  readonly policies: readonly Attachable[];
   capturesOf(order: { readonly orderId: string; readonly signal: AbortSignal }): Promise<Capture[]>;
   close(): Promise<void>;
 }
@@ -83,16 +85,18 @@ export function cards(url: () => string): Cards {
 
   const voided = async (key: string, signal: AbortSignal): Promise<void> => {
     const path = `/charges/${encodeURIComponent(key)}/void`;
-    const reply = await often((attempt) => send('POST', path, attempt.signal, key), { signal });
+    const reply = await often((attempt) => send('POST', path, attempt.signal, key), { signal, key: `void ${key}` });
     if (reply.status !== 200) throw unexpected(reply, path);
   };
 
   return {
+    policies: [once, often],
     async charge({ key, orderId, amount, token, withinMs, signal }) {
       const patience = AbortSignal.timeout(Math.max(0, Math.ceil(withinMs)));
       try {
         const reply = await often((attempt) => send('POST', '/charges', attempt.signal, key, { orderId, amount, token }), {
           signal: AbortSignal.any([signal, patience]),
+          key,
         });
         if (reply.status === 402) return { state: 'declined' };
         if (reply.status === 422) return { state: 'otherwise' };

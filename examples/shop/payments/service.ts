@@ -43,6 +43,7 @@ const refund = (cards: Cards): Handler<typeof payments, 'refund'> =>
 export default (cards: Cards): Service<'payments', 'orders' | 'payments'> =>
   service(payments, {
     migrations,
+    policies: cards.policies,
     handlers: {
       charge: charge(cards),
       refund: refund(cards),

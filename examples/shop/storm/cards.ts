@@ -60,6 +60,7 @@ export function cardsIn({ charges, tries }: CardBooks, { clock, random }: Runtim
   }
 
   return {
+    policies: [],
     async charge({ key, orderId, amount, token, withinMs, signal }): Promise<Charged> {
       for (const until = clock.monotonic() + withinMs; clock.monotonic() < until; ) {
         try {

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { readable, textOf } from 'seaworthy/core';
 import { type Launch, launchOf } from 'seaworthy/fleet';
 import { FleetUnusable } from './errors.ts';
 import { project, shortly } from './fleet-file.ts';
@@ -23,13 +24,15 @@ export async function load(file: string): Promise<Launch> {
   let exported: { readonly default?: unknown };
   try {
     exported = (await import(pathToFileURL(file).href)) as typeof exported;
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+  } catch (thrown) {
+    const cause = readable(thrown);
+    const why = textOf(cause);
     throw new FleetUnusable(`${shortly(file)} cannot be loaded: ${why}${remedy(file, cause)}`, { cause });
   }
   try {
     return await launchOf(exported.default);
-  } catch (cause) {
-    throw new FleetUnusable(`${shortly(file)} gives no fleet: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  } catch (thrown) {
+    const cause = readable(thrown);
+    throw new FleetUnusable(`${shortly(file)} gives no fleet: ${textOf(cause)}`, { cause });
   }
 }

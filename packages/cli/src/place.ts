@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Described, described } from 'seaworthy/core';
 import { shortly } from './fleet-file.ts';
 
 const toolkit = new Set<unknown>(['seaworthy', '@seaworthy/cli']);
@@ -52,9 +53,11 @@ function ownPlace(line: string, index: number): string | undefined {
 }
 
 /** Where in the user's own files an error came from: in that of its causes which is nearest to the beginning of it all. */
-export function placeOf(error: unknown, depth = 0): string | undefined {
-  if (!(error instanceof Error) || depth > 20) return undefined;
-  const { stack = '' } = error;
-  const inCause = placeOf(error.cause, depth + 1);
-  return inCause ?? stack.split('\n').reduce<string | undefined>((found, line, index) => found ?? ownPlace(line, index), undefined);
+export function placeOf(error: unknown): string | undefined {
+  let place: string | undefined;
+  for (let one: Described | undefined = error === undefined ? undefined : described(error); one; one = one.cause) {
+    const lines = (one.stack ?? '').split('\n');
+    place = lines.reduce<string | undefined>((found, line, index) => found ?? ownPlace(line, index), undefined) ?? place;
+  }
+  return place;
 }

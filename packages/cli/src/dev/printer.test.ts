@@ -24,6 +24,13 @@ for (const [what, thrown, said, expected] of [
   test(`${what} is told in these words`, () => assert.equal(told(thrown, said), expected));
 }
 
+test('what cannot be read is told all the same', () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  assert.match(told(error('no', 'SW_NO', proxy), ''), /^no \(SW_NO\), since ./);
+  assert.doesNotThrow(() => printed((observe) => observe.log('error', 'shop.take failed', { service: 'shop', error: proxy })));
+});
+
 test('causes in a circle come to an end', () => {
   const circle = error('x');
   circle.cause = circle;

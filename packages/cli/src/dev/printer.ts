@@ -1,4 +1,4 @@
-import { type Attributes, type Level, type Observe, systemClock, type TraceContext } from 'seaworthy/core';
+import { type Attributes, type Described, described, type Level, type Observe, systemClock, type TraceContext } from 'seaworthy/core';
 import { placeOf } from '../place.ts';
 import { cut, lasting, padded, paint, print, timeOfDay } from '../terminal.ts';
 
@@ -37,13 +37,14 @@ export interface PrinterOptions {
 export function told(error: unknown, said: string): string {
   const parts: string[] = [];
   let before = said;
-  for (let one = error, depth = 0; one !== undefined && depth < 10; depth++) {
-    const { message, code, cause } = one instanceof Error ? (one as Error & { readonly code?: unknown }) : { message: String(one) };
+  for (let one: Described | undefined = error === undefined ? undefined : described(error); one !== undefined; one = one.cause) {
+    const { code, type } = one;
+    // Without a message the name stands for it.
+    const message = one.message === type ? '' : one.message;
     const mark = typeof code === 'string' ? code : '';
     if (message === '') parts.push(mark);
     else if (!before.includes(message)) parts.push(mark === '' ? message : `${message} (${mark})`);
     before += ` ${message}`;
-    one = cause;
   }
   return parts.filter((part) => part !== '').join(', since ');
 }

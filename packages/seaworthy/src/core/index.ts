@@ -12,5 +12,5 @@ export { NotAwaited } from './open-work.ts';
 export { type Random, systemRandom } from './random.ts';
 export { type Runtime, runtime } from './runtime.ts';
 export { sleep } from './sleep.ts';
-export { type Described, described, textOf } from './thrown.ts';
+export { type Described, described, readable, textOf } from './thrown.ts';
 export { baggageOf, type TraceContext, withBaggage } from './trace.ts';

@@ -89,10 +89,33 @@ export class Breaker {
     return { calls, failures, slow, failuresInARow: this.#inARow };
   }
 
-  /** Reports to this runtime from now on, unless it does to another already. The policy that it stands in does this. */
-  attach(runtime: Runtime): void {
-    if (this.#runtime !== standard) return;
+  /**
+   * Reports to this runtime from now on, unless it does to another already. The policy that it stands in does this. Returns how
+   * to end it. What it knew by another clock is forgotten.
+   */
+  attach(runtime: Runtime): () => void {
+    if (this.#runtime !== standard) return () => {};
+    this.#move(runtime);
+    this.#enrol(runtime);
+    return () => {
+      if (this.#runtime !== runtime) return;
+      this.dispose();
+      this.#move(standard);
+    };
+  }
+
+  #move(runtime: Runtime): void {
+    if (runtime.clock !== this.#runtime.clock) {
+      this.#state = 'closed';
+      this.#generation++;
+      this.#forgetProbes();
+      this.#forgetCounts(Number.NEGATIVE_INFINITY);
+      this.#repeats = undefined;
+    }
     this.#runtime = runtime;
+  }
+
+  #enrol(runtime: Runtime): void {
     if (runtime.observe.gauge === silent.gauge) return;
     const tallies = shown.map((state) => ({
       name: 'seaworthy_breaker_state',
@@ -296,11 +319,15 @@ export class Breaker {
   }
 
   #close(now: number): void {
+    this.#forgetCounts(now);
+    this.#enter('closed');
+  }
+
+  #forgetCounts(closedAt: number): void {
     this.#inARow = 0;
     this.#opened = 0;
-    this.#closedAt = now;
+    this.#closedAt = closedAt;
     this.#window?.clear();
-    this.#enter('closed');
   }
 
   #forgetProbes(): void {

@@ -39,9 +39,12 @@ export class Bulkhead {
     return this.#waiting.size;
   }
 
-  /** Reports to this runtime from now on, unless it does to another already. The policy that it stands in does this. */
-  attach(runtime: Runtime): void {
-    if (this.#runtime || runtime.observe.gauge === silent.gauge) return;
+  /**
+   * Reports to this runtime from now on, unless it does to another already. The policy that it stands in does this. Returns how
+   * to end it.
+   */
+  attach(runtime: Runtime): () => void {
+    if (this.#runtime || runtime.observe.gauge === silent.gauge) return () => {};
     this.#runtime = runtime;
     const attributes = { bulkhead: this.name };
     this.#leaveGauges = enrol<Bulkhead>(
@@ -53,6 +56,11 @@ export class Bulkhead {
       ],
       this,
     );
+    return () => {
+      if (this.#runtime !== runtime) return;
+      this.dispose();
+      this.#runtime = undefined;
+    };
   }
 
   /** Leaves the gauges. It works on. */

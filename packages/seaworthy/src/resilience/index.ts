@@ -5,6 +5,6 @@ export { type Classify, classify, type Verdict } from './classify.ts';
 export { AttemptTimeout, BreakerOpen, BulkheadFull, LocalLimit, LocalRejection, PolicyInvalid } from './errors.ts';
 export { Keyed, type KeyedOptions, keyed } from './keyed.ts';
 export { deadline, fallback, type Part, timeout } from './parts.ts';
-export { type Guard, type GuardOptions, type Policy, policy, policyOn, type WorkContext } from './policy.ts';
+export { type Attachable, type Guard, type GuardOptions, type Policy, policy, policyOn, type WorkContext } from './policy.ts';
 export { jobRetry, type Retry, RetryBudget, type RetryOptions, retry } from './retry.ts';
 export type { BreakerOptions } from './settings.ts';

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
 import { atLeast } from './errors.ts';
+import type { Attachable } from './policy.ts';
 
 export interface KeyedOptions {
   /** How many are kept; the one that was not used for the longest time goes. Default 1000. */
@@ -14,7 +15,11 @@ export interface KeyedOptions {
 interface Entry<V> {
   readonly value: V;
   usedAt: number;
+  leave: (() => void) | undefined;
 }
+
+const attached = (value: object, runtime: Runtime | undefined): (() => void) | undefined =>
+  runtime && (value as Partial<Attachable>).attach?.(runtime);
 
 const standard = systemRuntime();
 
@@ -24,6 +29,7 @@ export class Keyed<K, V extends object> {
   readonly #limit: number;
   readonly #idleMs: number;
   readonly #clock: Clock;
+  #runtime: Runtime | undefined;
   /** In the order of their last use. */
   readonly #entries = new Map<K, Entry<V>>();
 
@@ -32,6 +38,20 @@ export class Keyed<K, V extends object> {
     this.#limit = atLeast(1, limit, 'keyed limit');
     this.#idleMs = milliseconds(idle, 'keyed idle');
     this.#clock = runtime.clock;
+  }
+
+  /** All that it has and makes reports to this runtime from now on, unless it does to another already. Returns how to end it. */
+  attach(runtime: Runtime): () => void {
+    if (this.#runtime) return () => {};
+    this.#runtime = runtime;
+    for (const entry of this.#entries.values()) entry.leave ??= attached(entry.value, runtime);
+    return () => {
+      this.#runtime = undefined;
+      for (const entry of this.#entries.values()) {
+        entry.leave?.();
+        entry.leave = undefined;
+      }
+    };
   }
 
   get size(): number {
@@ -50,7 +70,8 @@ export class Keyed<K, V extends object> {
       this.#entries.delete(key);
       entry.usedAt = now;
     } else {
-      entry = { value: this.#make(key), usedAt: now };
+      const value = this.#make(key);
+      entry = { value, usedAt: now, leave: attached(value, this.#runtime) };
       for (const oldest of this.#entries.keys()) {
         if (this.#entries.size < this.#limit) break;
         this.drop(oldest);

@@ -33,8 +33,14 @@ export interface GuardOptions {
 /** Runs work under a policy. Rejects with what the last attempt threw, or with why there was none. */
 export type Guard<F = never> = <T>(work: (context: WorkContext) => PromiseLike<T> | T, options?: GuardOptions) => Promise<T | F>;
 
+/** What can take its clock from a runtime and report to it. */
+export interface Attachable {
+  /** Does so from now on, unless it does with another runtime already. Returns how to end it. */
+  attach(runtime: Runtime): () => void;
+}
+
 /** A guard that can be taken out of the gauges, with its breaker and bulkhead, when there is no further use for it. */
-export type Policy<F = never> = Guard<F> & { dispose(): void };
+export type Policy<F = never> = Guard<F> & Attachable & { dispose(): void };
 
 interface Parts {
   deadline?: DeadlinePart;
@@ -76,7 +82,8 @@ export function policyOn<const P extends readonly Part[]>(runtime: Runtime, ...p
     breaker?.dispose();
     bulkhead?.dispose();
   };
-  return Object.assign(run, { dispose }) as Policy<FallbackOf<P[number]>>;
+  const attach = (own: Runtime): (() => void) => guard.attach(own);
+  return Object.assign(run, { attach, dispose }) as Policy<FallbackOf<P[number]>>;
 }
 
 type Work = (context: WorkContext) => unknown;
@@ -92,9 +99,9 @@ class Unwatched implements WorkContext {
 }
 
 class PolicyGuard {
-  readonly #runtime: Runtime;
+  #runtime: Runtime;
   readonly #parts: Parts;
-  readonly #wheel: Wheel;
+  #wheel: Wheel;
   readonly #name: string;
   readonly #lean: boolean;
 
@@ -105,6 +112,23 @@ class PolicyGuard {
     this.#name = parts.breaker?.name ?? parts.bulkhead?.name ?? 'policy';
     const kinds = Object.keys(parts);
     this.#lean = kinds.length === 1 && kinds[0] === 'breaker';
+  }
+
+  attach(runtime: Runtime): () => void {
+    if (this.#runtime !== standard || runtime === standard) return () => {};
+    const { breaker, bulkhead } = this.#parts;
+    const leave = [breaker?.attach(runtime), bulkhead?.attach(runtime)];
+    this.#move(runtime);
+    return () => {
+      if (this.#runtime !== runtime) return;
+      for (const step of leave) step?.();
+      this.#move(standard);
+    };
+  }
+
+  #move(runtime: Runtime): void {
+    this.#runtime = runtime;
+    this.#wheel = wheelOf(runtime.clock);
   }
 
   run<T>(work: Work, options: GuardOptions | undefined): Promise<T> {

@@ -51,6 +51,7 @@ export class Window {
 
   clear(): void {
     this.#ring.fill(0);
+    this.#newest = 0;
     this.calls = 0;
     this.failures = 0;
     this.slow = 0;

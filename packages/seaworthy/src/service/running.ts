@@ -81,9 +81,15 @@ const forgetAtOnce = 1000;
 export async function run(service: Service, parts: RunParts & RunOptions): Promise<RunningService> {
   const name = service.contract['~contract'];
   const store = (await ((service.store as StoreDriver | undefined) ?? parts.store).open(name, parts.runtime)) as Store<unknown, unknown>;
+  const leave = service.policies.map((policy) => policy.attach(parts.runtime));
+  const left = (): void => {
+    for (const step of leave) step();
+  };
   try {
-    return await runOn(store, service, parts);
+    const running = await runOn(store, service, parts);
+    return { ...running, close: (signal) => running.close(signal).finally(left) };
   } catch (error) {
+    left();
     await store.close();
     throw error;
   }

@@ -1,6 +1,7 @@
 import type { Contract, Members } from '../contract/contract.ts';
 import { operationsOf } from '../contract/member.ts';
 import { SeaworthyError } from '../core/errors.ts';
+import type { Attachable } from '../resilience/policy.ts';
 import type { AnySaga } from '../saga/saga.ts';
 import type { Migration, Read, StoreDriver, Tx } from '../store/store.ts';
 import type { Handlers, On, Reacts } from './handler.ts';
@@ -19,6 +20,7 @@ export interface Service<S extends string = string, Use extends string = string>
   readonly handlers: { readonly [name: string]: unknown };
   readonly on: readonly Reacts<Use>[];
   readonly sagas: readonly AnySaga<S, Use>[];
+  readonly policies: readonly Attachable[];
 }
 
 /**
@@ -42,6 +44,8 @@ export function service<
     readonly handlers: Handlers<M, T, R>;
     readonly on?: (on: On<M, T>) => readonly Reacts<Heard>[];
     readonly sagas?: readonly AnySaga<NoInfer<S>, Used, NoInfer<T>>[];
+    /** Policies around third parties, which report where the service does while it runs. Default none: they report nowhere. */
+    readonly policies?: readonly Attachable[];
   },
 ): Service<S, Heard | Used> {
   const on: On<M, T> = (event, handle) => ({ event, handle });
@@ -63,5 +67,6 @@ export function service<
     handlers,
     on: spec.on?.(on) ?? [],
     sagas: (spec.sagas ?? []) as readonly AnySaga<S, Used>[],
+    policies: spec.policies ?? [],
   });
 }
