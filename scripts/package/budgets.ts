@@ -10,7 +10,7 @@ export interface Budget {
 
 /** Every subpath has a row. To raise one is to say so in review: whoever imports it pays. */
 export const budgets: Readonly<Record<string, Budget>> = {
-  'seaworthy/core': { kB: 3.5, rooms: ['core'] },
+  'seaworthy/core': { kB: 4, rooms: ['core'] },
   'seaworthy/contract': { kB: 6.5, rooms: ['contract', 'core'] },
   'seaworthy/documents': { kB: 7, rooms: ['contract', 'core', 'documents'] },
   'seaworthy/compatibility': { kB: 9, rooms: ['compatibility', 'contract', 'core'] },
