@@ -1,9 +1,9 @@
 import type { Answer } from '../contract/answer.ts';
+import { asJson } from '../contract/as-json.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { checkedKey } from '../contract/headers.ts';
 import { declaredErrors } from '../contract/member.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
-import { copied } from '../core/copy.ts';
 import { Deadline } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
@@ -138,7 +138,9 @@ export function caller({ runtime, transportOf, policyOf, guardOf, timeout = '5s'
     const span = runtime.observe.span('seaworthy_call', { operation: name }, { kind: 'client', parent: options.trace });
     const course: Course = { been: new Set(), failed: undefined };
     // As it is now: an attempt may come when the caller has long since changed it.
-    const input = copied(given);
+    const json = asJson(given);
+    // What JSON does not keep is for the transport to refuse.
+    const input = 'value' in json ? json.value : given;
     try {
       const { policy, send: sendTo } = calleeOf(operation.service);
       // What is no answer of the contract is the policy's to judge, and perhaps to try again.

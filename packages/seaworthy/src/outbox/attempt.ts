@@ -2,6 +2,7 @@ import type { Envelope } from '../bus/envelope.ts';
 import type { At, Event } from '../contract/contract.ts';
 import { examine, sentence } from '../contract/schema.ts';
 import { scope } from '../core/abort.ts';
+import { copied } from '../core/copy.ts';
 import type { Span } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { readable } from '../core/thrown.ts';
@@ -35,7 +36,7 @@ type Awaitable<V> = V | Promise<V>;
 /** An event and what is done about it, in one transaction with the mark that it was done. */
 export interface Subscription<T> {
   readonly event: Event & At;
-  /** May run again after a conflict. What the run that is committed returns is called after the commit. */
+  /** May run again after a conflict, with `data` as it came. What the run that is committed returns is called after the commit. */
   handle(tx: T, data: unknown, meta: Meta): Awaitable<AfterCommit | undefined | void>;
 }
 
@@ -140,7 +141,7 @@ export async function attempt<T>({
         try {
           const before = await admit(store.own(tx));
           if (before !== undefined) return before;
-          after = await span.run(() => subscription.handle(tx, data, meta));
+          after = await span.run(() => subscription.handle(tx, copied(data), meta));
           return 'handled';
         } finally {
           timer.cancel();

@@ -1,4 +1,3 @@
-import { copied } from '../core/copy.ts';
 import type { Subscription } from '../outbox/attempt.ts';
 import { nameOf } from './answer.ts';
 import type { EventContext } from './context.ts';
@@ -16,7 +15,7 @@ export function reactions(service: Service, parts: UnitParts): readonly Subscrip
       const work = unit(parts, tx, trace, `the handler of ${nameOf(event)} in ${service.contract['~contract']}`);
       const { tx: lent, publish, start, stop } = work;
       const { clock, ids } = runtime;
-      const context = { data: copied(data), tx: lent, publish, start, stop, now: clock.now(), newId: ids.next, trace };
+      const context = { data, tx: lent, publish, start, stop, now: clock.now(), newId: ids.next, trace };
       await work.run(() => (handle as Handle)(context));
       await work.write(store.own(tx));
       return work.committed;

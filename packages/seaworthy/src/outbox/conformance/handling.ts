@@ -56,6 +56,21 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
     },
   },
   {
+    name: 'what a run of a handler makes of its data no other run sees, neither a repeated one nor another attempt',
+    async body(world) {
+      let runs = 0;
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(world, (data) => {
+        if (runs++ > 0) return;
+        (data as { n: number }).n = 99;
+        throw new Error('once');
+      });
+      await world.run(sender.place('a', 1));
+      await world.until('it has its effect', async () => (await effects(receiver.store)).length === 1);
+      assert.deepEqual(await numbers(receiver.store, 'a'), [1]);
+    },
+  },
+  {
     name: 'an event of a type that nobody subscribed to is acknowledged; one of another type keeps its order with it',
     async body(world) {
       const sender = await world.start('orders', { relay: true });

@@ -46,7 +46,8 @@ const placed: Schema<Placed, Placed> = {
     validate: (value) => {
       const { order, n } = value as Partial<Placed>;
       if (typeof order !== 'string') return { issues: [{ path: ['order'], message: 'must be a string' }] };
-      return Number.isInteger(n) ? { value: { order, n: n as number } } : { issues: [{ path: ['n'], message: 'must be an integer' }] };
+      // The value itself, as a schema may return it: nobody else makes a copy.
+      return Number.isInteger(n) ? { value: value as Placed } : { issues: [{ path: ['n'], message: 'must be an integer' }] };
     },
     jsonSchema: { input: () => shape, output: () => shape },
   },
