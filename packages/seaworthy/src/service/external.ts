@@ -4,6 +4,7 @@ import { copied } from '../core/copy.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { sleep } from '../core/sleep.ts';
 import { readable } from '../core/thrown.ts';
+import { aside } from '../store/damaged.ts';
 import type { Read } from '../store/store.ts';
 import { nameOf } from './answer.ts';
 import type { Received } from './command.ts';
@@ -46,6 +47,7 @@ export function externals(parts: ExternalParts): Externals {
   const longestMs = Math.max(longestRetryMs, ...[...parts.known.values()].map(({ handler }) => 2 * patienceMs(handler)));
   const stopping = new AbortController();
   const cut = new AbortController();
+  const damaged = aside('sw_intent', runtime);
   let polling: Promise<void> = Promise.resolve();
 
   /** Another run of `do` is due after a while. Returns the milliseconds. */
@@ -119,7 +121,7 @@ export function externals(parts: ExternalParts): Externals {
   async function claim(): Promise<void> {
     const now = clock.now();
     const due = (read: Read, operations: readonly string[], limit: number): Promise<readonly Intent[]> =>
-      dueIntents(read, operations, { now, longestMs, dead: owner.dead(), owner: owner.id, limit });
+      dueIntents(read, operations, { now, longestMs, dead: owner.dead(), owner: owner.id, limit, aside: damaged });
     // What only other code knows is left to that code.
     const operations = [...parts.known.keys()];
     // Most of the time there is none, and nobody's writing need wait for that to be seen.

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Answer } from '../contract/answer.ts';
+import { readable } from '../store/damaged.ts';
 import type { Migration, Tx } from '../store/store.ts';
 import { KeyReused } from './errors.ts';
 import { forgetTombstones, stepOf } from './tombstone.ts';
@@ -58,7 +59,11 @@ export async function recorded(tx: Tx, call: Keyed): Promise<Answer | undefined>
   const [row] = await tx.all('select fingerprint, answer from sw_idempotency where operation = ? and key = ?', call.operation, call.key);
   if (!row) return undefined;
   sameOrThrow(call, row['fingerprint']);
-  return JSON.parse(String(row['answer'])) as Answer;
+  return readable('sw_idempotency', `${call.operation} ${call.key}`, () => {
+    const answer = JSON.parse(String(row['answer'])) as Answer | null;
+    if (typeof answer?.kind !== 'string') throw new TypeError('it is no answer');
+    return answer;
+  });
 }
 
 /** Keeps the answer with the transaction that made it. */

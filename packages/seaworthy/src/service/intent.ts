@@ -1,4 +1,5 @@
 import { keptTrace, type TraceContext } from '../core/trace.ts';
+import { type Aside, readable } from '../store/damaged.ts';
 import { isDue } from '../store/due.ts';
 import type { Migration, Read, Row, Tx } from '../store/store.ts';
 import { type Keyed, sameOrThrow } from './idempotency.ts';
@@ -94,7 +95,7 @@ export async function openIntent(
   );
   if (!row) return undefined;
   sameOrThrow(call, row['fingerprint']);
-  return { intent: intentOf(row), free: Number(row['free']) === 1 };
+  return { intent: readable('sw_intent', markOf(call), () => intentOf(row)), free: Number(row['free']) === 1 };
 }
 
 /** Removes the intent, if it still belongs to `owner`: whoever does so commits the outcome. */
@@ -131,13 +132,15 @@ interface Due {
   readonly dead: Dead;
   readonly owner: string;
   readonly limit: number;
+  /** Of intents that cannot be read. */
+  readonly aside: Aside;
 }
 
 /** Up to `limit` intents of these operations, oldest first, that are this owner's and due, or whose owner is dead. */
 export async function dueIntents(
   read: Read,
   operations: readonly string[],
-  { now, longestMs, dead, owner, limit }: Due,
+  { now, longestMs, dead, owner, limit, aside }: Due,
 ): Promise<readonly Intent[]> {
   const due = isDue(now, longestMs);
   const rows = await read.all(
@@ -147,7 +150,7 @@ export async function dueIntents(
     ...due.values,
     owner,
     ...dead.values,
-    limit,
+    limit + aside.size,
   );
-  return rows.map(intentOf);
+  return aside.read(rows, ({ operation, key }) => `${operation} ${key}`, intentOf).slice(0, limit);
 }

@@ -59,3 +59,9 @@ export class StoreTaken extends SeaworthyError {
   readonly code = 'SW_STORE_TAKEN';
   readonly kind = 'invalid';
 }
+
+/** A row of the toolkit's own is not as it was written, so that somebody else must have changed it; the message names table and row. */
+export class RowDamaged extends SeaworthyError {
+  readonly code = 'SW_STORE_ROW_DAMAGED';
+  readonly kind = 'internal';
+}

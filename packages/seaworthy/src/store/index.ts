@@ -3,6 +3,7 @@ export {
   CommitUnknown,
   MigrationEdited,
   MigrationFailed,
+  RowDamaged,
   SavepointMisused,
   StatementFailed,
   StoreClosed,

@@ -1,0 +1,46 @@
+import type { Runtime } from '../core/runtime.ts';
+import { RowDamaged } from './errors.ts';
+import type { Row } from './store.ts';
+
+/** What `read` makes of a row. Throws `RowDamaged`, which names it, in place of what `read` throws. */
+export function readable<V>(table: string, name: string, read: () => V): V {
+  try {
+    return read();
+  } catch (cause) {
+    throw new RowDamaged(`the row ${name} of ${table} cannot be read: correct it or delete it`, { cause });
+  }
+}
+
+/** Rows of one table that cannot be read: each is told once by name and left aside, and the others go on. */
+export interface Aside {
+  /** How many there are: who reads up to a limit reads so many more. */
+  readonly size: number;
+  /** Those that can be read, in their order. */
+  read<V>(rows: readonly Row[], nameOf: (row: Row) => string, read: (row: Row) => V): readonly V[];
+}
+
+export function aside(table: string, { observe }: Runtime): Aside {
+  const told = new Set<string>();
+  return {
+    get size() {
+      return told.size;
+    },
+    read(rows, nameOf, read) {
+      return rows.flatMap((row) => {
+        const name = nameOf(row);
+        try {
+          const value = readable(table, name, () => read(row));
+          told.delete(name);
+          return [value];
+        } catch (error) {
+          if (!told.has(name)) {
+            observe.count('seaworthy_store_damaged_total', { table });
+            observe.log('error', 'a row cannot be read and is left aside: correct it or delete it', { table, row: name, error });
+          }
+          told.add(name);
+          return [];
+        }
+      });
+    },
+  };
+}
