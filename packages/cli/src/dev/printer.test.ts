@@ -85,3 +85,34 @@ test('an error that is out of sight is told in full again', () => {
   });
   assert.deepEqual(lines.slice(-2), [head, 'why']);
 });
+
+test('a declared error says its name and the key of the call, what was published how often, and a step that waits says once for what', () => {
+  const lines = printed((observe) => {
+    const call = observe.span('seaworthy_serve', { service: 'shop', operation: 'shop.take' });
+    call.note({ key: 'k1' });
+    call.note({ declared: 'SoldOut' });
+    call.end('declared');
+    observe.count('seaworthy_outbox_published_total', { service: 'shop', event: 'shop.taken' });
+    observe.count('seaworthy_outbox_published_total', { service: 'shop', event: 'shop.taken' }, 3);
+    observe.count('seaworthy_saga_ended_total', { service: 'shop', saga: 'sell', state: 'done' });
+    // Of one that was undone the log says more.
+    observe.count('seaworthy_saga_ended_total', { service: 'shop', saga: 'sell', state: 'undone' });
+    for (const waits of ['the breaker bank is open', 'the breaker bank is open', 'bank is unready']) {
+      const step = observe.span('seaworthy_saga_step', { service: 'shop', saga: 'sell', step: 'pay' }, { parent: trace(3) });
+      step.note({ waits });
+      step.end('postponed');
+    }
+    observe.span('seaworthy_saga_step', { service: 'shop', saga: 'sell', step: 'pay' }).end('done');
+  });
+  assert.deepEqual(
+    lines.map((line) => line.replaceAll(/ {2,}/g, ' ').replaceAll(/[\d.]+ ms/g, 'MS')),
+    [
+      'TIME call shop shop.take declared MS SoldOut key=k1',
+      'TIME event shop shop.taken published',
+      'TIME event shop shop.taken published 3 of them',
+      'TIME saga shop sell done',
+      'TIME step shop sell.pay postponed waits: the breaker bank is open',
+      'TIME step shop sell.pay postponed waits: bank is unready',
+    ],
+  );
+});

@@ -15,10 +15,12 @@ const spans: Readonly<Record<string, readonly [kind: string, about: string]>> = 
   seaworthy_inbox_handle: ['event', 'event'],
   seaworthy_inbox_retry: ['retry', 'event'],
 };
+/** What is worth a line only when it waits: how often it does so says nothing new. */
+const waiting: Readonly<Record<string, string>> = { seaworthy_saga_step: 'step', seaworthy_saga_undo: 'undo' };
 /** An event that nobody here hears, and one that came before. */
 const unremarkable = new Set(['unknown', 'repeat']);
-const good = /^(2\d\d|output|handled|done)$/;
-const fair = /^([34]\d\d|declared|undone|invalid|not_found|conflict|behind)$/;
+const good = /^(2\d\d|output|handled|done|published)$/;
+const fair = /^([34]\d\d|declared|undone|postponed|invalid|not_found|conflict|behind)$/;
 
 const ranks: Readonly<Record<Level | 'silent', number>> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
 const colours: Readonly<Record<Level, 'gray' | 'blue' | 'yellow' | 'red'>> = { debug: 'gray', info: 'blue', warn: 'yellow', error: 'red' };
@@ -76,35 +78,53 @@ export function printing({ names, level, beside, write = print }: PrinterOptions
     return before?.time;
   }
 
-  function line(kind: string, attributes: Readonly<Record<string, unknown>>, what: string, outcome: string, ms?: number): void {
+  function line(kind: string, attributes: Readonly<Record<string, unknown>>, what: string, outcome: string, more = ''): void {
     const service = String(attributes['service'] ?? '');
     const hue = names.includes(service) ? colourOf(service, names) : 'gray';
     const verdict = paint(good.test(outcome) ? 'green' : fair.test(outcome) ? 'yellow' : 'red', padded(outcome, 9));
-    const took = ms === undefined ? '' : paint('dim', lasting(ms));
     say(
-      `${paint('dim', timeOfDay(systemClock.now()))}  ${padded(kind, 5)}  ${paint(hue, padded(service, width))}  ${padded(what, 36)}  ${verdict} ${took}`.trimEnd(),
+      `${paint('dim', timeOfDay(systemClock.now()))}  ${padded(kind, 5)}  ${paint(hue, padded(service, width))}  ${padded(what, 36)}  ${verdict} ${paint('dim', more)}`.trimEnd(),
     );
   }
 
   return {
     count(name, attributes: Attributes = {}, by) {
       beside.count(name, attributes, by);
-      if (name === 'seaworthy_saga_ended_total' && least <= ranks.info)
+      if (least > ranks.info) return;
+      // Of one that was undone, the log says why.
+      if (name === 'seaworthy_saga_ended_total' && attributes['state'] !== 'undone')
         line('saga', attributes, String(attributes['saga']), String(attributes['state']));
+      if (name === 'seaworthy_outbox_published_total')
+        line('event', attributes, String(attributes['event']), 'published', by === undefined || by === 1 ? '' : `${by} of them`);
     },
     gauge: beside.gauge,
     span(name, attributes: Attributes = {}, place) {
       const counted = beside.span(name, attributes, place);
       const known = spans[name];
-      if (!known || least > ranks.info) return counted;
+      const waits = waiting[name];
+      if ((!known && waits === undefined) || least > ranks.info) return counted;
       const began = systemClock.monotonic();
-      const [kind, about] = known;
+      let noted: Attributes = place?.detail ?? {};
       return {
         trace: counted.trace,
         run: (work) => counted.run(work),
+        note(detail) {
+          counted.note(detail);
+          noted = { ...noted, ...detail };
+        },
         end(outcome, error) {
           counted.end(outcome, error);
-          if (!unremarkable.has(outcome)) line(kind, attributes, String(attributes[about]), outcome, systemClock.monotonic() - began);
+          const took = lasting(systemClock.monotonic() - began);
+          if (known && !unremarkable.has(outcome)) {
+            const [kind, about] = known;
+            const why = noted['declared'] === undefined ? '' : `  ${noted['declared']} key=${noted['key']}`;
+            line(kind, attributes, String(attributes[about]), outcome, `${took}${why}`);
+          } else if (waits !== undefined && outcome === 'postponed') {
+            const what = `${attributes['saga']}.${attributes['step']}`;
+            const words = `waits: ${noted['waits']}`;
+            // It is tried again and again, and waits for the same.
+            if (toldAt(counted.trace, `${what} ${words}`, '') === undefined) line(waits, attributes, what, outcome, words);
+          }
         },
       };
     },

@@ -1,4 +1,4 @@
-import { type Instance, whereIs } from 'seaworthy/saga';
+import { causeText, type Instance, whereIs } from 'seaworthy/saga';
 
 /** The step that it is at, or that it ended with: of one that is undone, the one that failed, or that it was stopped at. */
 export function atOf(instance: Instance): string {
@@ -11,7 +11,5 @@ export function atOf(instance: Instance): string {
 /** Why it is undone, or shall be, with the step whose fault it is. */
 export function causeOf({ cause, stopping }: Pick<Instance, 'cause' | 'stopping'>): string | undefined {
   if (!cause) return stopping === undefined ? undefined : `to be stopped: ${stopping}`;
-  if (cause.kind === 'stopped') return `stopped: ${cause.reason}`;
-  if (cause.kind === 'declared') return `${cause.step} was refused: ${cause.name}`;
-  return `${cause.step} failed: ${cause.code === undefined ? '' : `${cause.code}: `}${cause.message}`;
+  return causeText(cause);
 }

@@ -29,17 +29,24 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
     await running.printed(/^ {2}ships {2}publishes {2}arrived$/m);
     await running.printed(/^ {4}POST {2}\/ships\/\{name\} {2}ships\.arrive$/m);
     const post = (name: string): Promise<number> =>
-      fetch(`${url}/ships/${name}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"tons":235}' }).then(
-        ({ status }) => status,
-      );
-    assert.deepEqual([await post('Beagle'), await post('Titanic'), await post('Kraken'), await post('Vasa')], [204, 410, 204, 204]);
+      fetch(`${url}/ships/${name}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'idempotency-key': name.toLowerCase().replace(' ', '-') },
+        body: '{"tons":235}',
+      }).then(({ status }) => status);
+    assert.deepEqual(
+      [await post('Beagle'), await post('Titanic'), await post('Kraken'), await post('Vasa'), await post('Argo')],
+      [204, 410, 204, 204, 204],
+    );
     assert.ok((await post('Marie Celeste')) >= 500);
     const time = '^\\d\\d:\\d\\d:\\d\\d\\.\\d{3} {2}';
     for (const line of [
       'http   gateway  POST /ships/\\{name\\} +204 +[\\d.]+ ms$',
       'http   gateway  POST /ships/\\{name\\} +410 +[\\d.]+ ms$',
       'call   ships    ships\\.arrive +output +[\\d.]+ ms$',
-      'call   ships    ships\\.arrive +declared +[\\d.]+ ms$',
+      'call   ships    ships\\.arrive +declared +[\\d.]+ ms  Sunk key=titanic$',
+      'event  ships    ships\\.arrived +published',
+      'info   ships    the saga unload was undone: crane was refused: Full id=.* key=Argo$',
       'event  docks    ships\\.arrived +handled +[\\d.]+ ms$',
       'retry  docks    ships\\.arrived +buried +[\\d.]+ ms$',
       'saga   ships    unload +done$',
@@ -59,7 +66,7 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
     await running.printed(new RegExp(`${url}\\n[\\s\\S]*starts again when[\\s\\S]*${url}\\n`));
     assert.equal(await post('Discovery'), 204);
     await running.printed(new RegExp(`starts again when[\\s\\S]*${'event  docks    ships\\.arrived +handled'}`));
-    assert.deepEqual(await (await fetch(`${url}/docks`)).json(), { ships: ['Vasa', 'Discovery', 'Beagle'] });
+    assert.deepEqual(await (await fetch(`${url}/docks`)).json(), { ships: ['Vasa', 'Discovery', 'Beagle', 'Argo'] });
   } finally {
     running.child.kill('SIGINT');
   }

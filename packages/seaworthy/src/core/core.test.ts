@@ -174,10 +174,11 @@ test('an observer that throws, or calls twice, leaves the work of a span what it
         work();
         throw new Error('odd');
       },
+      note: () => assert.fail('odd'),
       end: () => assert.fail('odd'),
     }),
   };
-  const never: Observe = { ...silent, span: () => ({ trace: undefined, run: () => assert.fail('odd'), end: () => {} }) };
+  const never: Observe = { ...silent, span: () => ({ trace: undefined, run: () => assert.fail('odd'), note: () => {}, end: () => {} }) };
   for (const observe of [guarded(odd), guarded(never)]) {
     let times = 0;
     const span = observe.span('a');

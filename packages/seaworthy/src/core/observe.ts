@@ -38,14 +38,17 @@ export interface Span {
   readonly trace: TraceContext | undefined;
   /** Calls `work` as what runs now, for logs and for libraries that look for the active span. */
   run<V>(work: () => V): V;
+  /** Adds to what is known of it, for the trace alone: here an id has its place. */
+  note(detail: Attributes): void;
   /** `outcome` is a word such as `ok`, `declared`, `timeout`; with an `error` it is a failure. */
   end(outcome: string, error?: unknown): void;
 }
 
 const run = <V>(work: () => V): V => work();
+const note = (): void => {};
 const end = (): void => {};
-const nothing: Span = { trace: undefined, run, end };
-const passing = (place: Place | undefined): Span => (place?.parent === undefined ? nothing : { trace: place.parent, run, end });
+const nothing: Span = { trace: undefined, run, note, end };
+const passing = (place: Place | undefined): Span => (place?.parent === undefined ? nothing : { trace: place.parent, run, note, end });
 
 /** Reports nowhere, at next to no cost. A trace that came from elsewhere is passed on as it is. */
 export const silent: Observe = {
@@ -93,6 +96,13 @@ export function guarded(observe: Observe): Observe {
           warn(error);
         }
       }),
+    note(detail) {
+      try {
+        span.note(detail);
+      } catch (thrown) {
+        warn(thrown);
+      }
+    },
     end(outcome, error) {
       try {
         span.end(outcome, error);

@@ -69,6 +69,13 @@ function read(rows: readonly Row[]): {
   return { sent, unreadable };
 }
 
+/** How many there are of each type. */
+function counted(envelopes: readonly Envelope[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { type } of envelopes) counts.set(type, (counts.get(type) ?? 0) + 1);
+  return counts;
+}
+
 /** As many as OpenTelemetry keeps of a span's links. */
 const linksAtMost = 128;
 
@@ -170,7 +177,7 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
       span.end('error', error);
       throw error;
     }
-    observe.count('seaworthy_outbox_published_total', attributes, sent.length);
+    for (const [event, count] of counted(envelopes)) observe.count('seaworthy_outbox_published_total', { ...attributes, event }, count);
     runtime.reached('relay/delete/before');
     leading = await remove(sent.map(({ seq }) => seq));
     runtime.reached('relay/delete/after');

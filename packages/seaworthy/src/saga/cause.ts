@@ -23,3 +23,10 @@ export function causeOf(step: string, error: unknown): Cause {
   const code = codeOf(error);
   return { kind: 'failed', step, code: typeof code === 'string' ? code : undefined, message: textOf(error) };
 }
+
+/** A cause in words, with the step whose fault it is: `pay was refused: NotEnough`. */
+export function causeText(cause: Cause): string {
+  if (cause.kind === 'stopped') return `stopped: ${cause.reason}`;
+  if (cause.kind === 'declared') return `${cause.step} was refused: ${cause.name}`;
+  return `${cause.step} failed: ${cause.code === undefined ? '' : `${cause.code}: `}${cause.message}`;
+}

@@ -5,7 +5,7 @@ import { textOf } from '../core/thrown.ts';
 import { following } from '../outbox/process.ts';
 import type { Store, Tx } from '../store/store.ts';
 import { committing } from '../store/traced.ts';
-import type { Cause } from './cause.ts';
+import { type Cause, causeText } from './cause.ts';
 import { advance, type Change, type Entry, type Instance, timed } from './journal.ts';
 import { sagaOf } from './list.ts';
 import type { Moves } from './moves.ts';
@@ -112,8 +112,10 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
     runtime.reached('saga/advance/after');
     if (done.published > 0) parts.published();
     instance = done.written;
-    if (instance.state === 'done' || instance.state === 'undone')
-      observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: instance.state });
+    const { id, key, state, cause, trace } = instance;
+    if (state === 'done' || state === 'undone') observe.count('seaworthy_saga_ended_total', { saga: saga.name, state });
+    if (state === 'undone' && cause)
+      observe.log('info', `the saga ${saga.name} was undone: ${causeText(cause)}`, { saga: saga.name, id, key }, trace);
   }
 
   return {

@@ -1,4 +1,4 @@
-export type { Cause } from './cause.ts';
+export { type Cause, causeText } from './cause.ts';
 export type { Entry, Instance, SagaState } from './journal.ts';
 export { listSagas, type SagaFilter, sagaOf } from './list.ts';
 export { type Builder, type Saga, SagaInvalid, type Start, type Stop, saga } from './saga.ts';

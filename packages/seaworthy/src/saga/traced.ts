@@ -3,6 +3,7 @@ import type { Scope } from '../core/abort.ts';
 import { Lifetime } from '../core/lifetime.ts';
 import { NotAwaited } from '../core/open-work.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { textOf } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
 import { type Follow, following } from '../outbox/process.ts';
 import type { Instance } from './journal.ts';
@@ -57,8 +58,10 @@ export async function traced(
   } catch (error) {
     if (error instanceof Failure) span.end('declared');
     else if (parents.some(({ aborted }) => aborted)) span.end('cut');
-    else if (postponedMs(error) !== undefined) span.end('postponed');
-    else span.end('failed', error);
+    else if (postponedMs(error) !== undefined) {
+      span.note({ waits: textOf(error) });
+      span.end('postponed');
+    } else span.end('failed', error);
     throw error;
   } finally {
     life.end();

@@ -73,6 +73,7 @@ export function endpoint(parts: EndpointParts): Serving {
       throw new OperationUnknown(`${nameOf(attempt.operation)} is not offered here: is the caller's contract newer than this service?`);
     }
     const { key = runtime.ids.next(), input } = attempt;
+    if (operation.kind === 'command') span.note({ key });
     const bound: Attempt = { ...attempt, operation };
     const received = { operation: operation.name, key, attempt: bound, input: await accept(operation, input), signal, span };
     try {
@@ -100,6 +101,7 @@ export function endpoint(parts: EndpointParts): Serving {
         parts.admit();
         deadline.check(name);
         const result = await work.race(answer(attempt, work.signal, span));
+        if (result.kind === 'declared') span.note({ declared: result.name });
         span.end(result.kind);
         return result;
       } catch (thrown) {

@@ -23,6 +23,7 @@ import type { AnyExternal } from './handler.ts';
 import type { Health, Phase } from './health.ts';
 import { forget, forgetSteps, idempotencyMigrations } from './idempotency.ts';
 import { intentMigrations } from './intent.ts';
+import { tellLeftover } from './leftover.ts';
 import { reactions } from './reaction.ts';
 import type { Service } from './service.ts';
 import { tombstoneMigrations } from './tombstone.ts';
@@ -204,6 +205,7 @@ async function runOn(
     async begin() {
       await verify();
       admitting = true;
+      await tellLeftover(store, runtime, worker);
       hearing = await consumer({ ...heard, store, bus, runtime, worker, service: name });
       posting = relay({ ...options.relay, store, bus, runtime, worker, service: name });
       outside.begin();

@@ -140,6 +140,9 @@ export function openTelemetry(api: OpenTelemetryApi, { messaging }: OpenTelemetr
         });
         return (result as unknown as { readonly value: V }).value;
       },
+      note(detail) {
+        span.setAttributes(Object.fromEntries(Object.entries(detail).map(([key, value]) => [`${scope}.${key}`, value])));
+      },
       end(outcome, error) {
         span.setAttributes({ ...ended(name, outcome, error) });
         if (error !== undefined) {

@@ -69,6 +69,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
         return {
           trace: span.trace,
           run: span.run,
+          note: span.note,
           end(outcome, error) {
             const seconds = (clock.monotonic() - began) / 1000;
             counted.observe(measure, attributes, outcome, seconds);

@@ -63,15 +63,19 @@ export function tracer({ clock, random, sample, spans }: TracerParts): Tracer {
       const flags = parent?.flags ?? (random.next() < sample ? 1 : 0);
       const trace: TraceContext = { ...cause, traceparent: formatTraceparent({ traceId, spanId, flags }) };
       const recorded = spans !== undefined && (flags & 1) === 1;
+      let noted = place.detail;
       const [began, beganMonotonic] = recorded ? [clock.now(), clock.monotonic()] : [0, 0];
       return {
         trace,
         run: (work) => running.run(trace, work),
+        note(detail) {
+          if (recorded) noted = { ...noted, ...detail };
+        },
         end(outcome, error) {
           if (!recorded) return;
           spans({
             ...{ name, kind: place.kind ?? 'internal', traceId, spanId, parentSpanId: parent?.spanId },
-            ...{ links: place.links?.flatMap(identified) ?? [], attributes: { ...attributes, ...place.detail } },
+            ...{ links: place.links?.flatMap(identified) ?? [], attributes: { ...attributes, ...noted } },
             ...{ outcome, error, began, durationMs: clock.monotonic() - beganMonotonic },
           });
         },
