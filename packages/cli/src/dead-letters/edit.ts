@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { diffArrays } from 'diff';
-import type { Event, Finding } from 'seaworthy/contract';
+import { type Finding, unredact } from 'seaworthy/contract';
 import { UsageInvalid } from '../errors.ts';
 import { parsed } from '../json.ts';
+import { heard, shownData, shownLetter } from '../secrets.ts';
 import type { Where } from '../stores.ts';
 import { paint, print, printJson } from '../terminal.ts';
 import { type Box, found, onBoxes } from './boxes.ts';
@@ -10,7 +12,7 @@ import { dry } from './dry.ts';
 
 /** What is wrong with the data, by the contract of the event; `undefined` when nobody here hears it. */
 async function examined({ service }: Box, type: string, data: unknown): Promise<readonly Finding[] | undefined> {
-  const event: Event | undefined = service.on.map(({ event }) => event).find((one) => `${one.service}.${one.name}` === type);
+  const event = heard(service, type);
   if (!event) return undefined;
   const { issues = [] } = await event.data['~standard'].validate(data);
   const part = (one: unknown): string => String(typeof one === 'object' && one !== null && 'key' in one ? one.key : one);
@@ -25,21 +27,27 @@ export async function edit(
   const { data: text, file, yes } = options;
   if ((text === undefined) === (file === undefined))
     throw new UsageInvalid('say what its data shall be: either --data JSON or --file FILE (- for standard input)');
-  const data = text !== undefined ? parsed(text, '--data') : parsed(readText(file as string), file as string);
+  const given = text !== undefined ? parsed(text, '--data') : parsed(readText(file as string), file as string);
   await onBoxes(options, async (boxes) => {
     const { box, letter } = await found(boxes, id);
+    const event = heard(box.service, letter.type);
+    // What was shown as `***` and is given back so stays what it was.
+    const data = event && letter.envelope ? unredact(event.data, given, letter.envelope.data) : given;
     const findings = await examined(box, letter.type, data);
     if (findings && findings.length > 0) {
       const said = findings.map(({ path, message }) => `${path}: ${message}`).join('; ');
       throw new UsageInvalid(`the data breaks the contract of ${letter.type} (${said}): correct it`);
     }
     if (yes) await box.letters.edit(id, data);
-    const before = letter.envelope ? letter.envelope.data : letter.text;
-    if (options.json) return printJson({ id, service: box.name, before, after: data, done: yes === true });
+    const kept = shownLetter(box.service, letter);
+    const [before, after] = [kept.envelope ? kept.envelope.data : kept.text, shownData(box.service, letter.type, data)];
+    if (options.json) return printJson({ id, service: box.name, before, after, done: yes === true });
     const lines = (value: unknown): string[] => JSON.stringify(value, null, 2).split('\n');
-    for (const { value, added, removed } of diffArrays(lines(before), lines(data))) {
+    for (const { value, added, removed } of diffArrays(lines(before), lines(after))) {
       for (const line of value) print(added ? paint('green', `+ ${line}`) : removed ? paint('red', `- ${line}`) : `  ${line}`);
     }
+    if (!isDeepStrictEqual(after, data))
+      print(paint('dim', 'secrets are shown as ***; where *** was given they stay as they are, any other value takes their place'));
     if (!findings) print(paint('yellow', `nobody in ${box.name} hears ${letter.type} any more: a redrive would bury it again`));
     if (yes) print(`${id} is edited; redrive it with: seaworthy dead-letters redrive ${id} --yes`);
     else dry(`the data of ${id} would become this`);

@@ -1,3 +1,4 @@
+import { shownLetter } from '../secrets.ts';
 import type { Where } from '../stores.ts';
 import { ago, columns, cut, paint, print, printJson, timeOfDay } from '../terminal.ts';
 import { found, onBoxes } from './boxes.ts';
@@ -5,7 +6,8 @@ import { found, onBoxes } from './boxes.ts';
 /** Prints one dead letter with its data and its attempts. */
 export async function show(id: string, options: Where & { readonly json?: boolean }): Promise<void> {
   await onBoxes(options, async (boxes, { clock }) => {
-    const { letter } = await found(boxes, id);
+    const { box, letter: kept } = await found(boxes, id);
+    const letter = shownLetter(box.service, kept);
     if (options.json) return printJson(letter);
     const { consumer, type, key, reason, at, envelope, text, history } = letter;
     const line = (name: string, value: string): void => print(`${paint('dim', name.padEnd(11))}${value}`);

@@ -1,5 +1,6 @@
 import { type Instance, listSagas, type SagaState } from 'seaworthy/saga';
 import { limitOf } from '../limit.ts';
+import { shownSaga } from '../secrets.ts';
 import { onStores, type Where } from '../stores.ts';
 import { ago, print, printJson, table } from '../terminal.ts';
 import { atOf, causeOf } from './at.ts';
@@ -19,8 +20,9 @@ export async function list(
   const limit = limitOf(options.limit);
   await onStores(options, async (stores, { clock }) => {
     const all: (Instance & { readonly service: string })[] = [];
-    for (const { name: service, store } of stores)
-      for (const one of await listSagas(store.ownRead, { name, key, state }, { limit })) all.push({ ...one, service });
+    for (const { name: service, service: definition, store } of stores)
+      for (const one of await listSagas(store.ownRead, { name, key, state }, { limit }))
+        all.push({ ...shownSaga(definition, one), service });
     all.sort((a, b) => b.started - a.started);
     if (options.json) return printJson(all);
     if (all.length === 0) return print('there are no such sagas');

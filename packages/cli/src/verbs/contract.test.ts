@@ -48,7 +48,7 @@ test('check compares the lock with the fleet as it is: 0 while compatible, 1 whe
   write();
   const same = await alone('check');
   assert.deepEqual([same.out, same.status], ['compatible: docks, ships\n', 0]);
-  write((text) => text.replace('tons: z.int() });', 'tons: z.int(), flag: z.string() });'));
+  write((text) => text.replace('tons: z.int(), papers', 'tons: z.int(), flag: z.string(), papers'));
   const broken = await alone('check');
   assert.equal(broken.status, 1);
   assert.match(broken.out, /^breaking {2}ships\.arrive\.input\.flag {2}required\n {2}it must be there now, .*\n {2}→ make it optional/m);

@@ -42,6 +42,8 @@ async function runUntil(
   await running.stop();
 }
 
+const papers = { port: 'Kiel', code: '4711-shadow' };
+
 before(() =>
   runUntil(
     (count) => count === 3,
@@ -52,7 +54,7 @@ before(() =>
         ['Shadow', 0],
         ['Beagle', 235],
       ] as const)
-        await call(ships.arrive, { name, tons });
+        await call(ships.arrive, { name, tons, ...(name === 'Shadow' && { papers }) });
     },
   ),
 );
@@ -115,6 +117,26 @@ test('edit shows what is inserted, removed and moved where it stands, also among
       '',
     ].join('\n'),
   );
+});
+
+test('secrets are shown as ***, and an edit that gives *** back leaves them as they are', async () => {
+  const id = await idOf('Shadow');
+  const saga = (await called(['sagas', 'list', '--key', 'Shadow', '--json', '--fleet', harbour, '--dir', dir])).out;
+  const edit = ['edit', id, '--data', '{"name":"Shadow","tons":5,"papers":{"port":"Lagos","code":"***"}}'];
+  const shown = [
+    await letters('show', id),
+    await letters('show', id, '--json'),
+    await letters(...edit),
+    await letters(...edit, '--yes', '--json'),
+  ];
+  for (const { out } of shown) assert.match(out, /"code": ?"\*\*\*"/);
+  assert.ok(![saga, ...shown.map(({ out }) => out)].some((out) => out.includes('4711')));
+  assert.match(saga, /Kiel/);
+  assert.match(shown[2]?.out ?? '', /secrets are shown as \*\*\*; where \*\*\* was given they stay as they are/);
+  const store = await sqlite({ dir }).open('docks', runtime());
+  const { envelope } = await deadLetters(store, runtime()).show(id);
+  await store.close();
+  assert.deepEqual(envelope?.data, { name: 'Shadow', tons: 5, papers: { port: 'Lagos', code: '4711-shadow' } });
 });
 
 test('drop and redrive say what they would do first; what is redriven is handled by the next fleet', async () => {

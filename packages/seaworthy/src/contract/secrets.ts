@@ -90,11 +90,8 @@ export function unredact(schema: Schema, shown: unknown, value: unknown): unknow
   return mapped(shown, rootsOf(schema), (secret, path) => (secret === hidden ? at(path) : secret));
 }
 
-/**
- * The value with `***` in place of each field that has the name of a secret one in `schemas`: of a value that is made of others,
- * such as the result of a saga's step.
- */
-export function redactByName(schemas: readonly Schema[], value: unknown): unknown {
+/** The names of the secret fields in schemas, at any depth. */
+function secretNames(schemas: readonly Schema[]): ReadonlySet<string> {
   const names = new Set<string>();
   const seek = ({ node, resolve }: Part): void => {
     if (!isObject(node)) return;
@@ -103,6 +100,30 @@ export function redactByName(schemas: readonly Schema[], value: unknown): unknow
     mapParts(node, (inner) => seek({ node: inner as Node, resolve }));
   };
   for (const root of schemas.flatMap(rootsOf)) seek(root);
+  return names;
+}
+
+/** Whether values of these schemas may have secrets, or nobody can tell. */
+export const holdsSecrets = (schemas: readonly Schema[]): boolean =>
+  schemas.some((schema) => {
+    const roots = rootsOf(schema);
+    const marked = (node: unknown): boolean => {
+      if (!isObject(node)) return false;
+      let found = isMarked(node as Node);
+      mapParts(node, (inner) => {
+        found ||= marked(inner);
+      });
+      return found;
+    };
+    return roots.length === 0 || roots.some(({ node }) => marked(node));
+  });
+
+/**
+ * The value with `***` in place of each field that has the name of a secret one in `schemas`: of a value that is made of others,
+ * such as the result of a saga's step.
+ */
+export function redactByName(schemas: readonly Schema[], value: unknown): unknown {
+  const names = secretNames(schemas);
   const visit = (one: unknown): unknown => {
     if (Array.isArray(one)) return one.map(visit);
     if (!isObject(one)) return one;

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { command, contract, event } from 'seaworthy/contract';
+import type { DeadLetterDetail } from 'seaworthy/outbox';
+import { type Instance, saga } from 'seaworthy/saga';
+import { service } from 'seaworthy/service';
+import { z } from 'zod';
+import { shownData, shownLetter, shownSaga } from './secrets.ts';
+
+const Pin = z.string().meta({ secret: true });
+const bank = contract('bank', {
+  pay: command({
+    http: 'POST /pay',
+    input: z.object({ id: z.string() }),
+    output: z.object({ receipt: z.string(), token: Pin }),
+    errors: { No: { status: 409, data: z.object({ trace: Pin }) } },
+  }),
+  paid: event({ key: 'id', data: z.object({ id: z.string(), pin: Pin }) }),
+});
+const shop = contract('shop', { sell: command({ http: 'POST /sell', input: z.object({ id: z.string() }) }) });
+const sale = saga(shop, 'sale', { input: z.object({ id: z.string(), pin: Pin }), uses: [bank] }).step('pay', { do: () => ({}) });
+const seller = service(shop, { handlers: { sell: () => {} }, sagas: [sale], on: (on) => [on(bank.paid, () => {})] });
+
+test('a saga is shown without the secrets of its input, of its results and of its cause', () => {
+  const instance = {
+    name: 'sale',
+    input: { id: 'a', pin: '1234' },
+    journal: [{ step: 'pay', state: 'done', result: { of: [{ receipt: 'r', token: 't0ken' }] } }],
+    cause: { kind: 'declared', step: 'pay', name: 'No', data: { trace: 'tr4ce', why: 'w' } },
+  } as unknown as Instance;
+  const { input, journal, cause } = shownSaga(seller, instance);
+  assert.deepEqual(input, { id: 'a', pin: '***' });
+  assert.deepEqual(journal[0]?.result, { of: [{ receipt: 'r', token: '***' }] });
+  assert.deepEqual(cause, { kind: 'declared', step: 'pay', name: 'No', data: { trace: '***', why: 'w' } });
+  // Of one that the code does not have, by the names that its service knows.
+  assert.deepEqual(shownSaga(seller, { ...instance, name: 'gone' }).input, { id: 'a', pin: '***' });
+});
+
+test('a dead letter is shown without secrets, also one that nobody hears any more, and one that cannot be read', () => {
+  const data = { id: 'a', pin: '1234' };
+  assert.deepEqual(shownData(seller, 'bank.paid', data), { id: 'a', pin: '***' });
+  assert.deepEqual(shownData(seller, 'bank.gone', { paid: data }), { paid: { id: 'a', pin: '***' } });
+  const unreadable = { type: 'bank.paid', envelope: undefined, text: '{"pin":"1234' } as unknown as DeadLetterDetail;
+  assert.equal(shownLetter(seller, unreadable).text, '***');
+});

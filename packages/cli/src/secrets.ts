@@ -1,0 +1,62 @@
+import { type Event, holdsSecrets, type Members, type Named, type Operation, redact, redactByName, type Schema } from 'seaworthy/contract';
+import type { DeadLetterDetail } from 'seaworthy/outbox';
+import type { Instance } from 'seaworthy/saga';
+import type { Service } from 'seaworthy/service';
+
+const membersOf = (contract: Named): readonly Members[string][] =>
+  Object.values(contract).filter((one: unknown): one is Members[string] => typeof one === 'object' && one !== null && 'kind' in one);
+
+/** All schemas of a contract. */
+function schemasIn(contract: Named): readonly Schema[] {
+  return membersOf(contract).flatMap((member) => {
+    if (member.kind === 'event') return [(member as Event).data];
+    const { input, output, errors } = member as Operation;
+    const declared = Object.values(errors as Readonly<Record<string, { readonly data?: Schema }>>);
+    return [input, ...(output ? [output] : []), ...declared.flatMap(({ data }) => (data ? [data] : []))];
+  });
+}
+
+/** The event of a dead letter, if its service still hears it. */
+export const heard = (service: Service, type: string): Event | undefined =>
+  service.on
+    .map(({ event }) => event as Event & { readonly service: string; readonly name: string })
+    .find((one) => `${one.service}.${one.name}` === type);
+
+/** The schemas that data of dead letters have or had. */
+const schemasHeard = (service: Service, type: string): readonly Schema[] => {
+  const event = heard(service, type);
+  return event ? [event.data] : [...service.on.map(({ event: one }) => (one as Event).data), ...schemasIn(service.contract)];
+};
+
+/** Data of an event without secrets: by its schema, or by the names of all that the service knows if it does not hear this one. */
+export function shownData(service: Service, type: string, data: unknown): unknown {
+  const event = heard(service, type);
+  return event ? redact(event.data, data) : redactByName(schemasHeard(service, type), data);
+}
+
+/** A dead letter without secrets; of one that cannot be read all is hidden if it may have some. */
+export function shownLetter(service: Service, letter: DeadLetterDetail): DeadLetterDetail {
+  const { envelope: kept, type, text } = letter;
+  if (!kept) return { ...letter, text: holdsSecrets(schemasHeard(service, type)) ? '***' : text };
+  const envelope = { ...kept, data: shownData(service, type, kept.data) };
+  return { ...letter, envelope, text: JSON.stringify(envelope) };
+}
+
+/**
+ * A saga without secrets: its input by its schema, the results of its steps by the names of the secret fields that it, its service
+ * with what it hears, and those which it calls have.
+ */
+export function shownSaga(service: Service, instance: Instance): Instance {
+  const definition = service.sagas.find(({ name }) => name === instance.name);
+  const { input } = (definition ?? {}) as { readonly input?: Schema };
+  const known = [service.contract, ...(definition?.uses ?? [])].flatMap(schemasIn);
+  const schemas = [...(input ? [input] : []), ...known, ...service.on.map(({ event }) => (event as Event).data)];
+  const byName = (value: unknown): unknown => redactByName(schemas, value);
+  const { cause, journal } = instance;
+  return {
+    ...instance,
+    input: byName(input ? redact(input, instance.input) : instance.input),
+    cause: cause?.kind === 'declared' ? { ...cause, data: byName(cause.data) } : cause,
+    journal: journal.map((entry) => ('result' in entry ? { ...entry, result: byName(entry.result) } : entry)),
+  };
+}
