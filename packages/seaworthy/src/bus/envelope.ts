@@ -1,4 +1,5 @@
 import { SeaworthyError } from '../core/errors.ts';
+import { textOf } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
 
 /** An event on its way: a CloudEvents 1.0 event in structured JSON form (https://github.com/cloudevents/spec, v1.0.2). */
@@ -101,7 +102,7 @@ export function writeEnvelope(envelope: Envelope): string {
   try {
     return JSON.stringify(checked);
   } catch (cause) {
-    throw new EnvelopeInvalid(`the event ${envelope.id} cannot be written: data must be JSON (${(cause as Error).message})`, { cause });
+    throw new EnvelopeInvalid(`the event ${envelope.id} cannot be written: data must be JSON (${textOf(cause)})`, { cause });
   }
 }
 
