@@ -290,6 +290,20 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
         (error: unknown) => error instanceof StatementFailed && /insert into acount/.test(error.message) && !/secret/.test(error.message),
       );
     }),
+    named('a text with U+0000 in it comes back as it was, or is refused', async (store) => {
+      const text = 'a\0b';
+      const written = await store
+        .transaction((tx) => open(tx, text, 1))
+        .catch((error: unknown) => {
+          assert.ok(error instanceof StatementFailed && /U\+0000/.test(error.message));
+          return 'refused';
+        });
+      const rows = await store.read.all('select name from account');
+      assert.deepEqual(
+        rows.map(({ name }) => name),
+        written === 'refused' ? [] : [text],
+      );
+    }),
     named('values keep their kinds', async (store) => {
       await store.migrate([
         { name: 'kinds/1', statements: ['create table kinds (a text, b bigint, c blob, d integer, e double precision, f text)'] },

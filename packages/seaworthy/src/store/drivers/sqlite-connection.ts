@@ -18,9 +18,23 @@ type Control = 'begin immediate' | 'commit' | 'rollback' | `${'savepoint' | 'rel
 
 const cached = 500;
 
+/** Whether this Node reads a text to its end: older ones (22.19) read it up to its first U+0000, in silence. */
+const readsZeros = ((): boolean => {
+  const probe = new DatabaseSync(':memory:');
+  const row = probe.prepare("select 'a' || char(0) || 'b' as text").get();
+  probe.close();
+  return row?.['text'] === 'a\0b';
+})();
+
 /** A whole number goes in as an integer: node:sqlite would make 5 a 5.0, which a column of text keeps as '5.0'. */
 function toColumn(value: Value | undefined, index: number): SQLInputValue {
-  if (typeof value === 'string' || typeof value === 'bigint' || value === null) return value;
+  if (typeof value === 'string') {
+    if (readsZeros || !value.includes('\0')) return value;
+    throw new TypeError(
+      `value ${index + 1} has U+0000 in it, which Node ${process.version} cannot read back: take a newer Node, or keep it as bytes`,
+    );
+  }
+  if (typeof value === 'bigint' || value === null) return value;
   if (value === undefined) return null;
   if (typeof value === 'boolean') return value ? 1n : 0n;
   if (Number.isSafeInteger(value)) return BigInt(value as number);
