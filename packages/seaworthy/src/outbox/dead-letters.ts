@@ -1,10 +1,12 @@
 import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
+import { asJson } from '../contract/as-json.ts';
+import { sentence } from '../contract/schema.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { readSome } from '../store/read-some.ts';
 import type { Row, Store, Tx, Value } from '../store/store.ts';
 import type { Reason } from './dead-letter.ts';
-import { DeadLetterUnknown } from './errors.ts';
+import { DeadLetterUnknown, EventInvalid } from './errors.ts';
 import type { FailedAttempt } from './history.ts';
 import { historyOf, type Line, reorder } from './parked.ts';
 
@@ -59,7 +61,7 @@ export interface DeadLetters {
   >;
   /** Throws `DeadLetterUnknown`. */
   show(id: string): Promise<DeadLetterDetail>;
-  /** Replaces its data, also of one that is unreadable; a redrive checks it against the contract. Throws `DeadLetterUnknown`. */
+  /** Replaces its data, also of one that is unreadable; a redrive checks it against the contract. Throws `DeadLetterUnknown`, and `EventInvalid` for what is not JSON. */
   edit(id: string, data: unknown): Promise<void>;
   /**
    * Gives them back to their handlers, within a key in the order in which they were published, also among events that are parked,
@@ -207,7 +209,10 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
         history: historyOf(row['history']),
       };
     },
-    async edit(id, data) {
+    async edit(id, given) {
+      const json = asJson(given);
+      if ('fault' in json) throw new EventInvalid(`the new data of ${id} is not JSON: ${sentence([json.fault])}`, [json.fault]);
+      const data = json.value;
       await store.transaction(async (tx) => {
         const own = store.own(tx);
         const [row] = await own.all('select seq, type, key, at, envelope from sw_dead_letter where event = ?', id);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { z } from 'zod';
 import { Ref, trips } from './conformance/world.ts';
-import { saga } from './saga.ts';
+import { SagaInvalid, saga } from './saga.ts';
 
 test('two steps of one name, names that cannot be kept, and a timeout without a unit are refused', () => {
   const one = saga(trips, 'one', { input: Ref }).local('a', { do: () => 1 });
@@ -12,4 +13,23 @@ test('two steps of one name, names that cannot be kept, and a timeout without a 
     () => one.local('b', { do: () => 1, timeout: '10' as never }),
     /the timeout of the step b of one is "10": write a number and a unit/,
   );
+});
+
+test('an input whose values JSON does not keep, as they are sent or as validation makes them, is refused; one with another form of JSON is not', () => {
+  for (const field of [
+    z.date(),
+    z.coerce.date(),
+    z.file(),
+    z.map(z.string(), z.int()),
+    z.set(z.int()),
+    z.bigint(),
+    z.string().transform(Number),
+  ])
+    assert.throws(
+      () => saga(trips, 'odd', { input: z.object({ id: z.string(), field }) }),
+      (error: unknown) => error instanceof SagaInvalid && /the input of the saga odd cannot be put on the wire as JSON/.test(error.message),
+    );
+  const codec = z.codec(z.iso.datetime(), z.date(), { decode: (text) => new Date(text), encode: (date) => date.toISOString() });
+  assert.throws(() => saga(trips, 'odd', { input: z.object({ at: codec }) }), SagaInvalid);
+  assert.equal(saga(trips, 'even', { input: z.object({ yes: z.stringbool(), n: z.int().default(1) }) }).name, 'even');
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Failure } from '../client/call.ts';
 import { CallFailed } from '../client/errors.ts';
+import { lossy } from '../contract/conformance/lossy.ts';
 import { thrown } from '../core/conformance/thrown.ts';
 import type { Duration } from '../core/duration.ts';
 import { BreakerOpen, BulkheadFull } from '../resilience/errors.ts';
@@ -10,7 +11,8 @@ import type { Cause } from './cause.ts';
 import { suite } from './conformance/suite.ts';
 import { Ref, remote, trip, trips } from './conformance/world.ts';
 import { saga } from './saga.ts';
-import { StepTimeout } from './step.ts';
+import { SagaInputInvalid } from './starts.ts';
+import { ResultInvalid, StepTimeout } from './step.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -176,6 +178,30 @@ named('a failing local step takes nothing of the step before it along, is tried 
   assert.deepEqual(sea.callee.log, ['book b', 'unbook b']);
   assert.equal(runs >= 3, true);
   assert.deepEqual(cause, { kind: 'failed', step: 'finish', message: 'never' } satisfies Omit<Cause & { kind: 'failed' }, 'code'>);
+});
+
+named('a result of which JSON would say less is refused by name, in a remote and in a local step, and so is such an input', async (sea) => {
+  let value: unknown;
+  const odd = saga(trips, 'odd', { input: Ref, uses: [remote] }).step('count', { retry: { attempts: 1 }, do: () => ({ value }) });
+  const here = saga(trips, 'here', { input: Ref }).local('count', { retry: { attempts: 1 }, do: () => ({ value }) });
+  const { engine } = await sea.process([odd, here]);
+  for (const [what, [one]] of Object.entries(lossy)) {
+    value = one;
+    await assert.rejects(
+      sea.run(engine, ({ start }) => start(here, { id: what })),
+      ResultInvalid,
+      what,
+    );
+    await assert.rejects(
+      sea.run(engine, ({ start }) => start(odd, { id: what, more: one } as never)),
+      SagaInputInvalid,
+      what,
+    );
+  }
+  value = new Map();
+  await sea.run(engine, ({ start }) => start(odd, { id: 'o' }));
+  const { cause } = await sea.until('undone');
+  assert.match(JSON.stringify(cause), /the result of the step count is not JSON: value: is an instance of Map/);
 });
 
 named('a result that is not JSON is refused by name, and its step undone', async (sea) => {

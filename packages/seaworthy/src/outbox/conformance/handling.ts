@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import type { Bus } from '../../bus/bus.ts';
 import type { Envelope } from '../../bus/envelope.ts';
+import { lossy } from '../../contract/conformance/lossy.ts';
 import { sleep } from '../../core/sleep.ts';
 import { type Meta, type Subscription, subscription } from '../attempt.ts';
 import { deadLetters } from '../dead-letters.ts';
-import { SubscriptionInvalid } from '../errors.ts';
+import { EventInvalid, SubscriptionInvalid } from '../errors.ts';
 import { collector } from '../outbox.ts';
 import { count, effect, effects, numbers, orders, type Placed, type Process, type World } from './world.ts';
 
@@ -181,6 +182,8 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
       assert.equal(await world.run(dead.redrive({ ids: ['event 2'] })), 1);
       receiver.consumer?.wake();
       await world.until('it is back', async () => (await dead.list()).length === 1);
+      for (const [value] of Object.values(lossy))
+        await assert.rejects(dead.edit('event 2', { order: 'a', n: value }), (error: unknown) => error instanceof EventInvalid);
       await world.run(dead.edit('event 2', { order: 'a', n: 2 }));
       assert.equal(await world.run(dead.redrive({ type: 'orders.placed', reason: 'poison' })), 1);
       await world.until('it has its effect', async () => (await effects(receiver.store)).length === 3);
