@@ -1,6 +1,8 @@
+import { aside } from './conformance/aside.ts';
 import { crashing } from './conformance/crashing.ts';
 import { handling } from './conformance/handling.ts';
 import { interrupting } from './conformance/interrupting.ts';
+import { keeping } from './conformance/keeping.ts';
 import { parking } from './conformance/parking.ts';
 import { sending } from './conformance/sending.ts';
 import { type Ground, type Time, world } from './conformance/world.ts';
@@ -15,7 +17,7 @@ export type { Ground, Time } from './conformance/world.ts';
 
 /** The suite of outbox, relay and inbox over a store and a bus. `fresh` gives an empty ground at each call. */
 export function conformance(fresh: () => Ground, time: () => Time): readonly Case[] {
-  return [...sending, ...handling, ...interrupting, ...parking].map(({ name, body }) => ({
+  return [...sending, ...handling, ...interrupting, ...parking, ...keeping, ...aside].map(({ name, body }) => ({
     name,
     async run() {
       const one = world(fresh(), time());

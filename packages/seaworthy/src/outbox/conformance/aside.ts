@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import type { Bus } from '../../bus/bus.ts';
+import { sleep } from '../../core/sleep.ts';
+import { type Meta, subscription } from '../attempt.ts';
+import { deadLetters } from '../dead-letters.ts';
+import { collector } from '../outbox.ts';
+import { subscriber } from './handling.ts';
+import { fuse } from './mortal.ts';
+import { count, effect, effects, numbers, orders, type Placed, type Process, type World } from './world.ts';
+
+/** A bus that takes every event for one that a dead member may have had in hand. */
+const orphaning = (bus: Bus): Bus => ({
+  ...bus,
+  subscribe: (options) =>
+    bus.subscribe({ ...options, handle: (envelope, delivered) => options.handle(envelope, { ...delivered, orphaned: true }) }),
+});
+
+/** Starts a process again and again, until it lives. Returns the process and how often it died. */
+async function outlived(
+  world: World,
+  dies: (data: Placed, meta: Meta) => boolean,
+): Promise<{ readonly process: Process; readonly deaths: number }> {
+  for (let deaths = 0; ; deaths++) {
+    const life = fuse();
+    const before = async (data: Placed, meta: Meta): Promise<void> => {
+      if (dies(data, meta)) life.blow();
+      await sleep(world.time.clock, 5);
+    };
+    const consumer = { crashes: 3, retry: { attempts: 50, base: '10ms', cap: '10ms' } } as const;
+    const process = await subscriber(world, before, { fuse: life, consumer, ...(deaths > 0 && { bus: orphaning }) });
+    const settled = async (): Promise<boolean> => life.blown || (await count(process.store, 'sw_dead_letter')) > 0;
+    await world.until('it dies, or sets the event aside', settled);
+    if (!life.blown) return { process, deaths };
+    assert.ok(deaths < 10, 'it dies for ever');
+    await world.run(process.kill());
+  }
+}
+
+async function takenUp(world: World, process: Process, good: number): Promise<void> {
+  await world.until('the innocent ones have their effects', async () => (await effects(process.store)).length === good);
+  const dead = deadLetters(process.store, process.runtime);
+  const letters = await dead.list();
+  assert.deepEqual(
+    letters.map(({ key, reason }) => [key, reason]),
+    [['bad', 'crashed']],
+  );
+  assert.match(letters[0]?.error ?? '', /3 processes died/);
+}
+
+export const aside: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
+  {
+    name: 'an event of which processes die is a dead letter after some deaths; those beside it are not, and redriven it can succeed',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      for (const order of ['one', 'bad', 'two', 'three']) await world.run(sender.place(order, 1));
+      let healed = false;
+      const { process, deaths } = await outlived(world, ({ order }) => order === 'bad' && !healed);
+      assert.equal(deaths, 3);
+      await takenUp(world, process, 3);
+      await world.until('nothing is under suspicion', async () => (await count(process.store, 'sw_in_hand')) <= 1);
+      healed = true;
+      await world.run(deadLetters(process.store, process.runtime).redrive({ reason: 'crashed' }));
+      await world.until('it has its effect', async () => (await numbers(process.store, 'bad')).length === 1);
+    },
+  },
+  {
+    name: 'a parked event of which processes die is a dead letter after some deaths; parked ones beside it are not',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      for (const order of ['one', 'bad', 'two', 'three']) await world.run(sender.place(order, 1));
+      const first = await subscriber(world, () => {
+        throw new Error('down');
+      });
+      await world.until('all are parked', async () => (await count(first.store, 'sw_parked')) === 4);
+      await world.run(first.close());
+      const { process, deaths } = await outlived(world, ({ order }) => order === 'bad');
+      assert.equal(deaths, 3);
+      await takenUp(world, process, 3);
+    },
+  },
+  {
+    name: 'what only a process of other code knows is kept for it, in the order of its key; what nobody knows for long is a dead letter',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      const handle = (tx: unknown, data: Placed): Promise<void> => effect(tx, data, world.runtime);
+      const consumer = { unhandledAfter: '15s' } as const;
+      const placed = subscription(orders.placed, handle);
+      const cancelled = subscription(orders.cancelled, handle);
+      // The old code takes part alone, so that it has all deliveries.
+      const old = await world.start('stock', { subscriptions: [placed], consumer });
+      const next = await world.start('stock', {
+        subscriptions: [placed, cancelled],
+        consumer,
+        bus: (bus) => ({ ...bus, subscribe: async () => ({ close: async () => {} }) }),
+      });
+      for (const [n, name] of [
+        [1, 'cancelled'],
+        [2, 'placed'],
+        [3, 'cancelled'],
+      ] as const)
+        for (const line of ['a', 'b', 'c']) await world.run(sender.place(line, n, name));
+      await world.until('all have their effects', async () => (await effects(old.store)).length === 9);
+      for (const line of ['a', 'b', 'c']) assert.deepEqual(await numbers(old.store, line), [1, 2, 3]);
+      await world.run(next.close());
+      await world.run(sender.place('a', 4, 'cancelled'));
+      await world.run(sender.place('a', 5));
+      await world.until('what nobody knows is passed over', async () => (await numbers(old.store, 'a')).length === 4);
+      // One that is kept while another knows it, who then is gone.
+      const other = await world.start('stock');
+      const row = "insert into sw_subscription (consumer, type, owner) values ('stock', 'orders.cancelled', ?)";
+      await world.run(other.store.transaction((tx) => tx.run(row, other.worker.id)));
+      await world.time.pass(500);
+      await world.run(sender.place('a', 6, 'cancelled'));
+      await world.run(sender.place('a', 7));
+      await world.until('both wait', async () => (await count(old.store, 'sw_parked')) === 2);
+      for (let second = 0; second < 40; second++) await world.time.pass(1000);
+      assert.equal(await count(old.store, 'sw_parked'), 2);
+      await world.run(other.close());
+      await world.until('those behind it go on', async () => (await numbers(old.store, 'a')).includes(7));
+      const letters = await deadLetters(old.store, old.runtime).list();
+      assert.deepEqual(
+        letters.map(({ reason, attempts }) => [reason, attempts]),
+        [['unhandled', 0]],
+      );
+    },
+  },
+  {
+    name: 'rows that are no events are named and kept; the others go on, and a parked one can be edited and redriven',
+    async body(world) {
+      let down = true;
+      const sender = await world.start('orders');
+      const before = (): void => {
+        if (down) throw new Error('down');
+      };
+      const consumer = { retry: { attempts: 1000, base: '100ms', cap: '100ms' } } as const;
+      const receiver = await subscriber(world, before, { consumer });
+      await world.run(sender.place('a', 1));
+      await world.run(
+        sender.store.transaction(async (tx) => {
+          for (const content of ['{oops', '{"id": "no event"}', '7'])
+            await tx.run('insert into sw_outbox (at, envelope) values (?, ?)', 0, content);
+        }),
+      );
+      for (const line of ['b', 'c']) await world.run(sender.place(line, 1));
+      const relaying = await world.start('orders', { relay: true });
+      await world.until('the others are sent, and parked', async () => (await count(receiver.store, 'sw_parked')) === 3);
+      const kept = await relaying.store.read.all('select origin, content from sw_set_aside order by number');
+      assert.deepEqual(
+        kept.map((row) => [row['origin'], row['content']]),
+        ['{oops', '{"id": "no event"}', '7'].map((content) => ['sw_outbox', content]),
+      );
+      await world.run(receiver.close());
+      const broken = "update sw_parked set envelope = '{oops', history = 'none' where key = 'a'";
+      await world.run(relaying.store.transaction(async () => {}));
+      const editor = await world.start('stock');
+      await world.run(editor.store.transaction((tx) => tx.run(broken)));
+      await world.run(editor.close());
+      down = false;
+      const again = await subscriber(world, before, { consumer });
+      await world.until('the others have their effects', async () => (await effects(again.store)).length === 2);
+      const dead = deadLetters(again.store, again.runtime);
+      const [letter] = await dead.list();
+      assert.deepEqual([letter?.key, letter?.reason], ['a', 'unreadable']);
+      const shown = await dead.show(letter?.id as string);
+      assert.deepEqual([shown.envelope, shown.text, shown.history], [undefined, '{oops', []]);
+      await world.run(dead.edit(letter?.id as string, { order: 'a', n: 9 }));
+      await world.run(dead.redrive({}));
+      await world.until('it has its effect', async () => (await numbers(again.store, 'a')).length === 1);
+      assert.deepEqual(await numbers(again.store, 'a'), [9]);
+    },
+  },
+  {
+    name: 'the relay sends as much at one time as it can hold, and a larger event alone',
+    async body(world) {
+      const batches: number[] = [];
+      const sender = await world.start('orders');
+      const large = (n: number, size: number) => ({ order: 'a', n, text: 'x'.repeat(size) }) as Placed;
+      await world.run(
+        sender.mortal.transaction(async (tx) => {
+          const events = collector(orders, sender.runtime);
+          for (let n = 0; n < 9; n++) events.publish('placed', large(n, n === 4 ? 5_000_000 : 1_000_000));
+          await events.write(tx);
+        }),
+      );
+      const publish = (bus: Bus): Bus => ({
+        ...bus,
+        async publish(topic, envelopes) {
+          batches.push(envelopes.length);
+          await bus.publish(topic, envelopes);
+        },
+      });
+      await world.start('orders', { relay: true, bus: publish });
+      await world.until('all are sent', async () => (await count(sender.store, 'sw_outbox')) === 0);
+      assert.deepEqual(batches, [4, 1, 4]);
+    },
+  },
+];

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import type { Bus } from '../../bus/bus.ts';
+import type { Envelope } from '../../bus/envelope.ts';
+import { sleep } from '../../core/sleep.ts';
+import type { Store } from '../../store/store.ts';
+import { deadLetters } from '../dead-letters.ts';
+import { subscriber } from './handling.ts';
+import { count, effects, numbers, orders, type Process, type World } from './world.ts';
+
+const minutes = async (world: World, many: number): Promise<void> => {
+  for (let second = 0; second < 60 * many; second += 5) await world.time.pass(5000);
+};
+
+const event = (n: number, data: unknown): Envelope => ({
+  ...({ specversion: '1.0', id: `event ${n}`, source: '/orders', type: 'orders.placed', partitionkey: 'a' } as const),
+  ...({ time: '2026-01-01T00:00:00Z', datacontenttype: 'application/json' } as const),
+  data,
+});
+
+/** A database before whose next transaction something happens, once. */
+function interrupted(): { readonly database: (store: Store) => Store; arm(work: (store: Store) => Promise<unknown>): void } {
+  let next: ((store: Store) => Promise<unknown>) | undefined;
+  return {
+    arm(work) {
+      next = work;
+    },
+    database: (store) => ({
+      ...store,
+      async transaction(work, options) {
+        const first = next;
+        next = undefined;
+        await first?.(store);
+        return store.transaction(work, options);
+      },
+    }),
+  };
+}
+
+/** A parked event in the hand of a process that attempts it; when its handler fails, the row belongs to another who lives. */
+async function overtaken(world: World, attempts: number): Promise<{ readonly one: Process; readonly other: Process }> {
+  const { database, arm } = interrupted();
+  const other = await world.start('stock');
+  const sender = await world.start('orders', { relay: true });
+  const give = (store: Store): Promise<unknown> => store.transaction((tx) => tx.run('update sw_parked set owner = ?', other.worker.id));
+  let tried = 0;
+  const before = (): never => {
+    if (++tried === 2) arm(give);
+    throw new Error('down');
+  };
+  const one = await subscriber(world, before, { database, consumer: { retry: { attempts, base: '10ms', cap: '10ms' } } });
+  await world.run(sender.place('a', attempts));
+  await world.until('the second attempt failed', async () => tried >= 2);
+  await world.time.pass(2000);
+  assert.equal(tried, 2);
+  return { one, other };
+}
+
+export const keeping: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
+  {
+    name: 'a mark is kept, however old, while the bus may deliver its event again, and while that is a dead letter',
+    async body(world) {
+      let open = true;
+      const pending = (bus: Bus): Bus => ({
+        ...bus,
+        pending: async (topic, group, positions) => (open ? new Set(positions) : bus.pending(topic, group, positions)),
+      });
+      const sender = await world.start('orders', { relay: true });
+      const receiver = await subscriber(
+        world,
+        ({ order }) => {
+          if (order === 'bad') throw new Error('no');
+        },
+        { bus: pending, consumer: { remember: '1m', retry: { attempts: 1 } } },
+      );
+      for (const order of ['good', 'bad']) await world.run(sender.place(order, 1));
+      await world.until('both are marked', async () => (await count(receiver.store, 'sw_inbox')) === 2);
+      await minutes(world, 3);
+      assert.equal(await count(receiver.store, 'sw_inbox'), 2);
+      open = false;
+      await world.until('one is forgotten', async () => (await count(receiver.store, 'sw_inbox')) === 1);
+      await minutes(world, 1);
+      assert.equal(await count(receiver.store, 'sw_inbox'), 1);
+      await world.run(deadLetters(receiver.store, receiver.runtime).drop({}));
+      await world.until('the other one is, too', async () => (await count(receiver.store, 'sw_inbox')) === 0);
+    },
+  },
+  {
+    name: 'G3: what is redriven goes in the order of publication, whatever it died of and when, and before what is parked',
+    async body(world) {
+      let down = true;
+      const { bus } = await world.start('anybody');
+      const receiver = await subscriber(
+        world,
+        ({ n }) => {
+          if (down) throw new Error(`down for ${n}`);
+        },
+        { consumer: { retry: { attempts: 2, base: '3s', cap: '3s' } } },
+      );
+      await world.run(bus.publish('orders', [event(1, { order: 'a', n: 1 }), event(2, { order: 'a' }), event(3, { order: 'a', n: 3 })]));
+      const dead = deadLetters(receiver.store, receiver.runtime);
+      await world.until('all are dead', async () => (await dead.list()).length === 3);
+      assert.deepEqual(
+        (await dead.list()).map(({ id }) => id),
+        ['event 2', 'event 1', 'event 3'],
+      );
+      await world.run(bus.publish('orders', [event(4, { order: 'a', n: 4 })]));
+      await world.until('a later one is parked', async () => (await count(receiver.store, 'sw_parked')) === 1);
+      down = false;
+      await world.run(dead.edit('event 2', { order: 'a', n: 2 }));
+      assert.equal(await world.run(dead.redrive({})), 3);
+      await world.until('all have their effects', async () => (await effects(receiver.store)).length === 4);
+      assert.deepEqual(await numbers(receiver.store, 'a'), [1, 2, 3, 4]);
+    },
+  },
+  {
+    name: 'G10: an event that came too late is handled when somebody redrives it',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      await world.run(sender.place('a', 1, 'offered'));
+      await world.until('it is on its way', async () => (await count(sender.store, 'sw_outbox')) === 0);
+      await minutes(world, 2);
+      const receiver = await subscriber(world, undefined, {}, orders.offered);
+      await world.until('it is dead', async () => (await count(receiver.store, 'sw_dead_letter')) === 1);
+      await world.run(deadLetters(receiver.store, receiver.runtime).redrive({ reason: 'expired' }));
+      await world.until('it has its effect', async () => (await effects(receiver.store)).length === 1);
+    },
+  },
+  {
+    name: 'G3: an event that fails behind one that was parked meanwhile waits for that one',
+    async body(world) {
+      const { database, arm } = interrupted();
+      const { bus } = await world.start('anybody');
+      let down = true;
+      const before = ({ n }: { readonly n: number }): void => {
+        // Between its failure and its parking, an earlier one of its key comes back.
+        if (down && n === 2) arm((store) => deadLetters(store, world.runtime).redrive({}));
+        if (down) throw new Error('down');
+      };
+      const receiver = await subscriber(world, before, { database, consumer: { retry: { attempts: 1 } } });
+      await world.run(bus.publish('orders', [event(1, { order: 'a', n: 1 })]));
+      await world.until('it is dead', async () => (await count(receiver.store, 'sw_dead_letter')) === 1);
+      await world.run(receiver.close());
+      const retry = { attempts: 100, base: '20s', cap: '20s' } as const;
+      const second = await subscriber(world, before, { database, consumer: { retry, poll: '1h' } });
+      await world.run(bus.publish('orders', [event(2, { order: 'a', n: 2 })]));
+      await world.until('both are parked', async () => (await count(second.store, 'sw_parked')) === 2);
+      const rows = await second.store.read.all('select event, due from sw_parked order by arrival');
+      assert.equal(rows[1]?.['due'], null);
+      down = false;
+      second.consumer?.wake();
+      await world.until('both have their effects', async () => (await effects(second.store)).length === 2);
+      assert.deepEqual(await numbers(second.store, 'a'), [1, 2]);
+    },
+  },
+  {
+    name: 'G7: who fails over a parked event that another has meanwhile writes nothing on it, and does not give it up',
+    async body(world) {
+      for (const attempts of [2, 50]) {
+        const { one, other } = await overtaken(world, attempts);
+        const [row] = await one.store.read.all('select owner, attempts from sw_parked');
+        assert.deepEqual([row?.['owner'], row?.['attempts']], [other.worker.id, 1]);
+        assert.equal(await count(one.store, 'sw_dead_letter'), 0);
+        await world.run(one.store.transaction((tx) => tx.run('delete from sw_parked')));
+        await world.run(one.kill());
+        await world.run(other.close());
+      }
+    },
+  },
+  {
+    name: 'G7: who is about to take a parked event looks once more whether another, who lives, has it',
+    async body(world) {
+      const { database, arm } = interrupted();
+      const other = await world.start('stock');
+      const sender = await world.start('orders', { relay: true });
+      let tried = 0;
+      const before = async (): Promise<void> => {
+        tried++;
+        if (tried === 1) throw new Error('down');
+        await sleep(world.time.clock, 1);
+      };
+      const one = await subscriber(world, before, { database, consumer: { retry: { attempts: 9, base: '10s', cap: '10s' }, poll: '1h' } });
+      await world.run(sender.place('a', 1));
+      await world.until('it is parked', async () => (await count(one.store, 'sw_parked')) === 1);
+      await world.run(one.store.transaction((tx) => tx.run('update sw_parked set due = 0')));
+      arm((store) => store.transaction((tx) => tx.run('update sw_parked set owner = ?', other.worker.id)));
+      one.consumer?.wake();
+      await world.time.pass(2000);
+      await world.time.pass(2000);
+      assert.equal(tried, 1);
+    },
+  },
+];
