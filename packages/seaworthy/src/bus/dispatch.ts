@@ -50,7 +50,8 @@ export function dispatch({ topic, group, handle, concurrency }: Required<Subscri
     const { envelope, position, orphaned } = delivery;
     for (let round = 0; !delivery.gone?.(); round++) {
       try {
-        await handle(envelope, { signal: cut.signal, position, orphaned });
+        // Of what comes again in the same process nobody died.
+        await handle(envelope, { signal: cut.signal, position, orphaned: orphaned && round === 0 });
         return delivery.done();
       } catch (error) {
         if (closing.signal.aborted) return;
