@@ -2,7 +2,7 @@ import { type Instance, listSagas, type SagaState } from 'seaworthy/saga';
 import { limitOf } from '../limit.ts';
 import { shownSaga } from '../secrets.ts';
 import { onStores, type Where } from '../stores.ts';
-import { ago, print, printJson, table } from '../terminal.ts';
+import { ago, paint, print, printJson, table } from '../terminal.ts';
 import { atOf, causeOf } from './at.ts';
 import { inColour } from './time-line.ts';
 
@@ -32,10 +32,10 @@ export async function list(
       one.service,
       one.name,
       one.key === one.id ? '' : one.key,
-      inColour(one.state),
+      one.unreadable === undefined ? inColour(one.state) : paint('red', `unreadable (${one.state})`),
       atOf(one),
       ago(one.started, now),
-      one.error ?? causeOf(one) ?? '',
+      one.unreadable ?? one.error ?? causeOf(one) ?? '',
     ]);
     print(table(['id', 'service', 'saga', 'key', 'state', 'at', 'started', 'error or cause'], rows));
   });

@@ -83,6 +83,7 @@ export function timeLine(service: string, instance: Instance, now: number): read
     `${paint('dim', 'started')} ${new Date(started).toISOString()}`,
     `${paint('dim', 'input  ')} ${cut(brief(instance.input), (columns() ?? 10_000) - 8)}`,
   ];
+  if (instance.unreadable !== undefined) return [...head.slice(0, -1), paint('red', instance.unreadable)];
   const why = causeOf(instance);
   const data = instance.cause?.kind === 'declared' ? instance.cause.data : undefined;
   if (why !== undefined) head.push(`${paint('dim', 'cause  ')} ${cut(`${why} ${brief(data)}`.trimEnd(), (columns() ?? 10_000) - 8)}`);

@@ -88,8 +88,15 @@ export function traceOf(carrier: Carrier, allowed: readonly string[] = []): Trac
 }
 
 /** A trace that a row keeps as JSON; the baggage in it was allowed when it was written. */
-export const keptTrace = (json: unknown): TraceContext | undefined =>
-  typeof json === 'string' ? (JSON.parse(json) as TraceContext) : undefined;
+export function keptTrace(json: unknown): TraceContext | undefined {
+  if (typeof json !== 'string') return undefined;
+  try {
+    return (JSON.parse(json) ?? undefined) as TraceContext | undefined;
+  } catch {
+    // Whatever became of it, the work that it belongs to goes on.
+    return undefined;
+  }
+}
 
 /** What is in a trace's baggage. */
 export const baggageOf = (trace: TraceContext | undefined): ReadonlyMap<string, string> =>

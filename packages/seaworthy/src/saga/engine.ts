@@ -11,13 +11,14 @@ import { drive, type Next } from './drive.ts';
 import type { DriveParts } from './held.ts';
 import type { Instance } from './journal.ts';
 import { type Direction, directionOf, lanes } from './lanes.ts';
-import { sagaOf } from './list.ts';
+import { readSaga } from './list.ts';
 import { moves } from './moves.ts';
 import { orphans } from './orphans.ts';
+import { SagaUnreadable, shownOf } from './row.ts';
 import type { AnySaga, Start, Stop } from './saga.ts';
 import { collectStarts, type Defined, type StartsParts } from './starts.ts';
 import { longestWaitMs, SagaStopping } from './step.ts';
-import { live } from './tables.ts';
+import { live, lost } from './tables.ts';
 import type { Tracing } from './traced.ts';
 import { verifyVersions } from './versions.ts';
 
@@ -56,6 +57,10 @@ export interface EngineParts extends Tracing {
 
 const pollMs = 1000;
 const batch = 500;
+/** Until a saga that cannot be read is looked at again. */
+const asideMs = 30_000;
+/** Of those in no state that there is, so many are told of. */
+const lostAtMost = 100;
 /** Before the first that is due. */
 const unseen = { due: 0, id: '' };
 
@@ -69,12 +74,15 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
   const line = lanes(sagas.values(), concurrency);
   const active = new Map<string, { readonly stop: Scope; readonly done: Promise<void> }>();
   const timers = new Map<string, Timer>();
+  /** Whose rows cannot be read. */
+  const aside = new Set<string>();
   const woken = bell(clock);
   const stopping = new AbortController();
   const cut = scope({ clock });
   let polling: Promise<void> = Promise.resolve();
   let seen = unseen;
   let stuck = 0;
+  let lostIds: ReadonlySet<string> = new Set();
   let alive = 0;
   const gauges: (() => void)[] = [];
 
@@ -117,7 +125,8 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
   }
 
   async function run(id: string, { back }: Direction, fresh: Instance | undefined, stop: Scope): Promise<Next> {
-    const instance = fresh ?? (await sagaOf(store.ownRead, id));
+    const instance = fresh ?? (await readSaga(store.ownRead, id));
+    aside.delete(id);
     if (!instance || instance.owner !== worker.id || (instance.state !== 'running' && instance.state !== 'undoing')) return undefined;
     if (directionOf(instance).back !== back) return { turned: instance };
     const early = waitOf({ due: instance.due, written: instance.changed }, clock.now());
@@ -130,6 +139,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     const stop = scope({ clock });
     const done = run(id, direction, fresh, stop)
       .catch((error: unknown): Next => {
+        if (error instanceof SagaUnreadable) return setAside(id, direction, error);
         observe.log('error', 'a saga stumbled over its own database, it goes on', { id, error });
         return { ms: pollMs };
       })
@@ -143,12 +153,20 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     active.set(id, { stop, done });
   }
 
+  /** It is told of once, and looked at again now and then: somebody may have mended it. */
+  function setAside(id: string, { saga }: Direction, error: SagaUnreadable): Next {
+    if (!aside.has(id) && !lostIds.has(id))
+      observe.log('error', 'a saga cannot be read and is left aside, the others go on', { saga, id, error });
+    aside.add(id);
+    return { ms: asideMs };
+  }
+
   /** Instances that nobody living owns, and own ones that no wake told of. */
   async function look(): Promise<void> {
     const now = clock.now();
     const taken = await free.take(batch);
     observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
-    for (const one of taken) enqueue(one.id, directionOf(one));
+    for (const one of taken) enqueue(one.id, one);
     // What waits in line is due as well, and may be many: each look goes on behind the last one.
     const missed = isDue(now - pollMs, pollMs + longestWaitMs);
     const due = await store.ownRead.all(
@@ -169,11 +187,21 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
       batch,
     );
     for (const { id, name } of stopped) hurry(String(id), String(name));
+    await lookForLost();
     const [count] = await store.ownRead.all("select count(*) as n from sw_saga where state = 'stuck'");
     stuck = Number(count?.['n'] ?? 0);
     const [lives] = await store.ownRead.all(`select count(*) as n from sw_saga where ${live}`);
     alive = Number(lives?.['n'] ?? 0);
     if (taken.length === batch) woken.ring();
+  }
+
+  /** Instances in a state that there is not: no other look finds them. */
+  async function lookForLost(): Promise<void> {
+    const rows = await store.ownRead.all(`select * from sw_saga where ${lost} limit ?`, lostAtMost);
+    const news = rows.map(shownOf).filter(({ id }) => !lostIds.has(id) && !aside.has(id));
+    for (const { id, name: saga, unreadable: reason } of news)
+      observe.log('error', 'a saga cannot be read and is left aside, the others go on', { saga, id, reason });
+    lostIds = new Set(rows.map((row) => String(row['id'])));
   }
 
   async function poll(): Promise<void> {
@@ -211,6 +239,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
       gauges.push(
         observe.gauge('seaworthy_saga_active', {}, () => line.active),
         ...given.sagas.map(({ name }) => observe.gauge('seaworthy_saga_waiting', { saga: name }, () => line.waiting(name))),
+        observe.gauge('seaworthy_saga_unreadable', {}, () => new Set([...aside, ...lostIds]).size),
         observe.gauge('seaworthy_saga_live', {}, () => alive),
         observe.gauge('seaworthy_saga_stuck', {}, () => stuck),
       );

@@ -7,7 +7,7 @@ import type { Store, Tx } from '../store/store.ts';
 import { committing } from '../store/traced.ts';
 import { type Cause, causeText } from './cause.ts';
 import { advance, type Change, type Entry, type Instance, timed } from './journal.ts';
-import { sagaOf } from './list.ts';
+import { readSaga } from './list.ts';
 import type { Moves } from './moves.ts';
 import type { AnySaga } from './saga.ts';
 import { backoffMs, StepTimeout } from './step.ts';
@@ -104,7 +104,7 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
       done = await committing(parts, following(instance.trace, follow), () => write(work, now), overtaken);
     } catch (error) {
       if (!overtaken(error)) throw error;
-      const current = await sagaOf(store.ownRead, instance.id);
+      const current = await readSaga(store.ownRead, instance.id);
       if (!current || current.owner !== instance.owner) throw error;
       instance = current;
       return;

@@ -1,6 +1,6 @@
 import { idsFrom } from '../core/ids.ts';
-import { keptTrace, type TraceContext } from '../core/trace.ts';
-import type { Row, Tx, Value } from '../store/store.ts';
+import type { TraceContext } from '../core/trace.ts';
+import type { Tx } from '../store/store.ts';
 import type { Cause } from './cause.ts';
 
 /** `running` and `undoing` are live; `stuck` waits for a verdict; `done` and `undone` are ended. */
@@ -60,31 +60,8 @@ export interface Instance {
   readonly changed: number;
   /** Of whoever started it. */
   readonly trace?: TraceContext | undefined;
-}
-
-const text = (value: Value | undefined): string | undefined => (value === null || value === undefined ? undefined : String(value));
-
-export function instanceOf(row: Row): Instance {
-  const cause = text(row['cause']);
-  return {
-    id: String(row['id']),
-    name: String(row['name']),
-    key: String(row['key']),
-    plan: String(row['plan']),
-    input: JSON.parse(String(row['input'])),
-    state: String(row['state']) as SagaState,
-    journal: JSON.parse(String(row['journal'])) as Entry[],
-    cause: cause === undefined ? undefined : (JSON.parse(cause) as Cause),
-    stopping: text(row['stopping']),
-    attempts: Number(row['attempts']),
-    due: Number(row['due']),
-    error: text(row['error']),
-    owner: String(row['owner']),
-    version: Number(row['version']),
-    started: Number(row['started']),
-    changed: Number(row['changed']),
-    trace: keptTrace(row['trace']),
-  };
+  /** Why its row cannot be read, in lists: it is left aside until somebody mends it. */
+  readonly unreadable?: string;
 }
 
 /** Inserts a started instance. False when there is one of the same name and key. */

@@ -1,5 +1,6 @@
-import type { Read, Value } from '../store/store.ts';
-import { type Instance, instanceOf, type SagaState } from './journal.ts';
+import type { Read, Row, Value } from '../store/store.ts';
+import type { Instance, SagaState } from './journal.ts';
+import { instanceOf, shownOf } from './row.ts';
 
 /** Which instances. Everything that is given must hold. */
 export interface SagaFilter {
@@ -18,11 +19,19 @@ export async function listSagas(
   const values: Value[] = given.map(([, value]) => value);
   const where = given.map(([column]) => `${column} = ?`).join(' and ') || '1 = 1';
   const rows = await read.all(`select * from sw_saga where ${where} order by id desc limit ? offset ?`, ...values, limit, offset);
-  return rows.map(instanceOf);
+  return rows.map(shownOf);
 }
 
-/** One instance by its id; `undefined` when there is none. */
+const rowOf = async (read: Read, id: string): Promise<Row | undefined> => (await read.all('select * from sw_saga where id = ?', id))[0];
+
+/** One instance by its id, to be looked at; `undefined` when there is none. */
 export async function sagaOf(read: Read, id: string): Promise<Instance | undefined> {
-  const [row] = await read.all('select * from sw_saga where id = ?', id);
+  const row = await rowOf(read, id);
+  return row && shownOf(row);
+}
+
+/** One instance to be carried on; `undefined` when there is none. Throws `SagaUnreadable`. */
+export async function readSaga(read: Read, id: string): Promise<Instance | undefined> {
+  const row = await rowOf(read, id);
   return row && instanceOf(row);
 }

@@ -1,61 +1,83 @@
 import type { Runtime } from '../core/runtime.ts';
-import type { Row, Store } from '../store/store.ts';
+import type { Read, Row, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
-import { type Instance, instanceOf } from './journal.ts';
+import type { Instance } from './journal.ts';
+import { type Direction, directionOf } from './lanes.ts';
+import { readSaga } from './list.ts';
+import { SagaUnreadable } from './row.ts';
 import type { AnySaga } from './saga.ts';
 import { live } from './tables.ts';
-import { misfit } from './versions.ts';
+import { isPlanOf, misfit } from './versions.ts';
+
+export interface Taken extends Direction {
+  readonly id: string;
+}
 
 /** Live instances that nobody living owns. */
 export interface Orphans {
   /** Takes over up to `limit`. Those that this code cannot carry on wait for code that can. */
-  take(limit: number): Promise<readonly Instance[]>;
+  take(limit: number): Promise<readonly Taken[]>;
 }
 
 export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker: Worker, sagas: ReadonlyMap<string, AnySaga>): Orphans {
   let passedOver: ReadonlySet<string> = new Set();
-  const why = (instance: Instance): string | undefined => misfit(sagas.get(instance.name), instance);
   const condition = (): { readonly sql: string; readonly values: readonly (string | number)[] } => {
     const { sql, values } = worker.dead();
     return { sql: `${live} and (owner = '' or ${sql})`, values };
   };
 
-  /** The ids of those that fit. What does not is told once. */
-  function fitting(rows: readonly Row[]): readonly string[] {
+  /** Told once. */
+  function passOver(unfit: Set<string>, { id, name, key }: Pick<Instance, 'id' | 'name' | 'key'>, reason: string): void {
+    unfit.add(id);
+    if (!passedOver.has(id))
+      runtime.observe.log('error', 'a saga of other code is not taken over, it waits for that code', { saga: name, key, id, reason });
+  }
+
+  /** Those that fit. What they hold is read only where the definition is another one, and one by one, since it may be large. */
+  async function fitting(rows: readonly Row[]): Promise<readonly string[]> {
     const unfit = new Set<string>();
     const ids: string[] = [];
-    for (const instance of rows.map(instanceOf)) {
-      const { id, name, key } = instance;
-      const reason = why(instance);
-      if (reason === undefined) {
-        ids.push(id);
-        continue;
-      }
-      unfit.add(id);
-      if (!passedOver.has(id))
-        runtime.observe.log('error', 'a saga of other code is not taken over, it waits for that code', { saga: name, key, id, reason });
+    for (const row of rows) {
+      const brief = { id: String(row['id']), name: String(row['name']), key: String(row['key']), plan: String(row['plan']) };
+      const reason = isPlanOf(sagas.get(brief.name), brief.plan) ? undefined : await whyNot(store.ownRead, brief.id);
+      if (reason === undefined) ids.push(brief.id);
+      else passOver(unfit, brief, reason);
     }
     passedOver = unfit;
     return ids;
   }
 
+  async function whyNot(read: Read, id: string): Promise<string | undefined> {
+    try {
+      const instance = await readSaga(read, id);
+      return instance && misfit(sagas.get(instance.name), instance);
+    } catch (error) {
+      if (!(error instanceof SagaUnreadable)) throw error;
+      return error.message;
+    }
+  }
+
   return {
     async take(limit) {
       const free = condition();
-      const rows = await store.ownRead.all(`select * from sw_saga where ${free.sql} limit ?`, ...free.values, limit + passedOver.size);
-      const candidates = fitting(rows);
+      const rows = await store.ownRead.all(
+        `select id, name, key, plan from sw_saga where ${free.sql} limit ?`,
+        ...free.values,
+        limit + passedOver.size,
+      );
+      const candidates = await fitting(rows);
       if (candidates.length === 0) return [];
       return store.transaction(async (tx) => {
         const own = store.own(tx);
-        const mine: Instance[] = [];
+        const mine: Taken[] = [];
         const { sql, values } = condition();
         for (const id of candidates) {
           // Who was taken for dead may have gone on until now.
-          const [row] = await own.all(`select * from sw_saga where id = ? and ${sql}`, id, ...values);
-          const instance = row && instanceOf(row);
-          if (!instance || why(instance) !== undefined) continue;
+          const [row] = await own.all(`select name, plan, state, stopping from sw_saga where id = ? and ${sql}`, id, ...values);
+          if (!row) continue;
+          if (!isPlanOf(sagas.get(String(row['name'])), String(row['plan'])) && (await whyNot(own, id)) !== undefined) continue;
           await own.run('update sw_saga set owner = ? where id = ?', worker.id, id);
-          mine.push(instance);
+          mine.push({ id, ...directionOf({ name: row['name'], state: row['state'], stopping: row['stopping'] }) });
         }
         return mine;
       });

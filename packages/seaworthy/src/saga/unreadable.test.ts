@@ -1,51 +1,121 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AnswerInvalid, CallFailed } from '../client/errors.ts';
+import { memory } from '../store/drivers/memory.ts';
+import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { suite } from './conformance/suite.ts';
-import { trip } from './conformance/world.ts';
-import { waitsForCodeMs } from './step.ts';
+import { Ref, remote, trips, world } from './conformance/world.ts';
+import { listSagas, sagaOf } from './list.ts';
+import { SagaUnreadable } from './row.ts';
+import { saga } from './saga.ts';
+import { judge, stuckSagas } from './verdict.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
-const outdated = { type: 'about:blank', title: 'Internal Server Error', status: 500, code: 'SW_ANSWER_OUTDATED' };
-const unreadable = {
-  'that its contract does not promise': new AnswerInvalid('the output of remote.book is not what its contract promises'),
-  'that its callee does not declare any more': new CallFailed('remote.book', outdated),
-};
 
-for (const [what, error] of Object.entries(unreadable)) {
-  named(`a step with an answer ${what} is not undone: it waits for code that can read it, and says so once`, async (sea) => {
-    let mended = false;
-    sea.callee.answers = {
-      book() {
-        if (!mended) throw error;
-        return { seat: 7 };
+const paying = saga(trips, 'paying', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
+  retry: { attempts: 1000 },
+  do: ({ call, input }) => call(remote.pay, input),
+});
+
+/** What somebody may have made of a row, and what is said of it. */
+const damages: readonly (readonly [string, RegExp])[] = [
+  ["journal = '{oops'", /`journal` is not JSON/],
+  ["journal = '{}'", /`journal` must be a list of steps/],
+  ["journal = '[{}]'", /`journal` must be a list of steps/],
+  ["journal = 'null'", /`journal` must be a list of steps/],
+  ["input = ''", /`input` is not JSON/],
+  ["cause = 'because'", /`cause` is not JSON/],
+  ["cause = '{}'", /`cause` must say why/],
+  ["attempts = 'many'", /`attempts` must be a number/],
+  ["state = 'paused'", /`state` must be one of running/],
+];
+
+for (const [damage, told] of damages) {
+  for (const own of [true, false]) {
+    named(
+      `a saga whose row has ${damage} is named and left aside ${own ? 'by its owner' : 'at a start'}; the others go on`,
+      async (sea) => {
+        let down = true;
+        sea.callee.answers = {
+          pay: () => {
+            if (down) throw new Error('down');
+          },
+        };
+        const logged: unknown[] = [];
+        const runtime = {
+          ...sea.runtime,
+          observe: { ...sea.runtime.observe, log: (_: string, message: string, more?: object) => void logged.push([message, more]) },
+        };
+        const first = await sea.process([paying], sea.store, { runtime });
+        await sea.run(first.engine, ({ start }) => {
+          for (const id of ['a', 'b', 'c']) start(paying, { id });
+        });
+        await sea.when('all wait', async () => (await sea.store.read.all('select 1 from sw_saga where attempts > 0')).length === 3);
+        if (!own) {
+          await first.engine.close();
+          await first.worker.close();
+        }
+        await sea.store.transaction((tx) => tx.run(`update sw_saga set ${damage} where key = 'a'`));
+        down = false;
+        if (!own) await sea.process([paying], sea.store, { runtime });
+        const done = async (): Promise<number> => (await sea.store.read.all("select 1 from sw_saga where state = 'done'")).length;
+        await sea.when('the others are done', async () => (await done()) === 2);
+        const reasons = (): readonly string[] =>
+          logged.flatMap((line) => {
+            const [message, { error, reason }] = line as [string, { error?: Error; reason?: string }];
+            return message.startsWith('a saga cannot be read') ? [error?.message ?? String(reason)] : [];
+          });
+        await sea.when('it is told of', () => reasons().length > 0);
+        await sea.clock.advance(120_000);
+        assert.equal(reasons().length, 1, 'once');
+        assert.match(reasons()[0] as string, told);
+        assert.match(reasons()[0] as string, /the saga paying a \(/);
+        const [listed] = await listSagas(sea.store.read, { key: 'a' });
+        assert.match(String(listed?.unreadable), told);
+        assert.match(String((await sagaOf(sea.store.read, String(listed?.id)))?.unreadable), told);
+        // Once its row is mended it goes on.
+        const whole = `state = 'running', journal = '[{"step":"pay","state":"intended"}]', input = '{"id":"a"}', cause = null, attempts = 0, due = 0`;
+        await sea.store.transaction((tx) => tx.run(`update sw_saga set ${whole} where key = 'a'`));
+        for (let seconds = 0; seconds < 60 && (await done()) < 3; seconds++) await sea.clock.advance(1000);
+        assert.equal(await done(), 3);
       },
-    };
-    const { engine } = await sea.process([trip]);
-    await sea.start(engine);
-    await sea.when('it was repeated', async () => {
-      await sea.clock.advance(10_000);
-      return sea.callee.log.length > 5;
-    });
-    const { state, attempts, error: waits } = await sea.instance();
-    assert.deepEqual([state, attempts, waits], ['running', 0, error.message]);
-    mended = true;
-    const { journal } = await sea.until('done');
-    assert.deepEqual(
-      journal.map(({ state: each }) => each),
-      ['done', 'done', 'done', 'done'],
     );
-    assert.ok(!sea.callee.log.some((one) => one.startsWith('unbook')));
-    assert.deepEqual(sea.said, ['error: the step book of trip has an answer of another version, and waits for code that can read it']);
-  });
+  }
 }
 
-test('a step waits for such code for half the time that its callee keeps the answer', () => {
-  const hour = 3_600_000;
-  for (const error of Object.values(unreadable)) {
-    assert.equal(waitsForCodeMs(error, 0, 11 * hour), 30_000);
-    assert.equal(waitsForCodeMs(error, 0, 12 * hour), undefined);
-  }
-  assert.equal(waitsForCodeMs(new Error('no answer'), 0, 1), undefined);
+named('one that is stuck and cannot be read is listed, and refuses its verdict by name', async (sea) => {
+  const insert = `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+    values ('x', 'paying', 'x', 'remote pay', '{}', 'stuck', '', 0, 0, '', 0, 0)`;
+  await sea.store.transaction((tx) => tx.run(insert));
+  assert.match(String((await stuckSagas(sea.store.read))[0]?.unreadable), /`journal` is not JSON/);
+  await assert.rejects(judge(sea.store as Store<unknown, unknown>, sea.runtime, 'x', { kind: 'retry' }), SagaUnreadable);
+  await sea.process([paying]);
+});
+
+test('a start reads nothing of what waits with the definition of this code, and of others a few at a time', async () => {
+  const sea = await world(memory(), virtualClock(), seededRandom(1));
+  const insert = `with recursive n (i) as (select 1 union all select i + 1 from n where i < 400)
+    insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+    select ? || i, 'paying', ? || i, ?, '{"id":"x"}', 'running', '[{"step":"pay","state":"intended"}]', 0, 9e15, '', 0, 0 from n`;
+  await sea.store.transaction(async (tx) => {
+    await tx.run(insert, 'same', 'same', 'remote pay');
+    await tx.run(insert, 'other', 'other', 'remote pay, remote more');
+  });
+  let most = 0;
+  const view: Store = {
+    ...sea.store,
+    ownRead: {
+      async all(sql, ...values) {
+        const rows = await sea.store.ownRead.all(sql, ...values);
+        if (rows.some((row) => 'journal' in row)) most = Math.max(most, rows.length);
+        return rows;
+      },
+    },
+  };
+  await sea.process([paying], view);
+  await sea.when(
+    'all are taken over',
+    async () => (await sea.store.read.all("select 1 from sw_saga where owner = '' limit 1")).length === 0,
+  );
+  assert.ok(most <= 16, `${most} rows at one time`);
 });

@@ -1,7 +1,8 @@
 import { SeaworthyError } from '../core/errors.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Read, Store } from '../store/store.ts';
-import { type Entry, type Instance, instanceOf } from './journal.ts';
+import type { Entry, Instance } from './journal.ts';
+import { instanceOf, shownOf } from './row.ts';
 import { kept } from './step.ts';
 
 /** There is no saga of this id that is stuck. */
@@ -22,14 +23,17 @@ export type Verdict =
    */
   | { readonly kind: 'result'; readonly result: unknown };
 
-/** The instances that wait for a verdict, the oldest first. */
-export async function stuckSagas(read: Read): Promise<readonly Instance[]> {
-  return (await read.all("select * from sw_saga where state = 'stuck' order by changed")).map(instanceOf);
+/** The instances that wait for a verdict, the oldest first. Default the first 100 of them. */
+export async function stuckSagas(
+  read: Read,
+  { limit = 100, offset = 0 }: { readonly limit?: number; readonly offset?: number } = {},
+): Promise<readonly Instance[]> {
+  return (await read.all("select * from sw_saga where state = 'stuck' order by changed limit ? offset ?", limit, offset)).map(shownOf);
 }
 
 /**
- * Gives a verdict; the saga goes on with its undo within seconds. Throws `SagaNotStuck`, and `ResultInvalid` for a
- * result that is not JSON.
+ * Gives a verdict; the saga goes on with its undo within seconds. Throws `SagaNotStuck`, `SagaUnreadable`, and
+ * `ResultInvalid` for a result that is not JSON.
  */
 export async function judge(store: Store<unknown, unknown>, runtime: Runtime, id: string, verdict: Verdict): Promise<void> {
   await store.transaction(async (tx) => {

@@ -1,8 +1,9 @@
 import { SeaworthyError } from '../core/errors.ts';
 import type { Read } from '../store/store.ts';
-import { type Instance, instanceOf } from './journal.ts';
+import type { Instance } from './journal.ts';
+import { shownOf } from './row.ts';
 import type { AnySaga } from './saga.ts';
-import { live } from './tables.ts';
+import { open } from './tables.ts';
 
 /** Live instances that this code cannot carry on; the message names them and what is missing. */
 export class SagaStranded extends SeaworthyError {
@@ -20,6 +21,9 @@ export function planOf({ steps }: AnySaga): string {
   return plan;
 }
 const plans = new WeakMap<AnySaga['steps'], string>();
+
+/** Whether the instances of `plan` are as `saga` is: then it can carry on each of them, whatever it holds. */
+export const isPlanOf = (saga: AnySaga | undefined, plan: string): boolean => saga !== undefined && planOf(saga) === plan;
 
 /** A step as it was in the code that last wrote an instance. */
 export interface PlannedStep {
@@ -60,19 +64,37 @@ export function misfit(saga: AnySaga | undefined, instance: Instance): string | 
   return undefined;
 }
 
-/** Throws `SagaStranded` when a live or stuck instance would be stranded by this code. */
+const page = 16;
+const shownAtMost = 10;
+
+/**
+ * Throws `SagaStranded` when a live or stuck instance would be stranded by this code. Instances of a definition that has not changed
+ * are not even read, the others a few at a time, since each may be large. One that cannot be read is told of when its turn comes.
+ */
 export async function verifyVersions(read: Read, sagas: readonly AnySaga[]): Promise<void> {
-  const rows = await read.all(`select * from sw_saga where ${live} union all select * from sw_saga where state = 'stuck'`);
-  const stranded = rows.map(instanceOf).flatMap((instance) => {
-    const why = misfit(
-      sagas.find(({ name }) => name === instance.name),
-      instance,
-    );
-    return why === undefined ? [] : [`${instance.name} ${instance.key} (${instance.id}): ${why}`];
-  });
-  if (stranded.length === 0) return;
-  const shown = stranded.slice(0, 10).join('; ');
+  const stranded: string[] = [];
+  let count = 0;
+  for (const row of await read.all(`select distinct name, plan from sw_saga where ${open}`)) {
+    const [name, plan] = [String(row['name']), String(row['plan'])];
+    const saga = sagas.find((one) => one.name === name);
+    if (isPlanOf(saga, plan)) continue;
+    for (let [after, more] = ['', true]; more; ) {
+      const rows = await read.all(
+        `select * from sw_saga where ${open} and name = ? and plan = ? and id > ? order by id limit ?`,
+        ...[name, plan, after, page],
+      );
+      for (const instance of rows.map(shownOf)) {
+        const why = instance.unreadable === undefined ? misfit(saga, instance) : undefined;
+        if (why === undefined) continue;
+        count++;
+        if (stranded.length < shownAtMost) stranded.push(`${name} ${instance.key} (${instance.id}): ${why}`);
+      }
+      after = String(rows.at(-1)?.['id']);
+      more = rows.length === page;
+    }
+  }
+  if (count === 0) return;
   throw new SagaStranded(
-    `${stranded.length} live sagas cannot be carried on by this code: ${shown}${stranded.length > 10 ? '; ...' : ''}. Run the code that began them until they have ended, or keep their steps as they were`,
+    `${count} live sagas cannot be carried on by this code: ${stranded.join('; ')}${count > shownAtMost ? '; ...' : ''}. Run the code that began them until they have ended, or keep their steps as they were`,
   );
 }

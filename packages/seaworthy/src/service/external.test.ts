@@ -324,6 +324,25 @@ test('G7: a crowd of intents of one command, however many and overdue, keeps nob
   await end(running);
 });
 
+test('an intent that cannot be read is named and left aside; the others are driven on, and it is once it is mended', async () => {
+  const at = await sea();
+  const columns = 'operation, key, fingerprint, input, intent, since, attempts, due, owner';
+  const insert = `insert into sw_intent (${columns}) values ('charge', ?, '', ?, '{}', 0, 0, 0, 'gone')`;
+  const first = await at.process();
+  await end(first.running);
+  await at.store.transaction(async (tx) => {
+    for (let n = 0; n < 70; n++) await tx.run(insert, `bad ${n}`, '{oops');
+    await tx.run(insert, 'good', '{"id":"good"}');
+  });
+  const { running } = await at.process();
+  await at.when('the other has its outcome', async () => (await charges(at)) === 1);
+  await at.clock.advance(100_000);
+  assert.equal(at.logged.filter((line) => line.startsWith('a row cannot be read')).length, 70);
+  await at.store.transaction((tx) => tx.run(`update sw_intent set input = '{"id":"mended"}' where key = 'bad 0'`));
+  await at.when('it has its outcome', async () => (await charges(at)) === 2);
+  await end(running);
+});
+
 test('G7: while its worker lives another process neither drives an intent nor answers for it; once it is dead, it does both', async () => {
   const at = await sea();
   const { first, second, reached } = await oneHanging(at);

@@ -4,7 +4,7 @@ import type { At, Event } from '../contract/contract.ts';
 import { well } from '../core/condition.ts';
 import { runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
-import { instanceOf } from '../saga/journal.ts';
+import { instanceOf } from '../saga/row.ts';
 import type { AnySaga } from '../saga/saga.ts';
 import { run } from '../service/running.ts';
 import type { Service } from '../service/service.ts';

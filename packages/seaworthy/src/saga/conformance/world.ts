@@ -14,7 +14,8 @@ import { sqlite } from '../../store/drivers/sqlite.ts';
 import type { Store, StoreDriver, Tx } from '../../store/store.ts';
 import { type Worker, worker, workerMigrations } from '../../store/worker.ts';
 import { type EngineParts, type SagaEngine, sagaEngine } from '../engine.ts';
-import { type Instance, instanceOf } from '../journal.ts';
+import type { Instance } from '../journal.ts';
+import { instanceOf } from '../row.ts';
 import { type AnySaga, saga } from '../saga.ts';
 import { sagaMigrations } from '../tables.ts';
 
