@@ -1,6 +1,7 @@
 import { isNamed } from '../contract/definitions.ts';
 import { isObject, pointed } from '../contract/json.ts';
-import { mapRefs } from '../contract/json-schema.ts';
+import { type Keywords, mapParts, mapRefs } from '../contract/json-schema.ts';
+import { resolver } from '../contract/references.ts';
 import type { Doc } from './document.ts';
 import { pascal } from './names.ts';
 
@@ -31,6 +32,21 @@ function target(ref: string): { readonly def: string | undefined; readonly rest:
   const [, def, rest = ''] = /^#(?:\/\$defs\/([^/]+))?(\/.*)?$/.exec(ref) ?? ['', undefined, undefined];
   if (!ref.startsWith('#')) return undefined;
   return { def: def === undefined ? undefined : pointed(def), rest };
+}
+
+/** The schema without examples and defaults of what it marks as secret. */
+function discreet(schema: Doc, { root, defs }: World): Doc {
+  const resolve = resolver({ ...root, $defs: defs } as Keywords);
+  const visit = (node: unknown, within: boolean): unknown => {
+    if (!isObject(node)) return node;
+    const meant = resolve(node as Keywords);
+    const secret = within || node['secret'] === true || (isObject(meant) && meant['secret'] === true);
+    const parts = mapParts(node, (part) => visit(part, secret));
+    if (!secret) return parts;
+    const { default: _, examples: __, example: ___, ...rest } = parts;
+    return rest;
+  };
+  return visit(schema, false) as Doc;
 }
 
 /** All that decides what a schema means, as text. */
@@ -97,7 +113,7 @@ export function components(
     return `#/components/schemas/${claim(wanted, given, own, world, def)}${path}${rest}`;
   }
 
-  const rewritten = (own: Doc, world: World): Doc => mapRefs(own, (ref) => refTo(ref, world)) as Doc;
+  const rewritten = (own: Doc, world: World): Doc => mapRefs(discreet(own, world), (ref) => refTo(ref, world)) as Doc;
 
   function worldOf(name: string, side: Side, schema: object, whole: object): readonly [Doc, World] {
     const { $schema: _, $id: __, $defs: ___, ...own } = schema as Doc;

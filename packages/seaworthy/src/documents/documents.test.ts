@@ -490,3 +490,21 @@ test('what members and their contract say of themselves is shown where they are'
   const whole = openapi(gateway({ routes: [route('POST /act', acts.act)] }));
   assert.equal((whole.paths['/act'] as { post: Doc }).post['description'], 'Acts.');
 });
+
+test('a document has no example and no default of a secret', () => {
+  const Pin = z.string().meta({ id: 'Pin', secret: true, examples: ['1234'] });
+  const input = z.object({
+    pin: Pin,
+    again: Pin.default('4711'),
+    token: z.string().default('t0ken').meta({ secret: true }),
+    shown: z
+      .string()
+      .default('plain')
+      .meta({ examples: ['example'] }),
+  });
+  const text = JSON.stringify(
+    openapi(contract('bank', { pay: command({ http: 'POST /pay', input }), find: query({ http: 'GET /pay', input, output: input }) })),
+  );
+  for (const secret of ['1234', '4711', 't0ken']) assert.ok(!text.includes(secret), secret);
+  assert.ok(text.includes('plain') && text.includes('example'));
+});
