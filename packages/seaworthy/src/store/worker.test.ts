@@ -123,6 +123,19 @@ for (const [name, happen] of Object.entries(mishaps)) {
     });
 }
 
+test('on a machine on which everything always stalls, the dead are found all the same', async () => {
+  const one = await machine();
+  const living = await one.start();
+  const gone = await one.crash();
+  let passed = 0;
+  for (; !(await one.isDead(gone, living)); passed += 2600) {
+    assert.ok(passed < 15_000, 'it is never found');
+    one.sleep(2500);
+    await one.advance(100);
+  }
+  await one.end(living);
+});
+
 test('who starts anew with a clock that is an hour behind takes over at once from who died', async () => {
   const one = await machine();
   const gone = await one.crash();
