@@ -9,7 +9,7 @@ import { policyOn } from '../resilience/policy.ts';
 import { retry } from '../resilience/retry.ts';
 import { virtualClock } from '../testing/clock.ts';
 import { caller } from './caller.ts';
-import { Unreachable } from './errors.ts';
+import { CallFailed, Unreachable } from './errors.ts';
 
 const desk = contract('desk', { ask: command({ http: 'POST /ask', input: z.object({}) }) });
 
@@ -58,4 +58,42 @@ test('every attempt sends the input as it was when the call was made', async () 
   input.lines.push('second');
   await clock.run(answer);
   assert.deepEqual(sent, ['{"lines":["first"]}', '{"lines":["first"]}']);
+});
+
+for (const [status, code] of [
+  [404, 'SW_HTTP_ROUTE_UNKNOWN'],
+  [404, 'SW_OPERATION_UNKNOWN'],
+  [404, undefined],
+  [405, undefined],
+  [501, undefined],
+] as const)
+  test(`a service that does not know an operation (${status} ${code}) has failed at it, by name; its breaker stays closed`, async () => {
+    const clock = virtualClock();
+    const shop = contract('shop', {
+      buy: command({ http: 'POST /buy', input: z.object({}) }),
+      old: command({ http: 'POST /old', input: z.object({}) }),
+    });
+    const call = caller({
+      runtime: runtime({ clock }),
+      transportOf: () => ({
+        send: async ({ operation }) =>
+          operation.name === 'old'
+            ? { kind: 'output', output: undefined }
+            : { kind: 'problem', problem: { type: 'about:blank', title: 'x', status, ...(code && { code }) } },
+        close: async () => {},
+      }),
+    });
+    for (let time = 0; time < 30; time++)
+      await assert.rejects(clock.run(call(shop.buy, {})), (error: unknown) => {
+        assert.ok(error instanceof CallFailed);
+        assert.deepEqual([error.kind, error.unknown], ['upstream', true]);
+        assert.match(error.message, /does not know the operation/);
+        return true;
+      });
+    await clock.run(call(shop.old, {}));
+  });
+
+test('a 404 of somebody else, with a code of its own, is what it says', () => {
+  const { kind, unknown } = new CallFailed('shop.buy', { type: 'about:blank', title: 'x', status: 404, code: 'SW_SAGA_UNKNOWN' });
+  assert.deepEqual([kind, unknown], ['not_found', false]);
 });

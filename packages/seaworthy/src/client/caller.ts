@@ -57,11 +57,13 @@ export interface CallerParts {
 export const classifyCall: Classify = (error) => {
   const verdict = classify(error);
   if (verdict !== 'failure' || !isA(error, CallFailed)) return verdict;
+  // It is there and answers, though it is older than its caller.
+  if (error.unknown) return 'success';
   return error.kind === 'internal' || error.problem.code === 'SW_OUTCOME_PENDING' ? 'fault' : 'failure';
 };
 
-/** An open breaker is not waited for: whoever asked is told at once. */
-const again = (error: unknown): boolean => classify(error) === 'failure';
+/** An open breaker is not waited for: whoever asked is told at once. And a service does not learn an operation meanwhile. */
+const again = (error: unknown): boolean => classify(error) === 'failure' && !(isA(error, CallFailed) && error.unknown);
 
 /**
  * What is tried again, unless a caller is given another policy: failures of the callee, 3 attempts with 50 ms to 2 s of backoff,

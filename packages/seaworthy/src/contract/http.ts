@@ -6,14 +6,23 @@ export type Http = `${Method} /${string}`;
 export type ParamNames<P extends string> = P extends `${string}{${infer N}}${infer Rest}` ? N | ParamNames<Rest> : never;
 export type Params<P extends string> = { readonly [K in ParamNames<P>]: string };
 
-const withoutBody: ReadonlySet<string> = new Set<Method>(['GET', 'DELETE']);
-
-/** Of such a method what is not in the path travels in the query string, and the body says nothing. */
-export const bodiless = (method: string): boolean => withoutBody.has(method);
+const bodiless: ReadonlySet<string> = new Set<Method>(['GET', 'DELETE']);
 
 /** Whether it is one, whatever its type says. */
 export const isHttp = (text: string): text is Http =>
   new RegExp(`^(${methods.join('|')}) /(?:[\\w.~-]+|\\{\\w+\\})?(?:/(?:[\\w.~-]+|\\{\\w+\\}))*$`).test(text);
+
+/** Why nobody may have `http` as a route, whose form is right; `undefined` if it may be had. */
+export function refusedPath(http: Http): string | undefined {
+  const segments = http.slice(http.indexOf(' ') + 2).split('/');
+  const says = `is ${JSON.stringify(http)}:`;
+  if (segments[0] === 'health' || (segments[0] === 'metrics' && segments.length === 1))
+    return `${says} /metrics, /health and what is below it are the toolkit's own on every port, choose another path`;
+  if (segments.includes('.') || segments.includes('..')) return `${says} clients take . and .. out of a path, leave them out`;
+  const params = paramsOf(http);
+  const twice = params.find((name, index) => params.indexOf(name) !== index);
+  return twice === undefined ? undefined : `${says} it names {${twice}} twice, name each parameter once`;
+}
 
 /** The parameters of a path, in turn. */
 export const paramsOf = (path: string): readonly string[] => [...path.matchAll(/\{([^}]+)\}/g)].map((match) => match[1] as string);
@@ -29,7 +38,7 @@ export function httpParts(http: Http): {
   const space = http.indexOf(' ');
   const method = http.slice(0, space);
   const path = http.slice(space + 1);
-  return { method, path, params: paramsOf(path), bodiless: bodiless(method) };
+  return { method, path, params: paramsOf(path), bodiless: bodiless.has(method) };
 }
 
 /** Two with one shape match the same requests, whatever their parameters are called. */

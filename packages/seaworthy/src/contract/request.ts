@@ -119,11 +119,14 @@ function checkQuery(operation: At, query: string): void {
 function queryFields(operation: At, query: string, fields: Plan['fields']): Fields | undefined {
   if (query === '') return undefined;
   checkQuery(operation, query);
-  const given = new URLSearchParams(query);
-  const values = [...new Set(given.keys())].map((name) => {
-    return [name, fieldIn(given.getAll(name), fields.get(name))] as const;
-  });
-  return Object.fromEntries(values);
+  const given = new Map<string, string[]>();
+  // Once through: to ask for each name would go through all of them each time.
+  for (const [name, value] of new URLSearchParams(query)) {
+    const all = given.get(name);
+    if (all) all.push(value);
+    else given.set(name, [value]);
+  }
+  return Object.fromEntries([...given].map(([name, all]) => [name, fieldIn(all, fields.get(name))]));
 }
 
 /**

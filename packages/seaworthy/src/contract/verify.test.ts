@@ -256,3 +256,32 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
     assert.throws(() => contract('X', members), /the name "X".*x?\.a\.input.*\.a\.http.*\.b\.key/s);
   });
 });
+
+for (const http of [
+  'GET /metrics',
+  'POST /metrics',
+  'DELETE /health',
+  'GET /health/live',
+  'PUT /health/a/b',
+  'GET /health/{which}',
+] as const)
+  test(`${http} is the toolkit's own, and refused by name`, () => {
+    const input = z.object({ which: z.string() });
+    assert.throws(
+      () => contract('api', { ask: command({ http: http as 'POST /x', input }) }),
+      /api\.ask\.http is .*the toolkit's own on every port/,
+    );
+  });
+
+test('what only looks like a path of the toolkit, or could also match one, is free: what is literal goes first', () => {
+  const paths = ['GET /healthy', 'GET /a/health', 'GET /metrics/{which}', 'GET /{which}', 'GET /{which}/live'] as const;
+  for (const http of paths)
+    contract('api', { ask: query({ http: http as 'GET /x', input: z.object({ which: z.string() }), output: z.object({}) }) });
+});
+
+test('a parameter that is named twice, and dot segments, are refused', () => {
+  const ask = (http: string): unknown =>
+    contract('api', { ask: query({ http: http as 'GET /x', input: z.object({ id: z.string() }), output: z.object({}) }) });
+  assert.throws(() => ask('GET /a/{id}/b/{id}'), /names \{id\} twice/);
+  for (const path of ['/..', '/a/./{id}', '/a/../b']) assert.throws(() => ask(`GET ${path}`), /take \. and \.\. out of a path/);
+});

@@ -4,7 +4,7 @@ import { alike } from './alike.ts';
 import { clashes, type Position } from './definitions.ts';
 import { verifyFields, verifyLocation, verifyRequired } from './fields.ts';
 import { formOf } from './form.ts';
-import { httpParts, isHttp, methods, shapeOf } from './http.ts';
+import { httpParts, isHttp, methods, refusedPath, shapeOf } from './http.ts';
 import type { Keywords } from './json-schema.ts';
 import { declaredErrors, type Event, type Members, type Operation } from './member.ts';
 import { reading } from './reading.ts';
@@ -59,6 +59,8 @@ function verifyOperation(name: string, operation: Operation, notes: Notes): void
     );
     return;
   }
+  const refused = refusedPath(operation.http);
+  if (refused !== undefined) say(`${name}.http`, refused);
   const input = schemaOf(operation.input, 'input', `${name}.input`, notes);
   const output = operation.output && bothSides(operation.output, `${name}.output`, notes);
   // Of an input or an output that nobody can read nothing more can be said.

@@ -4,10 +4,11 @@ import { z } from 'zod';
 import { Failure, reply } from '../client/call.ts';
 import type { Caller, CallOptions } from '../client/caller.ts';
 import { caller } from '../client/caller.ts';
-import { CallFailed, Unreachable } from '../client/errors.ts';
+import { AnswerInvalid, CallFailed, Unreachable } from '../client/errors.ts';
 import { lossy } from '../contract/conformance/lossy.ts';
 import { command, contract, query } from '../contract/contract.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
+import { silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
 import { BreakerOpen } from '../resilience/errors.ts';
 import type { HttpReply } from '../service/transports/refusal.ts';
@@ -71,7 +72,9 @@ async function ask(
     asked.push({ name, input, options });
     return reply((async () => answers[name]?.())() as Promise<never>, { NotFound: undefined, Frozen: undefined });
   };
-  const [served] = gatewayRoutes(gateway({ routes }), { runtime: runtime({ clock: virtualClock() }), call });
+  const told: { level: string; message: string; attributes: Readonly<Record<string, unknown>> }[] = [];
+  const observe = { ...silent, log: (level: string, message: string, attributes = {}) => void told.push({ level, message, attributes }) };
+  const [served] = gatewayRoutes(gateway({ routes }), { runtime: runtime({ clock: virtualClock(), observe }), call });
   const answer = (await served?.handle({
     params: { id: '1' },
     query: '',
@@ -80,7 +83,7 @@ async function ask(
     signal: new AbortController().signal,
     ...request,
   })) as HttpReply;
-  return { ...answer, json: JSON.parse(answer.body ?? 'null') as Record<string, unknown>, asked };
+  return { ...answer, json: JSON.parse(answer.body ?? 'null') as Record<string, unknown>, asked, told };
 }
 const fails = (error: unknown) => () => {
   throw error;
@@ -286,4 +289,92 @@ test('each upstream has a breaker of its own: one that fails opens without the o
   await assert.rejects(clock.run(call(sick.ask, {})), BreakerOpen);
   assert.equal(sent.length, before);
   assert.deepEqual(await call(shop.order, { id: '1' }), { id: '1', customer: 'c' });
+});
+
+const older = new CallFailed('shop.order', {
+  ...{ type: 'about:blank', title: 'Not Found', status: 404 },
+  ...{ code: 'SW_HTTP_ROUTE_UNKNOWN', detail: 'there is no GET /internal/orders/1 here' },
+});
+const failedItself = new CallFailed('shop.order', {
+  type: 'about:blank',
+  title: 'Bad Gateway',
+  status: 502,
+  detail: 'bank.pay at /internal/pay',
+});
+for (const [what, error, code] of [
+  ['does not know the operation', older, 'SW_CALL_FAILED'],
+  ['was failed by another', failedItself, 'SW_CALL_FAILED'],
+] as const)
+  test(`a service that ${what} is 502, with the detail in the log and nothing of it in the answer`, async () => {
+    const routed = await ask([route('GET /api/orders/{id}', shop.order)], { order: fails(error) });
+    const aggregated = await ask([page], { ...fine, order: fails(error) });
+    assert.deepEqual([routed.status, routed.json['code'], aggregated.status], [502, code, 502]);
+    for (const { body, told } of [routed, aggregated]) {
+      assert.doesNotMatch(body ?? '', /internal/);
+      assert.equal(told.length, 1);
+      assert.match(String(told[0]?.attributes['error']), /internal/);
+      assert.equal(told[0]?.attributes['route'], 'GET /api/orders/{id}');
+    }
+  });
+
+const broken = (where: 'input' | 'shape' | 'circle'): Route =>
+  aggregate(
+    'GET /api/orders/{id}',
+    ({ part }) => ({
+      payment: part(shop.payment, ({ params }) => (where === 'input' ? (params as never as { a: { b: never } }).a.b : params)).optional(),
+    }),
+    (answer): unknown => {
+      if (where === 'shape') throw new TypeError('of the shape');
+      const circle: Record<string, unknown> = { answer };
+      if (where === 'circle') circle['itself'] = circle;
+      return circle;
+    },
+  );
+for (const [where, status] of [
+  ['input', 200],
+  ['shape', 500],
+  ['circle', 500],
+] as const)
+  test(`a mistake in an aggregate's own code (${where}) is in the log, with its route`, async () => {
+    const { status: said, told, body } = await ask([broken(where)], fine);
+    assert.equal(said, status);
+    assert.deepEqual([told[0]?.level, told[0]?.attributes['route']], ['error', 'GET /api/orders/{id}']);
+    assert.ok(told[0]?.attributes['error'] instanceof Error);
+    assert.doesNotMatch(body ?? '', /of the shape|circular/);
+  });
+
+test('the log is told why an optional part is missing, but of a declared error, an open breaker or lateness, which metrics tell', async () => {
+  const wrong = new CallFailed('shop.payment', { type: 'about:blank', title: 'Bad Request', status: 400 });
+  for (const [error, level] of [
+    [new AnswerInvalid('other contracts'), 'error'],
+    [new Unreachable('nobody there'), 'warn'],
+    [new Error('bug'), 'error'],
+    [new Failure('Frozen', undefined), undefined],
+    [open, undefined],
+    [late, undefined],
+    [wrong, undefined],
+  ] as const) {
+    const { told } = await ask([page], { ...fine, payment: fails(error) });
+    assert.deepEqual(
+      told.map((one) => one.level),
+      level ? [level] : [],
+      String(error),
+    );
+  }
+});
+
+test('a route whose path is none, or not to be had, is refused when the gateway is defined', () => {
+  for (const [http, says] of [
+    ['GET /metrics', /is the toolkit's own|are the toolkit's own/],
+    ['POST /health/live', /the toolkit's own/],
+    ['GET /x/{id}/{id}', /twice/],
+    ['GET /x/../y', /out of a path/],
+    ['FETCH /x', /write one of GET/],
+    ['GET x', /write one of GET/],
+    ['GET /x/*', /write one of GET/],
+  ] as const)
+    assert.throws(
+      () => gateway({ routes: [route(http as 'GET /x', shop.order)] }),
+      (error: unknown) => error instanceof GatewayInvalid && says.test(error.message),
+    );
 });

@@ -1,6 +1,6 @@
 import type { CallOptions } from '../client/caller.ts';
 import type { At } from '../contract/contract.ts';
-import { type Http, type Params, shapeOf } from '../contract/http.ts';
+import { type Http, isHttp, methods, type Params, refusedPath, shapeOf } from '../contract/http.ts';
 import type { Shown } from '../documents/shown.ts';
 import { GatewayInvalid } from './errors.ts';
 
@@ -15,6 +15,8 @@ export interface Incoming {
   /** From `Idempotency-Key`. */
   readonly key: string | undefined;
   readonly signal: AbortSignal;
+  /** Tells the log why something is missing in the answer, or why there is none. */
+  readonly report: (level: 'warn' | 'error', message: string, attributes: Readonly<Record<string, unknown>>) => void;
 }
 
 /** What a route answers: the body, and what it says of it. */
@@ -37,10 +39,16 @@ export interface Gateway<S extends string = string> {
   readonly routes: readonly Route<S>[];
 }
 
-/** Defines a gateway. Throws `GatewayInvalid` when two routes match the same requests. */
+/** Defines a gateway. Throws `GatewayInvalid` when two routes match the same requests, or one has a path that it may not have. */
 export function gateway<S extends string>(spec: { readonly routes: readonly Route<S>[] }): Gateway<S> {
   const seen = new Map<string, Http>();
   for (const { http } of spec.routes) {
+    if (!isHttp(http)) {
+      const form = `write one of ${methods.join(', ')}, a space and a path such as /api/orders/{orderId}`;
+      throw new GatewayInvalid(`a route of the gateway is ${JSON.stringify(http)}: ${form}`);
+    }
+    const refused = refusedPath(http);
+    if (refused !== undefined) throw new GatewayInvalid(`a route of the gateway ${refused}`);
     const other = seen.get(shapeOf(http));
     if (other) throw new GatewayInvalid(`the routes ${other} and ${http} match the same requests: keep one of them`);
     seen.set(shapeOf(http), http);

@@ -1,10 +1,10 @@
 import { Failure } from '../client/call.ts';
-import { CallFailed } from '../client/errors.ts';
+import { CallFailed, Unreachable } from '../client/errors.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import type { Http } from '../contract/http.ts';
 import { declaredErrors } from '../contract/member.ts';
 import { SeaworthyError } from '../core/errors.ts';
-import { readable } from '../core/thrown.ts';
+import { isA, readable } from '../core/thrown.ts';
 import type { Calls, PartCall } from './calls.ts';
 import type { GatewayCall, Incoming } from './gateway.ts';
 import type { PartStatus } from './part.ts';
@@ -51,6 +51,18 @@ const isClientsFault = ({ needs }: PartCall, error: unknown): boolean =>
 const comesBack = (error: unknown): boolean =>
   error instanceof SeaworthyError && (error.kind === 'unavailable' || error.kind === 'exhausted');
 
+const told = ({ service, name }: At): { readonly operation: string } => ({ operation: `${service}.${name}` });
+
+/** How loudly the log is told of a part that failed; `undefined` where its client did wrong, or metrics tell enough. */
+function levelOf(asAsked: boolean, error: unknown): 'warn' | 'error' | undefined {
+  if (isA(error, Failure)) return undefined;
+  if (isA(error, Unreachable)) return 'warn';
+  if (!isA(error, SeaworthyError)) return 'error';
+  if (error.kind === 'upstream' || (error.kind === 'invalid' && !asAsked)) return 'warn';
+  // What broke inside a service is in its own log.
+  return error.kind === 'internal' && !isA(error, CallFailed) ? 'error' : undefined;
+}
+
 /** What the parts came to; or that there is none of what was asked for, in the words of the service that should have it. */
 export type Gathered =
   | { readonly values: Readonly<Record<string, unknown>>; readonly status: Readonly<Record<string, PartStatus>> }
@@ -68,10 +80,20 @@ export async function gather(http: Http, { calls, named }: Calls, incoming: Inco
       if (!('value' in fared)) return { ...fared, status: 'absent' };
       context[name] = fared.value;
     }
+    let made: unknown;
     try {
-      return { value: await call(operation, await input(context as never), { signal: incoming.signal }) };
+      made = await input(context as never);
     } catch (error) {
+      incoming.report('error', 'the input of a part could not be made', { ...told(operation), error });
       return missing(operation, readable(error));
+    }
+    try {
+      return { value: await call(operation, made, { signal: incoming.signal }) };
+    } catch (thrown) {
+      const error = readable(thrown);
+      const level = levelOf(needs.length === 0, error);
+      if (level) incoming.report(level, 'a part failed', { ...told(operation), error });
+      return missing(operation, error);
     }
   }
 

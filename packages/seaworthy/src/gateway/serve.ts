@@ -13,7 +13,7 @@ import { traceOf } from '../core/trace.ts';
 import { failedReply, replyOf } from '../service/transports/http.ts';
 import type { HttpReply } from '../service/transports/refusal.ts';
 import type { HttpRequest, HttpRoute } from '../service/transports/server.ts';
-import type { Gateway, GatewayCall } from './gateway.ts';
+import type { Gateway, GatewayCall, Incoming } from './gateway.ts';
 
 export interface GatewayOptions {
   readonly runtime: Runtime;
@@ -46,15 +46,27 @@ const passedOn = (problem: Problem): Problem => {
   return problem.status === 500 ? { ...problem, status, title } : problem;
 };
 
+/** What a service could not do as somebody else failed it, or as it does not know the operation: which and where, is for the log. */
+function upstreamProblem(error: CallFailed): Problem {
+  const [status, title] = statusOf.upstream;
+  const code = error.unknown ? error.code : (error.problem.code ?? error.code);
+  return { ...error.problem, status, title, code, detail: 'a service that this needs could not answer: try again later' };
+}
+
 /** What to answer to a failure. Where an upstream is, and how it could not be reached, is for the log. */
-function failureReply(runtime: Runtime, error: unknown): HttpReply {
+function failureReply(runtime: Runtime, route: string, error: unknown): HttpReply {
+  if (isA(error, CallFailed) && error.kind === 'upstream') {
+    const message = error.unknown ? 'an upstream does not know the operation: is it older than this gateway?' : 'an upstream failed';
+    runtime.observe.log('warn', message, { route, error });
+    return replyOf(problemResponse(upstreamProblem(error)));
+  }
   if (isA(error, CallFailed)) return replyOf(problemResponse(passedOn(error.problem)));
   if (isA(error, AnswerTooLarge)) {
-    runtime.observe.log('error', 'an upstream gave an answer that is too large', { error });
+    runtime.observe.log('error', 'an upstream gave an answer that is too large', { route, error });
     return replyOf(problemResponse({ ...problemOf(error), detail: 'a service that this needs gave an answer that is too large' }));
   }
-  if (!isA(error, Unreachable)) return failedReply(runtime, error);
-  runtime.observe.log('warn', 'an upstream could not be reached', { error });
+  if (!isA(error, Unreachable)) return failedReply(runtime, error, { route });
+  runtime.observe.log('warn', 'an upstream could not be reached', { route, error });
   return replyOf(problemResponse({ ...problemOf(error), detail: 'a service that this needs could not be reached: try again later' }));
 }
 
@@ -69,15 +81,17 @@ export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s'
       path,
       async handle(request) {
         const span = runtime.observe.span('seaworthy_gateway_request', { route: route.http }, placeOf(request, runtime, trust));
+        const report: Incoming['report'] = (level, message, more) =>
+          runtime.observe.log(level, message, { route: route.http, ...more }, span.trace);
         try {
           const { key, deadlineMs = timeoutMs } = readHeaders(request.headers);
           const deadline = new Deadline(runtime.clock, runtime.clock.monotonic() + Math.min(timeoutMs, deadlineMs), timeoutMs);
           const bound: GatewayCall = (operation, input, options) => calling(operation, input, { deadline, trace: span.trace, ...options });
-          const reply = replyOf(await route.run({ ...request, key }, bound));
+          const reply = replyOf(await route.run({ ...request, key, report }, bound));
           span.end(String(reply.status));
           return reply;
         } catch (error) {
-          const reply = failureReply(runtime, error);
+          const reply = failureReply(runtime, route.http, error);
           span.end(String(reply.status), reply.status >= 500 ? error : undefined);
           return reply;
         }

@@ -98,8 +98,8 @@ describe('G12: what is sent behind the last request of a connection is never tak
       200,
     ],
     ['CONNECT', `CONNECT elsewhere:443 HTTP/1.1\r\n${head}\r\n`, 404],
-    ['chunks in HTTP/1.0', `POST /things HTTP/1.0\r\n${json}connection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n`, 501],
-    ['an unknown transfer coding', `POST /things HTTP/1.1\r\n${head}${json}transfer-encoding: gzip, chunked\r\n\r\n`, 501],
+    ['chunks in HTTP/1.0', `POST /things HTTP/1.0\r\n${json}connection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n`, 400],
+    ['an unknown transfer coding', `POST /things HTTP/1.1\r\n${head}${json}transfer-encoding: gzip, chunked\r\n\r\n`, 400],
     ['an expectation', `POST /things HTTP/1.1\r\n${head}${json}expect: gold\r\n${whole(inner.length)}\r\n`, 417],
     ['no HTTP', `NONSENSE\r\n\r\n`, 400],
     ['the end that the client asked for', `GET /plain HTTP/1.1\r\n${head}connection: close\r\n\r\n`, 200],
@@ -153,7 +153,7 @@ describe('G12: a request that is answered without its body has exactly its body 
     ['an unknown route', 'POST /nowhere HTTP/1.1', json, 404],
     ['a GET', 'GET /plain HTTP/1.1', json, 200],
     ['a HEAD', 'HEAD /plain HTTP/1.1', json, 200],
-    ['a DELETE', 'DELETE /things HTTP/1.1', json, 200],
+    ['a DELETE', 'DELETE /things HTTP/1.1', json, 400],
     ['an unknown method', 'PURGE /things HTTP/1.1', json, 404],
     ['another media type', 'POST /things HTTP/1.1', 'content-type: text/plain\r\n', 415],
     ['an encoding', 'POST /things HTTP/1.1', `${json}content-encoding: br\r\n`, 415],
@@ -172,7 +172,7 @@ describe('G12: a request that is answered without its body has exactly its body 
           const [before, after] = framed.split('|') as [string, string];
           send(`${line}\r\n${head}${headers}${before}`);
           // What is answered early must not take the body that comes late for a request.
-          if (late && ![400, 415].includes(status) && !line.startsWith('POST /things')) await answers(1);
+          if (late && ![400, 415].includes(status) && !line.includes(' /things')) await answers(1);
           send(after);
           send(`GET /plain HTTP/1.1\r\n${head}\r\n`);
           assert.deepEqual(await answers(2), [status, 200]);

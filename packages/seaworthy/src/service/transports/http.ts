@@ -23,10 +23,10 @@ export const replyOf = ({ status, headers, body }: WireResponse): HttpReply => (
 });
 
 /** What to answer to an error: a problem document; what went wrong inside is logged, and told to nobody. */
-export function failedReply(runtime: Runtime, thrown: unknown): HttpReply {
+export function failedReply(runtime: Runtime, thrown: unknown, where: { readonly route?: string } = {}): HttpReply {
   const error = readable(thrown);
   const ours = error instanceof SeaworthyError;
-  if (!ours || error.kind === 'internal') runtime.observe.log('error', 'a request failed unexpectedly', { error });
+  if (!ours || error.kind === 'internal') runtime.observe.log('error', 'a request failed unexpectedly', { ...where, error });
   if (ours) return replyOf(problemResponse(problemOf(error)));
   return replyOf(problemResponse(problemOf(new HandlerFailed('the request failed', { cause: error }))));
 }

@@ -56,7 +56,7 @@ export function refusedHeaders({ httpVersion, rawHeaders, headers }: Asked): Htt
   if (headers['host'] === undefined && httpVersion === '1.1') return refusal(400, 'host: is missing', 'SW_HTTP_BAD_REQUEST');
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && (httpVersion === '1.0' || String(coding).trim().toLowerCase() !== 'chunked'))
-    return refusal(501, 'transfer-encoding: takes chunked, of HTTP/1.1', 'SW_HTTP_BAD_REQUEST', { connection: 'close' });
+    return refusal(400, 'transfer-encoding: takes chunked, of HTTP/1.1', 'SW_HTTP_BAD_REQUEST', { connection: 'close' });
   const encoding = headers['content-encoding'];
   if (encoding === undefined || encoding === 'identity') return undefined;
   return refusal(415, 'content-encoding: send the body as it is', 'SW_HTTP_MEDIA_TYPE');

@@ -1,6 +1,5 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { bodiless } from '../../contract/http.ts';
 import { SeaworthyError } from '../../core/errors.ts';
 import { type BodyLimits, bodies } from './bodies.ts';
 import { jsonOf } from './body.ts';
@@ -140,7 +139,7 @@ export async function httpServer({
     return send(reply, refused(error) ?? failed(error));
   });
   for (const route of routes) {
-    const takesBody = !bodiless(route.method);
+    const takesBody = route.method !== 'GET';
     app.route({
       method: route.method,
       url: route.path.replaceAll(/\{([^}]+)\}/g, ':$1'),
