@@ -11,7 +11,7 @@ export interface Budget {
 /** Every subpath has a row. To raise one is to say so in review: whoever imports it pays. */
 export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/core': { kB: 4, rooms: ['core'] },
-  'seaworthy/contract': { kB: 6.5, rooms: ['contract', 'core'] },
+  'seaworthy/contract': { kB: 6.8, rooms: ['contract', 'core'] },
   'seaworthy/documents': { kB: 7, rooms: ['contract', 'core', 'documents'] },
   'seaworthy/compatibility': { kB: 9, rooms: ['compatibility', 'contract', 'core'] },
   'seaworthy/resilience': { kB: 9, rooms: ['core', 'resilience'] },
@@ -25,7 +25,7 @@ export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/client': { kB: 17, loads: ['undici'] },
   'seaworthy/saga': { kB: 5.5 },
   'seaworthy/service': { kB: 2 },
-  'seaworthy/gateway': { kB: 7 },
+  'seaworthy/gateway': { kB: 7.7 },
   'seaworthy/fleet': { kB: 76 },
   'seaworthy/telemetry': { kB: 3.7, loads: ['pino'] },
   'seaworthy/telemetry/opentelemetry': { kB: 3, rooms: ['core', 'telemetry'] },
