@@ -222,10 +222,11 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
   return {
     verify,
     collect(tx, trace) {
-      const { fresh, stopped, start, stop, write } = collectStarts(starting, tx, trace);
+      const { fresh, ignored, stopped, start, stop, write } = collectStarts(starting, tx, trace);
       return {
         ...{ start, stop, write },
         committed() {
+          for (const one of ignored) observe.log('warn', 'a saga was not started: there is one of its key, with another input', one);
           if (fresh.length > 0) published();
           // One that was stopped at once is read again, and seen to be.
           const halted = new Set(stopped.map(({ id }) => id));

@@ -7,6 +7,7 @@ import { SeaworthyError } from '../core/errors.ts';
 import type { Publish } from '../outbox/publish.ts';
 import type { StoreDriver, Tx } from '../store/store.ts';
 import type { Cause } from './cause.ts';
+import type { SagaState } from './journal.ts';
 
 /** A saga that cannot be: two steps of one name, a name or an input that cannot be kept. */
 export class SagaInvalid extends SeaworthyError {
@@ -83,10 +84,34 @@ export interface Saga<S extends string, Use extends string, T, Input> extends An
   readonly key: ((input: Input) => string) | undefined;
 }
 
-/** Starts a saga with the handler's transaction. The same key again is the same instance: it is not started twice. */
-export type Start<S extends string = string> = <Input>(saga: Saga<S, string, never, Input>, input: NoInfer<Input>) => void;
-/** Stops a running saga with the handler's transaction: it is undone, and `reason` told to its undos. Otherwise without effect. */
-export type Stop<S extends string = string> = <Input>(saga: Saga<S, string, never, Input>, key: string, reason: string) => void;
+/** What came of a start. `already` says how the instance of the same key stands, `sameInput` whether it began with an equal input. */
+export type Started =
+  | { readonly started: true; readonly id: string }
+  | {
+      readonly started: false;
+      readonly id: string;
+      readonly already: SagaState | 'stopping';
+      readonly sameInput: boolean;
+    };
+/** What came of a stop. `already` says why nothing is stopped: how the instance stands, or that there is none of this key. */
+export type Stopping =
+  | { readonly stopping: true; readonly id: string }
+  | { readonly stopping: false; readonly already: Exclude<SagaState, 'running'> | 'unknown' };
+
+/**
+ * Starts a saga with the handler's transaction. The same key again is the same instance: it is not started twice. Awaited, it tells
+ * what came of it; it takes effect also when nobody awaits it.
+ */
+export type Start<S extends string = string> = <Input>(saga: Saga<S, string, never, Input>, input: NoInfer<Input>) => PromiseLike<Started>;
+/**
+ * Stops a running saga with the handler's transaction: it is undone, and `reason` told to its undos. Otherwise without effect.
+ * Awaited, it tells what came of it; it takes effect also when nobody awaits it.
+ */
+export type Stop<S extends string = string> = <Input>(
+  saga: Saga<S, string, never, Input>,
+  key: string,
+  reason: string,
+) => PromiseLike<Stopping>;
 
 export interface Builder<S extends string, M, Use extends string, T, Input, Results> extends Saga<S, Use, T, Input> {
   /** A step that calls other services; it has no transaction. */

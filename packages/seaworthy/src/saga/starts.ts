@@ -1,12 +1,14 @@
+import { isDeepStrictEqual } from 'node:util';
 import { asJson } from '../contract/as-json.ts';
 import { type Examined, examineNow, type Schema, sentence } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { TraceContext } from '../core/trace.ts';
-import type { Level, Tx } from '../store/store.ts';
+import type { Tx } from '../store/store.ts';
 import type { DriveParts } from './held.ts';
 import { type Instance, insert, markStopping, timed } from './journal.ts';
 import { runLocals } from './locals.ts';
-import type { AnySaga, Start, Stop } from './saga.ts';
+import type { AnySaga, Start, Started, Stop, Stopping } from './saga.ts';
+import { type Asked, standingOf, startedOf, stoppingOf, whenAwaited } from './standing.ts';
 import { planOf } from './versions.ts';
 
 /** A saga was started with an input that breaks its schema; nothing of the handler is left. */
@@ -39,6 +41,8 @@ export interface Starts {
   write(own: Tx): Promise<number>;
   /** New instances. */
   readonly fresh: readonly Instance[];
+  /** Starts under the key of an instance that began with another input, which no handler looked at. */
+  readonly ignored: readonly { readonly saga: string; readonly key: string; readonly id: string }[];
   /** Instances that are to be stopped. */
   readonly stopped: readonly { readonly id: string; readonly saga: string }[];
 }
@@ -58,8 +62,7 @@ interface Given {
 }
 
 /** One call of `start` or `stop`, with what it was given as that was then. */
-interface Asked {
-  readonly level: Level;
+interface Write extends Asked {
   /** Writes it. */
   take(own: Tx): Promise<void>;
 }
@@ -81,13 +84,12 @@ function givenOf(saga: Defined, examined: Examined<unknown>): Given {
 /** Inserts an instance, unless there is one of the same key. Returns it. */
 async function begin(
   parts: StartsParts,
-  { own, tx, trace }: { readonly own: Tx; readonly tx: unknown; readonly trace: TraceContext | undefined },
+  { own, tx, trace, id }: { readonly own: Tx; readonly tx: unknown; readonly trace: TraceContext | undefined; readonly id: string },
   saga: Defined,
   { input, key }: Given,
 ): Promise<Instance | undefined> {
-  const { clock, ids, reached } = parts.runtime;
+  const { clock, reached } = parts.runtime;
   const now = clock.now();
-  const id = ids.next();
   if (key !== undefined) {
     const [known] = await own.all('select 1 as known from sw_saga where name = ? and key = ?', saga.name, key);
     if (known) return undefined;
@@ -106,38 +108,71 @@ async function begin(
 /** Collects what one run of a handler starts and stops in `tx`; `trace` is what it is part of. */
 export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceContext | undefined): Starts {
   const within = parts.store.own(tx);
-  const all: Asked[] = [];
+  const all: Write[] = [];
   const fresh: Instance[] = [];
+  const ignored: { readonly saga: string; readonly key: string; readonly id: string }[] = [];
   const stopped: { readonly id: string; readonly saga: string }[] = [];
   const known = (saga: AnySaga): Defined => {
     const defined = parts.sagas.get(saga.name);
     if (defined) return defined;
     throw new SagaUnlisted(`the service ${parts.contract['~contract']} does not run the saga ${saga.name}: add it to its \`sagas\``);
   };
-  const ask = (take: Asked['take']): void => void all.push({ level: within.level, take });
+  /** What is asked for last stands behind all that was asked for before. */
+  function ask(one: Omit<Write, 'level'>): readonly Write[] {
+    const earlier = all.slice();
+    all.push({ ...one, level: within.level });
+    return earlier;
+  }
 
-  function start(saga: AnySaga, input: unknown): void {
+  function start(saga: AnySaga, input: unknown): PromiseLike<Started> {
     const defined = known(saga);
+    const { name } = defined;
+    const id = parts.runtime.ids.next();
     const examined = examineNow(defined.input, inputJson(defined, input));
     const given = examined instanceof Promise ? examined.then((later) => givenOf(defined, later)) : givenOf(defined, examined);
-    // It is heard in `write`, which a handler that failed does not come to.
+    const key = given instanceof Promise ? given.then((later) => later.key) : given.key;
+    // They are heard in `write`, which a handler that failed does not come to.
     if (given instanceof Promise) given.catch(() => {});
-    ask(async (own) => {
-      const begun = await begin(parts, { own, tx, trace }, defined, await given);
-      if (begun) fresh.push(begun);
+    if (key instanceof Promise) key.catch(() => {});
+    let told = false;
+    const earlier = ask({
+      saga: name,
+      key,
+      after: async (before) => before ?? { id, state: 'running', input: (await given).input },
+      async take(own) {
+        const what = await given;
+        const begun = await begin(parts, { own, tx, trace, id }, defined, what);
+        if (begun) fresh.push(begun);
+        else if (!told) {
+          const there = await standingOf(own, name, String(what.key), []);
+          if (there && !isDeepStrictEqual(there.input, what.input)) ignored.push({ saga: name, key: String(what.key), id: there.id });
+        }
+      },
+    });
+    return whenAwaited(async () => {
+      told = true;
+      const what = await given;
+      const before = what.key === undefined ? undefined : await standingOf(within, name, what.key, earlier);
+      return startedOf(before, id, what.input);
     });
   }
 
-  function stop(saga: AnySaga, key: string, reason: string): void {
+  function stop(saga: AnySaga, key: string, reason: string): PromiseLike<Stopping> {
     const { name } = known(saga);
-    ask(async (own) => {
-      const id = await markStopping(own, name, key, reason);
-      if (id !== undefined) stopped.push({ id, saga: name });
+    const earlier = ask({
+      saga: name,
+      key,
+      after: (before) => (before?.state === 'running' ? { ...before, state: 'stopping' } : before),
+      async take(own) {
+        const id = await markStopping(own, name, key, reason);
+        if (id !== undefined) stopped.push({ id, saga: name });
+      },
     });
+    return whenAwaited(async () => stoppingOf(await standingOf(within, name, key, earlier)));
   }
 
   return {
-    ...{ fresh, stopped },
+    ...{ fresh, stopped, ignored },
     start: start as unknown as Start,
     stop: stop as unknown as Stop,
     async write(own) {

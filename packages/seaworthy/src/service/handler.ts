@@ -39,9 +39,12 @@ export interface Remote<Input, E, Returned> {
   readonly remote: (context: RemoteQueryContext<Input, E>) => Awaitable<Returned>;
 }
 
+/** Of an operation without an output whatever is returned is of no account. */
+type Answered<Returned> = [Returned] extends [void] ? unknown : Returned;
+
 export type HandlerOf<M, Op, T, R> =
   Op extends Operation<'command', unknown, infer Input, infer Returned, unknown, infer E>
-    ? ((context: CommandContext<Input, E, M, T>) => Awaitable<Returned>) | External<Input, E, M, T, Returned>
+    ? ((context: CommandContext<Input, E, M, T>) => Awaitable<Answered<Returned>>) | External<Input, E, M, T, Answered<Returned>>
     : Op extends Operation<'query', unknown, infer Input, infer Returned, unknown, infer E>
       ? ((context: QueryContext<Input, E, R>) => Awaitable<Returned>) | Remote<Input, E, Returned>
       : never;

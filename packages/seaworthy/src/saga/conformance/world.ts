@@ -20,7 +20,7 @@ import { type AnySaga, saga } from '../saga.ts';
 import { sagaMigrations } from '../tables.ts';
 
 /** Written by hand, so that the room needs no schema library. */
-function record<T extends Record<string, 'string' | 'integer'>>(types: T): Schema<Fields<T>, Fields<T>> {
+export function record<T extends Record<string, 'string' | 'integer'>>(types: T): Schema<Fields<T>, Fields<T>> {
   const properties = Object.fromEntries(Object.entries(types).map(([name, type]) => [name, { type }]));
   const shape = { type: 'object', properties, required: Object.keys(types) };
   return {
