@@ -9,12 +9,14 @@ import type { Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import type { Cause } from './cause.ts';
 import { suite } from './conformance/suite.ts';
-import { Ref, remote, trip, trips } from './conformance/world.ts';
+import { Ref, remote, trip, trips, type World } from './conformance/world.ts';
 import { saga } from './saga.ts';
 import { SagaInputInvalid } from './starts.ts';
 import { ResultInvalid, StepTimeout } from './step.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
+
+const warnings = ({ said }: World): readonly string[] => said.filter((line) => line.startsWith('warn'));
 
 named('runs its steps in order, each with the results before it, and publishes with its last transaction', async (sea) => {
   const { engine } = await sea.process([trip]);
@@ -301,7 +303,7 @@ named('of several local steps in one transaction the cause names the one that fa
   assert.deepEqual(cause, { kind: 'failed', step: 'bad', message: 'no' });
   assert.equal(runs.length, 4);
   const again = 'warn: the step bad of two failed, it is tried again';
-  assert.deepEqual(sea.said, [
+  assert.deepEqual(warnings(sea), [
     `${again} (1)`,
     `${again} (2)`,
     `${again} (3)`,
@@ -326,7 +328,7 @@ named('a local step that is given up at its first run is told of as that, whatev
   const { engine } = await sea.process([last]);
   await sea.run(engine, ({ start }) => start(last, { id: 'l' }));
   await sea.until('undone');
-  assert.equal(sea.said.at(-1), 'warn: the step bad of last failed, and the saga is undone (1)');
+  assert.equal(warnings(sea).at(-1), 'warn: the step bad of last failed, and the saga is undone (1)');
 });
 
 named('every failed run of a step or of an undo is logged by its name, a declared error is not', async (sea) => {
@@ -342,8 +344,7 @@ named('every failed run of a step or of an undo is logged by its name, a declare
   const { engine } = await sea.process([trip]);
   await sea.start(engine);
   await sea.until('undone');
-  const warned = (): readonly string[] => sea.said.filter((line) => line.startsWith('warn'));
-  assert.deepEqual(warned(), [
+  assert.deepEqual(warnings(sea), [
     'warn: the step pay of trip failed, it is tried again (1)',
     'warn: the step pay of trip failed, it is tried again (2)',
     'warn: the step pay of trip failed, and the saga is undone (3)',
@@ -351,7 +352,7 @@ named('every failed run of a step or of an undo is logged by its name, a declare
   ]);
   await sea.run(engine, ({ start }) => start(trip, { id: 'u' }));
   await sea.when('both are undone', async () => (await sea.store.read.all("select 1 from sw_saga where state = 'undone'")).length === 2);
-  assert.equal(warned().length, 4);
+  assert.equal(warnings(sea).length, 4);
 });
 
 named('a declared error of a local step is no unknown outcome: it is not tried again', async (sea) => {
