@@ -91,9 +91,11 @@ test('the time line says which step or undo is tried now, for which time, and af
     '→ goes on in 4 s',
   ]);
   // A verdict gave it another try.
-  const judged = [open, { ...seat, state: 'stuck', undo: { ...undone, runs: 10 } }, refused] as const;
+  const verdicts = [{ kind: 'retry', by: 'ada', at: 1800, stuck: { ...undone, runs: 10 } }] as const;
+  const judged = [open, { ...seat, state: 'stuck', undo: { ...undone, runs: 10 }, verdicts }, refused] as const;
   assert.deepEqual(drawn({ ...undoing, journal: judged }).slice(3), [
     '+300 ms ! seat undo was stuck, 10 runs',
+    '+800 ms » seat verdict retry by ada',
     '… seat being undone',
     '→ goes on',
   ]);
@@ -102,5 +104,25 @@ test('the time line says which step or undo is tried now, for which time, and af
     '+300 ms ↶ seat undone',
     '+300 ms ↶ open undone',
     '+300 ms ■ undone',
+  ]);
+  // And it has ended since: that it was stuck, twice, is still there.
+  const twice = [
+    { kind: 'retry', at: 1800, stuck: { ended: 1300, runs: 10, error: 'down' } },
+    { kind: 'skip', by: 'ada', at: 2500, stuck: { ended: 2400, runs: 10, error: 'still down' } },
+  ] as const;
+  const ended = [
+    { ...open, state: 'undone', undo: { ended: 2600, runs: 1 } },
+    { ...seat, state: 'skipped', undo: { ended: 2500, runs: 10 }, verdicts: twice },
+    refused,
+  ] as const;
+  assert.deepEqual(drawn({ ...undoing, state: 'undone', journal: ended, changed: 2600 }).slice(3), [
+    '+300 ms ! seat undo was stuck, 10 runs',
+    'down',
+    '+800 ms » seat verdict retry',
+    '+1.4 s ! seat undo was stuck, 10 runs',
+    'still down',
+    '+1.5 s » seat verdict skip by ada',
+    '+1.6 s ↶ open undone',
+    '+1.6 s ■ undone',
   ]);
 });

@@ -33,12 +33,32 @@ function doing(entry: Entry): Moment {
   return { at: ended, mark: paint('green', '✓'), what: step, detail: told(took, runs(entry.runs), brief(result)), error: entry.error };
 }
 
-function undoing({ step, state, undo }: Entry, saga: SagaState): Moment | undefined {
-  if (state !== 'undone' && state !== 'skipped' && state !== 'stuck') return undefined;
-  const word =
-    state === 'stuck' ? `undo ${saga === 'stuck' ? 'is' : 'was'} stuck` : state === 'skipped' ? 'undo given up by a verdict' : 'undone';
-  const mark = state === 'stuck' ? paint('red', '!') : paint('yellow', '↶');
-  return { at: undo?.ended, mark, what: step, detail: told(word, runs(undo?.runs)), error: undo?.error };
+const stuckMark = (): string => paint('red', '!');
+
+/** How its undo was stuck before, and what was decided each time. */
+const judging = ({ step, verdicts = [] }: Entry): readonly Moment[] =>
+  verdicts.flatMap(({ kind, by, at, stuck }) => [
+    ...(stuck
+      ? [{ at: stuck.ended, mark: stuckMark(), what: step, detail: told('undo was stuck', runs(stuck.runs)), error: stuck.error }]
+      : []),
+    { at, mark: paint('cyan', '»'), what: step, detail: `verdict ${kind}${by === undefined ? '' : ` by ${by}`}` },
+  ]);
+
+function undoing(entry: Entry, saga: SagaState): readonly Moment[] {
+  const { step, state, undo } = entry;
+  const before = judging(entry);
+  if (state === 'undone')
+    return [
+      ...before,
+      { at: undo?.ended, mark: paint('yellow', '↶'), what: step, detail: told('undone', runs(undo?.runs)), error: undo?.error },
+    ];
+  // Of one that was given up, the verdict has said all.
+  if (state === 'stuck' && saga === 'stuck')
+    return [
+      ...before,
+      { at: undo?.ended, mark: stuckMark(), what: step, detail: told('undo is stuck', runs(undo?.runs)), error: undo?.error },
+    ];
+  return before;
 }
 
 const ordinals = new Intl.PluralRules('en', { type: 'ordinal' });
@@ -74,7 +94,7 @@ export function timeLine(service: string, instance: Instance, now: number): read
   const current = atHand(instance, now);
   const begun = journal.filter((entry) => state !== 'running' || entry.step !== current?.what);
   // Undos run in reverse: so they are told in the order in which they happened.
-  const undone = journal.toReversed().flatMap((entry) => undoing(entry, state) ?? []);
+  const undone = journal.toReversed().flatMap((entry) => undoing(entry, state));
   const moments = [...begun.map(doing), ...undone, ...(current ? [current] : [])];
   const head = [
     `${paint('bold', `${service} · ${name}`)}  ${id}`,

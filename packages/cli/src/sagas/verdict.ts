@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { judge, type Verdict } from 'seaworthy/saga';
 import { UsageInvalid } from '../errors.ts';
 import { parsed } from '../json.ts';
@@ -16,7 +17,7 @@ export async function verdict(
   id: string,
   kind: Verdict['kind'],
   result: string | undefined,
-  options: Where & { readonly yes?: boolean; readonly json?: boolean },
+  options: Where & { readonly yes?: boolean; readonly by?: string; readonly json?: boolean },
 ): Promise<void> {
   if ((kind === 'result') !== (result !== undefined))
     throw new UsageInvalid(
@@ -28,7 +29,7 @@ export async function verdict(
   await onStores(options, async (stores, runtime) => {
     const { at, instance } = await found(stores, id);
     const stuck = instance.journal.find(({ state }) => state === 'stuck');
-    if (options.yes || instance.state !== 'stuck') await judge(at.store, runtime, id, given);
+    if (options.yes || instance.state !== 'stuck') await judge(at.store, runtime, id, given, { by: options.by ?? userInfo().username });
     if (options.json) return printJson({ id, service: at.name, step: stuck?.step, verdict: given, done: options.yes === true });
     print(`${instance.name} ${instance.key} is stuck at ${paint('bold', stuck?.step ?? '?')}: ${instance.error ?? 'its undo failed'}`);
     if (options.yes) print('the verdict is given: a fleet that runs goes on with it within seconds, otherwise the next one');

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { userInfo } from 'node:os';
 import { after, before, test } from 'node:test';
 import { runtime } from 'seaworthy/core';
 import { launch, launchOf } from 'seaworthy/fleet';
@@ -122,12 +123,17 @@ test('a verdict is told first and given with --yes', async () => {
   const dry = await sagas('verdict', 'fram', 'skip');
   assert.match(dry.out, /unload fram is stuck at crane: the crane is broken\nits undo would be given up.*nothing was changed: add --yes/);
   assert.equal(await stateOf('fram'), 'stuck');
-  assert.equal((await alone('verdict', 'fram', 'skip', '--yes')).status, 0);
+  assert.equal((await alone('verdict', 'fram', 'skip', '--by', 'Amundsen', '--yes')).status, 0);
   assert.equal((await sagas('verdict', 'gjoa', 'retry', '--yes')).status, 0);
   assert.equal((await sagas('verdict', 'maud', 'result', '{"hook":3}', '--yes')).status, 0);
   for (const id of ['fram', 'gjoa', 'maud']) assert.equal(await stateOf(id), 'undoing');
   const { journal = [] } = (await onShips((store) => sagaOf(store.read, 'maud'))) ?? {};
   assert.deepEqual(journal[1]?.result, { hook: 3 });
+  assert.equal(journal[1]?.verdicts?.[0]?.by, userInfo().username);
+  assert.match(
+    (await sagas('show', 'fram')).out,
+    /! crane +undo was stuck, 10 runs\n +the crane is broken\n.* » crane +verdict skip by Amundsen\n/,
+  );
   assert.equal((await onShips((store) => sagaOf(store.read, 'fram')))?.journal[1]?.state, 'skipped');
 });
 

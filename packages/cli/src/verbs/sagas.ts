@@ -22,6 +22,7 @@ export function sagaVerbs(program: Command): void {
       new Argument('<verdict>', 'try the undo again, give it up, or tell it what the step had given').choices(['retry', 'skip', 'result']),
     )
     .argument('[json]', 'what the step had given')
+    .option('--by <name>', 'who decided; default the name of the user')
     .option('--yes', 'do it; without, only say what would be done')
     .action(later(async () => (await import('../sagas/verdict.ts')).verdict));
 }

@@ -353,6 +353,8 @@ named('every failed run of a step or of an undo is logged by its name, a declare
   await sea.run(engine, ({ start }) => start(trip, { id: 'u' }));
   await sea.when('both are undone', async () => (await sea.store.read.all("select 1 from sw_saga where state = 'undone'")).length === 2);
   assert.equal(warnings(sea).length, 4);
+  const told = 'info: the saga trip was undone: pay failed: down';
+  await sea.when('it is said why', async () => sea.said.includes(told));
 });
 
 named('a declared error of a local step is no unknown outcome: it is not tried again', async (sea) => {

@@ -1,5 +1,5 @@
 export { type Cause, causeText } from './cause.ts';
-export type { Entry, Instance, SagaState } from './journal.ts';
+export type { Entry, Instance, Judged, SagaState } from './journal.ts';
 export { listSagas, type SagaFilter, sagaOf } from './list.ts';
 export { SagaUnreadable } from './row.ts';
 export { type Builder, type Saga, SagaInvalid, type Start, type Started, type Stop, type Stopping, saga } from './saga.ts';

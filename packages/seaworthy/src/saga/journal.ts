@@ -9,6 +9,16 @@ export type SagaState = 'running' | 'undoing' | 'stuck' | 'done' | 'undone';
 /** How often each call of an undo was refused with a declared error, by operation and place. */
 export type Refusals = Readonly<Record<string, number>>;
 
+/** A verdict that was given. */
+export interface Judged {
+  readonly kind: 'retry' | 'skip' | 'result';
+  /** Who gave it, if that was said. */
+  readonly by?: string;
+  readonly at: number;
+  /** Since when the undo had been stuck, after how many runs, and what the last one failed with. */
+  readonly stuck?: { readonly ended: number; readonly runs: number; readonly error?: string };
+}
+
 /** What is known of one step that was begun. */
 export interface Entry {
   readonly step: string;
@@ -31,6 +41,8 @@ export interface Entry {
   /** Runs of `do`, when there was more than one, and what the last of those that failed said. */
   readonly runs?: number;
   readonly error?: string;
+  /** What was decided each time that its undo was stuck, and how it had gone until then. */
+  readonly verdicts?: readonly Judged[];
   /** How its undo went, once it is over or stuck. */
   readonly undo?: { readonly ended: number; readonly runs: number; readonly error?: string };
 }

@@ -23,8 +23,15 @@ named(
     await sea.clock.advance(100);
     await judged(sea, before.id, { kind: 'retry' });
     const now = sea.clock.now();
-    assert.deepEqual(await sea.instance(), {
-      ...before,
+    const { journal, ...rest } = await sea.instance();
+    const verdicts = [{ kind: 'retry', at: now, stuck: before.journal.find(({ state }) => state === 'stuck')?.undo }];
+    assert.deepEqual(
+      journal,
+      before.journal.map((entry) => (entry.state === 'stuck' ? { ...entry, verdicts } : entry)),
+    );
+    const { journal: _, ...others } = before;
+    assert.deepEqual(rest, {
+      ...others,
       ...{ state: 'undoing', attempts: 0, owner: '', due: now, changed: now, version: before.version + 1, error: undefined },
     });
     const late = sea.store.transaction((tx) => advance(tx, before, before.plan, { state: 'undone', journal: before.journal }, now));
@@ -64,7 +71,10 @@ named('a waived undo says when it was waived', async (sea) => {
   await judged(sea, id, { kind: 'skip' });
   assert.deepEqual(
     (await sea.instance()).journal.find(({ step }) => step === waits?.step),
-    { ...waits, state: 'skipped', undo: { ...waits?.undo, ended: sea.clock.now() } },
+    {
+      ...{ ...waits, state: 'skipped', undo: { ...waits?.undo, ended: sea.clock.now() } },
+      verdicts: [{ kind: 'skip', at: sea.clock.now(), stuck: waits?.undo }],
+    },
   );
 });
 

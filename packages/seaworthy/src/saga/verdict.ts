@@ -1,7 +1,7 @@
 import { SeaworthyError } from '../core/errors.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Read, Store } from '../store/store.ts';
-import type { Entry, Instance } from './journal.ts';
+import type { Entry, Instance, Judged } from './journal.ts';
 import { instanceOf, shownOf } from './row.ts';
 import { kept } from './step.ts';
 
@@ -31,11 +31,23 @@ export async function stuckSagas(
   return (await read.all("select * from sw_saga where state = 'stuck' order by changed limit ? offset ?", limit, offset)).map(shownOf);
 }
 
+/** What a verdict makes of the step whose undo is stuck. */
+function changeOf(verdict: Verdict, { step, undo, refusals = {} }: Entry, now: number): Partial<Entry> {
+  if (verdict.kind === 'skip') return { state: 'skipped', ...(undo && { undo: { ...undo, ended: now } }) };
+  return verdict.kind === 'result' ? { result: kept(step, verdict.result), told: refusals } : {};
+}
+
 /**
- * Gives a verdict; the saga goes on with its undo within seconds. Throws `SagaNotStuck`, `SagaUnreadable`, and
+ * Gives a verdict; the saga goes on with its undo within seconds. The journal keeps it, when it was given, and `by` whom. Throws `SagaNotStuck`, `SagaUnreadable`, and
  * `ResultInvalid` for a result that is not JSON.
  */
-export async function judge(store: Store<unknown, unknown>, runtime: Runtime, id: string, verdict: Verdict): Promise<void> {
+export async function judge(
+  store: Store<unknown, unknown>,
+  runtime: Runtime,
+  id: string,
+  verdict: Verdict,
+  { by }: { readonly by?: string } = {},
+): Promise<void> {
   await store.transaction(async (tx) => {
     const own = store.own(tx);
     const [row] = await own.all("select * from sw_saga where id = ? and state = 'stuck'", id);
@@ -43,13 +55,9 @@ export async function judge(store: Store<unknown, unknown>, runtime: Runtime, id
     const { journal } = instanceOf(row);
     const index = journal.findIndex(({ state }) => state === 'stuck');
     const entry = journal[index] as Entry;
-    const judged: Entry =
-      verdict.kind === 'skip'
-        ? { ...entry, state: 'skipped', ...(entry.undo && { undo: { ...entry.undo, ended: runtime.clock.now() } }) }
-        : verdict.kind === 'result'
-          ? { ...entry, result: kept(entry.step, verdict.result), told: entry.refusals ?? {} }
-          : entry;
     const now = runtime.clock.now();
+    const given: Judged = { kind: verdict.kind, ...(by !== undefined && { by }), at: now, ...(entry.undo && { stuck: entry.undo }) };
+    const judged: Entry = { ...entry, ...changeOf(verdict, entry, now), verdicts: [...(entry.verdicts ?? []), given] };
     // The journal keeps how its undo failed: what comes now begins anew.
     await own.run(
       `update sw_saga set version = version + 1, state = 'undoing', journal = ?, attempts = 0, error = null, due = ?, owner = '', changed = ?
