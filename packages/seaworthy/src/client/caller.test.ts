@@ -36,6 +36,32 @@ test('a breaker that opens between two attempts does not hide what the first one
   assert.equal(sent, 1);
 });
 
+test('G9: all attempts of one call carry one key, its own or the one that it was given; another call has another', async () => {
+  const sent: (string | undefined)[] = [];
+  const clock = virtualClock();
+  const rt = runtime({ clock });
+  const call = caller({
+    runtime: rt,
+    transportOf: () => ({
+      async send({ key }) {
+        sent.push(key);
+        throw new Unreachable('nobody is there');
+      },
+      close: async () => {},
+    }),
+    policyOf: () => policyOn(rt, retry({ attempts: 3 })),
+    guardOf: () => policyOn(rt),
+  });
+  for (const key of [undefined, undefined, 'given']) await clock.run(call(desk.ask, {}, { key })).catch(() => {});
+  assert.deepEqual([...new Set(sent)].length, 3);
+  assert.deepEqual(
+    sent,
+    [0, 3, 6].flatMap((first) => Array(3).fill(sent[first])),
+  );
+  assert.equal(sent[6], 'given');
+  assert.ok(sent[0]);
+});
+
 test('every attempt sends the input as it was when the call was made', async () => {
   const clock = virtualClock();
   const machine = runtime({ clock });

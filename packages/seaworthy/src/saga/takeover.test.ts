@@ -207,6 +207,38 @@ named('G7: who takes over waits as long as the dead one would have', async (sea)
   assert.ok(sea.clock.now() >= due);
 });
 
+named('G7: who was taken for dead and lives after all keeps what it owns: a takeover looks again in its transaction', async (sea) => {
+  const one = saga(trips, 'one', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  const owner = await worker(sea.store, sea.runtime);
+  await sea.store.transaction(async (tx) => {
+    await tx.run(
+      `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+        values ('a', 'one', 'a', 'remote pay', '{}', 'running', '[]', 0, 0, ?, 0, 0)`,
+      owner.id,
+    );
+  });
+  const [beat] = await sea.store.read.all('select * from sw_worker where id = ?', owner.id);
+  await sea.store.transaction((tx) => tx.run('delete from sw_worker where id = ?', owner.id));
+  const other = await worker(sea.store, sea.runtime);
+  let back = false;
+  // Its heartbeat is there again between the look and the takeover.
+  const view: Store = {
+    ...sea.store,
+    async transaction(work, options) {
+      if (!back)
+        await sea.store.transaction((tx) =>
+          tx.run('insert into sw_worker (id, until, ttl) values (?, ?, ?)', owner.id, beat?.['until'], beat?.['ttl']),
+        );
+      back = true;
+      return sea.store.transaction(work, options);
+    },
+  };
+  const free = orphans(view as Store<unknown, unknown>, sea.runtime, other, new Map([['one', one]]));
+  assert.deepEqual(await free.take(10), []);
+  assert.ok(back, 'it was seen as dead');
+  assert.equal((await sea.instance()).owner, owner.id);
+});
+
 named('G7: orphans of other code, however many, do not hide one that fits', async (sea) => {
   const one = saga(trips, 'one', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
   const insert = `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)

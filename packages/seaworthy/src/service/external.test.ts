@@ -343,6 +343,24 @@ test('an intent that cannot be read is named and left aside; the others are driv
   await end(running);
 });
 
+test('an intent that this process is at is not driven a second time, however overdue its row says that it is', async () => {
+  const at = await sea();
+  const answers: ((value: unknown) => void)[] = [];
+  at.stage.do = () => new Promise((resolve) => answers.push(resolve));
+  const { running, call } = await at.process();
+  await at.clock.advance(600);
+  const answer = call(till.charge, { id: 'a' }, { key: 'k' });
+  await at.when('it reaches out', () => answers.length === 1);
+  await at.store.transaction((tx) => tx.run('update sw_intent set due = 0'));
+  // To the next look at the database, and not to the end of its time.
+  await at.clock.advance(600);
+  assert.equal(answers.length, 1);
+  answers[0]?.('yes');
+  assert.deepEqual(await at.clock.run(answer), { receipt: 'receipt' });
+  assert.equal(await charges(at), 1);
+  await end(running);
+});
+
 test('G7: while its worker lives another process neither drives an intent nor answers for it; once it is dead, it does both', async () => {
   const at = await sea();
   const { first, second, reached } = await oneHanging(at);
