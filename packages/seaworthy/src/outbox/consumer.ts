@@ -27,8 +27,8 @@ export interface ConsumerOptions {
   /** How many processes may die while they have one event in hand before it goes to the dead letters, 2 or more. Default 5. */
   readonly crashes?: number;
   /**
-   * How long an event that is parked, and that no process of the service subscribes to, waits for one that does, before it goes to
-   * the dead letters. Later events of its key wait with it. Default 10 min.
+   * How long an event that no process of the service subscribes to any more is kept for one that does, before it goes to the dead
+   * letters. Later events of its key wait with it. Events that come later than this are passed over. Default 10 min.
    */
   readonly unhandledAfter?: Duration;
   /** Whether handling an event is part of the trace that published it, or of one of its own that links there. Default `parent`. */
@@ -167,8 +167,6 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
     if (signal?.aborted) abort();
     try {
       await Promise.all([retrying.stop(), keeping.stop(), ...open.map((one) => one.close(signal))]);
-      // Otherwise the others find out once its worker is gone.
-      await known.leave().catch(() => {});
     } finally {
       signal?.removeEventListener('abort', abort);
     }

@@ -29,7 +29,7 @@ interface Parts {
 }
 
 /**
- * Forgets old inbox marks, a small transaction at a time, gives up parked events that no process subscribes to, and counts what is
+ * Forgets old inbox marks, a small transaction at a time, gives up events that no process subscribes to any more, and counts what is
  * parked and dead for the gauges.
  */
 export function housekeeping({ store, bus, runtime, worker, service, rememberMs, unhandledMs, longestMs, types, renew }: Parts): Loop {
@@ -39,7 +39,7 @@ export function housekeeping({ store, bus, runtime, worker, service, rememberMs,
   let dead = 0;
   /** The marks up to this number were looked at. */
   let seen = 0;
-  /** Since when types of parked events have had no subscriber, by the monotonic clock. */
+  /** Since when types have had no living subscriber, by the monotonic clock. */
   const since = new Map<string, number>();
   let lookedAt = clock.monotonic();
 
@@ -56,15 +56,30 @@ export function housekeeping({ store, bus, runtime, worker, service, rememberMs,
     };
   };
 
-  /** Gives up events of types that this process has seen without a subscriber for long. True when there may be more of them. */
+  /** Types of events that are kept, parked or still to come, for subscribers of which none lives. */
+  async function missing(): Promise<ReadonlySet<string>> {
+    const [{ sql, values }, living] = [unhandled(), livingSubscription(worker)];
+    const parkedTypes = await store.ownRead.all(`select distinct type from sw_parked where ${sql}`, ...values);
+    const gone = await store.ownRead.all(
+      `select distinct type from sw_subscription where consumer = ?
+        and type not in (select type from sw_subscription where consumer = ? and ${living.sql})`,
+      service,
+      service,
+      ...living.values,
+    );
+    return new Set([...parkedTypes, ...gone].map((row) => String(row['type'])).filter((type) => !types.includes(type)));
+  }
+
+  /**
+   * Gives up events of types that this process has seen without a subscriber for long: those that are parked are buried, those that
+   * come from then on are passed over. True when there may be more of them.
+   */
   async function giveUp(): Promise<boolean> {
     const [now, at] = [clock.now(), clock.monotonic()];
     // What stood still meanwhile, this process or the others with it, has seen nothing.
     if (at - lookedAt > 3 * everyMs) since.clear();
     lookedAt = at;
-    const { sql, values } = unhandled();
-    const rows = await store.ownRead.all(`select distinct type from sw_parked where ${sql}`, ...values);
-    const missed = new Set(rows.map((row) => String(row['type'])).filter((type) => !types.includes(type)));
+    const missed = await missing();
     for (const type of since.keys()) if (!missed.has(type)) since.delete(type);
     for (const type of missed) if (!since.has(type)) since.set(type, at);
     const given = [...since].filter(([, seenAt]) => at - seenAt >= unhandledMs).map(([type]) => type);
@@ -73,10 +88,12 @@ export function housekeeping({ store, bus, runtime, worker, service, rememberMs,
     const due = isDue(now, longestMs);
     const buried = await store.transaction(async (tx) => {
       const own = store.own(tx);
-      const still = unhandled();
+      const [still, gone] = [unhandled(), worker.dead()];
+      const of = `type in (${given.map(() => '?').join(', ')})`;
+      await own.run(`delete from sw_subscription where consumer = ? and ${of} and ${gone.sql}`, service, ...given, ...gone.values);
       const some = await own.all(
         `select seq, event, topic, key, type from sw_parked where ${still.sql} and ${due.sql}
-          and type in (${given.map(() => '?').join(', ')}) order by due limit ${atOnce}`,
+          and ${of} order by due limit ${atOnce}`,
         ...still.values,
         ...due.values,
         ...given,

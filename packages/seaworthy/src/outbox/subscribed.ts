@@ -3,15 +3,17 @@ import { sleep } from '../core/sleep.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 
-/** What the processes of one consumer subscribe to. While a deploy rolls they are not of the same code. */
+/**
+ * What the processes of one consumer subscribe to. While a deploy rolls they are not of the same code. What a process subscribed to
+ * is kept when it is gone, since it may only be restarted: until another takes it over, or housekeeping forgets it.
+ */
 export interface Subscribed {
   /** Tells the others what this process subscribes to. Resolves once each of them knows. */
   enter(): Promise<void>;
   /** Tells them again, if they took this process for dead. */
   renew(): Promise<void>;
-  /** Whether another living process subscribes to a type. */
+  /** Whether another process subscribes to a type, or did until lately. */
   elsewhere(type: string): Promise<boolean>;
-  leave(): Promise<void>;
 }
 
 export interface SubscribedParts {
@@ -34,10 +36,16 @@ export function livingSubscription(worker: Worker): { readonly sql: string; read
 export function subscribed({ store, runtime, worker, service, types }: SubscribedParts): Subscribed {
   const { clock } = runtime;
   let readAt = Number.NEGATIVE_INFINITY;
-  let reading: Promise<ReadonlyMap<string, ReadonlySet<string>>> = Promise.resolve(new Map());
+  let reading: Promise<ReadonlySet<string>> = Promise.resolve(new Set());
+
+  /** The types of all others, also of those that are gone. */
+  async function read(): Promise<ReadonlySet<string>> {
+    const rows = await store.ownRead.all('select distinct type from sw_subscription where consumer = ? and owner <> ?', service, worker.id);
+    return new Set(rows.map((row) => String(row['type'])));
+  }
 
   /** The types of each other living process. */
-  async function read(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  async function living(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
     const { sql, values } = livingSubscription(worker);
     const rows = await store.ownRead.all(
       `select owner, type from sw_subscription where consumer = ? and owner <> ? and ${sql}`,
@@ -57,8 +65,15 @@ export function subscribed({ store, runtime, worker, service, types }: Subscribe
     const { sql, values } = worker.dead();
     await store.transaction(async (tx) => {
       const own = store.own(tx);
-      await own.run(`delete from sw_subscription where consumer = ? and owner <> ? and ${sql}`, service, worker.id, ...values);
       for (const type of types) {
+        // This process has it from those that are gone, so that restarts leave no rows behind.
+        await own.run(
+          `delete from sw_subscription where consumer = ? and type = ? and owner <> ? and ${sql}`,
+          service,
+          type,
+          worker.id,
+          ...values,
+        );
         await own.run(
           'insert into sw_subscription (consumer, type, owner) values (?, ?, ?) on conflict (consumer, type, owner) do nothing',
           service,
@@ -73,7 +88,7 @@ export function subscribed({ store, runtime, worker, service, types }: Subscribe
     async enter() {
       if (types.length === 0) return;
       await write();
-      const others = [...(await read()).values()];
+      const others = [...(await living()).values()];
       // Until then another may pass over what only this process knows.
       if (others.some((known) => types.some((type) => !known.has(type)))) await sleep(clock, freshMs + 50);
     },
@@ -93,14 +108,7 @@ export function subscribed({ store, runtime, worker, service, types }: Subscribe
           readAt = Number.NEGATIVE_INFINITY;
         });
       }
-      for (const known of (await reading).values()) if (known.has(type)) return true;
-      return false;
-    },
-    async leave() {
-      if (types.length === 0) return;
-      await store.transaction((tx) =>
-        store.own(tx).run('delete from sw_subscription where consumer = ? and owner = ?', service, worker.id),
-      );
+      return (await reading).has(type);
     },
   };
 }

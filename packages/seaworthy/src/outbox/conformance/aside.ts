@@ -79,7 +79,7 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
     },
   },
   {
-    name: 'what only a process of other code knows is kept for it, in the order of its key; what nobody knows for long is a dead letter',
+    name: 'what only a process of other code knows, be it gone for a while, is kept for it in the order of its key; what nobody knows for long is a dead letter, and then passed over',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       const handle = (tx: unknown, data: Placed): Promise<void> => effect(tx, data, world.runtime);
@@ -88,11 +88,13 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
       const cancelled = subscription(orders.cancelled, handle);
       // The old code takes part alone, so that it has all deliveries.
       const old = await world.start('stock', { subscriptions: [placed], consumer });
-      const next = await world.start('stock', {
-        subscriptions: [placed, cancelled],
-        consumer,
-        bus: (bus) => ({ ...bus, subscribe: async () => ({ close: async () => {} }) }),
-      });
+      const begin = (): Promise<Process> =>
+        world.start('stock', {
+          subscriptions: [placed, cancelled],
+          consumer,
+          bus: (bus) => ({ ...bus, subscribe: async () => ({ close: async () => {} }) }),
+        });
+      let next = await begin();
       for (const [n, name] of [
         [1, 'cancelled'],
         [2, 'placed'],
@@ -101,22 +103,33 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
         for (const line of ['a', 'b', 'c']) await world.run(sender.place(line, n, name));
       await world.until('all have their effects', async () => (await effects(old.store)).length === 9);
       for (const line of ['a', 'b', 'c']) assert.deepEqual(await numbers(old.store, line), [1, 2, 3]);
+      // It restarts, in order and by a crash.
+      for (const n of [4, 6]) {
+        await world.run(n === 4 ? next.close() : next.kill());
+        await world.time.pass(5000);
+        await world.run(sender.place('a', n, 'cancelled'));
+        await world.run(sender.place('a', n + 1));
+        await world.until('both wait', async () => (await count(old.store, 'sw_parked')) === 2);
+        next = await begin();
+        await world.until('both have their effects', async () => (await numbers(old.store, 'a')).length === n + 1);
+      }
+      assert.deepEqual(await numbers(old.store, 'a'), [1, 2, 3, 4, 5, 6, 7]);
+      // As long as it lives, what it knows waits for it.
       await world.run(next.close());
-      await world.run(sender.place('a', 4, 'cancelled'));
-      await world.run(sender.place('a', 5));
-      await world.until('what nobody knows is passed over', async () => (await numbers(old.store, 'a')).length === 4);
-      // One that is kept while another knows it, who then is gone.
       const other = await world.start('stock');
       const row = "insert into sw_subscription (consumer, type, owner) values ('stock', 'orders.cancelled', ?)";
       await world.run(other.store.transaction((tx) => tx.run(row, other.worker.id)));
-      await world.time.pass(500);
-      await world.run(sender.place('a', 6, 'cancelled'));
-      await world.run(sender.place('a', 7));
+      await world.run(sender.place('a', 8, 'cancelled'));
+      await world.run(sender.place('a', 9));
       await world.until('both wait', async () => (await count(old.store, 'sw_parked')) === 2);
       for (let second = 0; second < 40; second++) await world.time.pass(1000);
       assert.equal(await count(old.store, 'sw_parked'), 2);
       await world.run(other.close());
-      await world.until('those behind it go on', async () => (await numbers(old.store, 'a')).includes(7));
+      await world.until('those behind it go on', async () => (await numbers(old.store, 'a')).includes(9));
+      await world.time.pass(500);
+      await world.run(sender.place('a', 10, 'cancelled'));
+      await world.run(sender.place('a', 11));
+      await world.until('what nobody knows any more is passed over', async () => (await numbers(old.store, 'a')).includes(11));
       const letters = await deadLetters(old.store, old.runtime).list();
       assert.deepEqual(
         letters.map(({ reason, attempts }) => [reason, attempts]),
