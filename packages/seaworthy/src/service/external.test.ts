@@ -10,6 +10,7 @@ import { command, contract } from '../contract/contract.ts';
 import { thrown } from '../core/conformance/thrown.ts';
 import { silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
+import { sleep } from '../core/sleep.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Store, StoreDriver, Tx } from '../store/store.ts';
@@ -321,6 +322,47 @@ test('G7: a crowd of intents of one command, however many and overdue, keeps nob
   // The first look at the database finds it.
   await at.clock.advance(10);
   assert.deepEqual([await charges(at), asked], [1, 64]);
+  await end(running);
+});
+
+for (const { what, count, size, most } of [
+  { what: 'many bytes', count: 20, size: 2 ** 20, most: 8 },
+  { what: 'many', count: 600, size: 10, most: 256 },
+])
+  test(`no more intents are taken up than fit into memory, be they ${what}; each has its turn`, async () => {
+    const at = await sea();
+    const first = await at.process();
+    await end(first.running);
+    const [seen, now] = [new Set<string>(), { running: 0, most: 0 }];
+    at.stage.do = async ({ key }) => {
+      const hangs = !seen.has(key);
+      seen.add(key);
+      now.most = Math.max(now.most, ++now.running);
+      await sleep(at.clock, hangs ? 900 : 0);
+      now.running--;
+      return 'yes';
+    };
+    const columns = 'operation, key, fingerprint, input, intent, since, attempts, due, owner';
+    const insert = `insert into sw_intent (${columns}) values ('charge', ?, '', ?, ?, 0, 0, 0, 'gone')`;
+    await at.store.transaction(async (tx) => {
+      for (let n = 0; n < count; n++) await tx.run(insert, `k${n}`, `{"id":"${n}"}`, JSON.stringify('x'.repeat(size)));
+    });
+    const { running } = await at.process();
+    await at.when('each has its outcome', async () => (await charges(at)) === count);
+    assert.equal(now.most > 1 && now.most <= most, true, `${now.most} at one time`);
+    await end(running);
+  });
+
+test('an intent whose numbers are none is left aside by name, too', async () => {
+  const at = await sea();
+  const columns = 'operation, key, fingerprint, input, intent, since, attempts, due, owner';
+  const first = await at.process();
+  await end(first.running);
+  await at.store.transaction((tx) =>
+    tx.run(`insert into sw_intent (${columns}) values ('charge', 'bad', '', '{"id":"a"}', '{}', 'today', 'none', 0, 'gone')`),
+  );
+  const { running } = await at.process();
+  await at.when('it is named', () => at.logged.some((line) => line.startsWith('a row cannot be read')));
   await end(running);
 });
 

@@ -5,6 +5,7 @@ import { DeadlineExceeded } from '../core/deadline.ts';
 import { sleep } from '../core/sleep.ts';
 import { readable } from '../core/thrown.ts';
 import { aside } from '../store/damaged.ts';
+import type { Most } from '../store/read-some.ts';
 import type { Read } from '../store/store.ts';
 import { nameOf } from './answer.ts';
 import type { Received } from './command.ts';
@@ -33,6 +34,8 @@ type Known = NonNullable<ReturnType<ExternalParts['known']['get']>>;
 
 const pollMs = 1000;
 const batch = 64;
+/** No more is taken up of one command while so much of it is in hand; all commands share the bytes. */
+const inHand: Most = { rows: 256, bytes: 8 * 2 ** 20 };
 const longestRetryMs = 30_000;
 /** Exponential from half a second to half a minute, with equal jitter: a third party that is down is not forgotten. */
 const retryMs = (attempts: number, chance: number): number =>
@@ -48,6 +51,8 @@ export function externals(parts: ExternalParts): Externals {
   const stopping = new AbortController();
   const cut = new AbortController();
   const damaged = aside('sw_intent', runtime);
+  /** What was taken up and is in hand. */
+  const loads = new Map<string, { rows: number; bytes: number }>();
   let polling: Promise<void> = Promise.resolve();
 
   /** Another run of `do` is due after a while. Returns the milliseconds. */
@@ -117,31 +122,53 @@ export function externals(parts: ExternalParts): Externals {
     return done;
   }
 
+  function loadOf(operation: string): { rows: number; bytes: number } {
+    const load = loads.get(operation) ?? { rows: 0, bytes: 0 };
+    loads.set(operation, load);
+    return load;
+  }
+
+  function roomOf(operation: string): Most {
+    const load = loadOf(operation);
+    return { rows: Math.min(batch, inHand.rows - load.rows), bytes: inHand.bytes / parts.known.size - load.bytes };
+  }
+
   /** Takes over what is due, then drives it unless it is being driven already. */
   async function claim(): Promise<void> {
     const now = clock.now();
-    const due = (read: Read, operations: readonly string[], limit: number): Promise<readonly Intent[]> =>
-      dueIntents(read, operations, { now, longestMs, dead: owner.dead(), owner: owner.id, limit, aside: damaged });
+    const due = (read: Read, operations: readonly string[], most: Most): ReturnType<typeof dueIntents> =>
+      dueIntents(read, operations, { now, longestMs, dead: owner.dead(), owner: owner.id, most, aside: damaged });
     // What only other code knows is left to that code.
-    const operations = [...parts.known.keys()];
+    const operations = [...parts.known.keys()].filter((operation) => roomOf(operation).rows > 0 && roomOf(operation).bytes > 0);
     // Most of the time there is none, and nobody's writing need wait for that to be seen.
-    if ((await due(store.ownRead, operations, 1)).length === 0) return;
+    if (operations.length === 0 || (await due(store.ownRead, operations, { ...inHand, rows: 1 })).length === 0) return;
     const intents = await store.transaction(async (tx) => {
       const own = store.own(tx);
       // Some of each: a crowd at a third party that is down keeps nobody from another one.
-      const found: Intent[] = [];
-      for (const operation of operations) found.push(...(await due(own, [operation], batch)));
-      const mine: { readonly intent: Intent; readonly known: Known }[] = [];
-      for (const intent of found) {
+      const found: Awaited<ReturnType<typeof due>>[number][] = [];
+      for (const operation of operations) found.push(...(await due(own, [operation], roomOf(operation))));
+      const mine: { readonly intent: Intent; readonly known: Known; readonly bytes: number }[] = [];
+      for (const { intent, bytes } of found) {
         const known = parts.known.get(intent.operation) as Known;
         if (busy.has(markOf(intent))) continue;
         await take(own, intent, owner.id, now + 2 * patienceMs(known.handler));
-        mine.push({ intent, known });
+        mine.push({ intent, known, bytes });
       }
       return mine;
     });
     // A call under the same key may have come first. Other failures are logged and counted where they happen; the intent is kept.
-    for (const { intent, known } of intents) if (!busy.has(markOf(intent))) alone(intent, () => drive(intent, known)).catch(() => {});
+    for (const { intent, known, bytes } of intents) {
+      if (busy.has(markOf(intent))) continue;
+      const load = loadOf(intent.operation);
+      load.rows++;
+      load.bytes += bytes;
+      alone(intent, () => drive(intent, known))
+        .catch(() => {})
+        .finally(() => {
+          load.rows--;
+          load.bytes -= bytes;
+        });
+    }
   }
 
   async function poll(): Promise<void> {

@@ -1,6 +1,7 @@
 import { keptTrace, type TraceContext } from '../core/trace.ts';
 import { type Aside, readable } from '../store/damaged.ts';
 import { isDue } from '../store/due.ts';
+import { type Most, readSome } from '../store/read-some.ts';
 import type { Migration, Read, Row, Tx } from '../store/store.ts';
 import { type Keyed, sameOrThrow } from './idempotency.ts';
 import { stepOf } from './tombstone.ts';
@@ -34,6 +35,12 @@ export const intentMigrations: readonly Migration[] = [
 
 const columns = 'operation, key, fingerprint, input, intent, since, attempts, trace';
 
+function number(row: Row, column: string): number {
+  const value = row[column];
+  if (typeof value !== 'number') throw new TypeError(`its column ${column} is no number`);
+  return value;
+}
+
 function intentOf(row: Row): Intent {
   return {
     operation: String(row['operation']),
@@ -41,8 +48,8 @@ function intentOf(row: Row): Intent {
     fingerprint: String(row['fingerprint']),
     input: JSON.parse(String(row['input'])),
     intent: JSON.parse(String(row['intent'])),
-    since: Number(row['since']),
-    attempts: Number(row['attempts']),
+    since: number(row, 'since'),
+    attempts: number(row, 'attempts'),
     trace: keptTrace(row['trace']),
   };
 }
@@ -131,26 +138,38 @@ interface Due {
   readonly longestMs: number;
   readonly dead: Dead;
   readonly owner: string;
-  readonly limit: number;
+  readonly most: Most;
   /** Of intents that cannot be read. */
   readonly aside: Aside;
 }
 
-/** Up to `limit` intents of these operations, oldest first, that are this owner's and due, or whose owner is dead. */
+interface Found {
+  readonly intent: Intent;
+  readonly bytes: number;
+}
+
+/** The first intents of these operations, oldest first, that are this owner's and due, or whose owner is dead. */
 export async function dueIntents(
   read: Read,
   operations: readonly string[],
-  { now, longestMs, dead, owner, limit, aside }: Due,
-): Promise<readonly Intent[]> {
+  { now, longestMs, dead, owner, most, aside }: Due,
+): Promise<readonly Found[]> {
   const due = isDue(now, longestMs);
-  const rows = await read.all(
-    `select ${columns} from sw_intent
-      where operation in (${operations.map(() => '?').join()}) and ((${due.sql} and owner = ?) or ${dead.sql}) order by due limit ?`,
-    ...operations,
-    ...due.values,
-    owner,
-    ...dead.values,
-    limit + aside.size,
-  );
-  return aside.read(rows, ({ operation, key }) => `${operation} ${key}`, intentOf).slice(0, limit);
+  // What cannot be read takes no room from what can.
+  const size = 'case when json_valid(input) and json_valid(intent) then octet_length(input) + octet_length(intent) else 0 end';
+  const selection = {
+    columns: `${columns}, ${size} as size`,
+    size,
+    from: `sw_intent
+      where operation in (${operations.map(() => '?').join()}) and ((${due.sql} and owner = ?) or ${dead.sql}) order by due`,
+    values: [...operations, ...due.values, owner, ...dead.values],
+  };
+  const { rows } = await readSome(read, selection, { ...most, rows: most.rows + aside.size });
+  return aside
+    .read(
+      rows,
+      ({ operation, key }) => `${operation} ${key}`,
+      (row) => ({ intent: intentOf(row), bytes: Number(row['size']) }),
+    )
+    .slice(0, most.rows);
 }
