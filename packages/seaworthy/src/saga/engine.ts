@@ -14,6 +14,7 @@ import { type Direction, directionOf, lanes } from './lanes.ts';
 import { readSaga } from './list.ts';
 import { moves } from './moves.ts';
 import { orphans } from './orphans.ts';
+import { type Room, room } from './room.ts';
 import { SagaUnreadable, shownOf } from './row.ts';
 import type { AnySaga, Start, Stop } from './saga.ts';
 import { collectStarts, type Defined, type StartsParts } from './starts.ts';
@@ -57,6 +58,8 @@ export interface EngineParts extends Tracing {
 
 const pollMs = 1000;
 const batch = 500;
+/** As much of instances as is read at one time; each direction of each saga has its share. */
+const mostBytes = 16 * 2 ** 20;
 /** Until a saga that cannot be read is looked at again. */
 const asideMs = 30_000;
 /** Of those in no state that there is, so many are told of. */
@@ -72,6 +75,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
   const starting: StartsParts = { ...parts, sagas, owner: worker.id };
   const free = orphans(store, runtime, worker, sagas);
   const line = lanes(sagas.values(), concurrency);
+  const rooms = new Map<string, Room>();
   const active = new Map<string, { readonly stop: Scope; readonly done: Promise<void> }>();
   const timers = new Map<string, Timer>();
   /** Whose rows cannot be read. */
@@ -124,8 +128,27 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     enqueue(id, { saga, back: true });
   }
 
-  async function run(id: string, { back }: Direction, fresh: Instance | undefined, stop: Scope): Promise<Next> {
-    const instance = fresh ?? (await readSaga(store.ownRead, id));
+  /** Waits until there is room for what an instance holds; the others of its direction may be large as well. */
+  async function enter(id: string, { saga, back }: Direction, stop: Scope): Promise<() => void> {
+    const name = `${saga} ${back}`;
+    const own = rooms.get(name) ?? room(mostBytes / 2 / sagas.size);
+    rooms.set(name, own);
+    const [row] = await store.ownRead.all('select octet_length(input) + octet_length(journal) as size from sw_saga where id = ?', id);
+    const waiting = scope({ clock, parents: [stop, stopping.signal] });
+    return own.take(Number(row?.['size'] ?? 0), waiting.signal).finally(() => waiting.end());
+  }
+
+  async function run(id: string, direction: Direction, fresh: Instance | undefined, stop: Scope): Promise<Next> {
+    if (fresh) return carryOn(id, direction, fresh, stop);
+    const leave = await enter(id, direction, stop);
+    try {
+      return await carryOn(id, direction, stopping.signal.aborted ? undefined : await readSaga(store.ownRead, id), stop);
+    } finally {
+      leave();
+    }
+  }
+
+  async function carryOn(id: string, { back }: Direction, instance: Instance | undefined, stop: Scope): Promise<Next> {
     aside.delete(id);
     if (!instance || instance.owner !== worker.id || (instance.state !== 'running' && instance.state !== 'undoing')) return undefined;
     if (directionOf(instance).back !== back) return { turned: instance };

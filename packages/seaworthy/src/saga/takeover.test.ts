@@ -253,3 +253,28 @@ named('G7: orphans of other code, however many, do not hide one that fits', asyn
   for (let looks = 0; looks < 4; looks++) taken.push(...(await free.take(1)).map(({ id }) => id));
   assert.deepEqual(taken, ['d']);
 });
+
+named('no more is taken up than fits into memory; each has its turn', async (sea) => {
+  const large = saga(trips, 'large', { input: Ref, uses: [remote], key: ({ id }) => id.slice(0, 2) }).step('pay', {
+    timeout: '1h',
+    do: ({ call }) => call(remote.pay, { id: 'it' }),
+  });
+  const waiting: (() => void)[] = [];
+  sea.callee.answers = { pay: () => new Promise((resolve) => waiting.push(() => resolve(undefined))) };
+  const first = await sea.process([large], sea.store, { concurrency: 1 });
+  await sea.run(first.engine, ({ start }) => {
+    for (let n = 10; n < 30; n++) start(large, { id: `${n}${'x'.repeat(2 ** 20)}` });
+  });
+  await first.engine.close(AbortSignal.abort(new Error('down')));
+  await first.worker.close();
+  waiting.length = 0;
+  const { engine } = await sea.process([large]);
+  await sea.when('some are in hand', () => waiting.length > 0);
+  await sea.clock.advance(5000);
+  assert.equal(waiting.length, 7, 'of eight MiB');
+  await sea.when('all are done', async () => {
+    for (const answer of waiting.splice(0)) answer();
+    return (await sea.store.read.all("select 1 from sw_saga where state = 'done'")).length === 20;
+  });
+  await engine.close();
+});

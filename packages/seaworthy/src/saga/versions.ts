@@ -1,4 +1,5 @@
 import { SeaworthyError } from '../core/errors.ts';
+import { readSome } from '../store/read-some.ts';
 import type { Read } from '../store/store.ts';
 import type { Instance } from './journal.ts';
 import { shownOf } from './row.ts';
@@ -64,7 +65,7 @@ export function misfit(saga: AnySaga | undefined, instance: Instance): string | 
   return undefined;
 }
 
-const page = 16;
+const page = { rows: 16, bytes: 2 ** 22 };
 const shownAtMost = 10;
 
 /**
@@ -79,10 +80,13 @@ export async function verifyVersions(read: Read, sagas: readonly AnySaga[]): Pro
     const saga = sagas.find((one) => one.name === name);
     if (isPlanOf(saga, plan)) continue;
     for (let [after, more] = ['', true]; more; ) {
-      const rows = await read.all(
-        `select * from sw_saga where ${open} and name = ? and plan = ? and id > ? order by id limit ?`,
-        ...[name, plan, after, page],
+      const from = `sw_saga where ${open} and name = ? and plan = ? and id > ? order by id`;
+      const some = await readSome(
+        read,
+        { columns: '*', size: 'octet_length(input) + octet_length(journal)', from, values: [name, plan, after] },
+        page,
       );
+      const { rows } = some;
       for (const instance of rows.map(shownOf)) {
         const why = instance.unreadable === undefined ? misfit(saga, instance) : undefined;
         if (why === undefined) continue;
@@ -90,7 +94,7 @@ export async function verifyVersions(read: Read, sagas: readonly AnySaga[]): Pro
         if (stranded.length < shownAtMost) stranded.push(`${name} ${instance.key} (${instance.id}): ${why}`);
       }
       after = String(rows.at(-1)?.['id']);
-      more = rows.length === page;
+      more = some.more;
     }
   }
   if (count === 0) return;
