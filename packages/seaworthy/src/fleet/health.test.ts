@@ -14,6 +14,7 @@ import { gateway } from '../gateway/gateway.ts';
 import { route } from '../gateway/route.ts';
 import { service } from '../service/service.ts';
 import { memory } from '../store/drivers/memory.ts';
+import { StoreUnusable } from '../store/errors.ts';
 import type { StoreDriver } from '../store/store.ts';
 import { seededFaults } from '../testing/faults.ts';
 import { faultyBus } from '../testing/faulty-bus.ts';
@@ -158,4 +159,15 @@ test('the file of the bus is removed: within a heartbeat the process says that i
   assert.match(await probe('live'), /SW_SERVICE_BROKEN.*desk \(bus \(its files were removed or replaced/);
   assert.match(await probe('ready'), /SW_SERVICE_UNREADY.*bus/);
   await running.stop().catch(() => {});
+});
+
+test('a database that is gone keeps nothing else open: after a stop that says so all can be opened again', {
+  skip: process.platform === 'win32',
+}, async () => {
+  const dir = join(root, 'gone');
+  const { running, probe } = await open({ dir });
+  rmSync(join(dir, 'desk.db-wal'));
+  while ((await probe('live')) === 'ok') await new Promise((resolve) => setTimeout(resolve, 20));
+  await assert.rejects(running.stop(), StoreUnusable);
+  await (await open({ dir })).running.stop();
 });

@@ -1,6 +1,7 @@
 import { embedded } from '../bus/drivers/embedded.ts';
 import type { Caller } from '../client/caller.ts';
 import { milliseconds } from '../core/duration.ts';
+import { inTurn, together } from '../core/ends.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
@@ -93,11 +94,13 @@ async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runti
       budget.abort(new DrainExceeded(`the fleet did not stop within ${drain}: the rest is taken up at the next start`)),
     );
     const all = [...running.values()];
-    await Promise.all([servers?.close(budget.signal), ...all.map((service) => service.quiesce(budget.signal))]);
-    await Promise.all(all.map((service) => service.close(budget.signal)));
-    await Promise.all(reaches.map((one) => one.close()));
-    await bus.close();
-    timer.cancel();
+    // One that cannot end in order, its disk may be gone, keeps nothing else open.
+    await inTurn(
+      () => together([servers?.close(budget.signal), ...all.map((service) => service.quiesce(budget.signal))]),
+      () => together(all.map((service) => service.close(budget.signal))),
+      () => together(reaches.map((one) => one.close())),
+      () => bus.close(),
+    ).finally(() => timer.cancel());
   }
 
   try {
@@ -120,7 +123,8 @@ async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runti
     const { url, urls, operationsUrl } = servers;
     return { url, urls, operationsUrl, call, stop };
   } catch (error) {
-    await stop();
+    // What refused the start is told, whatever comes of its end.
+    await stop().catch(() => {});
     throw error;
   }
 }

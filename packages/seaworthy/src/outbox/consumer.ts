@@ -1,6 +1,7 @@
 import type { Bus, Subscription as BusSubscription } from '../bus/bus.ts';
 import { typeOf } from '../bus/envelope.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import { together } from '../core/ends.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
@@ -166,7 +167,7 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
     signal?.addEventListener('abort', abort, { once: true });
     if (signal?.aborted) abort();
     try {
-      await Promise.all([retrying.stop(), keeping.stop(), ...open.map((one) => one.close(signal))]);
+      await together([retrying.stop(), keeping.stop(), ...open.map((one) => one.close(signal))]);
     } finally {
       signal?.removeEventListener('abort', abort);
     }

@@ -3,6 +3,7 @@ import type { Caller } from '../client/caller.ts';
 import type { Endpoint } from '../client/transport.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import { inTurn, together } from '../core/ends.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import { type ConsumerOptions, consumer, consumerSettings } from '../outbox/consumer.ts';
@@ -218,17 +219,19 @@ async function runOn(
     },
     async quiesce(signal) {
       phase = 'stopping';
-      await Promise.all([hearing?.close(signal), sagas.close(signal)]);
+      await together([hearing?.close(signal), sagas.close(signal)]);
     },
     async close(signal) {
       phase = 'closed';
       admitting = false;
       closing.abort();
-      await Promise.all([outside.close(signal), offered.idle(signal)]);
-      await posting?.close(signal);
-      await forgetting;
-      await worker.close();
-      await store.close();
+      await inTurn(
+        () => together([outside.close(signal), offered.idle(signal)]),
+        () => posting?.close(signal),
+        () => forgetting,
+        () => worker.close(),
+        () => store.close(),
+      );
     },
   };
 }

@@ -1,5 +1,6 @@
 import { worst } from '../../core/condition.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
+import { inTurn, together } from '../../core/ends.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
 import { sqlite } from '../../store/drivers/sqlite.ts';
@@ -54,9 +55,11 @@ function busOn(store: Store, own: Worker, runtime: Runtime, keepMs: number): Bus
 
   async function end(): Promise<void> {
     closing.abort();
-    await Promise.all([pruning, ...[...members].map((one) => one.close())]);
-    await own.close();
-    await store.close();
+    await inTurn(
+      () => together([pruning, ...[...members].map((one) => one.close())]),
+      () => own.close(),
+      () => store.close(),
+    );
   }
 
   let closed: Promise<void> | undefined;

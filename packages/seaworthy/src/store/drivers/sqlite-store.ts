@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { inTurn } from '../../core/ends.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { StoreClosed, StoreUnusable } from '../errors.ts';
 import type { Store } from '../store.ts';
@@ -95,9 +96,11 @@ export async function openSqlite(path: string, service: string, durability: Dura
     },
     close() {
       closing ??= queue.idle().then(async () => {
-        await durable?.close();
-        read.close();
-        write.close();
+        await inTurn(
+          () => durable?.close(),
+          async () => read.close(),
+          async () => write.close(),
+        );
       });
       return closing;
     },
