@@ -20,40 +20,50 @@ export interface Orphans {
 }
 
 export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker: Worker, sagas: ReadonlyMap<string, AnySaga>): Orphans {
-  let passedOver: ReadonlySet<string> = new Set();
+  /** With the version at which this code could not carry it on; none where its row may be mended by hand. */
+  let passedOver: ReadonlyMap<string, number | undefined> = new Map();
   const condition = (): { readonly sql: string; readonly values: readonly (string | number)[] } => {
     const { sql, values } = worker.dead();
     return { sql: `${live} and (owner = '' or ${sql})`, values };
   };
 
   /** Told once. */
-  function passOver(unfit: Set<string>, { id, name, key }: Pick<Instance, 'id' | 'name' | 'key'>, reason: string): void {
-    unfit.add(id);
+  function passOver({ id, name, key }: Pick<Instance, 'id' | 'name' | 'key'>, reason: string): void {
     if (!passedOver.has(id))
       runtime.observe.log('error', 'a saga of other code is not taken over, it waits for that code', { saga: name, key, id, reason });
   }
 
   /** Those that fit. What they hold is read only where the definition is another one, and one by one, since it may be large. */
   async function fitting(rows: readonly Row[]): Promise<readonly string[]> {
-    const unfit = new Set<string>();
+    const unfit = new Map<string, number | undefined>();
     const ids: string[] = [];
     for (const row of rows) {
       const brief = { id: String(row['id']), name: String(row['name']), key: String(row['key']), plan: String(row['plan']) };
-      const reason = isPlanOf(sagas.get(brief.name), brief.plan) ? undefined : await whyNot(store.ownRead, brief.id);
-      if (reason === undefined) ids.push(brief.id);
-      else passOver(unfit, brief, reason);
+      const version = Number(row['version']);
+      if (passedOver.get(brief.id) === version) {
+        unfit.set(brief.id, version);
+        continue;
+      }
+      const why = isPlanOf(sagas.get(brief.name), brief.plan) ? undefined : await whyNot(store.ownRead, brief.id);
+      if (why === undefined) ids.push(brief.id);
+      else {
+        passOver(brief, why.reason);
+        unfit.set(brief.id, why.lasting ? version : undefined);
+      }
     }
     passedOver = unfit;
     return ids;
   }
 
-  async function whyNot(read: Read, id: string): Promise<string | undefined> {
+  /** Why this code cannot carry it on, and whether that lasts for as long as its row is as it is. */
+  async function whyNot(read: Read, id: string): Promise<{ readonly reason: string; readonly lasting: boolean } | undefined> {
     try {
       const instance = await readSaga(read, id);
-      return instance && misfit(sagas.get(instance.name), instance);
+      const reason = instance && misfit(sagas.get(instance.name), instance);
+      return reason === undefined ? undefined : { reason, lasting: true };
     } catch (error) {
       if (!(error instanceof SagaUnreadable)) throw error;
-      return error.message;
+      return { reason: error.message, lasting: false };
     }
   }
 
@@ -61,7 +71,7 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
     async take(limit) {
       const free = condition();
       const rows = await store.ownRead.all(
-        `select id, name, key, plan from sw_saga where ${free.sql} limit ?`,
+        `select id, name, key, plan, version from sw_saga where ${free.sql} limit ?`,
         ...free.values,
         limit + passedOver.size,
       );

@@ -248,10 +248,26 @@ named('G7: orphans of other code, however many, do not hide one that fits', asyn
     await tx.run(insert, 'd', 'one', 'd', '[]');
   });
   const own = await worker(sea.store, sea.runtime);
-  const free = orphans(sea.store as Store<unknown, unknown>, sea.runtime, own, new Map([['one', one]]));
+  let read = 0;
+  const view: Store = {
+    ...sea.store,
+    ownRead: {
+      all(sql, ...values) {
+        if (/where id = /.test(sql)) read++;
+        return sea.store.ownRead.all(sql, ...values);
+      },
+    },
+  };
+  const free = orphans(view as Store<unknown, unknown>, sea.runtime, own, new Map([['one', one]]));
   const taken: string[] = [];
   for (let looks = 0; looks < 4; looks++) taken.push(...(await free.take(1)).map(({ id }) => id));
   assert.deepEqual(taken, ['d']);
+  assert.equal(read, 3, 'each of the others once, while its row is as it was');
+  await sea.store.transaction((tx) => tx.run("update sw_saga set name = 'one', version = version + 1 where id = 'a'"));
+  assert.deepEqual(
+    (await free.take(1)).map(({ id }) => id),
+    ['a'],
+  );
 });
 
 named('no more is taken up than fits into memory; each has its turn', async (sea) => {
