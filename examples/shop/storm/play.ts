@@ -46,6 +46,7 @@ export function shopStorm(seed: number, options: Partial<StormOptions<string>> =
   return storm({
     fleet: (runtime) => shopOf(cardsIn(books, runtime)),
     seed,
+    bus: seed % 3 === 0 ? 'embedded' : 'memory',
     async load(sea) {
       const client = clientOn(sea.call);
       for (const [product, available] of Object.entries(stocked)) {

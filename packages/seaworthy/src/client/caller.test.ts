@@ -9,9 +9,29 @@ import { policyOn } from '../resilience/policy.ts';
 import { retry } from '../resilience/retry.ts';
 import { virtualClock } from '../testing/clock.ts';
 import { caller } from './caller.ts';
-import { CallFailed, Unreachable } from './errors.ts';
+import { AnswerInvalid, CallFailed, Unreachable } from './errors.ts';
 
-const desk = contract('desk', { ask: command({ http: 'POST /ask', input: z.object({}) }) });
+const desk = contract('desk', {
+  ask: command({ http: 'POST /ask', input: z.object({}) }),
+  count: command({
+    http: 'POST /count',
+    input: z.object({}),
+    output: z.object({ n: z.int() }),
+    errors: { Full: { status: 409, data: z.object({ room: z.int() }) } },
+  }),
+});
+
+test('an answer that is not what the contract promises is named as such, be it an output or the data of a declared error', async () => {
+  const answering = (answer: unknown) =>
+    caller({ runtime: runtime(), transportOf: () => ({ send: async () => answer as never, close: async () => {} }) });
+  for (const answer of [
+    { kind: 'output', output: { n: 'seven' } },
+    { kind: 'output', output: undefined },
+    { kind: 'declared', name: 'Full', data: { room: 0.5 } },
+  ])
+    await assert.rejects(answering(answer)(desk.count, {}), (error) => error instanceof AnswerInvalid && /desk\.count/.test(error.message));
+  assert.deepEqual(await answering({ kind: 'output', output: { n: 7 } })(desk.count, {}), { n: 7 });
+});
 
 test('a breaker that opens between two attempts does not hide what the first one came to', async () => {
   const clock = virtualClock();

@@ -177,6 +177,45 @@ test('a route passes path, body and key on, and the answer back with status and 
   assert.ok((asked[0]?.options.deadline?.remaining() ?? 0) > 0);
 });
 
+test('a client cannot ask for more time than the gateway gives, in a route or an aggregate', async () => {
+  const placing = route('POST /api/orders/{id}', shop.place);
+  for (const headers of [{ 'seaworthy-deadline-ms': '3600000' }, {}]) {
+    for (const { asked } of [await ask([page], fine, { headers }), await ask([placing], fine, { headers, body: { n: 5 } })])
+      assert.deepEqual(
+        asked.map(({ options }) => options.deadline?.remaining()),
+        asked.map(() => 10_000),
+      );
+  }
+});
+
+test('a client that leaves stops every call that its request has made, in a route and an aggregate', async () => {
+  for (const [one, names] of [
+    [page, ['order', 'payment']],
+    [route('GET /api/orders/{id}', shop.order), ['order']],
+  ] as const) {
+    const leaving = new AbortController();
+    const stopped: string[] = [];
+    const call: Caller = (operation, _input, { signal } = {}) => {
+      const { name } = operation as { name: string };
+      const cut = new Promise<never>((_, reject) => {
+        const stop = (): void => {
+          stopped.push(name);
+          reject(signal?.reason);
+        };
+        if (signal?.aborted) stop();
+        else signal?.addEventListener('abort', stop);
+      });
+      return reply(cut, { NotFound: undefined, Frozen: undefined }) as never;
+    };
+    const [served] = gatewayRoutes(gateway({ routes: [one] }), { runtime: runtime({ clock: virtualClock() }), call });
+    const request = { params: { id: '1' }, query: '', headers: {}, body: undefined, signal: leaving.signal };
+    const answered = served?.handle(request);
+    leaving.abort(new Error('gone'));
+    await answered;
+    assert.deepEqual(stopped, names);
+  }
+});
+
 test("a client's shorter deadline holds; a wrong header is refused by name", async () => {
   const { asked } = await ask([page], fine, { headers: { 'seaworthy-deadline-ms': '250' } });
   assert.equal(asked[0]?.options.deadline?.remaining(), 250);

@@ -35,6 +35,8 @@ export const usualRates = {
   'store/commit/unknown': 0.01,
   /** A process stands still, longer than its leases last, and goes on. Only in a storm. */
   'process/stalled': 0.0005,
+  /** The date of a process is wrong by up to a second, for all its life. Only in a storm. */
+  'process/skewed': 0.2,
 } as const;
 
 export type FaultName = keyof typeof usualRates;

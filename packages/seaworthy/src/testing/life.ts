@@ -16,7 +16,7 @@ export interface Life {
   /** The same for a named crash point, which nobody awaits. Throws `Died`. */
   pass(point: string): void;
   die(at: string): void;
-  /** Its own view of time: in stalls and after its death no timer runs. */
+  /** Its own view of time: in stalls and after its death no timer runs, and its date may be wrong. */
   readonly clock: Clock;
 }
 
@@ -25,6 +25,8 @@ export interface LifeParts {
   /** It dies at this step. */
   readonly steps: number;
   readonly clock: Clock;
+  /** By how many milliseconds its date is wrong. Default 0. */
+  readonly skewMs?: number;
   /** Milliseconds to stand still at a step, mostly 0. */
   readonly stallMs: () => number;
   readonly trace: (line: string) => void;
@@ -32,7 +34,7 @@ export interface LifeParts {
 
 const never = new Promise<never>(() => {});
 
-export function life({ name, steps, clock, stallMs, trace }: LifeParts): Life {
+export function life({ name, steps, clock, skewMs = 0, stallMs, trace }: LifeParts): Life {
   const death = new AbortController();
   const timers = new Set<Timer>();
   let left = steps;
@@ -97,6 +99,6 @@ export function life({ name, steps, clock, stallMs, trace }: LifeParts): Life {
       if (death.signal.aborted) throw death.signal.reason;
     },
     die,
-    clock: { now: clock.now, monotonic: clock.monotonic, after },
+    clock: { now: () => clock.now() + skewMs, monotonic: clock.monotonic, after },
   };
 }

@@ -4,7 +4,7 @@ import { memory as memoryBus } from '../bus/drivers/memory.ts';
 import { runtime } from '../core/runtime.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { StoreDriver } from '../store/store.ts';
-import { bank } from './bank.test.ts';
+import { bankOn, clearing } from './bank.test.ts';
 import { seededRandom, virtualClock } from './clock.ts';
 import { seededFaults } from './faults.ts';
 import { life } from './life.ts';
@@ -15,14 +15,14 @@ async function bootAndDie(steps: number): Promise<{ readonly at: string | undefi
   const clock = virtualClock();
   const random = seededRandom(1);
   const sea: Sea = {
-    ...{ runtime: runtime({ clock, random }), faults: seededFaults({ seed: random }), bus: memoryBus() },
+    ...{ runtime: runtime({ clock, random }), faults: seededFaults({ seed: random }), busOf: (_, machine) => memoryBus().open(machine) },
     ...{ store: memory() as StoreDriver<unknown, unknown>, stores: new Map(), serving: new Map() },
     ...{ options: {}, calls: undefined, trace: () => {} },
   };
   const one = life({ name: 'till 1', steps, clock, stallMs: () => 0, trace: () => {} });
   boot(
     sea,
-    () => bank,
+    (machine) => bankOn(clearing(), false)(machine, { index: 0, lives: 0 }),
     'till',
     one,
     (driver) => driver,

@@ -1,4 +1,4 @@
-import type { BusDriver } from '../bus/bus.ts';
+import type { Bus } from '../bus/bus.ts';
 import { type Caller, type CallerParts, caller } from '../client/caller.ts';
 import { Unreachable } from '../client/errors.ts';
 import type { Endpoint } from '../client/transport.ts';
@@ -26,7 +26,8 @@ export interface Sea {
   /** Of the storm itself: its clock, its chance. */
   readonly runtime: Runtime;
   readonly faults: Faults;
-  readonly bus: BusDriver;
+  /** The bus as one process reaches it. */
+  readonly busOf: (life: Life, machine: Runtime) => Promise<Bus>;
   readonly store: StoreDriver<unknown, unknown>;
   readonly stores: Map<string, Promise<Store<unknown, unknown>>>;
   readonly serving: Map<string, Set<Serving>>;
@@ -113,7 +114,7 @@ export async function boot(
       ...sea.options,
       runtime: own,
       store: store as StoreDriver,
-      bus: mortalBus(await sea.bus.open(sea.runtime), life),
+      bus: mortalBus(await sea.busOf(life, own), life),
       call: callerOn(sea, own, life),
     },
   );

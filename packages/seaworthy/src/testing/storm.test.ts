@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bank, bankStorm } from './bank.test.ts';
+import { bankOn, clearing } from './bank.test.ts';
+import { bankStorm } from './bank-storm.test.ts';
 import { StormFailed } from './errors.ts';
 import { type FaultName, usualRates } from './faults.ts';
 import { type StormReport, storm } from './storm.ts';
@@ -46,7 +47,7 @@ test('a bus that lets events of a key overtake each other breaks the fleet, and 
 });
 
 test('what the check throws, and what never comes to rest, is told with the seed', async () => {
-  const calm = { fleet: bank, faults: fair, deaths: 0, load: async () => {} };
+  const calm = { fleet: bankOn(clearing(), false), faults: fair, deaths: 0, load: async () => {} };
   await assert.rejects(
     storm({ ...calm, seed: 5, check: async () => assert.fail('the books differ') }),
     (error) => error instanceof StormFailed && error.seed === 5 && /seed 5 .*`seed: 5`: the books differ/.test(error.message),

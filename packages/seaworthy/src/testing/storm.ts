@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { embeddedOn } from '../bus/drivers/embedded.ts';
 import { memory as memoryBus } from '../bus/drivers/memory.ts';
 import type { Caller, CallerParts } from '../client/caller.ts';
 import { orAborted } from '../core/abort.ts';
@@ -7,16 +8,18 @@ import type { Random } from '../core/random.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import { type DeadLetters, deadLetters } from '../outbox/dead-letters.ts';
 import { policyOn } from '../resilience/policy.ts';
 import type { RunOptions } from '../service/running.ts';
 import { memory } from '../store/drivers/memory.ts';
-import type { Read, StoreDriver } from '../store/store.ts';
+import type { Read, Store, StoreDriver } from '../store/store.ts';
 import { seededRandom, virtualClock } from './clock.ts';
 import { StormFailed } from './errors.ts';
 import { type FaultName, seededFaults } from './faults.ts';
 import { faultyBus } from './faulty-bus.ts';
 import { faultyStore } from './faulty-store.ts';
 import { type Life, life } from './life.ts';
+import { mortalStore } from './mortal.ts';
 import { patient } from './patient.ts';
 import { boot, callerOn, type Sea } from './place.ts';
 import { dueIn, watched } from './under-way.ts';
@@ -25,15 +28,30 @@ import { dueIn, watched } from './under-way.ts';
 export interface InStorm<Name extends string = string> {
   /** Calls as a patient client does: under one key, again and again, until the service answers, be it with a declared error. */
   readonly call: Caller;
+  /** Calls once, under a key of its own unless it is given one. A call that fails may have been carried out. */
+  readonly callOnce: Caller;
+  /** The dead letters of a service, for an operator who looks after them meanwhile. */
+  readonly deadLetters: (service: NoInfer<Name>) => DeadLetters;
   /** The database of a service. */
   readonly read: (service: NoInfer<Name>) => Read;
   readonly random: Random;
   readonly sleep: (time: Duration) => Promise<void>;
 }
 
+/** A process in the storm that is about to start. */
+export interface StormProcess {
+  /** From 0 to `instances` - 1. */
+  readonly index: number;
+  /** How many lives it has had before. */
+  readonly lives: number;
+}
+
 export interface StormOptions<Name extends string> {
-  /** What is played. A function is asked at each start of a process, with its runtime, for what third parties are given. */
-  readonly fleet: Fleet<Name> | ((runtime: Runtime) => Fleet<Name>);
+  /**
+   * What is played. A function is asked at each start of a process, with its runtime, for what third parties are given, and which
+   * process of its service it is: another one, or a later life of the same, may run other code, as in a deploy.
+   */
+  readonly fleet: Fleet<Name> | ((runtime: Runtime, process: StormProcess) => Fleet<Name>);
   /** Everything follows from it: the same seed is the same storm. */
   readonly seed: number;
   /** How often things go wrong. Default `usualRates`. */
@@ -46,6 +64,8 @@ export interface StormOptions<Name extends string> {
   readonly load: (sea: InStorm<Name>) => Promise<void>;
   /** Whether all has come to its end, beside what the fleet itself has under way. */
   readonly settled?: (sea: InStorm<Name>) => Promise<boolean>;
+  /** Called twice a second meanwhile: throws when something is so that must never be, not even for a moment. */
+  readonly always?: (sea: InStorm<Name>) => Promise<void>;
   /** Called in the calm after the storm: throws when something is not as it must be. */
   readonly check: (sea: InStorm<Name>) => Promise<void>;
   /** Within which all must have settled, by the clock of the storm. Default 30 min. */
@@ -56,6 +76,11 @@ export interface StormOptions<Name extends string> {
   readonly calls?: Pick<CallerParts, 'policyOf' | 'guardOf' | 'timeout'>;
   /** Of services that bring none. Default in memory. */
   readonly store?: StoreDriver;
+  /**
+   * What carries the events: a bus in memory that no process takes along, or the embedded log on a database in memory, of which each
+   * process is a member by itself. Default `memory`.
+   */
+  readonly bus?: 'memory' | 'embedded';
   /** Told each step of each process, to read what a seed does. */
   readonly trace?: (line: string) => void;
 }
@@ -103,11 +128,16 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
   const chance = seededRandom(seed ^ 0x5eafa117);
   const own = runtime({ clock, random });
   const faults = seededFaults({ seed: chance, ...(options.faults && { rates: options.faults }), struck: (name) => trace(`fault ${name}`) });
-  const events = watched(memoryBus());
+  const events = watched();
+  const wire = memoryBus();
+  const log = memory().open('bus', own);
   const sea: Sea = {
     runtime: own,
     faults,
-    bus: faultyBus(events.driver, faults),
+    busOf(life, machine) {
+      const driver = options.bus === 'embedded' ? embeddedOn({ open: async () => mortalStore(await log, life) }) : wire;
+      return faultyBus(events.watch(driver), faults).open(options.bus === 'embedded' ? machine : own);
+    },
     store: options.store ?? memory(),
     stores: new Map(),
     serving: new Map(),
@@ -117,27 +147,38 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
   };
   const given = options.fleet;
   const fleetOf = typeof given === 'function' ? given : () => given;
-  const names = fleetOf(own).services.map((service) => service.contract['~contract']);
+  const names = fleetOf(own, { index: 0, lives: 0 }).services.map((service) => service.contract['~contract']);
   const living = new Map<string, { readonly life: Life; ready: boolean }>();
+  /** Processes that have been ready once, and their services, whose tables are there then. */
+  const started = new Set<string>();
   const lastMs = milliseconds(within, 'within');
   let over = false;
   let calm = false;
 
   /** Keeps one process alive: starts it, and again after each of its deaths. */
-  async function keep(service: string, name: string): Promise<void> {
-    for (let born = 0; !over; born++) {
-      const steps = calm || born >= deaths ? Number.POSITIVE_INFINITY : Math.floor(2 ** (chance.next() * longestLife));
+  async function keep(service: string, index: number): Promise<void> {
+    const name = instances === 1 ? service : `${service}/${index + 1}`;
+    for (let lives = 0; !over; lives++) {
+      const steps = calm || lives >= deaths ? Number.POSITIVE_INFINITY : Math.floor(2 ** (chance.next() * longestLife));
       const stallMs = (): number => (faults.strikes('process/stalled') ? 3500 + faults.delayMs(6000) : 0);
-      const one = life({ name, steps, clock, stallMs, trace });
+      const skewMs = faults.strikes('process/skewed') ? faults.delayMs(1000) - faults.delayMs(1000) : 0;
+      const one = life({ name, steps, clock, skewMs, stallMs, trace });
       const state = { life: one, ready: false };
       living.set(name, state);
       const died = new Promise<void>((resolve) => one.dead.addEventListener('abort', () => resolve(), { once: true }));
       try {
         await orAborted(
-          boot(sea, fleetOf, service, one, (driver) => faultyStore(driver, faults)),
+          boot(
+            sea,
+            (machine) => fleetOf(machine, { index, lives }),
+            service,
+            one,
+            (driver) => faultyStore(driver, faults),
+          ),
           one.dead,
         );
         state.ready = true;
+        started.add(service).add(name);
       } catch (error) {
         if (calm && !one.dead.aborted) throw error;
         one.die(`its start (${String(error)})`);
@@ -149,15 +190,18 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
     }
   }
 
-  const read = (service: string): Read => {
+  const storeOf = (service: string): Store<unknown, unknown> => {
     const store = opened.get(service);
     if (!store) throw new Error(`the fleet has no service ${service} that has started: it has ${names.join(', ')}`);
     return store;
   };
-  const opened = new Map<string, Read>();
+  const opened = new Map<string, Store<unknown, unknown>>();
+  const callOnce = callerOn({ ...sea, calls: { policyOf: () => policyOn(own), guardOf: () => policyOn(own) } }, own);
   const seen: InStorm<Name> = {
-    call: patient(callerOn({ ...sea, calls: { policyOf: () => policyOn(own), guardOf: () => policyOn(own) } }, own), own, trace),
-    read,
+    call: patient(callOnce, own, trace),
+    callOnce,
+    deadLetters: (service) => deadLetters(storeOf(service), own),
+    read: (service) => storeOf(service).ownRead,
     random,
     sleep: (time) => sleep(clock, milliseconds(time, 'sleep')),
   };
@@ -167,8 +211,8 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
     if (events.open > 0) all.push(`${events.open} deliveries are under way`);
     for (const name of names) {
       const store = await sea.stores.get(name);
-      if (store) opened.set(name, store.ownRead);
-      if (store && all.length === 0) all.push(...(await dueIn(name, store.ownRead)));
+      if (store && started.has(name)) opened.set(name, store);
+      if (store && started.has(name) && all.length === 0) all.push(...(await dueIn(name, store.ownRead)));
     }
     if (all.length === 0 && options.settled && !(await options.settled(seen))) all.push('`settled` says no');
     return all;
@@ -184,16 +228,24 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
     }
   }
 
+  /** Looks again and again until something is wrong. */
+  async function watch(always: (sea: InStorm<Name>) => Promise<void>): Promise<never> {
+    for (;;) {
+      await always(seen);
+      await sleep(clock, pollMs);
+    }
+  }
+
   async function play(): Promise<void> {
-    const keepers = names.flatMap((service) =>
-      Array.from({ length: instances }, (_, index) => keep(service, instances === 1 ? service : `${service}/${index + 1}`)),
-    );
-    const failed = Promise.all(keepers).then(() => new Promise<never>(() => {}));
-    while (opened.size < names.length) await Promise.race([failed, due().then(() => sleep(clock, pollMs))]);
+    const keepers = names.flatMap((service) => Array.from({ length: instances }, (_, index) => keep(service, index)));
+    const kept = Promise.all(keepers).then(() => new Promise<never>(() => {}));
+    const begun = (): boolean => opened.size === names.length && [...living.keys()].every((name) => started.has(name));
+    while (!begun()) await Promise.race([kept, due().then(() => sleep(clock, pollMs))]);
+    const failed = Promise.race([kept, ...(options.always ? [watch(options.always)] : [])]);
     const loaded = Promise.race([options.load(seen), failed]);
     const tooLate = sleep(clock, lastMs).then(() => Promise.reject(new Error(`the load was not done within ${within}`)));
     await Promise.race([loaded, tooLate]);
-    await settle(Math.min(lastMs, clock.monotonic() + stormMs));
+    await Promise.race([settle(Math.min(lastMs, clock.monotonic() + stormMs)), failed]);
     faults.calm();
     calm = true;
     const left = await Promise.race([settle(lastMs), failed]);
@@ -209,7 +261,7 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
     over = true;
     for (const { life: one } of living.values()) one.die('the end of the storm');
     await clock.advance(downMs).catch(() => {});
-    for (const store of sea.stores.values()) await (await store).close();
+    for (const store of [...sea.stores.values(), log]) await (await store).close();
   }
   digestLines();
   return { seed, faults: faults.counts, deaths: lost, trace: digest.digest('hex'), elapsedMs: clock.monotonic() };

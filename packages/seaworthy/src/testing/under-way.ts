@@ -1,22 +1,27 @@
 import type { BusDriver } from '../bus/bus.ts';
 import type { Read } from '../store/store.ts';
 
-/** A bus of which it is known what has not been taken yet. */
+/** Knows of the bus that several drivers lead to what has not been taken yet. */
 export interface Watched {
-  readonly driver: BusDriver;
+  watch(driver: BusDriver): BusDriver;
   /** Events that some group has not acknowledged. */
   readonly open: number;
 }
 
-export function watched(driver: BusDriver): Watched {
-  const topics = new Map<string, { readonly ids: string[]; readonly groups: Map<string, Set<string>> }>();
-  const topicOf = (name: string): { readonly ids: string[]; readonly groups: Map<string, Set<string>> } => {
-    const topic = topics.get(name) ?? { ids: [], groups: new Map<string, Set<string>>() };
+interface Topic {
+  readonly ids: Set<string>;
+  readonly groups: Map<string, Set<string>>;
+}
+
+export function watched(): Watched {
+  const topics = new Map<string, Topic>();
+  const topicOf = (name: string): Topic => {
+    const topic = topics.get(name) ?? { ids: new Set<string>(), groups: new Map<string, Set<string>>() };
     topics.set(name, topic);
     return topic;
   };
   return {
-    driver: {
+    watch: (driver) => ({
       async open(runtime) {
         const bus = await driver.open(runtime);
         return {
@@ -24,7 +29,9 @@ export function watched(driver: BusDriver): Watched {
           publish(topic, envelopes) {
             const { ids, groups } = topicOf(topic);
             for (const { id } of envelopes) {
-              ids.push(id);
+              // A log that has it already does not hand it out again.
+              if (ids.has(id)) continue;
+              ids.add(id);
               for (const group of groups.values()) group.add(id);
             }
             return bus.publish(topic, envelopes);
@@ -43,7 +50,7 @@ export function watched(driver: BusDriver): Watched {
           },
         };
       },
-    },
+    }),
     get open() {
       let open = 0;
       for (const { groups } of topics.values()) for (const group of groups.values()) open += group.size;

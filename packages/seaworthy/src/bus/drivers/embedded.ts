@@ -5,7 +5,7 @@ import type { Runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
 import { sqlite } from '../../store/drivers/sqlite.ts';
 import { claimStore } from '../../store/owner.ts';
-import type { Store } from '../../store/store.ts';
+import type { Store, StoreDriver } from '../../store/store.ts';
 import { type Worker, worker, workerMigrations } from '../../store/worker.ts';
 import type { Bus, BusDriver, Subscription } from '../bus.ts';
 import { BusClosed } from '../errors.ts';
@@ -20,11 +20,14 @@ export interface EmbeddedOptions {
 }
 
 /** A durable log in one SQLite file, `<dir>/bus.db`, shared by the processes of one machine. Opening throws `StoreUnusable`. */
-export function embedded({ dir, retention = '7d' }: EmbeddedOptions): BusDriver {
+export const embedded = ({ dir, ...options }: EmbeddedOptions): BusDriver => embeddedOn(sqlite({ dir }), options);
+
+/** The same log in the database `bus` of any driver that understands SQLite's SQL. */
+export function embeddedOn(stores: StoreDriver, { retention = '7d' }: Omit<EmbeddedOptions, 'dir'> = {}): BusDriver {
   const keepMs = milliseconds(retention, 'retention');
   return {
     async open(runtime) {
-      const store = await sqlite({ dir }).open('bus', runtime);
+      const store = await stores.open('bus', runtime);
       try {
         await claimStore(store, { kind: 'bus', name: 'embedded' });
         await store.migrate([...workerMigrations, ...logMigrations]);

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { Mutant, Storming } from './mutant.ts';
+import type { Field } from './plant.ts';
+
+/** What a program has printed, and its exit code; `undefined` when it was stopped after `limitMs`. */
+interface Ended {
+  readonly code: number | undefined;
+  readonly output: string;
+}
+
+const limitMs = 300_000;
+const flags = ['--conditions=@seaworthy/source', '--disable-warning=ExperimentalWarning'];
+
+function run(field: Field, args: readonly string[]): Promise<Ended> {
+  // A test file is a program of its own here, not a part of the run of tests that plants the bug.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const child = spawn(process.execPath, [...flags, ...args], { cwd: field.root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const hear = (piece: Buffer): void => {
+    output += String(piece);
+  };
+  child.stdout.on('data', hear);
+  child.stderr.on('data', hear);
+  let stopped = false;
+  const timer = setTimeout(() => {
+    stopped = true;
+    child.kill('SIGKILL');
+  }, limitMs);
+  return new Promise((resolve) => {
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code: stopped ? undefined : (code ?? 1), output });
+    });
+  });
+}
+
+/** How the search for a mutant ended. A program that does not run at all has found nothing. */
+export type Found =
+  | { readonly kind: 'found'; readonly by: string }
+  | { readonly kind: 'survived' | 'broken' | 'misplaced'; readonly by: string; readonly output: string };
+
+const firstFailure = (output: string): string => /^\s*✖ (.+?) \(/m.exec(output)?.[1] ?? 'a test that hangs';
+
+/** Runs the mutant's tests in a field in which it is planted, until one fails. */
+export async function findByTests({ tests }: Mutant, field: Field): Promise<Found> {
+  let last: Found = { kind: 'survived', by: 'no test', output: '' };
+  for (const file of tests) {
+    const { code, output } = await run(field, ['--test-reporter=spec', '--test-timeout=60000', join(field.root, file)]);
+    if (code !== 0 && /^ℹ (fail|cancelled) [1-9]/m.test(output)) return { kind: 'found', by: firstFailure(output) };
+    last = { kind: code === 0 ? 'survived' : 'broken', by: file, output };
+    if (code !== 0) return last;
+  }
+  return last;
+}
+
+/** Plays storms in a field in which the mutant is planted, until one ends badly. */
+export async function findByStorm({ over, instances = 1, seeds = 60 }: Storming, field: Field): Promise<Found> {
+  const { code, output } = await run(field, [join(field.root, 'scripts/mutants/hunt.ts'), over, String(seeds), String(instances)]);
+  const seed = /the storm of seed (\d+) ended badly/.exec(output)?.[1];
+  if (seed !== undefined) return { kind: 'found', by: `seed ${seed}` };
+  return { kind: code === 0 ? 'survived' : 'broken', by: `${seeds} storms over the ${over}`, output };
+}

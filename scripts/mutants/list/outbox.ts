@@ -1,0 +1,126 @@
+import { inSource, type Mutant } from '../mutant.ts';
+
+const suites = inSource('outbox/outbox', 'outbox/property');
+const storm = { over: 'bank' } as const;
+
+export const outbox: readonly Mutant[] = [
+  {
+    name: 'outbox: the relay deletes the rows, then publishes',
+    edits: [
+      [
+        'outbox/relay.ts',
+        '      await bus.publish(service, envelopes);',
+        '      await remove(sent.map(({ seq }) => seq));\n      await bus.publish(service, envelopes);',
+      ],
+    ],
+    tests: suites,
+    storm: { ...storm, soon: true },
+  },
+  {
+    name: 'outbox: the relay goes on behind the last number that it has seen',
+    edits: [
+      [
+        'outbox/relay.ts',
+        'readSome(store.ownRead, firstRows, { rows: batch, bytes: mostBytes });',
+        "readSome(store.ownRead, { ...firstRows, from: `sw_outbox where seq > ${last} order by seq` }, { rows: batch, bytes: mostBytes });\n    last = Number(rows.at(-1)?.['seq'] ?? last);",
+      ],
+      ['outbox/relay.ts', '  let leading = false;', '  let leading = false;\n  let last = 0;'],
+    ],
+    tests: suites,
+    storm: { ...storm, soon: true },
+  },
+  {
+    name: 'outbox: the relay sends the newest first',
+    edits: [['outbox/relay.ts', "from: 'sw_outbox order by seq'", "from: 'sw_outbox order by seq desc'"]],
+    tests: suites,
+    storm,
+  },
+  {
+    name: 'outbox: the relay deletes without the lease',
+    edits: [
+      [
+        'outbox/relay.ts',
+        "if (!(await worker.leads(own, 'relay'))) return false;\n      await own.run(`delete",
+        "await worker.leads(own, 'relay');\n      await own.run(`delete",
+      ],
+    ],
+    tests: suites,
+  },
+  {
+    name: 'outbox: what a savepoint took back is published all the same',
+    edits: [['outbox/outbox.ts', 'collected.filter(({ level }) => !level?.undone)', 'collected.filter(() => true)']],
+    tests: inSource('outbox/outbox', 'service/unit', 'service/lifetime'),
+  },
+  {
+    name: 'inbox: a repeat is not recognised',
+    edits: [['outbox/inbox.ts', '  return changes > 0;', '  return changes >= 0;']],
+    tests: suites,
+    storm: { ...storm, soon: true },
+  },
+  {
+    name: 'inbox: the mark has a transaction of its own',
+    edits: [
+      [
+        'outbox/delivery.ts',
+        "      runtime.reached('inbox/handle/before');",
+        "      if (!(await store.transaction((tx) => mark(store.own(tx), arrived, clock.now())))) return ['repeat'];",
+      ],
+      ['outbox/delivery.ts', "        if (!(await mark(tx, arrived, now))) return 'repeat';\n        if", '        if'],
+    ],
+    tests: suites,
+    storm: { ...storm, soon: true },
+  },
+  {
+    name: 'inbox: an event behind a parked one of its key is handled at once',
+    edits: [['outbox/delivery.ts', 'if (!(await isHeld(tx, line))) return undefined;', 'return undefined;']],
+    tests: suites,
+    storm,
+  },
+  {
+    name: 'inbox: an event that fails behind a parked one is due at once',
+    edits: [['outbox/delivery.ts', 'dueMs: (await isHeld(own, line)) ? undefined : now + waitMs }', 'dueMs: now + waitMs }']],
+    tests: suites,
+  },
+  {
+    name: 'inbox: when one is done, the next of its key stays parked',
+    edits: [['outbox/parked.ts', '  await advance(tx, line, now);\n  return true;', '  return true;']],
+    tests: suites,
+    storm,
+  },
+  {
+    name: 'inbox: a parked event is ended by whoever asks',
+    edits: [
+      ['outbox/parked.ts', "'delete from sw_parked where seq = ? and owner = ?', seq, owner", "'delete from sw_parked where seq = ?', seq"],
+    ],
+    tests: suites,
+  },
+  {
+    name: 'inbox: a parked event is postponed by whoever asks',
+    edits: [['outbox/parked.ts', "due = ?, owner = '' where seq = ? and owner = ?`", "due = ?, owner = '' where seq = ? and ? <> ''`"]],
+    tests: suites,
+  },
+  {
+    name: 'inbox: a claim takes what the living have',
+    edits: [['outbox/claim.ts', "await due(`owner = ''`, [],", 'await due(`1 = 1`, [],']],
+    tests: suites,
+  },
+  {
+    name: 'inbox: a claim whose commit nobody heard of is kept',
+    edits: [['outbox/retries.ts', 'if (error instanceof CommitUnknown)', 'if (false as boolean)']],
+    tests: suites,
+    storm,
+  },
+  {
+    name: 'inbox: a shutdown counts as a failed attempt',
+    edits: [
+      ['outbox/retries.ts', "if (verdict.kind === 'failed' && closing()) throw verdict.error;", ''],
+      ['outbox/delivery.ts', "if (verdict.kind === 'failed' && parts.closing()) throw verdict.error;", ''],
+    ],
+    tests: suites,
+  },
+  {
+    name: 'inbox: a dead letter loses its history',
+    edits: [['outbox/retries.ts', 'history: withAttempt(event.history,', 'history: withAttempt([],']],
+    tests: suites,
+  },
+];

@@ -1,0 +1,86 @@
+import { inSource, type Mutant } from '../mutant.ts';
+
+const suites = inSource('saga/forward', 'saga/undo', 'saga/stop', 'saga/takeover', 'saga/verdict', 'saga/unheard', 'saga/engine');
+const storm = { over: 'bank' } as const;
+
+export const saga: readonly Mutant[] = [
+  {
+    name: 'saga: a step can be undone only once its result is known',
+    edits: [['saga/where.ts', "new Set(['done', 'intended', 'stuck'])", "new Set(['done', 'stuck'])"]],
+    tests: suites,
+    storm: { ...storm, soon: true },
+  },
+  {
+    name: 'saga: a step whose commit nobody heard of is written again',
+    edits: [['saga/journal.ts', ' and version = ?', ' and ? >= 0']],
+    tests: suites,
+    storm: { ...storm, soon: true },
+  },
+  {
+    name: 'saga: no fence, so that a process that only stalled writes over whoever took over',
+    edits: [['saga/journal.ts', ' and owner = ? and version = ?', " and ? <> '' and ? >= 0"]],
+    tests: suites,
+    storm: { over: 'bank', instances: 2, soon: true },
+  },
+  {
+    name: 'saga: a stopped saga goes on',
+    edits: [['saga/journal.ts', "updates(' and stopping is null')", "updates('')"]],
+    tests: suites,
+    storm,
+  },
+  {
+    name: 'saga: steps are undone in the order in which they were done',
+    edits: [['saga/where.ts', 'journal.findLastIndex((entry, index)', 'journal.findIndex((entry, index)']],
+    tests: suites,
+  },
+  {
+    name: 'saga: each attempt of a call has a key of its own',
+    edits: [['saga/calls.ts', 'key: `${key}#${count}${before', 'key: `${key}#${count}.${Math.floor(clock.monotonic())}${before']],
+    tests: suites,
+    storm,
+  },
+  {
+    name: 'saga: two calls of one step have one key',
+    edits: [['saga/calls.ts', 'key: `${key}#${count}${before', 'key: `${key}#1${before']],
+    tests: suites,
+  },
+  {
+    name: 'saga: a step that was refused is undone as well',
+    edits: [['saga/calls.ts', 'unsettled--;', '']],
+    tests: suites,
+  },
+  {
+    name: 'saga: undos do not say what they undo',
+    edits: [['saga/calls.ts', '      undoes,\n    });', '    });']],
+    tests: suites,
+    storm,
+  },
+  {
+    name: 'saga: an open breaker counts as an attempt',
+    edits: [
+      ['saga/step.ts', 'if (!inProgress && !(error instanceof LocalRejection)) return undefined;', 'if (!inProgress) return undefined;'],
+    ],
+    tests: suites,
+  },
+  {
+    name: 'saga: a step in progress elsewhere counts as an attempt',
+    edits: [
+      ['saga/step.ts', 'const inProgress = error instanceof CallFailed &&', 'const inProgress = false && error instanceof CallFailed &&'],
+    ],
+    tests: suites,
+  },
+  {
+    name: 'saga: the same key starts a second instance',
+    edits: [
+      ['saga/starts.ts', 'if (known) return undefined;', ''],
+      ['saga/journal.ts', 'on conflict (name, key) do nothing', 'on conflict (name, key) do update set version = sw_saga.version + 1'],
+    ],
+    tests: suites,
+    storm,
+  },
+  {
+    name: 'saga: a verdict is given to what is not stuck',
+    edits: [['saga/verdict.ts', "where id = ? and state = 'stuck'\", id", 'where id = ?", id']],
+    tests: suites,
+  },
+];

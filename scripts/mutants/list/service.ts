@@ -1,0 +1,80 @@
+import { inSource, type Mutant } from '../mutant.ts';
+
+const suites = inSource('service/service', 'service/external', 'service/unit', 'service/idempotency');
+const storm = { over: 'bank' } as const;
+
+export const service: readonly Mutant[] = [
+  {
+    name: 'service: a repeat under a key is carried out again',
+    edits: [['service/command.ts', 'if (before) return before;', '']],
+    tests: suites,
+    storm,
+  },
+  {
+    name: 'service: another payload under a key gets the recorded answer',
+    edits: [['service/idempotency.ts', 'if (recorded === call.fingerprint) return;', 'if (recorded !== undefined) return;']],
+    tests: suites,
+  },
+  {
+    name: 'service: a declared error keeps the rows',
+    edits: [
+      ['service/command.ts', '  const answer = await own\n    .savepoint(async () => {', '  const answer = await (async () => {'],
+      ['service/command.ts', '      return output;\n    })\n    .catch(', '      return output;\n    })().catch('],
+    ],
+    tests: suites,
+    storm,
+  },
+  {
+    name: 'service: an undo leaves no tombstone',
+    edits: [
+      [
+        'service/tombstone.ts',
+        "await tx.run('insert into sw_tombstone (step, at) values (?, ?) on conflict (step) do update set at = excluded.at', step, now);",
+        '',
+      ],
+    ],
+    tests: inSource('service/undo', 'service/service'),
+    storm,
+  },
+  {
+    name: 'service: an undo does not wait for the outcome of an external command of its step',
+    edits: [['service/tombstone.ts', 'if (!open) return undefined;', 'if (open === undefined || open !== undefined) return undefined;']],
+    tests: inSource('service/undo', 'service/external'),
+    storm: { ...storm, soon: true },
+  },
+  {
+    name: 'service: an outcome is committed by whoever drove the command',
+    edits: [
+      [
+        'service/intent.ts',
+        "'delete from sw_intent where operation = ? and key = ? and owner = ?'",
+        "'delete from sw_intent where operation = ? and key = ? and ? <> \\'\\''",
+      ],
+    ],
+    tests: suites,
+  },
+  {
+    name: 'service: a command that is being driven is driven by another process',
+    edits: [['service/intend.ts', 'if (open && !open.free)', 'if (open && !open.free && runtime.clock.now() < 0)']],
+    tests: suites,
+  },
+  {
+    name: 'service: an intent of a dead process is left alone',
+    edits: [
+      ['service/intent.ts', '((${due.sql} and owner = ?) or ${dead.sql})', '((${due.sql} and owner = ?) or (1 = 0 and ${dead.sql}))'],
+    ],
+    tests: suites,
+    storm,
+  },
+  {
+    name: 'service: idempotency records are forgotten at once',
+    edits: [
+      [
+        'service/idempotency.ts',
+        'where of_step = ? and at < ? order by at limit ?',
+        'where of_step = ? and at < ? + 9e15 order by at limit ?',
+      ],
+    ],
+    tests: inSource('service/idempotency', 'service/service'),
+  },
+];
