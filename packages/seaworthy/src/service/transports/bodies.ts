@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { longestTimerMs } from '../../core/clock.ts';
+import { systemClock, type Timer } from '../../core/clock.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
 import { type HttpReply, refusal } from './refusal.ts';
 
@@ -53,7 +53,7 @@ const isJson = (type: string | undefined): boolean => type?.split(';', 1)[0]?.tr
  * so that a small request still gets through beside many large ones that never end.
  */
 export function bodies({ each = 1024 * 1024, together = 64 * 1024 * 1024, stall = '5s' }: BodyLimits = {}): Bodies {
-  const stallMs = Math.min(milliseconds(stall, 'bodies.stall'), longestTimerMs);
+  const stallMs = milliseconds(stall, 'bodies.stall');
   const unfinished = new Set<Unfinished>();
   let total = 0;
 
@@ -84,10 +84,13 @@ export function bodies({ each = 1024 * 1024, together = 64 * 1024 * 1024, stall 
           if (!unfinished.delete(one)) return;
           total -= one.held;
           kept = empty;
-          request.off('data', data).off('end', end).off('close', left).off('timeout', stalled).setTimeout(0);
+          stalling.cancel();
+          request.off('data', data).off('end', end).off('close', left);
           resolve(received);
         }
         function data(piece: Buffer): void {
+          stalling.cancel();
+          stalling = watch();
           const before = size;
           size += piece.length;
           if (!isJson(type)) return void settle(otherType);
@@ -110,10 +113,12 @@ export function bodies({ each = 1024 * 1024, together = 64 * 1024 * 1024, stall 
         }
         const end = (): void => settle(size === 0 ? nothing : { bytes: kept.subarray(0, size) });
         const left = (): void => settle(otherLength);
-        const stalled = (): void => settle(tooSlow);
+        // The connection's own timer is for the answers on it.
+        const watch = (): Timer => systemClock.after(stallMs, () => settle(tooSlow), { background: true });
+        let stalling = watch();
 
         unfinished.add(one);
-        request.on('data', data).on('end', end).on('close', left).on('timeout', stalled).setTimeout(stallMs);
+        request.on('data', data).on('end', end).on('close', left);
       });
     },
   };

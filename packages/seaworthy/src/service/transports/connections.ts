@@ -1,9 +1,13 @@
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { systemClock } from '../../core/clock.ts';
 import { type HttpReply, refusal, unknownRoute } from './refusal.ts';
 
 /** What a client may still send, and how long it may be silent, before a connection that is refused is cut: at once, it may lose the answer. */
 const patience = { pieces: 64, ms: 2000, bytes: 16 * 1024 * 1024 };
+
+/** Requests of one connection that may be in hand at one time: each of them may hold a large answer until it is its turn. */
+const pipelined = 50;
 
 /** Takes the rest of a request that is answered before it has come, within bounds; the time is that of any request. */
 export function takeRest({ req }: ServerResponse): void {
@@ -12,6 +16,28 @@ export function takeRest({ req }: ServerResponse): void {
     left -= piece.length;
     if (left < 0) req.socket.destroy();
   });
+}
+
+/**
+ * Cuts a client that does not take an answer within `ms`, nor anything of it within as long again: it is kept in memory, and so
+ * is what else was asked on the connection.
+ */
+export function cutUnread(response: ServerResponse, ms: number): void {
+  const { socket } = response.req;
+  const watch = (): void => {
+    const timer = systemClock.after(
+      ms,
+      () => {
+        // The timer of a socket counts what comes in, too. But who goes on sending takes nothing by that.
+        socket.pause().setTimeout(ms);
+        response.prependOnceListener('finish', () => socket.setTimeout(0).resume());
+      },
+      { background: true },
+    );
+    response.once('close', () => timer.cancel());
+  };
+  if (response.socket) watch();
+  else response.once('socket', watch); // its turn has not come
 }
 
 /** Answers a request as the last of its connection, which closes once the client has sent what it is sending, or is silent. */
@@ -58,12 +84,21 @@ function endWith(socket: Socket, { status, headers, body = '' }: HttpReply): voi
   socket.setTimeout(patience.ms, () => socket.destroy());
 }
 
+/** The connection closes behind this answer. */
+function closeBehind(response: ServerResponse): void {
+  const { socket } = response.req;
+  if (response.headersSent) response.once('finish', () => socket.destroySoon());
+  else response.setHeader('connection', 'close');
+}
+
 /** Watches the connections of `server`. */
 export function connections(server: Server): Connections {
   const open = new Set<Socket>();
   /** The latest request of a connection, by its response. */
   const latest = new WeakMap<Socket, ServerResponse>();
   const refusedPieces = new WeakMap<Socket, number>();
+  /** Requests of a connection that have no answer yet. */
+  const inHand = new WeakMap<Socket, number>();
   /** Connections whose last request has come. */
   const ended = new WeakSet<Socket>();
   const unheard = new WeakSet<IncomingMessage>();
@@ -90,6 +125,18 @@ export function connections(server: Server): Connections {
       refusePiece(socket);
       return false;
     }
+    const count = inHand.get(socket) ?? 0;
+    const before = latest.get(socket);
+    if (before && count === pipelined) {
+      // Whoever asks so much in advance asks again on another connection what has no answer (RFC 9112, 9.3.2).
+      ended.add(socket);
+      unheard.add(request);
+      closeBehind(before);
+      socket.pause();
+      return false;
+    }
+    inHand.set(socket, count + 1);
+    response.once('close', () => inHand.set(socket, (inHand.get(socket) ?? 1) - 1));
     latest.set(socket, response);
     // Nobody here speaks another protocol, so it is answered as if it had not asked for one (RFC 9110, 7.8). But Node's parser
     // ends with it: it drops what came in the same read, and takes what comes after it for a request, from its first byte on.
@@ -145,8 +192,7 @@ export function connections(server: Server): Connections {
         const last = latest.get(socket);
         ended.add(socket);
         if (last === undefined || (last.writableFinished && last.req.complete)) socket.destroySoon();
-        else if (last.headersSent) last.once('finish', () => socket.destroySoon());
-        else last.setHeader('connection', 'close');
+        else closeBehind(last);
       }
     },
   };

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { runtime } from '../../core/runtime.ts';
 import { connections } from './connections.ts';
 import { failedReply } from './http.ts';
-import { type HttpRequest, type HttpServer, type HttpServerOptions, httpServer } from './server.ts';
+import { type HttpRequest, type HttpRoute, type HttpServer, type HttpServerOptions, httpServer } from './server.ts';
 
 const rt = runtime();
 const told = (body: unknown): { status: number; headers: Record<string, string>; body: string } => ({
@@ -229,23 +229,68 @@ for (const [what, bytes] of [
   });
 }
 
-test('who asks for a long answer and does not take it is cut', async () => {
-  let gone: AbortSignal | undefined;
-  const long: HttpServerOptions['routes'] = [
+describe('G14: who asks for answers and does not take them is cut', () => {
+  const get = (path: string): string => `GET ${path} HTTP/1.1\r\n${head}\r\n`;
+  const post = `POST /small HTTP/1.1\r\n${head}content-type: application/json\r\ncontent-length: 2\r\n\r\n{}`;
+  for (const [what, ...sent] of [
+    ['a long one', get('/long')],
+    ['a long one, with a body behind it', get('/long'), post],
+    ['many small ones', ...Array.from({ length: 3000 }, () => get('/small'))],
+    ['many small ones, with bodies', ...Array.from({ length: 3000 }, () => post)],
+    ['many refusals', ...Array.from({ length: 60_000 }, () => get('/none'))],
+  ] as const)
+    test(what, async () => {
+      const answer =
+        (size: number): HttpRoute['handle'] =>
+        async () =>
+          told('x'.repeat(size));
+      const routes = [
+        { method: 'GET', path: '/long', handle: answer(50_000_000) },
+        { method: 'GET', path: '/small', handle: answer(10_000) },
+        { method: 'POST', path: '/small', handle: answer(10_000) },
+      ];
+      const server = await serve({ routes, readTimeoutMs: 200 });
+      const socket = connect({ port: server.port, host: '127.0.0.1' }).pause();
+      const cut = new Promise((resolve) => socket.once('error', resolve));
+      let written = 0;
+      const more = setInterval(() => {
+        for (const last = written + 40; written < last; written++) socket.write(sent[written] ?? '');
+        // A client that reads nothing learns by writing that it is cut.
+        if (written > sent.length) socket.write('\r\n');
+      }, 1);
+      await cut;
+      clearInterval(more);
+      socket.destroy();
+      await server.close();
+    });
+});
+
+test('G14: of what a connection asks in advance a bounded part is in hand, the answers come, and it closes', async () => {
+  let inHand = 0;
+  let go = (): void => {};
+  const held = new Promise<void>((resolve) => (go = resolve));
+  const routes = [
     {
       method: 'GET',
-      path: '/long',
-      async handle({ signal }) {
-        gone = signal;
-        return told('x'.repeat(50_000_000));
+      path: '/held',
+      async handle() {
+        inHand++;
+        await held;
+        return told('x');
       },
     },
   ];
-  const server = await serve({ routes: long, readTimeoutMs: 50 });
-  const socket = connect({ port: server.port, host: '127.0.0.1' }).on('error', () => {});
-  socket.write(`GET /long HTTP/1.1\r\n${head}\r\n`);
-  while (gone?.aborted !== true) await new Promise((resolve) => setTimeout(resolve, 20));
-  socket.destroy();
+  const server = await serve({ routes });
+  const asked = await client(server, `GET /held HTTP/1.1\r\n${head}\r\n`.repeat(1000));
+  while (inHand < 50) await new Promise((resolve) => setTimeout(resolve, 1));
+  // What came with these has come by the time when another client has its answer.
+  assert.match(await (await client(server, `GET /nothing HTTP/1.1\r\n${head}connection: close\r\n\r\n`)).closed, / 404 /);
+  go();
+  assert.deepEqual(
+    statuses(await asked.closed),
+    Array.from({ length: 50 }, () => 200),
+  );
+  assert.equal(inHand, 50);
   await server.close();
 });
 

@@ -3,7 +3,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { SeaworthyError } from '../../core/errors.ts';
 import { type BodyLimits, bodies } from './bodies.ts';
 import { jsonOf } from './body.ts';
-import { answerLast, type Connections, connections, takeRest } from './connections.ts';
+import { answerLast, type Connections, connections, cutUnread, takeRest } from './connections.ts';
 import { type HttpReply, refused, refusedHeaders, unknownRoute } from './refusal.ts';
 
 /** The address to listen on is taken, or not ours to take. */
@@ -50,7 +50,7 @@ export interface HttpServerOptions {
   readonly headersTimeoutMs?: number | undefined;
   /** Milliseconds to receive all of a request. Default 30 s. */
   readonly requestTimeoutMs?: number | undefined;
-  /** Milliseconds in which a client must take something of an answer of more than 16 KiB. Default 30 s. */
+  /** Milliseconds in which a client must take an answer, and from then on something of it. Default 30 s. */
   readonly readTimeoutMs?: number | undefined;
   /** For what a handler throws: it should answer all it knows itself. */
   readonly failed: (error: unknown) => HttpReply;
@@ -65,18 +65,11 @@ export class ClientGone extends SeaworthyError {
   readonly kind = 'cancelled';
 }
 
-/** Bytes of an answer that the machine keeps by itself. */
-const smallAnswer = 16_384;
-
-/** A client that takes nothing of a long answer for `readTimeoutMs` is cut: until then the answer is kept in memory. */
-async function send(reply: FastifyReply, answer: HttpReply, readTimeoutMs?: number): Promise<void> {
+async function send(reply: FastifyReply, answer: HttpReply, readTimeoutMs: number): Promise<void> {
   // What broke off, or was too slow, is answered already.
   if (reply.raw.headersSent) return void reply.hijack();
   if (!reply.request.raw.complete) takeRest(reply.raw);
-  if (readTimeoutMs !== undefined && answer.body !== undefined && answer.body.length > smallAnswer) {
-    const { socket } = reply.request.raw;
-    reply.raw.setTimeout(readTimeoutMs).prependOnceListener('finish', () => socket.setTimeout(0));
-  }
+  cutUnread(reply.raw, readTimeoutMs);
   reply.code(answer.status).headers(answer.headers);
   await (answer.body === undefined ? reply.send() : reply.send(answer.body));
 }
@@ -118,7 +111,7 @@ export async function httpServer({
     clientErrorHandler: (error, socket) => watched?.malformed(error, socket),
     // The raw query string is decoded by the wire, by the rules of the contract.
     routerOptions: { maxParamLength: 2048, querystringParser: () => ({}) },
-    frameworkErrors: (error, _request, reply) => void send(reply, refused(error) ?? failed(error)),
+    frameworkErrors: (error, _request, reply) => void send(reply, refused(error) ?? failed(error), readTimeoutMs),
   });
   watched = connections(app.server);
   // Node would pass over all beyond 2000 of them in silence; their size is limited.
@@ -126,17 +119,17 @@ export async function httpServer({
   app.addHook('onRequest', ({ raw }, reply, done) => {
     if (!watched?.hears(raw)) return;
     const refusal = refusedHeaders(raw);
-    if (refusal) void send(reply, refusal);
+    if (refusal) void send(reply, refusal, readTimeoutMs);
     else done();
   });
   // Bodies are received here, not by the framework: within limits that hold for all of them together.
   for (const method of ['DELETE', 'OPTIONS', 'PATCH', 'POST', 'PUT']) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   const received = bodies(limits);
-  app.setNotFoundHandler((request, reply) => send(reply, unknownRoute(request.method, request.url)));
+  app.setNotFoundHandler((request, reply) => send(reply, unknownRoute(request.method, request.url), readTimeoutMs));
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     // The framework would close behind a wrong body, and with it throw away the answer that its client has not read yet.
     if (reply.raw.shouldKeepAlive && !reply.raw.hasHeader('connection')) reply.header('connection', 'keep-alive');
-    return send(reply, refused(error) ?? failed(error));
+    return send(reply, refused(error) ?? failed(error), readTimeoutMs);
   });
   for (const route of routes) {
     const takesBody = route.method !== 'GET';
@@ -149,7 +142,7 @@ export async function httpServer({
           if (!reply.raw.writableFinished) gone.abort(new ClientGone('the client left before it had its answer'));
         });
         const taken = takesBody ? await received.receive(request.raw) : undefined;
-        if (taken && 'refusal' in taken) return taken.last ? sendLast(reply, taken.refusal) : send(reply, taken.refusal);
+        if (taken && 'refusal' in taken) return taken.last ? sendLast(reply, taken.refusal) : send(reply, taken.refusal, readTimeoutMs);
         const mark = request.raw.url?.indexOf('?') ?? -1;
         const answer = await route.handle({
           params: request.params as Readonly<Record<string, string>>,
