@@ -101,6 +101,8 @@ export function connections(server: Server): Connections {
   const inHand = new WeakMap<Socket, number>();
   /** Connections whose last request has come. */
   const ended = new WeakSet<Socket>();
+  /** Those of them that ended as too much was asked in advance. */
+  const full = new WeakSet<Socket>();
   const unheard = new WeakSet<IncomingMessage>();
   let closing = false;
 
@@ -122,7 +124,7 @@ export function connections(server: Server): Connections {
     const { socket } = request;
     if (isBehindEnd(socket)) {
       unheard.add(request);
-      refusePiece(socket);
+      if (!full.has(socket)) refusePiece(socket);
       return false;
     }
     const count = inHand.get(socket) ?? 0;
@@ -130,8 +132,10 @@ export function connections(server: Server): Connections {
     if (before && count === pipelined) {
       // Whoever asks so much in advance asks again on another connection what has no answer (RFC 9112, 9.3.2).
       ended.add(socket);
+      full.add(socket);
       unheard.add(request);
       closeBehind(before);
+      // No more is read; what came in the same read is no reason to be cut before the answers are there.
       socket.pause();
       return false;
     }
