@@ -178,7 +178,7 @@ export async function advance(tx: Tx, instance: Instance, plan: string, change: 
 const columns = ['plan', 'state', 'cause', 'attempts', 'due', 'error'] as const;
 
 function updates(unless: string): { readonly step: string; readonly whole: string } {
-  const set = 'update sw_saga set version = version + 1, journal = ?, changed = ?';
+  const set = 'update sw_saga set version = version + 1, takeovers = 0, journal = ?, changed = ?';
   const where = `where id = ? and owner = ? and version = ?${unless}`;
   return { step: `${set} ${where}`, whole: `${set}, ${columns.map((column) => `${column} = ?`).join(', ')} ${where}` };
 }

@@ -1,5 +1,6 @@
 import type { Runtime } from '../core/runtime.ts';
-import type { Read, Row, Store } from '../store/store.ts';
+import type { Read, Row, Store, Tx } from '../store/store.ts';
+import { putOffMs } from '../store/taken-over.ts';
 import type { Worker } from '../store/worker.ts';
 import type { Instance } from './journal.ts';
 import { type Direction, directionOf } from './lanes.ts';
@@ -67,6 +68,21 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
     }
   }
 
+  /** One that was in hand again and again when its worker went waits a while. */
+  async function takeOver(own: Tx, id: string, row: Row): Promise<void> {
+    const now = runtime.clock.now();
+    const inHand = row['owner'] !== '' && Number(row['due']) <= now;
+    const takeovers = Number(row['takeovers']) + (inHand ? 1 : 0);
+    const waitMs = inHand ? putOffMs(takeovers, runtime.random.next()) : 0;
+    await own.run(
+      'update sw_saga set owner = ?, takeovers = ?, due = due + ? where id = ?',
+      ...[worker.id, takeovers, waitMs > 0 ? Math.ceil(now + waitMs) - Number(row['due']) : 0, id],
+    );
+    if (waitMs === 0) return;
+    const what = { saga: String(row['name']), id, takeovers, waitMs };
+    runtime.observe.log('error', 'a saga may be what ends its processes, it is put off', what);
+  }
+
   return {
     async take(limit) {
       const free = condition();
@@ -83,10 +99,14 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
         const { sql, values } = condition();
         for (const id of candidates) {
           // Who was taken for dead may have gone on until now.
-          const [row] = await own.all(`select name, plan, state, stopping from sw_saga where id = ? and ${sql}`, id, ...values);
+          const [row] = await own.all(
+            `select name, plan, state, stopping, due, owner, takeovers from sw_saga where id = ? and ${sql}`,
+            id,
+            ...values,
+          );
           if (!row) continue;
           if (!isPlanOf(sagas.get(String(row['name'])), String(row['plan'])) && (await whyNot(own, id)) !== undefined) continue;
-          await own.run('update sw_saga set owner = ? where id = ?', worker.id, id);
+          await takeOver(own, id, row);
           mine.push({ id, ...directionOf({ name: row['name'], state: row['state'], stopping: row['stopping'] }) });
         }
         return mine;

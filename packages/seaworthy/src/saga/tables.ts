@@ -19,7 +19,8 @@ export function sagaMigrations(_dialect: Store['dialect']): readonly Migration[]
         `create table sw_saga (
           id text not null primary key, name text not null, key text not null, plan text not null, input text not null,
           state text not null, journal text not null, cause text, stopping text, attempts integer not null, due bigint not null,
-          error text, owner text not null, version integer not null default 0, started bigint not null, changed bigint not null, trace text, unique (name, key))`,
+          error text, owner text not null, version integer not null default 0, started bigint not null, changed bigint not null, trace text,
+          takeovers integer not null default 0, unique (name, key))`,
         `create index sw_saga_live on sw_saga (owner, due, id) where ${live}`,
         `create index sw_saga_plan on sw_saga (name, plan, id) where ${open}`,
         `create index sw_saga_lost on sw_saga (id) where ${lost}`,

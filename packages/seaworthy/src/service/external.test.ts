@@ -527,3 +527,32 @@ test('an answer that is kept and not declared any more is a problem by name; one
   assert.equal(await call(next.charge, { id: 'b' }, { key: 'done' }), undefined);
   await end(running);
 });
+
+test('an intent that may be what ends its processes is put off longer and longer, also when its caller asks again', async () => {
+  const at = await sea();
+  let [deadly, runs] = [true, 0];
+  at.stage.do = () => {
+    runs++;
+    return deadly ? new Promise(() => {}) : 'yes';
+  };
+  let { running, call } = await at.process();
+  const ask = (): Promise<unknown> => call(till.charge, { id: 'a' }, { key: 'k' }).catch((error: unknown) => error);
+  ask();
+  for (let life = 1; life <= 4; life++) {
+    await at.when('it is asked', () => runs === life);
+    await end(running);
+    ({ running, call } = await at.process());
+    await at.clock.advance(10);
+    const [row] = await at.store.read.all('select takeovers, due from sw_intent');
+    assert.equal(row?.['takeovers'], life);
+    assert.equal(runs, life < 3 ? life + 1 : life, 'it is not driven at once any more');
+    if (life < 3) continue;
+    ask();
+    await at.clock.advance(10);
+    assert.equal(runs, life);
+  }
+  assert.ok(at.logged.some((line) => line.endsWith('may be what ends its processes, it is put off')));
+  deadly = false;
+  await at.when('it has its outcome', async () => (await charges(at)) === 1);
+  await end(running);
+});

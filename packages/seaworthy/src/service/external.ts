@@ -7,6 +7,7 @@ import { readable } from '../core/thrown.ts';
 import { aside } from '../store/damaged.ts';
 import type { Most } from '../store/read-some.ts';
 import type { Read } from '../store/store.ts';
+import { putOffMs } from '../store/taken-over.ts';
 import { nameOf } from './answer.ts';
 import type { Received } from './command.ts';
 import { conclude } from './conclude.ts';
@@ -37,6 +38,8 @@ const batch = 64;
 /** No more is taken up of one command while so much of it is in hand; all commands share the bytes. */
 const inHand: Most = { rows: 256, bytes: 8 * 2 ** 20 };
 const longestRetryMs = 30_000;
+/** For what may end its processes. */
+const longestPutOffMs = 60_000;
 /** Exponential from half a second to half a minute, with equal jitter: a third party that is down is not forgotten. */
 const retryMs = (attempts: number, chance: number): number =>
   Math.min(longestRetryMs, 500 * 2 ** Math.min(attempts, 10)) * (0.5 + chance / 2);
@@ -47,7 +50,7 @@ export function externals(parts: ExternalParts): Externals {
   /** What this process is at; the database alone cannot tell, since the intents are all its own. */
   const busy = new Map<string, Promise<unknown>>();
   /** No intent is due later: while it is driven, or waits to be driven again. */
-  const longestMs = Math.max(longestRetryMs, ...[...parts.known.values()].map(({ handler }) => 2 * patienceMs(handler)));
+  const longestMs = Math.max(longestPutOffMs, ...[...parts.known.values()].map(({ handler }) => 2 * patienceMs(handler)));
   const stopping = new AbortController();
   const cut = new AbortController();
   const damaged = aside('sw_intent', runtime);
@@ -148,9 +151,15 @@ export function externals(parts: ExternalParts): Externals {
       const found: Awaited<ReturnType<typeof due>>[number][] = [];
       for (const operation of operations) found.push(...(await due(own, [operation], roomOf(operation))));
       const mine: { readonly intent: Intent; readonly known: Known; readonly bytes: number }[] = [];
-      for (const { intent, bytes } of found) {
+      for (const { intent, bytes, taken, takeovers } of found) {
         const known = parts.known.get(intent.operation) as Known;
         if (busy.has(markOf(intent))) continue;
+        const waitMs = taken ? putOffMs(takeovers, runtime.random.next()) : 0;
+        if (waitMs > 0) {
+          await take(own, intent, owner.id, now + waitMs);
+          observe.log('error', `${markOf(intent)} may be what ends its processes, it is put off`, { takeovers, waitMs }, intent.trace);
+          continue;
+        }
         await take(own, intent, owner.id, now + 2 * patienceMs(known.handler));
         mine.push({ intent, known, bytes });
       }

@@ -1,5 +1,6 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
+import { putOffMs } from '../store/taken-over.ts';
 import { transaction } from '../store/traced.ts';
 import { declaredOf, nameOf, outputJson } from './answer.ts';
 import { type Commands, changing, type Received } from './command.ts';
@@ -37,6 +38,11 @@ export async function intend(parts: ExternalParts, call: Received, handler: AnyE
       const open = await openIntent(own, call, owner.dead(), owner.id);
       if (open && !open.free)
         throw new KeyInProgress(`${markOf(call)} is still in progress elsewhere: ask again soon`, { retryAfterMs: 1000 });
+      // What may end its processes is left to those who look for open intents, when its time has come.
+      if (open && putOffMs(open.takeovers, 0) > 0 && (open.taken || open.due > runtime.clock.now()))
+        throw new KeyInProgress(`${markOf(call)} may be what ends its processes and is put off: ask again later`, {
+          retryAfterMs: 5000,
+        });
       if (open) {
         await take(own, call, owner.id, due());
         return { intent: open.intent };

@@ -25,6 +25,7 @@ export const intentMigrations: readonly Migration[] = [
       `create table sw_intent (
         operation text not null, key text not null, fingerprint text not null, input text not null, intent text not null,
         since bigint not null, attempts integer not null, due bigint not null, owner text not null, trace text, step text,
+        takeovers integer not null default 0,
         primary key (operation, key))`,
       'create index sw_intent_due on sw_intent (due)',
       // Whoever undoes a step asks whether it has one.
@@ -86,15 +87,28 @@ export interface Owner {
 
 export const markOf = ({ operation, key }: Keyed): string => `${operation} ${key}`;
 
+/** What became of those who had an intent in hand. */
+export interface Lives {
+  /** Whether its owner is another one than who asks. */
+  readonly taken: boolean;
+  /** How often it has changed hands since a run of `do` ended, this time included. */
+  readonly takeovers: number;
+}
+
+function livesOf(row: Row, owner: string): Lives {
+  const taken = row['owner'] !== owner;
+  return { taken, takeovers: number(row, 'takeovers') + (taken ? 1 : 0) };
+}
+
 /** The intent of an earlier call under the same key, and whether `owner` may drive it. Throws `KeyReused` for another payload. */
 export async function openIntent(
   tx: Tx,
   call: Keyed,
   dead: Dead,
   owner: string,
-): Promise<{ readonly intent: Intent; readonly free: boolean } | undefined> {
+): Promise<(Lives & { readonly intent: Intent; readonly free: boolean; readonly due: number }) | undefined> {
   const [row] = await tx.all(
-    `select ${columns}, case when owner = ? or ${dead.sql} then 1 else 0 end as free from sw_intent where operation = ? and key = ?`,
+    `select ${columns}, owner, due, takeovers, case when owner = ? or ${dead.sql} then 1 else 0 end as free from sw_intent where operation = ? and key = ?`,
     owner,
     ...dead.values,
     call.operation,
@@ -102,7 +116,9 @@ export async function openIntent(
   );
   if (!row) return undefined;
   sameOrThrow(call, row['fingerprint']);
-  return { intent: readable('sw_intent', markOf(call), () => intentOf(row)), free: Number(row['free']) === 1 };
+  return readable('sw_intent', markOf(call), () => {
+    return { intent: intentOf(row), free: Number(row['free']) === 1, due: number(row, 'due'), ...livesOf(row, owner) };
+  });
 }
 
 /** Removes the intent, if it still belongs to `owner`: whoever does so commits the outcome. */
@@ -119,7 +135,7 @@ export async function settle(tx: Tx, intent: Keyed, owner: string): Promise<bool
 /** Counts a run without an outcome; the next one is due then. */
 export async function postpone(tx: Tx, intent: Keyed, owner: string, due: number): Promise<void> {
   await tx.run(
-    'update sw_intent set attempts = attempts + 1, due = ? where operation = ? and key = ? and owner = ?',
+    'update sw_intent set attempts = attempts + 1, takeovers = 0, due = ? where operation = ? and key = ? and owner = ?',
     due,
     intent.operation,
     intent.key,
@@ -129,7 +145,14 @@ export async function postpone(tx: Tx, intent: Keyed, owner: string, due: number
 
 /** It is this owner's now, who is at it until `due`. */
 export async function take(tx: Tx, intent: Keyed, owner: string, due: number): Promise<void> {
-  await tx.run('update sw_intent set owner = ?, due = ? where operation = ? and key = ?', owner, due, intent.operation, intent.key);
+  await tx.run(
+    `update sw_intent set takeovers = takeovers + case when owner = ? then 0 else 1 end, owner = ?, due = ? where operation = ? and key = ?`,
+    owner,
+    owner,
+    due,
+    intent.operation,
+    intent.key,
+  );
 }
 
 interface Due {
@@ -143,7 +166,7 @@ interface Due {
   readonly aside: Aside;
 }
 
-interface Found {
+interface Found extends Lives {
   readonly intent: Intent;
   readonly bytes: number;
 }
@@ -158,7 +181,7 @@ export async function dueIntents(
   // What cannot be read takes no room from what can.
   const size = 'case when json_valid(input) and json_valid(intent) then octet_length(input) + octet_length(intent) else 0 end';
   const selection = {
-    columns: `${columns}, ${size} as size`,
+    columns: `${columns}, owner, takeovers, ${size} as size`,
     size,
     from: `sw_intent
       where operation in (${operations.map(() => '?').join()}) and ((${due.sql} and owner = ?) or ${dead.sql}) order by due`,
@@ -169,7 +192,7 @@ export async function dueIntents(
     .read(
       rows,
       ({ operation, key }) => `${operation} ${key}`,
-      (row) => ({ intent: intentOf(row), bytes: Number(row['size']) }),
+      (row) => ({ intent: intentOf(row), bytes: Number(row['size']), ...livesOf(row, owner) }),
     )
     .slice(0, most.rows);
 }
