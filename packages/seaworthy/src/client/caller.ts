@@ -2,7 +2,7 @@ import type { Answer } from '../contract/answer.ts';
 import { asJson } from '../contract/as-json.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { checkedKey } from '../contract/headers.ts';
-import { declaredErrors } from '../contract/member.ts';
+import { declaredError } from '../contract/member.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
 import { Deadline } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
@@ -103,7 +103,7 @@ async function promised(operation: Bound, schema: Schema | undefined, value: unk
 
 async function failureOf(operation: Bound, answer: Exclude<Answer, { kind: 'output' }>): Promise<Error> {
   if (answer.kind === 'problem') return new CallFailed(`${operation.service}.${operation.name}`, answer.problem);
-  const { data } = declaredErrors(operation)[answer.name] ?? {};
+  const { data } = declaredError(operation, answer.name) ?? {};
   return new Failure(answer.name, await promised(operation, data, answer.data, `the data of ${answer.name}`));
 }
 

@@ -70,3 +70,9 @@ export const eventsOf = (contract: Named): readonly (Event & At)[] =>
 /** The errors that an operation declares, by name; what their data are is known to its own type alone. */
 export const declaredErrors = ({ errors }: Operation): Readonly<Record<string, { readonly status: number; readonly data?: Schema }>> =>
   errors as ReturnType<typeof declaredErrors>;
+
+/** A declared error by its name; `undefined` for a name that is not declared, such as one that every object has. */
+export function declaredError(operation: Operation, name: string): { readonly status: number; readonly data?: Schema } | undefined {
+  const errors = declaredErrors(operation);
+  return Object.hasOwn(errors, name) ? errors[name] : undefined;
+}

@@ -2,7 +2,7 @@ import type { Answer } from './answer.ts';
 import type { Operation } from './contract.ts';
 import { filled } from './http.ts';
 import { isObject } from './json.ts';
-import { declaredErrors } from './member.ts';
+import { declaredError } from './member.ts';
 import { kindOf, type Problem, statusOf } from './problem.ts';
 import { waitOf } from './retry-after.ts';
 import type { Finding } from './schema.ts';
@@ -33,7 +33,7 @@ export const locationOf = ({ location }: Operation, output: unknown): string | u
 export function responseOf(operation: Operation, answer: Answer): WireResponse {
   if (answer.kind === 'problem') return problemResponse(answer.problem);
   if (answer.kind === 'declared') {
-    const { status } = declaredErrors(operation)[answer.name] as { status: number };
+    const { status } = declaredError(operation, answer.name) as { status: number };
     return {
       status,
       headers: problemJson,
@@ -78,7 +78,7 @@ export function answerOf(operation: Operation, raw: RawResponse): Answer | undef
   }
   if (type !== 'application/problem+json' || !isObject(body)) return foreign(raw);
   const { error, data } = body;
-  if (typeof error === 'string' && Object.hasOwn(declaredErrors(operation), error)) return { kind: 'declared', name: error, data };
+  if (typeof error === 'string' && declaredError(operation, error)) return { kind: 'declared', name: error, data };
   return { kind: 'problem', problem: problemIn(body, raw) };
 }
 

@@ -64,6 +64,11 @@ const refused: readonly [string, StartOptions, RegExp][] = [
     /only names order, which the fleet does not have: it has stock, orders, mails/,
   ],
   ['an address of nobody', { addresses: { nobody: 'http://a' } }, /addresses names nobody/],
+  [
+    'bounds of bodies that are none',
+    { bodies: { each: Number.NaN, together: 0 } },
+    /bodies\.each is NaN: .*; bodies\.together is 0: it is a whole/,
+  ],
   ['a port of nobody', { ports: { nobody: 1 } }, /ports names nobody/],
   [
     'an address with a path',

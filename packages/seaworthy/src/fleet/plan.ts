@@ -31,7 +31,7 @@ function isAddress(text: string): boolean {
 }
 
 /** Checks the options against the fleet. Throws `FleetInvalid`, which names everything that does not fit. */
-export function plan(fleet: Fleet, { only, addresses = {}, ports = false }: StartOptions): Plan {
+export function plan(fleet: Fleet, { only, addresses = {}, ports = false, bodies }: StartOptions): Plan {
   const names = fleet.services.map(nameOf);
   const wrong: string[] = [];
   const known = (given: string, option: string): void => {
@@ -62,6 +62,11 @@ export function plan(fleet: Fleet, { only, addresses = {}, ports = false }: Star
         ? `${by} calls ${name}, which neither runs in this process nor has an address: add it to \`only\` or to \`addresses\``
         : `${by} calls ${name}, which the fleet does not have: add its service to the \`services\` of the fleet`,
     );
+  }
+  for (const name of ['each', 'together'] as const) {
+    const bytes = bodies?.[name];
+    if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes >= 1))
+      wrong.push(`bodies.${name} is ${bytes}: it is a whole number of bytes, 1 at least`);
   }
   if (wrong.length > 0) throw new FleetInvalid(wrong.join('; '));
   return {

@@ -2,7 +2,7 @@ import { Failure } from '../client/call.ts';
 import { CallFailed, Unreachable } from '../client/errors.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import type { Http } from '../contract/http.ts';
-import { declaredErrors } from '../contract/member.ts';
+import { declaredError } from '../contract/member.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import { isA, readable } from '../core/thrown.ts';
 import type { Calls, PartCall } from './calls.ts';
@@ -33,7 +33,7 @@ type Fared = { readonly value: unknown } | Missing;
 /** A declared 404 is an answer: there is none. */
 function isAbsent(operation: At, error: unknown): boolean {
   if (!(error instanceof Failure)) return false;
-  return declaredErrors(operation as Operation & At)[error.name]?.status === 404;
+  return declaredError(operation as Operation & At, error.name)?.status === 404;
 }
 
 const isLate = (error: unknown): boolean => error instanceof SeaworthyError && error.kind === 'deadline';

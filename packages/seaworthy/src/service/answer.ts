@@ -3,7 +3,7 @@ import type { Answer } from '../contract/answer.ts';
 import { asJson } from '../contract/as-json.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { InputInvalid } from '../contract/input.ts';
-import { declaredErrors } from '../contract/member.ts';
+import { declaredError } from '../contract/member.ts';
 import { checkPath } from '../contract/request.ts';
 import { locationOf } from '../contract/response.ts';
 import { examine, type Finding, type Schema, sentence } from '../contract/schema.ts';
@@ -59,7 +59,7 @@ export async function outputOf(operation: Bound, returned: unknown): Promise<Ans
 /** A declared error as an answer; whatever else was thrown goes on. */
 export async function declaredOf(operation: Bound, error: unknown): Promise<Answer> {
   if (!isA(error, Failure)) throw error;
-  const declared = declaredErrors(operation)[error.name];
+  const declared = declaredError(operation, error.name);
   if (!declared)
     throw new OutputInvalid(`${nameOf(operation)} failed with ${error.name}, which its contract does not declare`, { cause: error });
   const data = declared.data ? await promised(declared.data, error.data, `the data of ${nameOf(operation)}'s ${error.name}`) : undefined;

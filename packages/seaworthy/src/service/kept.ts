@@ -1,7 +1,7 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { isObject } from '../contract/json.ts';
-import { declaredErrors } from '../contract/member.ts';
+import { declaredError } from '../contract/member.ts';
 import { examine } from '../contract/schema.ts';
 import { nameOf } from './answer.ts';
 import { AnswerOutdated } from './errors.ts';
@@ -32,7 +32,7 @@ export async function completed(operation: Operation, kept: unknown): Promise<un
  * declares no such error any more. An output that lacks what is new goes as it is: its caller may be of the old version, too.
  */
 export function answerable(operation: Operation & At, answer: Answer): Answer {
-  if (answer.kind === 'declared' && !Object.hasOwn(declaredErrors(operation), answer.name))
+  if (answer.kind === 'declared' && !declaredError(operation, answer.name))
     throw new AnswerOutdated(
       `${nameOf(operation)} was refused with ${answer.name} under this key before, which its contract does not declare any more: declare it until such answers are forgotten`,
     );

@@ -51,6 +51,7 @@ const desk = contract('desk', {
   }),
   pick: query({ http: 'GET /pick', input: z.object({ from: z.array(z.int()) }), output: z.object({ from: z.array(z.int()) }) }),
   hang: query({ http: 'GET /hang', input: z.object({}), output: z.object({}) }),
+  fall: command({ http: 'POST /fall', input: z.object({ name: z.string() }) }),
   lie: query({ http: 'GET /lie', input: z.object({}), output: z.object({ n: z.int() }) }),
   written: event({ key: 'id', data: Ref }),
 });
@@ -100,6 +101,9 @@ const deskService = (stage: Backstage) =>
           stage.hung = signal;
           return new Promise<never>(() => {});
         },
+      },
+      fall({ input }) {
+        throw new Failure(input.name, undefined);
       },
       lie: () => ({ n: 'no number' as unknown as number }),
     },
@@ -224,6 +228,11 @@ for (const [way, driver, transportTo] of ways) {
     test('query strings carry numbers, booleans and lists', async () => {
       const input = { text: 'a&b=c', limit: 7, tags: ['x', 'y z'], exact: true };
       assert.deepEqual(await sea.call(desk.search, input), { asked: input });
+    });
+
+    test('a failure by a name that every object has, and no contract declares, is a failure of the service', async () => {
+      for (const name of ['constructor', 'toString', '__proto__'])
+        await assert.rejects(sea.call(desk.fall, { name }), failsWith('SW_OUTPUT_INVALID', 500), name);
     });
 
     test('what a handler promises and does not keep is a failure of the service', async () => {
