@@ -17,6 +17,7 @@ const declared: Readonly<Record<string, string>> = {
 function reasonOf(cause: Cause): string {
   if (cause.kind === 'stopped') return cause.reason;
   if (cause.kind === 'declared') return declared[cause.name] ?? cause.name;
+  if (cause.kind === 'late') return 'late';
   return cause.step === 'charge' ? 'payment_unavailable' : `${cause.step}_failed`;
 }
 

@@ -104,6 +104,11 @@ export function timeLine(service: string, instance: Instance, now: number): read
     `${paint('dim', 'input  ')} ${cut(brief(instance.input), (columns() ?? 10_000) - 8)}`,
   ];
   if (instance.unreadable !== undefined) return [...head.slice(0, -1), paint('red', instance.unreadable)];
+  if (instance.deadlineMs !== undefined) {
+    const left = (instance.until ?? now) - now;
+    const when = state !== 'running' ? '' : left > 0 ? `, in ${lasting(left)}` : ', and has passed';
+    head.push(`${paint('dim', 'deadline')} after ${lasting(instance.deadlineMs)}${when}`);
+  }
   const why = causeOf(instance);
   const data = instance.cause?.kind === 'declared' ? instance.cause.data : undefined;
   if (why !== undefined) head.push(`${paint('dim', 'cause  ')} ${cut(`${why} ${brief(data)}`.trimEnd(), (columns() ?? 10_000) - 8)}`);

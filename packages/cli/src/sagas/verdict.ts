@@ -1,10 +1,10 @@
-import { userInfo } from 'node:os';
 import { judge, type Verdict } from 'seaworthy/saga';
 import { UsageInvalid } from '../errors.ts';
 import { parsed } from '../json.ts';
 import { onStores, type Where } from '../stores.ts';
 import { paint, print, printJson } from '../terminal.ts';
 import { found } from './found.ts';
+import { who } from './who.ts';
 
 const meaning: Readonly<Record<Verdict['kind'], string>> = {
   retry: 'its undo would be tried again',
@@ -29,7 +29,7 @@ export async function verdict(
   await onStores(options, async (stores, runtime) => {
     const { at, instance } = await found(stores, id);
     const stuck = instance.journal.find(({ state }) => state === 'stuck');
-    if (options.yes || instance.state !== 'stuck') await judge(at.store, runtime, id, given, { by: options.by ?? userInfo().username });
+    if (options.yes || instance.state !== 'stuck') await judge(at.store, runtime, id, given, { by: who(options) });
     if (options.json) return printJson({ id, service: at.name, step: stuck?.step, verdict: given, done: options.yes === true });
     print(`${instance.name} ${instance.key} is stuck at ${paint('bold', stuck?.step ?? '?')}: ${instance.error ?? 'its undo failed'}`);
     if (options.yes) print('the verdict is given: a fleet that runs goes on with it within seconds, otherwise the next one');

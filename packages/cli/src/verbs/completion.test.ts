@@ -15,6 +15,8 @@ test('what may follow is what the command knows: verbs, options, choices', () =>
   assert.equal(after('dead-letters '), 'list show edit redrive drop');
   assert.match(after('dead-letters list --'), /^--fleet --service --dir --json --type --reason --key --older-than --limit --help$/);
   assert.equal(after('dead-letters list --reason '), 'failed poison expired unhandled crashed unreadable');
+  assert.equal(after('sagas '), 'list show verdict stop retry');
+  assert.match(after('sagas stop some-id --'), /--reason --by --yes --help$/);
   assert.equal(after('sagas verdict some-id '), 'retry skip result');
   assert.equal(after('completion '), 'bash zsh fish');
   assert.equal(after('start --dir there '), '');

@@ -71,6 +71,22 @@ const refuse = (id: string): Promise<void> =>
       );
     }),
   );
+/** One whose first step has failed and waits for a minute, with an hour for the whole. */
+const delay = (id: string): Promise<void> =>
+  onShips((store) =>
+    store.transaction(async (tx) => {
+      const journal: readonly Entry[] = [
+        { step: 'note', state: 'done', began: 1000, ended: 1000 },
+        { step: 'crane', state: 'intended', began: 1000 },
+      ];
+      const now = Date.now();
+      await tx.run(
+        `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, error, owner, started, changed, deadline, until)
+          values (?, 'unload', ?, 'local note undo, remote crane undo', '{}', 'running', ?, 2, ?, 'no answer', '', ?, ?, ?, ?)`,
+        ...[id, id, JSON.stringify(journal), now + 60_000, now, now, 3_600_000, now + 3_600_000],
+      );
+    }),
+  );
 const stateOf = (id: string): Promise<string | undefined> => onShips(async (store) => (await sagaOf(store.read, id))?.state);
 
 before(async () => {
@@ -137,12 +153,53 @@ test('a verdict is told first and given with --yes', async () => {
   assert.equal((await onShips((store) => sagaOf(store.read, 'fram')))?.journal[1]?.state, 'skipped');
 });
 
+test('a stop is told first and done with --yes; the time line has the deadline, the reason and the name', async () => {
+  await delay('discovery');
+  assert.match((await sagas('show', 'discovery')).out, /\ndeadline after 1 h, in [\d.]+ (min|h)\n/);
+  const dry = await sagas('stop', 'discovery', '--reason', 'the port is closed');
+  assert.match(dry.out, /unload discovery runs, and is at crane\nit would be stopped and undone; nothing was changed: add --yes/);
+  assert.equal((await onShips((store) => sagaOf(store.read, 'discovery')))?.stopping, undefined);
+  assert.equal((await alone('stop', 'discovery', '--reason', 'the port is closed', '--by', 'Scott', '--yes')).status, 0);
+  assert.match((await sagas('show', 'discovery')).out, /cause +to be undone: stopped by Scott: the port is closed\n/);
+  await delay('terra');
+  assert.equal((await sagas('stop', 'terra', '--reason', 'fog', '--yes')).status, 0);
+  const stopping = (await onShips((store) => sagaOf(store.read, 'terra')))?.stopping;
+  assert.deepEqual(stopping, { kind: 'stopped', reason: 'fog', by: userInfo().username });
+});
+
+test('a retry hurries one that waits, and tries a stuck undo again', async () => {
+  await delay('endurance');
+  const dry = await sagas('retry', 'endurance');
+  assert.match(dry.out, /unload endurance waits [\d.]+ \w+ for crane: no answer\nit would go on now; nothing was changed: add --yes/);
+  const dueOf = async (): Promise<number> => (await onShips((store) => sagaOf(store.read, 'endurance')))?.due ?? Number.NaN;
+  assert.ok((await dueOf()) > Date.now());
+  assert.equal((await alone('retry', 'endurance', '--yes')).status, 0);
+  assert.ok((await dueOf()) <= Date.now());
+  await stick('aurora');
+  assert.match(
+    (await sagas('retry', 'aurora')).out,
+    /unload aurora is stuck at undo of crane: the crane is broken\nits undo would be tried again/,
+  );
+  assert.equal(await stateOf('aurora'), 'stuck');
+  assert.equal((await sagas('retry', 'aurora', '--by', 'Shackleton', '--yes')).status, 0);
+  assert.equal((await onShips((store) => sagaOf(store.read, 'aurora')))?.journal[1]?.verdicts?.[0]?.by, 'Shackleton');
+});
+
 test('what is called wrongly ends with 2, what is not there or not stuck with 1', async () => {
   const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['verdict', 'x', 'guess'], 2, /Allowed choices are retry, skip, result/],
     [['verdict', 'x', 'result'], 2, /say what the step had given, as JSON/],
     [['verdict', 'x', 'retry', '1'], 2, /the verdict retry takes no result/],
     [['verdict', 'x', 'result', '{'], 2, /the result is no JSON/],
+    [['stop', 'x'], 2, /required option '--reason <text>' not specified/],
+    [['stop', 'x', '--reason', ' '], 2, /--reason is empty/],
+    [['stop', 'x', '--reason', 'fog'], 1, /there is no saga x in ships, docks/],
+    [['retry', 'x'], 1, /there is no saga x in ships, docks/],
+    [['stop', 'belgica', '--reason', 'fog'], 1, /has ended, and is undone.*SW_SAGA_NOT_RUNNING/],
+    [['stop', 'aurora', '--reason', 'fog', '--yes'], 1, /is being undone already.*SW_SAGA_NOT_RUNNING/],
+    [['stop', 'terra', '--reason', 'fog'], 1, /is to be undone already: stopped by .*: fog.*SW_SAGA_NOT_RUNNING/],
+    [['retry', 'belgica'], 1, /has ended, and is undone.*SW_SAGA_NOT_WAITING/],
+    [['retry', 'endurance', '--yes'], 1, /waits for no time.*SW_SAGA_NOT_WAITING/],
     [['show', 'x'], 1, /there is no saga x in ships, docks: .*--key KEY/],
     [['list', '--state', 'lost'], 2, /Allowed choices are running/],
     [['list', '--limit', '0'], 2, /--limit is "0"/],

@@ -7,7 +7,7 @@ export function sagaVerbs(program: Command): void {
   const verb = program
     .command('sagas')
     .helpCommand(false)
-    .description('what runs over several services: look, and decide about what is stuck');
+    .description('what runs over several services: look, stop, hurry, and decide about what is stuck');
   ofStores(verb.command('list').description('the sagas of all services, the newest first'))
     .addOption(new Option('--state <state>', 'in one state').choices(['running', 'undoing', 'stuck', 'done', 'undone']))
     .option('--name <saga>', 'of one definition')
@@ -25,4 +25,13 @@ export function sagaVerbs(program: Command): void {
     .option('--by <name>', 'who decided; default the name of the user')
     .option('--yes', 'do it; without, only say what would be done')
     .action(later(async () => (await import('../sagas/verdict.ts')).verdict));
+  ofStores(verb.command('stop').description('stops one that runs or waits: it is undone').argument('<id>', 'of the saga'))
+    .requiredOption('--reason <text>', 'why; the saga keeps it')
+    .option('--by <name>', 'who stops it; default the name of the user')
+    .option('--yes', 'do it; without, only say what would be done')
+    .action(later(async () => (await import('../sagas/stop.ts')).stop));
+  ofStores(verb.command('retry').description('lets one that waits go on now, or tries a stuck undo again').argument('<id>', 'of the saga'))
+    .option('--by <name>', 'who decided, if it is stuck; default the name of the user')
+    .option('--yes', 'do it; without, only say what would be done')
+    .action(later(async () => (await import('../sagas/retry.ts')).retry));
 }

@@ -6,7 +6,7 @@ import { orAborted, scope } from './abort.ts';
 import { bell } from './bell.ts';
 import { systemClock } from './clock.ts';
 import { Deadline, DeadlineExceeded } from './deadline.ts';
-import { type Duration, DurationInvalid, milliseconds } from './duration.ts';
+import { type Duration, DurationInvalid, durationOf, milliseconds } from './duration.ts';
 import { seededIds, systemIds } from './ids.ts';
 import { guarded, type Observe, silent } from './observe.ts';
 import { sleep } from './sleep.ts';
@@ -52,6 +52,9 @@ test('durations carry their unit', () => {
     (['250ms', '2s', '1.5m', '24h', '7d', '0s'] as const).map((duration) => milliseconds(duration)),
     [250, 2000, 90_000, 86_400_000, 604_800_000, 0],
   );
+  for (const duration of ['1ms', '1500ms', '90s', '2m', '36h', '7d', '0ms'] as const)
+    assert.equal(durationOf(milliseconds(duration)), duration);
+  assert.equal(durationOf(60_000), '1m');
   for (const wrong of ['5', '-1s', 's', '1 s', '1w', '', '36501d', `1${'0'.repeat(400)}d`, 5, null]) {
     assert.throws(
       () => milliseconds(wrong as Duration, 'retry base'),

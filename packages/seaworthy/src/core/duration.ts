@@ -28,3 +28,9 @@ export function milliseconds(duration: Duration, where = 'duration'): number {
     throw new DurationInvalid(`${where} is ${duration.slice(0, 40)}: it takes at most '36500d', which is a hundred years`);
   return ms;
 }
+
+/** Whole milliseconds as a duration, in the largest unit that needs no fraction. */
+export function durationOf(ms: number): Duration {
+  const [unit = 'ms'] = (['d', 'h', 'm', 's'] as const).filter((one) => ms >= units[one] && ms % units[one] === 0);
+  return `${ms / units[unit]}${unit}`;
+}

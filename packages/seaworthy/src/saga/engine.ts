@@ -7,9 +7,10 @@ import type { TraceContext } from '../core/trace.ts';
 import { isDue, waitOf } from '../store/due.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
+import { deadlines } from './deadlines.ts';
 import { drive, type Next } from './drive.ts';
 import type { DriveParts } from './held.ts';
-import type { Instance } from './journal.ts';
+import { hurried, type Instance } from './journal.ts';
 import { type Direction, directionOf, lanes } from './lanes.ts';
 import { readSaga } from './list.ts';
 import { moves } from './moves.ts';
@@ -72,7 +73,8 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
   const parts: DriveParts = { ...given, moves: moves(store) };
   const { clock, observe } = runtime;
   const sagas = new Map(given.sagas.map((saga) => [saga.name, saga as Defined]));
-  const starting: StartsParts = { ...parts, sagas, owner: worker.id };
+  const late = deadlines(store, runtime, worker);
+  const starting: StartsParts = { ...parts, sagas, owner: worker.id, deadlines: late };
   const free = orphans(store, runtime, worker, sagas);
   const line = lanes(sagas.values(), concurrency);
   const rooms = new Map<string, Room>();
@@ -120,12 +122,28 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     );
   }
 
-  /** It is to be stopped: it waits neither for its time nor for those ahead of it that run. */
-  function hurry(id: string, saga: string): void {
+  /** It waits for its time no longer. */
+  function hurry(id: string, direction: Direction): void {
     timers.get(id)?.cancel();
     timers.delete(id);
+    enqueue(id, direction);
+  }
+
+  /** It is to be stopped: it waits neither for its time nor for those ahead of it that run. */
+  function halt(id: string, saga: string): void {
     active.get(id)?.stop.abort(new SagaStopping(`the saga ${id} is to be stopped`));
-    enqueue(id, { saga, back: true });
+    hurry(id, { saga, back: true });
+  }
+
+  /** Own instances that are to go on now, though a timer of this process may have them wait; but none that cannot be read. */
+  async function told(which: string, ...values: readonly number[]): Promise<readonly { readonly id: string; readonly to: Direction }[]> {
+    const rows = await store.ownRead.all(
+      `select id, name, state, stopping from sw_saga where owner = ? and ${which} limit ?`,
+      ...[worker.id, ...values, batch],
+    );
+    return rows
+      .map((row) => ({ id: String(row['id']), to: directionOf({ name: row['name'], state: row['state'], stopping: row['stopping'] }) }))
+      .filter(({ id }) => !aside.has(id));
   }
 
   /** Waits until there is room for what an instance holds; the others of its direction may be large as well. */
@@ -189,6 +207,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     const now = clock.now();
     const taken = await free.take(batch);
     observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
+    await late.look(taken.length > 0);
     for (const one of taken) enqueue(one.id, one);
     // What waits in line is due as well, and may be many: each look goes on behind the last one.
     const missed = isDue(now - pollMs, pollMs + longestWaitMs);
@@ -204,12 +223,8 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     for (const row of due) enqueue(String(row['id']), directionOf({ name: row['name'], state: row['state'], stopping: row['stopping'] }));
     const last = due.length < batch ? undefined : due.at(-1);
     seen = last ? { due: Number(last['due']), id: String(last['id']) } : unseen;
-    const stopped = await store.ownRead.all(
-      `select id, name from sw_saga where ${live} and state = 'running' and owner = ? and stopping is not null limit ?`,
-      worker.id,
-      batch,
-    );
-    for (const { id, name } of stopped) hurry(String(id), String(name));
+    for (const { id, to } of await told("state = 'running' and stopping is not null")) halt(id, to.saga);
+    for (const { id, to } of await told(`${live} and due = ?`, hurried)) hurry(id, to);
     await lookForLost();
     const [count] = await store.ownRead.all("select count(*) as n from sw_saga where state = 'stuck'");
     stuck = Number(count?.['n'] ?? 0);
@@ -254,7 +269,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
           // One that was stopped at once is read again, and seen to be.
           const halted = new Set(stopped.map(({ id }) => id));
           for (const one of fresh) enqueue(one.id, directionOf(one), halted.has(one.id) ? undefined : one);
-          for (const { id, saga } of stopped) if (timers.has(id) || line.has(id)) hurry(id, saga);
+          for (const { id, saga } of stopped) if (timers.has(id) || line.has(id)) halt(id, saga);
         },
       };
     },

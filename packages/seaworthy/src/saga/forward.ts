@@ -1,9 +1,10 @@
 import { Failure } from '../client/call.ts';
 import { copied } from '../core/copy.ts';
 import { callsOf } from './calls.ts';
-import { causeOf } from './cause.ts';
+import { causeOf, type Interruption } from './cause.ts';
 import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry } from './journal.ts';
+import { readSaga } from './list.ts';
 import { onwards, runLocals } from './locals.ts';
 import type { Recorded } from './saga.ts';
 import { kept, postponedMs, resultsOf, seenWithin, stepKey, waitsForCodeMs } from './step.ts';
@@ -12,9 +13,9 @@ import { traced } from './traced.ts';
 const longestRetryMs = 30_000;
 const attemptsOf = ({ step }: Recorded): number => step.retry?.attempts ?? 3;
 
-async function stopReason({ parts, instance }: Held): Promise<string> {
-  const [row] = await parts.store.ownRead.all('select stopping from sw_saga where id = ?', instance.id);
-  return String(row?.['stopping'] ?? 'stopped');
+/** What a run that was cut short is undone for, as the row says. */
+async function interruption({ parts, instance }: Held): Promise<Interruption> {
+  return (await readSaga(parts.store.ownRead, instance.id))?.stopping ?? { kind: 'stopped', reason: 'stopped' };
 }
 
 /** No run is left that could succeed: all is undone. What was declared is an answer, and told to nobody else. */
@@ -49,7 +50,7 @@ async function locals(held: Held, { stop, cut }: Interrupts, journal: readonly E
   } catch (error) {
     if (cut.aborted || error instanceof Overtaken || !at) throw error;
     if (stop.aborted) {
-      await held.undoing({ kind: 'stopped', reason: await stopReason(held) }, journal);
+      await held.undoing(await interruption(held), journal);
       return undefined;
     }
     if (!(error instanceof Failure) && attempts + 1 < attemptsOf(at))
@@ -94,7 +95,7 @@ async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promi
       return undefined;
     }
     if (stop.aborted) {
-      await held.undoing({ kind: 'stopped', reason: await stopReason(held) });
+      await held.undoing(await interruption(held));
       return undefined;
     }
     const wait = postponedMs(error) ?? waitsForCode(held, step, error);
@@ -110,7 +111,7 @@ async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promi
   // Stopped meanwhile: what came of this step is known all the same, and its undo shall see it.
   const { state, stopping } = held.instance;
   if (state !== 'running' || stopping === undefined) return wait;
-  await held.undoing({ kind: 'stopped', reason: stopping }, done);
+  await held.undoing(stopping, done);
   return undefined;
 }
 
@@ -118,7 +119,7 @@ async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promi
 export async function forward(held: Held, interrupts: Interrupts): Promise<number | undefined> {
   const { saga, instance } = held;
   if (instance.stopping !== undefined) {
-    await held.undoing({ kind: 'stopped', reason: instance.stopping });
+    await held.undoing(instance.stopping);
     return undefined;
   }
   const last = instance.journal.at(-1);

@@ -6,7 +6,7 @@ import { following } from '../outbox/process.ts';
 import type { Store, Tx } from '../store/store.ts';
 import { committing } from '../store/traced.ts';
 import { type Cause, causeText } from './cause.ts';
-import { advance, type Change, type Entry, type Instance, timed } from './journal.ts';
+import { advance, type Change, type Entry, hurried, type Instance, timed } from './journal.ts';
 import { readSaga } from './list.ts';
 import type { Moves } from './moves.ts';
 import type { AnySaga } from './saga.ts';
@@ -129,7 +129,7 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
     async postpone(error, ms, journal) {
       const { state, attempts, error: failed } = instance;
       // Of many that wait for the same callee none should write twice a second.
-      if (ms < longMs && failed !== undefined && journal === instance.journal) return ms;
+      if (ms < longMs && failed !== undefined && journal === instance.journal && instance.due !== hurried) return ms;
       // What the runs before failed with says more than what this one waits for.
       await move({ state, journal, attempts, due: clock.now() + ms, error: attempts > 0 ? failed : textOf(error) });
       return ms;

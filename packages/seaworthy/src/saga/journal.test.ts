@@ -9,7 +9,17 @@ const { named } = suite(virtualClock, () => seededRandom(1));
 const plan = 'remote pay';
 const fresh: Instance = {
   ...{ id: 'a', key: 'a', name: 'trip', plan, owner: 'me', input: {}, state: 'running', journal: [], attempts: 0, version: 0 },
-  ...{ started: 1, changed: 1, due: 1, cause: undefined, stopping: undefined, error: undefined, trace: undefined },
+  ...{
+    started: 1,
+    changed: 1,
+    due: 1,
+    cause: undefined,
+    stopping: undefined,
+    error: undefined,
+    deadlineMs: undefined,
+    until: undefined,
+    trace: undefined,
+  },
 };
 const intended: Change = { state: 'running', journal: [{ step: 'pay', state: 'intended' }] };
 /** From step to step only the journal changes, which has a statement of its own. */
@@ -44,12 +54,12 @@ for (const [where, change] of changes) {
   named(`stop: a transition ${where} is ${forward ? 'barred' : 'written'} once somebody has stopped the instance`, async ({ store }) => {
     await store.transaction(async (tx) => {
       await insert(tx, fresh);
-      assert.equal(await markStopping(tx, 'trip', 'a', 'enough'), 'a');
+      assert.equal(await markStopping(tx, 'trip', 'a', { kind: 'stopped', reason: 'enough' }), 'a');
     });
     const written = await store.transaction((tx) => advance(tx, fresh, plan, change, 5));
     assert.equal(written?.state, forward ? undefined : change.state);
     const { state, stopping } = (await sagaOf(store.read, 'a')) as Instance;
-    assert.deepEqual([state, stopping], [forward ? 'running' : change.state, 'enough']);
+    assert.deepEqual([state, stopping], [forward ? 'running' : change.state, { kind: 'stopped', reason: 'enough' }]);
   });
 }
 
@@ -59,11 +69,11 @@ named('stop: only what runs is marked, and with the first reason', async ({ stor
     for (const state of states) await insert(tx, { ...fresh, id: state, key: state, state });
   });
   for (const reason of ['first', 'second'])
-    for (const key of states) await store.transaction((tx) => markStopping(tx, 'trip', key, reason));
+    for (const key of states) await store.transaction((tx) => markStopping(tx, 'trip', key, { kind: 'stopped', reason }));
   const marked = await store.read.all('select id, stopping from sw_saga where stopping is not null');
   assert.deepEqual(
     marked.map((row) => ({ ...row })),
-    [{ id: 'running', stopping: 'first' }],
+    [{ id: 'running', stopping: JSON.stringify({ kind: 'stopped', reason: 'first' }) }],
   );
 });
 

@@ -1,7 +1,7 @@
 import { idsFrom } from '../core/ids.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Tx } from '../store/store.ts';
-import type { Cause } from './cause.ts';
+import type { Cause, Interruption } from './cause.ts';
 
 /** `running` and `undoing` are live; `stuck` waits for a verdict; `done` and `undone` are ended. */
 export type SagaState = 'running' | 'undoing' | 'stuck' | 'done' | 'undone';
@@ -58,10 +58,11 @@ export interface Instance {
   readonly state: SagaState;
   readonly journal: readonly Entry[];
   readonly cause: Cause | undefined;
-  /** The reason that it is to be stopped for. */
-  readonly stopping: string | undefined;
+  /** What it is to be cut short for: the cause that it will be undone with. */
+  readonly stopping: Interruption | undefined;
   /** Of the current step, or of the current undo. */
   readonly attempts: number;
+  /** When it goes on; 0 when somebody hurried it, see retrySaga. */
   readonly due: number;
   /** What the last run of the current step or undo that failed said; when none has failed, what it waits for. */
   readonly error: string | undefined;
@@ -70,6 +71,9 @@ export interface Instance {
   readonly version: number;
   readonly started: number;
   readonly changed: number;
+  /** How long it may take in all, in milliseconds, as its definition said when it was started; and the moment at which that is over. */
+  readonly deadlineMs?: number | undefined;
+  readonly until?: number | undefined;
   /** Of whoever started it. */
   readonly trace?: TraceContext | undefined;
   /** Why its row cannot be read, in lists: it is left aside until somebody mends it. */
@@ -79,8 +83,8 @@ export interface Instance {
 /** Inserts a started instance. False when there is one of the same name and key. */
 export async function insert(tx: Tx, instance: Instance): Promise<boolean> {
   const { changes } = await tx.run(
-    `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed, trace)
-      values (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?) on conflict (name, key) do nothing`,
+    `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed, deadline, until, trace)
+      values (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?) on conflict (name, key) do nothing`,
     instance.id,
     instance.name,
     instance.key,
@@ -92,6 +96,8 @@ export async function insert(tx: Tx, instance: Instance): Promise<boolean> {
     instance.owner,
     instance.started,
     instance.changed,
+    instance.deadlineMs,
+    instance.until,
     instance.trace && JSON.stringify(instance.trace),
   );
   return changes > 0;
@@ -157,13 +163,17 @@ export function timed<C extends Change>(instance: Instance, change: C, now: numb
   return { ...change, journal };
 }
 
+/** The due time of one that somebody hurried: it goes on at once, and its next transition gives it another one. */
+export const hurried = 0;
+
 /**
  * Writes a transition and the plan that it follows, if the instance is still its owner's and still as the owner saw it: a
  * commit of his own that he never heard of has moved it on, too. The way forward is barred once somebody has stopped it.
  * Returns the instance as it is then; `undefined` when it was refused: read the row again.
  */
 export async function advance(tx: Tx, instance: Instance, plan: string, change: Change, now: number): Promise<Instance | undefined> {
-  const { state, journal, cause = instance.cause, attempts = 0, due = Math.min(instance.due, now), error } = change;
+  const soon = instance.due === hurried ? now : Math.min(instance.due, now);
+  const { state, journal, cause = instance.cause, attempts = 0, due = soon, error } = change;
   const next: Instance = { ...instance, plan, state, journal, cause, attempts, due, error, changed: now, version: instance.version + 1 };
   const fence = [instance.id, instance.owner, instance.version] as const;
   const { step, whole } = state === 'running' || state === 'done' ? forwards : backwards;
@@ -185,10 +195,16 @@ function updates(unless: string): { readonly step: string; readonly whole: strin
 const forwards = updates(' and stopping is null');
 const backwards = updates('');
 
-/** Marks a running instance as to be stopped. Returns its id, if it is one. */
-export async function markStopping(tx: Tx, name: string, key: string, reason: string): Promise<string | undefined> {
-  const [row] = await tx.all("select id from sw_saga where name = ? and key = ? and state = 'running' and stopping is null", name, key);
+/** Marks a running instance as to be cut short, unless it is already. Returns its id, if it is one. */
+export async function markStopping(tx: Tx, name: string, key: string, why: Interruption): Promise<string | undefined> {
+  const [row] = await tx.all("select id from sw_saga where name = ? and key = ? and state = 'running'", name, key);
   if (!row) return undefined;
-  await tx.run("update sw_saga set stopping = ? where id = ? and state = 'running' and stopping is null", reason, String(row['id']));
-  return String(row['id']);
+  const id = String(row['id']);
+  return (await interrupt(tx, id, why)) ? id : undefined;
+}
+
+/** The same by the id. False when it does not run, or is to be cut short already. */
+export async function interrupt(tx: Tx, id: string, why: Interruption): Promise<boolean> {
+  const mark = "update sw_saga set stopping = ? where id = ? and state = 'running' and stopping is null";
+  return (await tx.run(mark, JSON.stringify(why), id)).changes > 0;
 }

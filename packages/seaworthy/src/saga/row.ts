@@ -1,7 +1,7 @@
 import { SeaworthyError } from '../core/errors.ts';
 import { keptTrace } from '../core/trace.ts';
 import type { Row, Value } from '../store/store.ts';
-import type { Cause } from './cause.ts';
+import type { Cause, Interruption } from './cause.ts';
 import type { Entry, Instance, SagaState } from './journal.ts';
 
 /** The row of a saga holds what no saga wrote; the message names the saga, the column and what is wrong there. */
@@ -12,15 +12,16 @@ export class SagaUnreadable extends SeaworthyError {
 
 const states: ReadonlySet<string> = new Set<SagaState>(['running', 'undoing', 'stuck', 'done', 'undone']);
 const entryStates: ReadonlySet<string> = new Set<Entry['state']>(['intended', 'done', 'refused', 'stuck', 'undone', 'skipped']);
-const causes: ReadonlySet<string> = new Set<Cause['kind']>(['declared', 'failed', 'stopped']);
+const causes: ReadonlySet<string> = new Set<Cause['kind']>(['declared', 'failed', 'stopped', 'late']);
+const interruptions: ReadonlySet<string> = new Set<Interruption['kind']>(['stopped', 'late']);
 
 const text = (value: Value | undefined): string | undefined => (value === null || value === undefined ? undefined : String(value));
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
 
 /** What is known of a row without trusting any of it. */
-const named = (row: Row): Pick<Instance, 'id' | 'name' | 'key' | 'plan' | 'owner' | 'stopping' | 'error'> => ({
+const named = (row: Row): Pick<Instance, 'id' | 'name' | 'key' | 'plan' | 'owner' | 'error'> => ({
   ...{ id: String(row['id']), name: String(row['name']), key: String(row['key']), plan: String(row['plan']) },
-  ...{ owner: String(row['owner']), stopping: text(row['stopping']), error: text(row['error']) },
+  ...{ owner: String(row['owner']), error: text(row['error']) },
 });
 
 /** An instance as its row is. Throws `SagaUnreadable`. */
@@ -42,22 +43,28 @@ export function instanceOf(row: Row): Instance {
     const value = row[column];
     return typeof value === 'number' ? value : refuse(column, `must be a number, got ${typeof value}`);
   }
+  const optional = (column: string): number | undefined => (row[column] === null ? undefined : number(column));
   const state = String(row['state']);
   if (!states.has(state)) refuse('state', `must be one of ${[...states].join(', ')}, got ${JSON.stringify(state)}`);
   const journal = json('journal');
   const isEntry = (entry: unknown): boolean =>
     isObject(entry) && typeof entry['step'] === 'string' && entryStates.has(String(entry['state']));
   if (!Array.isArray(journal) || !journal.every(isEntry)) refuse('journal', 'must be a list of steps with their states');
-  const cause = text(row['cause']) === undefined ? undefined : json('cause');
-  if (cause !== undefined && !(isObject(cause) && causes.has(String(cause['kind'])))) refuse('cause', 'must say why the saga is undone');
+  function reason(column: 'cause' | 'stopping', kinds: ReadonlySet<string>): unknown {
+    if (row[column] === null) return undefined;
+    const why = json(column);
+    return isObject(why) && kinds.has(String(why['kind'])) ? why : refuse(column, 'must say why the saga is undone');
+  }
   return {
     ...known,
     input: json('input'),
     state: state as SagaState,
     journal: journal as Entry[],
-    cause: cause as Cause | undefined,
+    cause: reason('cause', causes) as Cause | undefined,
+    stopping: reason('stopping', interruptions) as Interruption | undefined,
     ...{ attempts: number('attempts'), due: number('due'), version: number('version') },
     ...{ started: number('started'), changed: number('changed') },
+    ...{ deadlineMs: optional('deadline'), until: optional('until') },
     trace: keptTrace(row['trace']),
   };
 }
@@ -71,7 +78,8 @@ export function shownOf(row: Row): Instance {
     const number = (column: string): number => Number(row[column]) || 0;
     return {
       ...named(row),
-      ...{ input: undefined, state: String(row['state']) as SagaState, journal: [], cause: undefined, unreadable: error.message },
+      ...{ input: undefined, state: String(row['state']) as SagaState, journal: [], unreadable: error.message },
+      ...{ cause: undefined, stopping: undefined },
       ...{ attempts: number('attempts'), due: number('due'), version: number('version') },
       ...{ started: number('started'), changed: number('changed') },
     };

@@ -77,6 +77,8 @@ export interface AnySaga<S extends string = string, Use extends string = string,
   readonly uses: readonly Named<Use>[];
   readonly steps: readonly Recorded[];
   readonly concurrency?: number | undefined;
+  /** Of the whole. */
+  readonly deadlineMs?: number | undefined;
   readonly '~tx'?: (tx: T) => void;
 }
 export interface Saga<S extends string, Use extends string, T, Input> extends AnySaga<S, Use, T> {
@@ -126,7 +128,7 @@ export interface Builder<S extends string, M, Use extends string, T, Input, Resu
   ): Builder<S, M, Use, T, Input, And<Results, N, R>>;
 }
 
-/** Defines a saga of a service. `.step` and `.local` add its steps, in order. Throws `SagaInvalid`; `DurationInvalid` for a timeout. */
+/** Defines a saga of a service. `.step` and `.local` add its steps, in order. Throws `SagaInvalid`; `DurationInvalid` for a timeout or the deadline. */
 export function saga<const S extends string, M extends Members, Input, Use extends string = never, T = Tx>(
   owner: Contract<S, M>,
   name: string,
@@ -138,6 +140,11 @@ export function saga<const S extends string, M extends Members, Input, Use exten
     readonly key?: (input: Input) => string;
     /** Instances at work at one time in one process, those that are undone included. Default as many as the service has room for. */
     readonly concurrency?: number;
+    /**
+     * How long an instance may take in all, from its start: one that still runs then is stopped and undone, with the cause `late`. Its
+     * undo may take as long as it needs. Default none.
+     */
+    readonly deadline?: Duration;
     /** Only for the type of `tx`: the store of the owner, when it is not the default. */
     readonly store?: StoreDriver<T, unknown>;
   },
@@ -152,7 +159,10 @@ export function saga<const S extends string, M extends Members, Input, Use exten
   const { concurrency } = spec;
   if (concurrency !== undefined && !(Number.isSafeInteger(concurrency) && concurrency > 0))
     throw new SagaInvalid(`the concurrency of the saga ${name} must be a whole number from 1 on, got ${concurrency}`);
-  const head = { service: owner['~contract'], name, input: spec.input, uses: spec.uses ?? [], key: spec.key, concurrency };
+  const deadlineMs = spec.deadline === undefined ? undefined : Math.ceil(milliseconds(spec.deadline, `the deadline of the saga ${name}`));
+  if (deadlineMs === 0)
+    throw new SagaInvalid(`the deadline of the saga ${name} is ${spec.deadline}: none would ever end; leave it out for none`);
+  const head = { service: owner['~contract'], name, input: spec.input, uses: spec.uses ?? [], key: spec.key, concurrency, deadlineMs };
   return build(head, []) as never;
 }
 

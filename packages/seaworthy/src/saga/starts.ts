@@ -4,6 +4,7 @@ import { type Examined, examineNow, type Schema, sentence } from '../contract/sc
 import { SeaworthyError } from '../core/errors.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Tx } from '../store/store.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { DriveParts } from './held.ts';
 import { type Instance, insert, markStopping, timed } from './journal.ts';
 import { runLocals } from './locals.ts';
@@ -51,6 +52,7 @@ export interface StartsParts extends DriveParts {
   readonly sagas: ReadonlyMap<string, Defined>;
   /** The id of the worker that drives what is started. */
   readonly owner: string;
+  readonly deadlines: Pick<Deadlines, 'until'>;
 }
 
 /** What a saga is started with. */
@@ -97,6 +99,7 @@ async function begin(
   const bare: Instance = {
     ...{ id, name: saga.name, key: key ?? id, plan: planOf(saga), input, owner: parts.owner, version: 0 },
     ...{ started: now, changed: now, due: now, attempts: 0, trace },
+    ...{ deadlineMs: saga.deadlineMs, until: parts.deadlines.until(saga.deadlineMs) },
     ...{ state: 'running', journal: [], cause: undefined, stopping: undefined, error: undefined },
   };
   const { state, journal } = timed(bare, await runLocals(parts, saga, { tx, own, instance: bare, journal: [], parents: [] }), now);
@@ -164,7 +167,7 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
       key,
       after: (before) => (before?.state === 'running' ? { ...before, state: 'stopping' } : before),
       async take(own) {
-        const id = await markStopping(own, name, key, reason);
+        const id = await markStopping(own, name, key, { kind: 'stopped', reason });
         if (id !== undefined) stopped.push({ id, saga: name });
       },
     });

@@ -17,7 +17,7 @@ export class StepTimeout extends SeaworthyError {
   readonly kind = 'deadline';
 }
 
-/** The running step is cut short since its saga is to be stopped; it will be undone. */
+/** The running step is cut short since its saga is to be stopped, or its deadline has passed; it will be undone. */
 export class SagaStopping extends SeaworthyError {
   readonly code = 'SW_SAGA_STOPPING';
   readonly kind = 'cancelled';

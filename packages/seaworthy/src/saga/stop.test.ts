@@ -39,7 +39,7 @@ named('stop: decided by the database, also when the last step succeeds in the sa
   await sea.start(engine);
   await sea.when('it pays', () => sea.callee.log.length === 2);
   // Another process wrote it: nobody has told this one.
-  await sea.store.transaction((tx) => markStopping(tx, 'trip', 't', 'elsewhere'));
+  await sea.store.transaction((tx) => markStopping(tx, 'trip', 't', { kind: 'stopped', reason: 'elsewhere' }));
   resume(undefined);
   await sea.until('undone');
   assert.deepEqual(sea.callee.log, ['book t', 'pay t', 'repay t', 'unbook t/7']);
@@ -83,7 +83,7 @@ named('stop: it is seen when a failed step is about to wait, and not only after 
     retry: { attempts: 99 },
     async do({ call, input }) {
       await call(remote.pay, input);
-      await sea.store.transaction((tx) => markStopping(tx, 'slow', 's', 'elsewhere'));
+      await sea.store.transaction((tx) => markStopping(tx, 'slow', 's', { kind: 'stopped', reason: 'elsewhere' }));
       throw new Error('unknown');
     },
   });
@@ -152,7 +152,7 @@ named('stop: decided elsewhere while a step succeeds, its undo sees what it gave
   const { engine } = await sea.process([trip]);
   await sea.start(engine);
   await sea.when('it books', () => sea.callee.log.length === 1);
-  await sea.store.transaction((tx) => markStopping(tx, 'trip', 't', 'elsewhere'));
+  await sea.store.transaction((tx) => markStopping(tx, 'trip', 't', { kind: 'stopped', reason: 'elsewhere' }));
   resume({ seat: 7 });
   await sea.until('undone');
   assert.deepEqual(sea.callee.log, ['book t', 'unbook t/7']);
@@ -174,7 +174,7 @@ named('stop: decided elsewhere while a failed step waits for its next run, it is
   await sea.run(engine, ({ start }) => start(slow, { id: 's' }));
   // The waits grow up to half a minute.
   await sea.when('it waits for long', async () => (await sea.instance()).due - sea.clock.now() > 2500);
-  await sea.store.transaction((tx) => markStopping(tx, 'slow', 's', 'elsewhere'));
+  await sea.store.transaction((tx) => markStopping(tx, 'slow', 's', { kind: 'stopped', reason: 'elsewhere' }));
   const from = sea.clock.monotonic();
   await sea.when('it is undone', async () => (await sea.instance()).state === 'undone');
   assert.ok(sea.clock.monotonic() - from <= 1200);

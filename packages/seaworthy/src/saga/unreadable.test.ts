@@ -26,6 +26,9 @@ const damages: readonly (readonly [string, RegExp])[] = [
   ["input = ''", /`input` is not JSON/],
   ["cause = 'because'", /`cause` is not JSON/],
   ["cause = '{}'", /`cause` must say why/],
+  ["stopping = 'enough'", /`stopping` is not JSON/],
+  ["stopping = '{}'", /`stopping` must say why/],
+  ["until = 'soon'", /`until` must be a number/],
   ["attempts = 'many'", /`attempts` must be a number/],
   ["state = 'paused'", /`state` must be one of running/],
 ];
@@ -74,7 +77,7 @@ for (const [damage, told] of damages) {
         assert.match(String(listed?.unreadable), told);
         assert.match(String((await sagaOf(sea.store.read, String(listed?.id)))?.unreadable), told);
         // Once its row is mended it goes on.
-        const whole = `state = 'running', journal = '[{"step":"pay","state":"intended"}]', input = '{"id":"a"}', cause = null, attempts = 0, due = 0`;
+        const whole = `state = 'running', journal = '[{"step":"pay","state":"intended"}]', input = '{"id":"a"}', cause = null, stopping = null, until = null, attempts = 0, due = 0`;
         await sea.store.transaction((tx) => tx.run(`update sw_saga set ${whole} where key = 'a'`));
         for (let seconds = 0; seconds < 60 && (await done()) < 3; seconds++) await sea.clock.advance(1000);
         assert.equal(await done(), 3);

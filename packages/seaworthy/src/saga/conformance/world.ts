@@ -94,7 +94,7 @@ export const trip = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id
     undo: async ({ tx, input, cause }) => {
       await tx.run(
         'update note set text = ? where id = ?',
-        `${cause.kind}/${'reason' in cause ? cause.reason : 'name' in cause ? cause.name : cause.step}`,
+        `${cause.kind}/${'reason' in cause ? cause.reason : 'name' in cause ? cause.name : 'step' in cause ? cause.step : cause.deadline}`,
         input.id,
       );
     },

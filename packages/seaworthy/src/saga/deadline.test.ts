@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DurationInvalid } from '../core/duration.ts';
+import { BreakerOpen } from '../resilience/errors.ts';
+import { seededRandom, virtualClock } from '../testing/clock.ts';
+import type { Cause } from './cause.ts';
+import { suite } from './conformance/suite.ts';
+import { Ref, remote, type Time, trips, type World } from './conformance/world.ts';
+import type { SagaEngine } from './engine.ts';
+import { SagaInvalid, saga } from './saga.ts';
+
+/** What it may take in all. */
+const whole = 120_000;
+const day = 86_400_000;
+
+/** A clock whose hands somebody may move. */
+let moveHands: (ms: number) => void = () => {};
+function handed(): Time {
+  const clock = virtualClock();
+  let ahead = 0;
+  moveHands = (ms) => {
+    ahead += ms;
+  };
+  return { ...clock, now: () => clock.now() + ahead };
+}
+const { named } = suite(handed, () => seededRandom(1));
+
+const causes: Cause[] = [];
+/** One that pays within two minutes, or not at all. */
+const hasty = saga(trips, 'hasty', { input: Ref, uses: [remote], key: ({ id }) => id, deadline: '2m' })
+  .step('book', {
+    do: ({ call, input }) => call(remote.book, input),
+    undo: async ({ call, input, cause }) => {
+      causes.push(cause);
+      await call(remote.unbook, input);
+    },
+  })
+  .step('pay', { retry: { attempts: 100_000 }, timeout: '10h', do: ({ call, input }) => call(remote.pay, input) });
+const late: Cause = { kind: 'late', deadline: '2m' };
+
+const begin = (sea: World, engine: SagaEngine): Promise<void> => sea.run(engine, ({ start }) => start(hasty, { id: 't' }));
+const stateOf = async (sea: World): Promise<string> => (await sea.instance()).state;
+const down = (): never => {
+  throw new Error('down');
+};
+
+named('late: a step that runs at the deadline is cut, all is undone, and its undos are told', async (sea) => {
+  causes.length = 0;
+  sea.callee.answers = { pay: () => new Promise(() => {}) };
+  const { engine } = await sea.process([hasty]);
+  await begin(sea, engine);
+  await sea.when('it pays', () => sea.callee.log.length === 2);
+  const signal = sea.callee.options[1]?.signal;
+  await sea.clock.advance(whole - 2000);
+  assert.deepEqual([await stateOf(sea), signal?.aborted], ['running', false]);
+  await sea.clock.advance(3500);
+  assert.deepEqual([await stateOf(sea), signal?.aborted], ['undone', true]);
+  assert.deepEqual((await sea.instance()).cause, late);
+  assert.deepEqual(causes, [late]);
+  assert.deepEqual(sea.callee.log, ['book t', 'pay t', 'unbook t']);
+  assert.ok(sea.said.includes('info: the saga hasty was undone: its deadline of 2m has passed'), sea.said.join('\n'));
+});
+
+named('late: one that waits for its next run is undone within a second or two, and one that is done in time stays so', async (sea) => {
+  let calls = 0;
+  sea.callee.answers = {
+    pay: () => {
+      calls++;
+      if (calls > 1) throw new BreakerOpen('open', { retryAfterMs: 60_000 });
+    },
+  };
+  const { engine } = await sea.process([hasty]);
+  await sea.run(engine, ({ start }) => start(hasty, { id: 'quick' }));
+  await sea.until('done');
+  await sea.clock.advance(30_000);
+  await begin(sea, engine);
+  await sea.clock.advance(whole - 2000);
+  const state = async (key: string): Promise<unknown> =>
+    (await sea.store.read.all('select state from sw_saga where key = ?', key))[0]?.['state'];
+  assert.equal(await state('t'), 'running');
+  await sea.clock.advance(3500);
+  assert.deepEqual([await state('t'), await state('quick')], ['undone', 'done']);
+});
+
+named('late: an undo has no deadline, nor has one that began it in time', async (sea) => {
+  let mended = false;
+  sea.callee.answers = {
+    pay: down,
+    unbook: () => {
+      if (!mended) throw new BreakerOpen('open', { retryAfterMs: 10_000 });
+    },
+  };
+  const { engine } = await sea.process([hasty]);
+  await begin(sea, engine);
+  await sea.run(engine, ({ stop }) => stop(hasty, 't', 'enough'));
+  await sea.clock.advance(3 * whole);
+  assert.equal(await stateOf(sea), 'undoing');
+  mended = true;
+  await sea.clock.advance(20_000);
+  assert.deepEqual([await stateOf(sea), (await sea.instance()).cause], ['undone', { kind: 'stopped', reason: 'enough' }]);
+});
+
+named('late: the moment outlives the process; the next one begins no further step, though its definition has no deadline', async (sea) => {
+  sea.callee.answers = { pay: down };
+  const first = await sea.process([hasty]);
+  await begin(sea, first.engine);
+  await sea.when('a run has failed', async () => (await sea.instance()).attempts > 0);
+  await first.engine.close();
+  await first.worker.close();
+  const runs = sea.callee.log.length;
+  await sea.clock.advance(2 * whole);
+  const without = { ...hasty, deadlineMs: undefined };
+  await sea.process([without]);
+  await sea.clock.advance(1500);
+  assert.deepEqual([await stateOf(sea), (await sea.instance()).cause], ['undone', late]);
+  assert.deepEqual(sea.callee.log.slice(runs), ['unbook t']);
+});
+
+for (const jump of [-day, day])
+  named(`late: the clock is set ${jump < 0 ? 'back' : 'forward'} by a day under a process: two minutes stay two minutes`, async (sea) => {
+    sea.callee.answers = { pay: () => new Promise(() => {}) };
+    const { engine } = await sea.process([hasty]);
+    await begin(sea, engine);
+    await sea.clock.advance(whole / 2);
+    moveHands(jump);
+    await sea.clock.advance(whole / 2 - 2000);
+    assert.equal(await stateOf(sea), 'running');
+    await sea.clock.advance(3500);
+    assert.equal(await stateOf(sea), 'undone');
+  });
+
+for (const jump of [-day, day])
+  named(
+    `late: one that is started just after the clock was set ${jump < 0 ? 'back' : 'forward'} has its whole time, also over a restart`,
+    async (sea) => {
+      sea.callee.answers = { pay: () => new Promise(() => {}) };
+      const first = await sea.process([hasty]);
+      await sea.clock.advance(500);
+      moveHands(jump);
+      await begin(sea, first.engine);
+      await sea.clock.advance(whole / 2);
+      await first.engine.close(AbortSignal.abort(new Error('down')));
+      await first.worker.close();
+      await sea.process([hasty]);
+      await sea.clock.advance(whole / 2 - 2000);
+      assert.equal(await stateOf(sea), 'running');
+      await sea.clock.advance(3500);
+      assert.equal(await stateOf(sea), 'undone');
+    },
+  );
+
+named('late: the clock is set back while no process runs: it ends neither at once nor much too late', async (sea) => {
+  sea.callee.answers = { pay: () => new Promise(() => {}) };
+  const first = await sea.process([hasty]);
+  await begin(sea, first.engine);
+  await sea.clock.advance(whole / 2);
+  await first.engine.close(AbortSignal.abort(new Error('down')));
+  await first.worker.close();
+  moveHands(-day);
+  await sea.process([hasty]);
+  await sea.clock.advance(whole / 2);
+  assert.equal(await stateOf(sea), 'running');
+  await sea.clock.advance(whole / 2 + 2000);
+  assert.equal(await stateOf(sea), 'undone');
+});
+
+named('late: many at once, more than one look takes', async (sea) => {
+  sea.callee.answers = { pay: () => new Promise(() => {}) };
+  const { engine } = await sea.process([hasty]);
+  await sea.run(engine, ({ start }) => {
+    for (let n = 0; n < 600; n++) start(hasty, { id: String(n) });
+  });
+  await sea.clock.advance(whole + 1500);
+  assert.deepEqual(
+    (await sea.store.read.all("select count(*) as n from sw_saga where state = 'running' and stopping is null")).map(({ n }) => n),
+    [0],
+  );
+});
+
+test('a deadline is a duration, and not nothing', () => {
+  const spec = { input: Ref } as const;
+  assert.throws(() => saga(trips, 'none', { ...spec, deadline: '0s' }), SagaInvalid);
+  assert.throws(() => saga(trips, 'bare', { ...spec, deadline: '5' as '5s' }), DurationInvalid);
+});

@@ -1,0 +1,71 @@
+import { durationOf } from '../core/duration.ts';
+import type { Runtime } from '../core/runtime.ts';
+import type { Store } from '../store/store.ts';
+import type { Worker } from '../store/worker.ts';
+import { interrupt } from './journal.ts';
+
+/** The deadlines that sagas have for the whole, as one process sees them pass. */
+export interface Deadlines {
+  /** The moment at which a saga that starts now and may take so long is late. */
+  until(deadlineMs: number | undefined): number | undefined;
+  /** Marks own instances whose moment has passed as to be cut short. `taken`: some of them may have been another's until now. */
+  look(taken: boolean): Promise<void>;
+}
+
+const batch = 500;
+/** A clock that is off by more than this has jumped, and was not merely adjusted. */
+const jumpMs = 1000;
+
+/**
+ * A row says when its saga is late by the clock that all processes read, which may jump. What jumps under a process is told by its
+ * monotonic time, and the moments of what it has in hand are moved by as much. A clock that was set back while nobody looked leaves
+ * moments further ahead than their deadlines: they are taken for what they can be at most. Neither ends a saga too early.
+ */
+export function deadlines(store: Store<unknown, unknown>, { clock }: Runtime, worker: Worker): Deadlines {
+  const offset = (): number => clock.now() - clock.monotonic();
+  /** Of the clock from monotonic time, as the moments of own instances have it. */
+  let known = offset();
+  const now = (): number => clock.monotonic() + known;
+  const running = "state = 'running' and owner = ?";
+
+  const write = (sql: string, ...values: readonly (string | number)[]): Promise<unknown> =>
+    store.transaction((tx) => store.own(tx).run(sql, ...values));
+
+  async function follow(jumped: number): Promise<void> {
+    const before = known;
+    try {
+      await store.transaction(async (tx) => {
+        await store.own(tx).run(`update sw_saga set until = until + ? where ${running} and until is not null`, jumped, worker.id);
+        // Whoever is started behind this in the database has a moment of the new clock.
+        known = before + jumped;
+      });
+    } catch (error) {
+      known = before;
+      throw error;
+    }
+  }
+
+  /** Returns whether there may be more. */
+  async function pass(): Promise<boolean> {
+    const rows = await store.ownRead.all(
+      `select id, deadline from sw_saga where ${running} and until <= ? and stopping is null order by until limit ?`,
+      ...[worker.id, now(), batch],
+    );
+    if (rows.length === 0) return false;
+    await store.transaction(async (tx) => {
+      const own = store.own(tx);
+      for (const row of rows) await interrupt(own, String(row['id']), { kind: 'late', deadline: durationOf(Number(row['deadline'])) });
+    });
+    return rows.length === batch;
+  }
+
+  return {
+    until: (deadlineMs) => (deadlineMs === undefined ? undefined : now() + deadlineMs),
+    async look(taken) {
+      const jumped = Math.round(offset() - known);
+      if (Math.abs(jumped) > jumpMs) await follow(jumped);
+      if (taken) await write(`update sw_saga set until = ? + deadline where ${running} and until > ? + deadline`, now(), worker.id, now());
+      while (await pass());
+    },
+  };
+}
