@@ -63,7 +63,9 @@ async function sea(acts: Acts, view: (store: Store) => Store = (store) => store)
   const clock = virtualClock();
   const logged: unknown[] = [];
   const observe: Observe = { ...silent, log: (_level, _message, { error } = {}) => void logged.push(error) };
-  const rt = runtime({ clock, random: seededRandom(1), observe });
+  // Below one half the store sees no conflicts by chance: how often a handler runs is what these tests say.
+  const chance = seededRandom(1);
+  const rt = runtime({ clock, random: { next: () => chance.next() / 2 }, observe });
   const store = await memory().open('desk', rt);
   await store.migrate([{ name: 'desk/1', statements: ['create table note (id text primary key)'] }]);
   const bus = await memoryBus().open(rt);
