@@ -62,6 +62,15 @@ export function postponedMs(error: unknown): number | undefined {
   return Math.min(longestWaitMs, Math.max(atOnceMs, retryAfterOf(error) ?? 500));
 }
 
+/**
+ * The callee has begun it and drives it to an outcome, which a repeat under its key is told. An undo waits for that, as it waits for
+ * the outcome of its step; a step whose outcome stays unknown must be undone some time. Milliseconds, or `undefined`.
+ */
+export function pendingMs(error: unknown): number | undefined {
+  if (!(error instanceof CallFailed) || error.problem.code !== 'SW_OUTCOME_PENDING') return undefined;
+  return Math.min(longestWaitMs, Math.max(1000, retryAfterOf(error) ?? 1000));
+}
+
 const unreadableMs = 30_000;
 /** Well within the time for which a callee keeps its answer (24 h by default): after that it would do its work once more. */
 const longestUnreadableMs = 12 * 3_600_000;

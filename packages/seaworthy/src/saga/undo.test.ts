@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Failure } from '../client/call.ts';
+import { CallFailed } from '../client/errors.ts';
 import { BreakerOpen } from '../resilience/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
@@ -291,4 +292,40 @@ named('an undo sees the results of the steps before its own, and a local one pub
   await sea.until('undone');
   assert.deepEqual(seen, { results: { first: 1 }, result: 2 });
   assert.equal((await sea.store.read.all('select 1 from sw_outbox')).length, 1);
+});
+
+named('G6: an undo waits for the outcome of what its callee drives on, be it ten minutes, and counts no run', async (sea) => {
+  const pending = { type: 'about:blank', title: 'x', status: 503, code: 'SW_OUTCOME_PENDING', retryAfterMs: 5000 };
+  let up = Number.POSITIVE_INFINITY;
+  sea.callee.answers = {
+    pay: () => {
+      throw new Failure('Broke', undefined);
+    },
+    unbook: () => {
+      up = Math.min(up, sea.clock.now() + 600_000);
+      if (sea.clock.now() < up) throw new CallFailed('remote.unbook', pending);
+    },
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  await sea.when('it waits, and says so', async () => /SW_OUTCOME_PENDING|unbook/.test((await sea.instance()).error ?? ''));
+  for (let minute = 0; minute < 10; minute++) await sea.clock.advance(60_000);
+  const { attempts, journal } = await sea.until('undone');
+  assert.equal(attempts, 0);
+  assert.equal(journal.find(({ step }) => step === 'book')?.undo?.runs, 1);
+  assert.ok(sea.callee.log.filter((line) => line.startsWith('unbook')).length > 100);
+  // All under one key: the callee knows that it is the same.
+  assert.equal(new Set(sea.callee.options.slice(2).map(({ key }) => key)).size, 1);
+});
+
+named('G6: a step whose outcome is pending counts its runs, and is undone in the end', async (sea) => {
+  sea.callee.answers = {
+    pay: () => {
+      throw new CallFailed('remote.pay', { type: 'about:blank', title: 'x', status: 503, code: 'SW_OUTCOME_PENDING', retryAfterMs: 1000 });
+    },
+  };
+  const { engine } = await sea.process([trip]);
+  await sea.start(engine);
+  await sea.until('undone');
+  assert.equal(sea.callee.log.filter((line) => line.startsWith('pay')).length, 3);
 });

@@ -6,7 +6,7 @@ import { callsOf } from './calls.ts';
 import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry, Refusals } from './journal.ts';
 import type { Recorded } from './saga.ts';
-import { atOnceMs, longestWaitMs, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
+import { atOnceMs, longestWaitMs, pendingMs, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
 import { type Running, traced } from './traced.ts';
 import { nextUndo } from './where.ts';
 
@@ -62,7 +62,7 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     return undefined;
   } catch (error) {
     if (cut.aborted || error instanceof Overtaken) throw error;
-    const wait = moved() ? atOnceMs : postponedMs(error);
+    const wait = moved() ? atOnceMs : (postponedMs(error) ?? pendingMs(error));
     const refused = refusals();
     const tried: Entry = Object.keys(refused).length > 0 ? { ...entry, refusals: refused } : entry;
     const left = tried === entry ? instance.journal : instance.journal.with(index, tried);
