@@ -25,6 +25,8 @@ test('what is printed is compared to the letter, but for dots', () => {
   assert.ok(!matches('{"seat":1}\nmore', ['{"seat":1}']));
   assert.ok(!matches('xseaty', ['.seat.']));
   assert.ok(matches('', []));
+  for (const before of ['', 'one\n', 'one\ntwo\n']) assert.ok(matches(`${before}open at 1`, ['...', 'open at ...']));
+  assert.ok(!matches('one\nclosed', ['...', 'open at ...']));
 });
 
 test('a link of a page that leads out of the package becomes its text', () => {

@@ -25,8 +25,9 @@ export function partsOf(text: string): readonly Part[] {
 
 const literal = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
-/** Whether a command printed what the page shows; `...` in a line stands for anything. */
+/** Whether a command printed what the page shows; `...` in a line stands for anything, and a line of it for any lines, or none. */
 export function matches(printed: string, shown: readonly string[]): boolean {
-  const pattern = shown.map((line) => line.split('...').map(literal).join('.*')).join('\n');
-  return new RegExp(`^${pattern}$`).test(printed.trim());
+  const pattern = shown.map((line) => (line === '...' ? '(?:.*\\n)*' : `${line.split('...').map(literal).join('.*')}\\n`)).join('');
+  const text = printed.trim();
+  return new RegExp(`^${pattern}$`).test(text === '' ? '' : `${text}\n`);
 }

@@ -202,11 +202,15 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     return { ms: asideMs };
   }
 
+  let looked = false;
   /** Instances that nobody living owns, and own ones that no wake told of. */
   async function look(): Promise<void> {
     const now = clock.now();
     const taken = await free.take(batch);
     observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
+    // Of what was there at the start, the start has told.
+    if (looked && taken.length > 0) observe.log('info', 'sagas of a process that has ended are taken over', { sagas: taken.length });
+    looked = true;
     await late.look(taken.length > 0);
     for (const one of taken) enqueue(one.id, one);
     // What waits in line is due as well, and may be many: each look goes on behind the last one.

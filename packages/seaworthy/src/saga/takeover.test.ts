@@ -31,6 +31,17 @@ named('G7: another worker takes over what a dead one left, and a stalled one wri
   assert.deepEqual(sea.callee.log, ['book t', 'pay t', 'pay t']);
 });
 
+named('the log says once that sagas of a process which has ended are taken over, when that is not at the start', async (sea) => {
+  sea.callee.answers = { pay: (attempt) => (attempt === 1 ? new Promise(() => {}) : undefined) };
+  const first = await sea.process([trip]);
+  await sea.process([trip]);
+  await sea.start(first.engine);
+  await sea.when('it pays', () => sea.callee.log.length === 2);
+  await sea.store.transaction((tx) => tx.run('delete from sw_worker where id = ?', first.worker.id));
+  await sea.until('done');
+  assert.equal(sea.said.filter((line) => line === 'info: sagas of a process that has ended are taken over').length, 1);
+});
+
 named('G7: a fence on every write: who was taken over cannot write what it still learns', async (sea) => {
   const resume: ((value: unknown) => void)[] = [];
   sea.callee.answers = { pay: () => new Promise((resolve) => resume.push(resolve)) };
