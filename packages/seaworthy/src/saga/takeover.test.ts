@@ -37,7 +37,7 @@ named('the log says once that sagas of a process which has ended are taken over,
   await sea.process([trip]);
   await sea.start(first.engine);
   await sea.when('it pays', () => sea.callee.log.length === 2);
-  await sea.store.transaction((tx) => tx.run('delete from sw_worker where id = ?', first.worker.id));
+  await first.worker.close();
   await sea.until('done');
   assert.equal(sea.said.filter((line) => line === 'info: sagas of a process that has ended are taken over').length, 1);
 });
