@@ -34,7 +34,6 @@ export const service: readonly Mutant[] = [
       ],
     ],
     tests: inSource('service/undo', 'service/service'),
-    storm,
   },
   {
     name: 'service: an undo does not wait for the outcome of an external command of its step',
