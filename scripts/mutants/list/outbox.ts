@@ -50,6 +50,7 @@ export const outbox: readonly Mutant[] = [
     name: 'outbox: what a savepoint took back is published all the same',
     edits: [['outbox/outbox.ts', 'collected.filter(({ level }) => !level?.undone)', 'collected.filter(() => true)']],
     tests: inSource('outbox/outbox', 'service/unit', 'service/lifetime'),
+    storm,
   },
   {
     name: 'inbox: a repeat is not recognised',
@@ -122,5 +123,6 @@ export const outbox: readonly Mutant[] = [
     name: 'inbox: a dead letter loses its history',
     edits: [['outbox/retries.ts', 'history: withAttempt(event.history,', 'history: withAttempt([],']],
     tests: suites,
+    storm,
   },
 ];

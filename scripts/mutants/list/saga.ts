@@ -32,6 +32,7 @@ export const saga: readonly Mutant[] = [
     name: 'saga: steps are undone in the order in which they were done',
     edits: [['saga/where.ts', 'journal.findLastIndex((entry, index)', 'journal.findIndex((entry, index)']],
     tests: suites,
+    storm,
   },
   {
     name: 'saga: each attempt of a call has a key of its own',

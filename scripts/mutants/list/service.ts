@@ -14,6 +14,7 @@ export const service: readonly Mutant[] = [
     name: 'service: another payload under a key gets the recorded answer',
     edits: [['service/idempotency.ts', 'if (recorded === call.fingerprint) return;', 'if (recorded !== undefined) return;']],
     tests: suites,
+    storm,
   },
   {
     name: 'service: a declared error keeps the rows',

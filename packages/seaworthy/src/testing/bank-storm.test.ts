@@ -27,6 +27,22 @@ async function nothingAfterUndo(read: Read): Promise<void> {
   }
 }
 
+/** Of each transfer, what was done last is undone first. */
+async function undoneInReverse(read: Read): Promise<void> {
+  const undone = new Map<string, string[]>();
+  for (const { id, what } of await read.all("select id, what from trail where what like 'reverse %' order by seq")) {
+    const sides = undone.get(String(id)) ?? [];
+    undone.set(String(id), sides.includes(String(what)) ? sides : [...sides, String(what)]);
+  }
+  const order = ['reverse credit', 'reverse wire', 'reverse debit'];
+  for (const [id, sides] of undone)
+    assert.deepEqual(
+      sides,
+      order.filter((side) => sides.includes(side)),
+      `the undos of transfer ${id}`,
+    );
+}
+
 /** Payments and transfers in a storm; afterwards each has happened once, in order, or not at all. */
 export function bankStorm(seed: number, more: Partial<StormOptions<BankName>> = {}): Promise<StormReport> {
   const books = clearing();
@@ -41,7 +57,11 @@ export function bankStorm(seed: number, more: Partial<StormOptions<BankName>> = 
     let count = 0;
     for (const name of names) {
       const letters = deadLetters(name);
-      for (const { key } of await letters.list()) redriven.add(key);
+      for (const { id, key, attempts } of await letters.list()) {
+        redriven.add(key);
+        const { history } = await letters.show(id);
+        assert.ok(history.length >= attempts, `${id} died after ${attempts} attempts, of which ${history.length} are kept`);
+      }
       count += await letters.redrive({});
     }
     return count;
@@ -73,7 +93,11 @@ export function bankStorm(seed: number, more: Partial<StormOptions<BankName>> = 
         }
       };
       const send = async (one: (typeof transfers)[number]): Promise<void> => {
-        await call(office.transfer, one);
+        await call(office.transfer, one, { key: `send-${one.id}` });
+        // The key of a call belongs to its payload.
+        const another = { ...one, how: 'frozen' as const };
+        if (one.how !== 'frozen')
+          await assert.rejects(call(office.transfer, another, { key: `send-${one.id}` }), /SW_IDEMPOTENCY_KEY_REUSED|422/);
         if (one.how !== 'late') return;
         await sleep(`${Math.floor(random.next() * 10_000)}ms`);
         const { stopping } = await call(office.drop, { id: one.id });
@@ -120,6 +144,7 @@ export function bankStorm(seed: number, more: Partial<StormOptions<BankName>> = 
         numbers(there, 'hasty').toSorted((one, other) => one - other),
         Array.from({ length: paid }, (_, index) => index + 1),
       );
+      await undoneInReverse(read('vault'));
       const [vaulted, kept] = [await countsIn(read('vault')), await countsIn(read('office'))];
       for (const { id, how } of transfers) {
         const {

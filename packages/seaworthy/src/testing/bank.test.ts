@@ -73,6 +73,12 @@ const tillService = service(till, {
       await tx.run(add, account);
       const [row] = await tx.all('select n from counted where name = ?', account);
       const n = Number(row?.['n']);
+      await tx
+        .savepoint(async () => {
+          publish('paid', { account, n: -n });
+          throw new NoAnswer('taken back, with what was published in it');
+        })
+        .catch(() => {});
       publish('paid', { account, n });
       publish('noted', { account, n });
       return { n };
