@@ -77,7 +77,6 @@ export const saga: readonly Mutant[] = [
       ['saga/journal.ts', 'on conflict (name, key) do nothing', 'on conflict (name, key) do update set version = sw_saga.version + 1'],
     ],
     tests: suites,
-    storm,
   },
   {
     name: 'saga: a verdict is given to what is not stuck',
