@@ -7,7 +7,7 @@ import { type HttpReply, refusal, unknownRoute } from './refusal.ts';
 const patience = { pieces: 64, ms: 2000, bytes: 16 * 1024 * 1024 };
 
 /** Requests of one connection that may be in hand at one time: each of them may hold a large answer until it is its turn. */
-const pipelined = 50;
+const pipelined = 100;
 
 /** Takes the rest of a request that is answered before it has come, within bounds; the time is that of any request. */
 export function takeRest({ req }: ServerResponse): void {
