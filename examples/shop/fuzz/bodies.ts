@@ -49,7 +49,8 @@ export const bodies: Readonly<Record<string, Generate>> = {
   random: (aim) => sent('random', aim, Buffer.from(Array.from({ length: aim.dice.whole(1, 300) }, () => aim.dice.whole(0, 255)))),
   truncated: (aim) => {
     const text = JSON.stringify(sampleBody(aim.spot));
-    return sent('truncated', aim, text.slice(0, aim.dice.whole(0, text.length - 1)), refusedWhereRead(aim, [400]));
+    // Cut to nothing it is no body at all, which is right where nothing is read from it.
+    return sent('truncated', aim, text.slice(0, aim.dice.whole(1, text.length - 1)), refusedWhereRead(aim, [400]));
   },
   deep: (aim) => {
     const depth = aim.dice.pick([101, 1000, 10_000, 50_000, 170_000]);
