@@ -18,7 +18,7 @@ const takesBody = ({ spot }: Aim): boolean => spot.method !== 'GET';
 const refusedWhereRead = (aim: Aim, statuses: readonly number[]): Partial<Shot> => ({ refused: takesBody(aim) && statuses });
 
 const notJson = [
-  '',
+  '\n',
   ' ',
   '{',
   '}',
