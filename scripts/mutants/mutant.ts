@@ -6,7 +6,7 @@ export interface Storming {
   readonly over: 'bank' | 'shop';
   /** Processes of each service. Default 1. */
   readonly instances?: number;
-  /** Within how many seeds, from 1, it must be found. Default 60. */
+  /** Within how many seeds, from 1, it must be found. Default 300: what changes the draws of a storm must not lose a slip. */
   readonly seeds?: number;
   /** Found within so few seeds that each run of the tests plays it. */
   readonly soon?: boolean;
