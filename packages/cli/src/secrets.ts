@@ -1,6 +1,6 @@
 import { type Event, holdsSecrets, type Members, type Named, type Operation, redact, redactByName, type Schema } from 'seaworthy/contract';
 import type { DeadLetterDetail } from 'seaworthy/outbox';
-import type { Instance } from 'seaworthy/saga';
+import type { SagaSummary } from 'seaworthy/saga';
 import type { Service } from 'seaworthy/service';
 
 const membersOf = (contract: Named): readonly Members[string][] =>
@@ -46,7 +46,7 @@ export function shownLetter(service: Service, letter: DeadLetterDetail): DeadLet
  * A saga without secrets: its input by its schema, the results of its steps by the names of the secret fields that it, its service
  * with what it hears, and those which it calls have.
  */
-export function shownSaga(service: Service, instance: Instance): Instance {
+export function shownSaga<I extends SagaSummary & { readonly input?: unknown }>(service: Service, instance: I): I {
   const definition = service.sagas.find(({ name }) => name === instance.name);
   const { input } = (definition ?? {}) as { readonly input?: Schema };
   const known = [service.contract, ...(definition?.uses ?? [])].flatMap(schemasIn);
@@ -55,7 +55,7 @@ export function shownSaga(service: Service, instance: Instance): Instance {
   const { cause, journal } = instance;
   return {
     ...instance,
-    input: byName(input ? redact(input, instance.input) : instance.input),
+    ...('input' in instance && { input: byName(input ? redact(input, instance.input) : instance.input) }),
     cause: cause?.kind === 'declared' ? { ...cause, data: byName(cause.data) } : cause,
     journal: journal.map((entry) => ('result' in entry ? { ...entry, result: byName(entry.result) } : entry)),
   };

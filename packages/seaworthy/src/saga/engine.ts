@@ -239,7 +239,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
 
   /** Instances in a state that there is not: no other look finds them. */
   async function lookForLost(): Promise<void> {
-    const rows = await store.ownRead.all(`select * from sw_saga where ${lost} limit ?`, lostAtMost);
+    const rows = await store.ownRead.all(`select id, name, key, state from sw_saga where ${lost} limit ?`, lostAtMost);
     const news = rows.map(shownOf).filter(({ id }) => !lostIds.has(id) && !aside.has(id));
     for (const { id, name: saga, unreadable: reason } of news)
       observe.log('error', 'a saga cannot be read and is left aside, the others go on', { saga, id, reason });

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runtime } from '../core/runtime.ts';
 import { memory } from '../store/drivers/memory.ts';
+import type { Read } from '../store/store.ts';
 import { virtualClock } from '../testing/clock.ts';
 import { type Entry, type Instance, insert, type SagaState, timed } from './journal.ts';
 import { listSagas, sagaOf } from './list.ts';
 import { sagaMigrations } from './tables.ts';
+import { stuckSagas } from './verdict.ts';
 
 const instance = (id: string, more: Partial<Instance> = {}): Instance => ({
   ...{ id, name: 'trip', key: id, plan: '', input: {}, owner: '', state: 'running', journal: [] },
@@ -30,6 +32,33 @@ test('instances are listed the newest first, by name, key and state', async () =
   assert.equal(await ids({}, { limit: 2, offset: 1 }), '2,1');
   assert.equal((await sagaOf(store.read, '1'))?.state, 'running');
   assert.equal(await sagaOf(store.read, 'nobody'), undefined);
+});
+
+test('a list reads a few megabytes of rows at one time, however large they are, and holds no input and no result', async () => {
+  const store = await memory().open('trips', runtime({ clock: virtualClock() }));
+  await store.migrate(sagaMigrations(store.dialect));
+  const large = 'x'.repeat(2 ** 20);
+  const journal: readonly Entry[] = [{ step: 'pay', state: 'stuck', result: large }];
+  await store.transaction(async (tx) => {
+    for (let index = 10; index < 22; index++) await insert(tx, instance(String(index), { state: 'stuck', input: large, journal }));
+  });
+  let most = 0;
+  const read: Read = {
+    async all(sql, ...values) {
+      const rows = await store.read.all(sql, ...values);
+      most = Math.max(most, JSON.stringify(rows).length);
+      return rows;
+    },
+  };
+  for (const [listed, first] of [
+    [await listSagas(read, { state: 'stuck' }), '21'],
+    [await stuckSagas(read), '10'],
+  ] as const) {
+    assert.equal(listed.length, 12);
+    assert.equal(listed[0]?.id, first);
+    assert.ok(most < 5 * 2 ** 20, `${most} bytes at one time`);
+    assert.ok(JSON.stringify(listed).length < 10_000, 'input and results are left out');
+  }
 });
 
 test('the journal keeps when a step began and ended, in how many runs, and what the last failure said', () => {

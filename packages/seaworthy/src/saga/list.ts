@@ -1,3 +1,4 @@
+import { readSome } from '../store/read-some.ts';
 import type { Read, Row, Value } from '../store/store.ts';
 import type { Instance, SagaState } from './journal.ts';
 import { instanceOf, shownOf } from './row.ts';
@@ -9,17 +10,60 @@ export interface SagaFilter {
   readonly state?: SagaState | undefined;
 }
 
+/** An instance in a list: without what may be large, which are its input, the results of its steps and the data of a declared error. `sagaOf` has all of it. */
+export type SagaSummary = Omit<Instance, 'input'>;
+
+const page = { rows: 100, bytes: 2 ** 22 };
+
+function summaryOf({ input: _, journal, cause, ...rest }: Instance): SagaSummary {
+  return {
+    ...rest,
+    cause: cause?.kind === 'declared' ? { ...cause, data: undefined } : cause,
+    journal: journal.map(({ result: __, ...entry }) => entry),
+  };
+}
+
+/** Summaries of the instances that `from` selects, in its order. The rows are read a few at a time, since each may be large. */
+export async function summaries(
+  read: Read,
+  from: string,
+  values: readonly Value[],
+  { limit = 100, offset = 0 }: { readonly limit?: number; readonly offset?: number },
+): Promise<readonly SagaSummary[]> {
+  const ids = (await read.all(`select id from ${from} limit ? offset ?`, ...values, limit, offset)).map(({ id }) => String(id));
+  const found = new Map<string, SagaSummary>();
+  for (let rest: readonly string[] = ids; rest.length > 0; ) {
+    const some = rest.slice(0, page.rows);
+    const { rows, more } = await readSome(
+      read,
+      {
+        columns: '*',
+        size: 'octet_length(input) + octet_length(journal)',
+        from: `sw_saga where id in (${some.map(() => '?').join(', ')}) order by id`,
+        values: some,
+      },
+      page,
+    );
+    for (const row of rows) found.set(String(row['id']), summaryOf(shownOf(row)));
+    rest = more ? rest.filter((id) => !found.has(id)) : rest.slice(some.length);
+  }
+  return ids.flatMap((id) => found.get(id) ?? []);
+}
+
 /** The instances of one service, the newest first. Default the first 100 of them. */
 export async function listSagas(
   read: Read,
   { name, key, state }: SagaFilter = {},
-  { limit = 100, offset = 0 }: { readonly limit?: number; readonly offset?: number } = {},
-): Promise<readonly Instance[]> {
+  options: { readonly limit?: number; readonly offset?: number } = {},
+): Promise<readonly SagaSummary[]> {
   const given = Object.entries({ name, key, state }).filter((pair): pair is [string, string] => pair[1] !== undefined);
-  const values: Value[] = given.map(([, value]) => value);
   const where = given.map(([column]) => `${column} = ?`).join(' and ') || '1 = 1';
-  const rows = await read.all(`select * from sw_saga where ${where} order by id desc limit ? offset ?`, ...values, limit, offset);
-  return rows.map(shownOf);
+  return summaries(
+    read,
+    `sw_saga where ${where} order by id desc`,
+    given.map(([, value]) => value),
+    options,
+  );
 }
 
 const rowOf = async (read: Read, id: string): Promise<Row | undefined> => (await read.all('select * from sw_saga where id = ?', id))[0];

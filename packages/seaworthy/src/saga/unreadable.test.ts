@@ -122,3 +122,28 @@ test('a start reads nothing of what waits with the definition of this code, and 
   );
   assert.ok(most <= 16, `${most} rows at one time`);
 });
+
+test('rows in an unknown state are reported without being read whole', async () => {
+  const sea = await world(memory(), virtualClock(), seededRandom(1));
+  await sea.store.transaction((tx) =>
+    tx.run(`insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+      values ('x', 'paying', 'x', 'remote pay', '{}', 'paused', '[]', 0, 0, '', 0, 0)`),
+  );
+  const logged: unknown[] = [];
+  const observe = { ...sea.runtime.observe, log: (_: string, __: string, more?: object) => void logged.push(more) };
+  let whole = false;
+  const view: Store = {
+    ...sea.store,
+    ownRead: {
+      async all(sql, ...values) {
+        const rows = await sea.store.ownRead.all(sql, ...values);
+        whole ||= rows.some((row) => 'journal' in row || 'input' in row);
+        return rows;
+      },
+    },
+  };
+  await sea.process([paying], view, { runtime: { ...sea.runtime, observe } });
+  await sea.when('it is reported', () => logged.length > 0);
+  assert.match(JSON.stringify(logged), /the saga paying x \(x\) cannot be read: its column `state` must be one of running/);
+  assert.ok(!whole);
+});

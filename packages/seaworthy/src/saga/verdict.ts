@@ -1,8 +1,9 @@
 import { SeaworthyError } from '../core/errors.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Read, Store } from '../store/store.ts';
-import type { Entry, Instance, Judged } from './journal.ts';
-import { instanceOf, shownOf } from './row.ts';
+import type { Entry, Judged } from './journal.ts';
+import { type SagaSummary, summaries } from './list.ts';
+import { instanceOf } from './row.ts';
 import { kept } from './step.ts';
 
 /** There is no saga of this id that is stuck. */
@@ -26,9 +27,9 @@ export type Verdict =
 /** The instances that wait for a verdict, the oldest first. Default the first 100 of them. */
 export async function stuckSagas(
   read: Read,
-  { limit = 100, offset = 0 }: { readonly limit?: number; readonly offset?: number } = {},
-): Promise<readonly Instance[]> {
-  return (await read.all("select * from sw_saga where state = 'stuck' order by changed limit ? offset ?", limit, offset)).map(shownOf);
+  options: { readonly limit?: number; readonly offset?: number } = {},
+): Promise<readonly SagaSummary[]> {
+  return summaries(read, "sw_saga where state = 'stuck' order by changed", [], options);
 }
 
 /** What a verdict makes of the step whose undo is stuck. */
