@@ -26,6 +26,8 @@ const planted: readonly {
     ['documents and the check are apart', 'documents', '../compatibility/lock.ts', /documents may import only rooms below it/],
     ['core imports no room', 'core', '../store/store.ts', /core may import only rooms below it/],
     ['the saga does not know services', 'saga', '../service/service.ts', /saga may import only rooms below it/],
+    ['the HTTP server does not know services', 'http', '../service/service.ts', /http may import only rooms below it/],
+    ['the HTTP server makes no calls', 'http', 'undici', /Only drivers/],
     ['files do not import barrels', 'service', '../store/index.ts', /never barrels/],
     ['the package does not import itself', 'service', 'seaworthy/store', /never barrels/],
     ['only drivers and transports import clients', 'store', 'node:sqlite', /Only drivers/],

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 export const bars: readonly (readonly string[])[] = [
   ['core'],
   ['telemetry', 'resilience', 'contract', 'store'],
-  ['documents', 'compatibility', 'bus', 'discovery'],
+  ['documents', 'compatibility', 'bus', 'discovery', 'http'],
   ['outbox', 'client'],
   ['saga'],
   ['service'],
@@ -14,7 +14,8 @@ export const bars: readonly (readonly string[])[] = [
   ['testing'],
 ];
 
-/** Only `drivers/` and `transports/` reach the world outside, and telemetry its log. */
+/** Only `drivers/` and `transports/` reach the world outside; beside them each of these modules has the clients that it is made of. */
+const ownClients: Readonly<Record<string, readonly string[]>> = { telemetry: ['pino'], http: ['node:http', 'node:net', 'fastify'] };
 const clients = ['node:sqlite', 'node:http', 'node:https', 'node:net', 'node:child_process', 'undici', 'fastify', 'pino', 'zod'];
 
 const exceptTests = ['!**/*.test.ts', '!**/*.test-d.ts'];
@@ -48,7 +49,7 @@ function roomOverrides(): object[] {
         },
       ];
       const world: Group = {
-        group: room === 'telemetry' ? clients.filter((name) => name !== 'pino') : clients,
+        group: clients.filter((name) => !ownClients[room]?.includes(name)),
         message: 'Only drivers/ and transports/ import clients.',
       };
       const folder = `packages/seaworthy/src/${room}`;

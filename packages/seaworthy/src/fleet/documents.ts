@@ -3,8 +3,8 @@ import { asyncapi } from '../documents/asyncapi.ts';
 import type { DocumentOptions } from '../documents/document.ts';
 import { openapi } from '../documents/openapi.ts';
 import type { Gateway } from '../gateway/gateway.ts';
-import { besides, documentRoutes } from '../service/transports/documents.ts';
-import type { HttpRoute } from '../service/transports/server.ts';
+import { besides, documentRoutes } from '../http/documents.ts';
+import type { HttpRoute } from '../http/server.ts';
 import type { Fleet } from './fleet.ts';
 
 /** The documents of what listens: a service's own, or the gateway's with the events of the whole fleet. */

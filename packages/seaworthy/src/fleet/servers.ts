@@ -1,11 +1,12 @@
 import type { Runtime } from '../core/runtime.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import { failedReply } from '../http/reply.ts';
+import { type HttpRoute, type HttpServer, httpServer } from '../http/server.ts';
 import { ServiceUnready } from '../service/errors.ts';
 import { conditionOf, type Health, healthRoutes, metricsRoute, readiness } from '../service/health.ts';
 import type { RunningService } from '../service/running.ts';
 import type { Service } from '../service/service.ts';
-import { failedReply, operationRoutes } from '../service/transports/http.ts';
-import { type HttpRoute, type HttpServer, httpServer } from '../service/transports/server.ts';
+import { operationRoutes } from '../service/transports/http.ts';
 import type { FleetDocuments } from './documents.ts';
 import type { StartOptions } from './options.ts';
 import type { Plan } from './plan.ts';

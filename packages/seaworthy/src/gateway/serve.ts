@@ -10,9 +10,9 @@ import type { Place } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { isA } from '../core/thrown.ts';
 import { traceOf } from '../core/trace.ts';
-import { failedReply, replyOf } from '../service/transports/http.ts';
-import type { HttpReply } from '../service/transports/refusal.ts';
-import type { HttpRequest, HttpRoute } from '../service/transports/server.ts';
+import type { HttpReply } from '../http/reply.ts';
+import { failedReply, replyOf } from '../http/reply.ts';
+import type { HttpRequest, HttpRoute } from '../http/server.ts';
 import type { Gateway, GatewayCall, Incoming } from './gateway.ts';
 
 export interface GatewayOptions {

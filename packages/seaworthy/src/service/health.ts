@@ -1,6 +1,6 @@
 import { type Condition, well, worst } from '../core/condition.ts';
-import { type HttpReply, problemReply } from './transports/refusal.ts';
-import type { HttpRoute } from './transports/server.ts';
+import { type HttpReply, problemReply } from '../http/reply.ts';
+import type { HttpRoute } from '../http/server.ts';
 
 /** Where a service is in its life. */
 export type Phase = 'starting' | 'ready' | 'stopping' | 'closed';

@@ -17,6 +17,8 @@ import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
+import { failedReply } from '../http/reply.ts';
+import { type HttpServer, httpServer } from '../http/server.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
@@ -25,8 +27,7 @@ import { ServiceUnready } from './errors.ts';
 import { external } from './handler.ts';
 import { type RunningService, run } from './running.ts';
 import { service } from './service.ts';
-import { failedReply, operationRoutes } from './transports/http.ts';
-import { type HttpServer, httpServer } from './transports/server.ts';
+import { operationRoutes } from './transports/http.ts';
 
 const Ref = z.object({ id: z.string().min(1) });
 const desk = contract('desk', {

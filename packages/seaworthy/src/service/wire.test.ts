@@ -12,14 +12,15 @@ import { lossy } from '../contract/conformance/lossy.ts';
 import { command, contract, event, query } from '../contract/contract.ts';
 import { silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
+import { failedReply } from '../http/reply.ts';
+import { type HttpServer, httpServer } from '../http/server.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { saga } from '../saga/saga.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { external } from './handler.ts';
 import { type RunningService, run } from './running.ts';
 import { service } from './service.ts';
-import { failedReply, operationRoutes } from './transports/http.ts';
-import { type HttpServer, httpServer } from './transports/server.ts';
+import { operationRoutes } from './transports/http.ts';
 
 const Asked = z.object({ asked: z.unknown() });
 const Value = z.object({ id: z.string(), value: z.unknown() });

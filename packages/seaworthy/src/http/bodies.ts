@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { systemClock, type Timer } from '../../core/clock.ts';
-import { type Duration, milliseconds } from '../../core/duration.ts';
-import { type HttpReply, refusal } from './refusal.ts';
+import { systemClock, type Timer } from '../core/clock.ts';
+import { type Duration, milliseconds } from '../core/duration.ts';
+import { refusal } from './refusal.ts';
+import type { HttpReply } from './reply.ts';
 
 /** How much of the bodies of requests a server takes, and how slowly. */
 export interface BodyLimits {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { deepest } from '../../contract/as-json.ts';
-import { SeaworthyError } from '../../core/errors.ts';
+import { deepest } from '../contract/as-json.ts';
+import { SeaworthyError } from '../core/errors.ts';
 
 /** The body of a request is no JSON that can be kept as it is; the message names the place and the rule. */
 export class BodyInvalid extends SeaworthyError {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { runtime } from '../../core/runtime.ts';
+import { runtime } from '../core/runtime.ts';
 import { connections } from './connections.ts';
-import { failedReply } from './http.ts';
+import { failedReply } from './reply.ts';
 import { type HttpRequest, type HttpRoute, type HttpServer, type HttpServerOptions, httpServer } from './server.ts';
 
 const rt = runtime();

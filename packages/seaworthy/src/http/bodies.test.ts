@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
-import { runtime } from '../../core/runtime.ts';
+import { runtime } from '../core/runtime.ts';
 import type { BodyLimits } from './bodies.ts';
-import { failedReply } from './http.ts';
+import { failedReply } from './reply.ts';
 import { type HttpRoute, type HttpServer, httpServer } from './server.ts';
 
 const servers: HttpServer[] = [];

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { type HttpReply, problemReply } from './refusal.ts';
+import { type HttpReply, problemReply } from './reply.ts';
 import type { HttpRoute } from './server.ts';
 
 /** The package that has Swagger UI as files, an optional peer. */

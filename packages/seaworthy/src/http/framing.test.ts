@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { runtime } from '../../core/runtime.ts';
-import { failedReply } from './http.ts';
+import { runtime } from '../core/runtime.ts';
+import { failedReply } from './reply.ts';
 import { type HttpRoute, type HttpServer, httpServer } from './server.ts';
 
 const head = 'host: x\r\n';

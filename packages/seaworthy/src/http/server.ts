@@ -1,16 +1,11 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { SeaworthyError } from '../../core/errors.ts';
 import { type BodyLimits, bodies } from './bodies.ts';
 import { jsonOf } from './body.ts';
 import { answerLast, type Connections, connections, cutUnread, takeRest } from './connections.ts';
-import { type HttpReply, refused, refusedHeaders, unknownRoute } from './refusal.ts';
-
-/** The address to listen on is taken, or not ours to take. */
-export class ListenFailed extends SeaworthyError {
-  readonly code = 'SW_LISTEN_FAILED';
-  readonly kind = 'unavailable';
-}
+import { ClientGone, ListenFailed } from './errors.ts';
+import { refused, refusedHeaders, unknownRoute } from './refusal.ts';
+import type { HttpReply } from './reply.ts';
 
 export interface HttpRequest {
   readonly params: Readonly<Record<string, string>>;
@@ -58,12 +53,6 @@ export interface HttpServerOptions {
 
 /** An IPv6 address stands in brackets before a port (RFC 3986, 3.2.2). */
 const authority = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
-
-/** The client left before it had its answer. */
-export class ClientGone extends SeaworthyError {
-  readonly code = 'SW_CLIENT_GONE';
-  readonly kind = 'cancelled';
-}
 
 async function send(reply: FastifyReply, answer: HttpReply, readTimeoutMs: number): Promise<void> {
   // What broke off, or was too slow, is answered already.

@@ -1,7 +1,8 @@
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { systemClock } from '../../core/clock.ts';
-import { type HttpReply, refusal, unknownRoute } from './refusal.ts';
+import { systemClock } from '../core/clock.ts';
+import { refusal, unknownRoute } from './refusal.ts';
+import type { HttpReply } from './reply.ts';
 
 /** What a client may still send, and how long it may be silent, before a connection that is refused is cut: at once, it may lose the answer. */
 const patience = { pieces: 64, ms: 2000, bytes: 16 * 1024 * 1024 };

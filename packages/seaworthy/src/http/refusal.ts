@@ -1,19 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError } from 'fastify';
-import type { Problem } from '../../contract/problem.ts';
-
-export interface HttpReply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Already serialised; `undefined` for none. */
-  readonly body: string | undefined;
-}
-
-export const problemReply = (problem: Problem, headers: Readonly<Record<string, string>> = {}): HttpReply => ({
-  status: problem.status,
-  headers: { 'content-type': 'application/problem+json', ...headers },
-  body: JSON.stringify(problem),
-});
+import { type HttpReply, problemReply } from './reply.ts';
 
 /** What the HTTP layer itself refuses, before any route sees it. */
 export const refusal = (status: number, detail: string, code: string, headers?: Readonly<Record<string, string>>): HttpReply =>
