@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import { macrotask } from '../core/event-loop.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
-import { turn } from '../core/turn.ts';
 import type { Bus, BusDriver, Handle } from './bus.ts';
 import { type Envelope, EnvelopeInvalid, envelope } from './envelope.ts';
 import { BusClosed, SubscribeInvalid } from './errors.ts';
@@ -39,7 +39,7 @@ function seen(before: (envelope: Envelope) => void | Promise<void> = () => {}): 
     async until(holds) {
       for (let round = 0; round < 200_000; round++) {
         if (holds(ids)) return;
-        await turn();
+        await macrotask();
       }
       assert.fail(`it never came: ${ids.length} seen, the last ${ids.slice(-3).join(', ')}`);
     },
@@ -99,7 +99,7 @@ export function conformance(fresh: () => BusDriver, parts: Partial<Runtime> = {}
       const keys = upTo(20).map((n) => `key${n}`);
       const { random } = runtime(parts);
       const group = seen(async () => {
-        for (let turns = Math.floor(random.next() * 4); turns > 0; turns--) await turn();
+        for (let turns = Math.floor(random.next() * 4); turns > 0; turns--) await macrotask();
       });
       await one.subscribe({ topic, group: 'g', handle: group.handle });
       await one.publish(topic, batch(keys, 0, 10));
@@ -149,7 +149,7 @@ export function conformance(fresh: () => BusDriver, parts: Partial<Runtime> = {}
       });
       const leaving = await one.subscribe({ topic, group: 'g', handle: first.handle, concurrency: 2 });
       await one.publish(topic, batch(['a', 'b', 'c'], 0, 2));
-      while (begun < 2) await turn();
+      while (begun < 2) await macrotask();
       const closed = leaving.close();
       free();
       await closed;
@@ -176,7 +176,7 @@ export function conformance(fresh: () => BusDriver, parts: Partial<Runtime> = {}
         },
       });
       await one.publish(topic, [event('a', 0)]);
-      while (!begun) await turn();
+      while (!begun) await macrotask();
       await leaving.close(AbortSignal.abort(new Error('down')));
       assert.equal(aborted, true);
       const second = seen();

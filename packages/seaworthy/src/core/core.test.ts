@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { orAborted, scope } from './abort.ts';
-import { bell } from './bell.ts';
 import { systemClock } from './clock.ts';
 import { Deadline, DeadlineExceeded } from './deadline.ts';
 import { type Duration, DurationInvalid, durationOf, milliseconds } from './duration.ts';
 import { seededIds, systemIds } from './ids.ts';
 import { guarded, type Observe, silent } from './observe.ts';
 import { sleep } from './sleep.ts';
+import { wakeup } from './wakeup.ts';
 
 test('a timer of the machine may be longer than one of Node, and is none that Node cuts short', ({ mock }) => {
   let now = 0;
@@ -136,11 +136,11 @@ test('a deadline only shrinks on its way down', () => {
   assert.throws(() => new Deadline(clock, clock.monotonic()).check('it'), DeadlineExceeded);
 });
 
-test('a bell that was rung before the sleeper came does not let it sleep', async () => {
+test('a wakeup that was notified before the sleeper waits does not let it sleep', async () => {
   const clock = virtualClock();
-  const one = bell(clock);
+  const one = wakeup(clock);
   const { signal } = new AbortController();
-  one.ring();
+  one.notify();
   await one.wait(1000, signal);
   let woke = false;
   const wait = one.wait(1000, signal).then(() => {
@@ -148,7 +148,7 @@ test('a bell that was rung before the sleeper came does not let it sleep', async
   });
   await clock.advance(500);
   assert.equal(woke, false);
-  one.ring();
+  one.notify();
   await wait;
   await one.wait(1000, AbortSignal.abort());
   assert.equal(clock.waiting, 0);

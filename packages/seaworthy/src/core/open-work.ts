@@ -1,7 +1,7 @@
 import { SeaworthyError } from './errors.ts';
+import { macrotask } from './event-loop.ts';
 import { mayStray } from './strays.ts';
 import { textOf } from './thrown.ts';
-import { turn } from './turn.ts';
 
 /** Something that a run began was not settled when the run ended, or was refused without anybody awaiting it. The run fails. */
 export class NotAwaited extends SeaworthyError {
@@ -146,7 +146,7 @@ export class OpenWork {
    * be done. To be awaited before the last `verify`; `undefined` when nothing was rejected.
    */
   settled(): Promise<void> | undefined {
-    return this.#rejected ? turn() : undefined;
+    return this.#rejected ? macrotask() : undefined;
   }
 
   /** The run is over, and has told of what failed. */

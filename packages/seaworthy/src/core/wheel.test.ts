@@ -2,22 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { virtualClock } from '../testing/clock.ts';
-import { type Spoke, Wheel } from './wheel.ts';
+import { type TimerNode, Wheel } from './wheel.ts';
 
-interface Probe extends Spoke {
+interface Probe extends TimerNode {
   fired: number | undefined;
 }
 
-test('each spoke expires at its time or up to a tick later, never earlier, and never once removed', async () => {
+test('each node expires at its time or up to a tick later, never earlier, and never once removed', async () => {
   const plan = fc.array(fc.record({ after: fc.nat(300), ms: fc.integer({ min: 0, max: 12_000 }), removed: fc.option(fc.nat(12_000)) }), {
     maxLength: 40,
   });
   await fc.assert(
-    fc.asyncProperty(plan, async (spokes) => {
+    fc.asyncProperty(plan, async (nodes) => {
       const clock = virtualClock();
       const wheel = new Wheel(clock);
       const made: { readonly probe: Probe; readonly due: number; readonly removedAt: number | undefined }[] = [];
-      for (const { after, ms, removed } of spokes) {
+      for (const { after, ms, removed } of nodes) {
         await clock.advance(after);
         const probe: Probe = {
           previous: undefined,

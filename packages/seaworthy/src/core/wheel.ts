@@ -1,10 +1,10 @@
 import type { Clock } from './clock.ts';
 
-/** Something that happens unless it is taken off the wheel before. */
-export interface Spoke {
-  /** Where it hangs; the wheel's own. */
-  previous: Spoke | undefined;
-  next: Spoke | undefined;
+/** A timer on the wheel: it expires unless it is removed before. */
+export interface TimerNode {
+  /** The neighbours in its slot; the wheel alone writes these fields. */
+  previous: TimerNode | undefined;
+  next: TimerNode | undefined;
   at: number;
   slot: number;
   expire(): void;
@@ -19,7 +19,7 @@ const slots = 512;
 export class Wheel {
   readonly #clock: Clock;
   readonly #tickMs: number;
-  readonly #heads: (Spoke | undefined)[] = new Array(slots).fill(undefined);
+  readonly #heads: (TimerNode | undefined)[] = new Array(slots).fill(undefined);
   #count = 0;
   #turned = 0;
   #turning = false;
@@ -30,29 +30,29 @@ export class Wheel {
   }
 
   /** `now` is the clock's monotonic time, which the caller has at hand. */
-  add(spoke: Spoke, ms: number, now: number): void {
-    spoke.at = now + ms;
+  add(node: TimerNode, ms: number, now: number): void {
+    node.at = now + ms;
     // The slot of this very moment has been passed already: what is due now expires with the next tick.
-    const slot = Math.max(Math.ceil(spoke.at / this.#tickMs), Math.floor(now / this.#tickMs) + 1) % slots;
+    const slot = Math.max(Math.ceil(node.at / this.#tickMs), Math.floor(now / this.#tickMs) + 1) % slots;
     const head = this.#heads[slot];
-    spoke.slot = slot;
-    spoke.previous = undefined;
-    spoke.next = head;
-    if (head) head.previous = spoke;
-    this.#heads[slot] = spoke;
+    node.slot = slot;
+    node.previous = undefined;
+    node.next = head;
+    if (head) head.previous = node;
+    this.#heads[slot] = node;
     this.#count++;
     if (!this.#turning) this.#start(now);
   }
 
   /** Does nothing when it has run or was removed before. */
-  remove(spoke: Spoke): void {
-    if (spoke.slot < 0) return;
-    if (spoke.previous) spoke.previous.next = spoke.next;
-    else this.#heads[spoke.slot] = spoke.next;
-    if (spoke.next) spoke.next.previous = spoke.previous;
-    spoke.slot = -1;
-    spoke.previous = undefined;
-    spoke.next = undefined;
+  remove(node: TimerNode): void {
+    if (node.slot < 0) return;
+    if (node.previous) node.previous.next = node.next;
+    else this.#heads[node.slot] = node.next;
+    if (node.next) node.next.previous = node.previous;
+    node.slot = -1;
+    node.previous = undefined;
+    node.next = undefined;
     this.#count--;
   }
 
@@ -78,14 +78,14 @@ export class Wheel {
   };
 
   #expire(slot: number, now: number): void {
-    for (let spoke = this.#heads[slot]; spoke; ) {
-      const next: Spoke | undefined = spoke.next;
-      if (spoke.at <= now) {
-        this.remove(spoke);
-        spoke.expire();
+    for (let node = this.#heads[slot]; node; ) {
+      const next: TimerNode | undefined = node.next;
+      if (node.at <= now) {
+        this.remove(node);
+        node.expire();
       }
       // What expired may have removed its neighbour: then begin again, the rest of the slot is short.
-      spoke = next && next.slot !== slot ? this.#heads[slot] : next;
+      node = next && next.slot !== slot ? this.#heads[slot] : next;
     }
   }
 }

@@ -1,6 +1,6 @@
-import { bell } from '../core/bell.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
+import { wakeup } from '../core/wakeup.ts';
 import { retry } from '../resilience/retry.ts';
 
 /** Work in the background that is done again and again: when woken, when its own time has come, and after a failure. */
@@ -30,7 +30,7 @@ export const backoff = retry({
 export function loop({ runtime, name, turn }: LoopParts): Loop {
   const { clock, random, observe } = runtime;
   const stopping = new AbortController();
-  const woken = bell(clock);
+  const woken = wakeup(clock);
 
   async function run(): Promise<void> {
     for (let failures = 0; !stopping.signal.aborted; ) {
@@ -53,7 +53,7 @@ export function loop({ runtime, name, turn }: LoopParts): Loop {
 
   const running = run();
   return {
-    wake: woken.ring,
+    wake: woken.notify,
     stop() {
       stopping.abort();
       return running;

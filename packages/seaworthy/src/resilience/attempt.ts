@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { isA } from '../core/thrown.ts';
-import type { Spoke, Wheel } from '../core/wheel.ts';
+import type { TimerNode, Wheel } from '../core/wheel.ts';
 import type { Admission, Breaker } from './breaker.ts';
 import type { Bulkhead } from './bulkhead.ts';
 import { AttemptTimeout } from './errors.ts';
@@ -12,12 +12,12 @@ type Work = (context: Attempt) => unknown;
 export const isHurried = (hadMs: number, fairMs: number): boolean => hadMs < 0.95 * fairMs;
 
 /**
- * One attempt of a policy: the context that the work sees, a spoke of the timer wheel, and the place where its outcome is
+ * One attempt of a policy: the context that the work sees, a node of the timer wheel, and the place where its outcome is
  * decided once. One object a call, and a controller only for work that asks for its signal.
  */
-export class Attempt implements Spoke {
-  previous: Spoke | undefined = undefined;
-  next: Spoke | undefined = undefined;
+export class Attempt implements TimerNode {
+  previous: TimerNode | undefined = undefined;
+  next: TimerNode | undefined = undefined;
   at = 0;
   slot = -1;
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
+import { quiescent } from '../core/event-loop.ts';
 import { type Observe, silent } from '../core/observe.ts';
-import { rest } from '../core/turn.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
@@ -38,7 +38,7 @@ async function settles(work: Promise<unknown>): Promise<boolean> {
     settled = true;
   };
   work.then(settle, settle);
-  for (let round = 0; round < 10; round++) await rest();
+  for (let round = 0; round < 10; round++) await quiescent();
   return settled;
 }
 

@@ -1,9 +1,9 @@
 import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
 import { type Scope, scope } from '../core/abort.ts';
-import { bell } from '../core/bell.ts';
 import type { Timer } from '../core/clock.ts';
 import type { TraceContext } from '../core/trace.ts';
+import { wakeup } from '../core/wakeup.ts';
 import { isDue, waitOf } from '../store/due.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
@@ -82,7 +82,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
   const timers = new Map<string, Timer>();
   /** Whose rows cannot be read. */
   const aside = new Set<string>();
-  const woken = bell(clock);
+  const woken = wakeup(clock);
   const stopping = new AbortController();
   const cut = scope({ clock });
   let polling: Promise<void> = Promise.resolve();
@@ -234,7 +234,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     stuck = Number(count?.['n'] ?? 0);
     const [lives] = await store.ownRead.all(`select count(*) as n from sw_saga where ${live}`);
     alive = Number(lives?.['n'] ?? 0);
-    if (taken.length === batch) woken.ring();
+    if (taken.length === batch) woken.notify();
   }
 
   /** Instances in a state that there is not: no other look finds them. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { turn } from '../core/turn.ts';
+import { macrotask } from '../core/event-loop.ts';
 import { CommitUnknown } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
@@ -58,7 +58,7 @@ function busy(store: Store, ends: Transaction = store.transaction): Store & { re
     begun: () => begun,
     async transaction(work, options) {
       const first = begun++ === 0;
-      await turn();
+      await macrotask();
       return (first ? ends : store.transaction)(work, options);
     },
   };

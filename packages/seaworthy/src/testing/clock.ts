@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
+import { quiescent } from '../core/event-loop.ts';
 import type { Random } from '../core/random.ts';
-import { rest } from '../core/turn.ts';
 
 /** A clock that stands still until it is told to move: timers run in order, and nobody really waits. */
 export interface VirtualClock extends Clock {
@@ -43,10 +43,10 @@ export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
     },
     async advance(ms) {
       const until = elapsed + ms;
-      await rest();
+      await quiescent();
       for (let timer = next(); timer && timer.at <= until; timer = next()) {
         fire(timer);
-        await rest();
+        await quiescent();
       }
       elapsed = until;
     },
@@ -57,7 +57,7 @@ export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
       };
       work.then(done, done);
       for (let idle = 0; idle < 50; ) {
-        await rest();
+        await quiescent();
         if (settled) return work;
         const timer = next();
         if (timer) fire(timer);

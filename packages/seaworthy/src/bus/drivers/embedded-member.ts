@@ -1,6 +1,6 @@
-import { bell } from '../../core/bell.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
+import { wakeup } from '../../core/wakeup.ts';
 import type { Store } from '../../store/store.ts';
 import type { Worker } from '../../store/worker.ts';
 import type { SubscribeOptions } from '../bus.ts';
@@ -42,7 +42,7 @@ export async function member({ store, worker, runtime, options }: Parts): Promis
   const place: Place = { topic, group, member: runtime.ids.next(), worker };
   const owned = new Map<number, Partition>();
   const hands = dispatch(options, runtime);
-  const woken = bell(clock);
+  const woken = wakeup(clock);
   const stopping = new AbortController();
   const told = new Set<number>();
   let bytes = 0;
@@ -110,7 +110,7 @@ export async function member({ store, worker, runtime, options }: Parts): Promis
       done: () => partition.finish(position),
       settled() {
         bytes -= body.length;
-        if (full && isHungry()) woken.ring();
+        if (full && isHungry()) woken.notify();
       },
     });
     return true;
@@ -197,7 +197,7 @@ export async function member({ store, worker, runtime, options }: Parts): Promis
   let closed: Promise<void> | undefined;
   return {
     topic,
-    wake: woken.ring,
+    wake: woken.notify,
     close(signal) {
       closed ??= end(signal);
       return closed;

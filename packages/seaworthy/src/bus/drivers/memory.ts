@@ -1,6 +1,6 @@
 import { well } from '../../core/condition.ts';
+import { macrotask } from '../../core/event-loop.ts';
 import type { Runtime } from '../../core/runtime.ts';
-import { turn } from '../../core/turn.ts';
 import type { Bus, BusDriver, Handle } from '../bus.ts';
 import { type Dispatch, dispatch } from '../dispatch.ts';
 import { type Envelope, parseEnvelope, writeEnvelope } from '../envelope.ts';
@@ -91,7 +91,7 @@ export function memory({ duplicates = 0 }: { readonly duplicates?: number } = {}
       const later =
         (handle: Handle): Handle =>
         async (envelope, delivery) => {
-          for (let turns = Math.floor(runtime.random.next() * 3); turns > 0; turns--) await turn();
+          for (let turns = Math.floor(runtime.random.next() * 3); turns > 0; turns--) await macrotask();
           return handle(envelope, delivery);
         };
       const bus: Bus = {

@@ -3,7 +3,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Pool } from 'undici';
-import { turn } from '../../core/turn.ts';
+import { macrotask } from '../../core/event-loop.ts';
 import { exchange } from './exchange.ts';
 
 const held: { readonly url: string; readonly response: ServerResponse }[] = [];
@@ -24,7 +24,7 @@ async function asked(path: string): Promise<ServerResponse> {
   for (;;) {
     const found = held.find(({ url }) => url === path);
     if (found) return found.response;
-    await turn();
+    await macrotask();
   }
 }
 
@@ -35,7 +35,7 @@ test('an answer is taken in whole, in however many pieces it comes, behind an in
   response.writeHead(201, { 'content-type': 'text/plain' });
   const bytes = Buffer.from('für Ägäis');
   response.write(bytes.subarray(0, 2)); // in the middle of a letter
-  await turn();
+  await macrotask();
   response.end(bytes.subarray(2));
   const { status, headers, text } = await whole;
   assert.deepEqual([status, headers['content-type'], text], [201, 'text/plain', 'für Ägäis']);
@@ -67,7 +67,7 @@ test('a connection that breaks in the middle of an answer rejects', async () => 
   const response = await asked('/broken');
   response.writeHead(200, { 'content-length': '10' });
   response.write('half');
-  await turn();
+  await macrotask();
   response.destroy();
   await assert.rejects(broken);
 });

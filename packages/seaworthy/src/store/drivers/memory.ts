@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { orAborted } from '../../core/abort.ts';
 import { well } from '../../core/condition.ts';
+import { macrotask } from '../../core/event-loop.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { isA } from '../../core/thrown.ts';
-import { turn } from '../../core/turn.ts';
 import { CommitFailed, StoreClosed } from '../errors.ts';
 import { named } from '../statement.ts';
 import type { Row, Store, StoreDriver, TransactionOptions, Tx, Value } from '../store.ts';
@@ -119,7 +119,7 @@ function openMemory(service: string, runtime: Runtime): Store {
     let last: Promise<unknown> | undefined;
     async function inTurn<R>(before: Promise<unknown> | undefined, execute: () => R): Promise<R> {
       state.check();
-      for (let others = Math.floor(runtime.random.next() * 3); others > 0; others--) await turn();
+      for (let others = Math.floor(runtime.random.next() * 3); others > 0; others--) await macrotask();
       await before;
       return step(execute);
     }
@@ -181,7 +181,7 @@ function openMemory(service: string, runtime: Runtime): Store {
       const value = await (signal ? orAborted(work(tx), signal) : work(tx));
       await state.settled();
       state.finish();
-      await turn();
+      await macrotask();
       if (signal?.aborted) throw signal.reason;
       revise();
       commit();

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { systemClock } from '../../core/clock.ts';
+import { macrotask } from '../../core/event-loop.ts';
 import { runtime } from '../../core/runtime.ts';
-import { turn } from '../../core/turn.ts';
 import { seededRandom } from '../../testing/clock.ts';
 import { CommitUnknown, StoreUnusable } from '../errors.ts';
 import type { Read, Store } from '../store.ts';
@@ -63,7 +63,7 @@ async function settled(...works: readonly Promise<unknown>[]): Promise<readonly 
     };
     work.then(settle, settle);
   });
-  for (let round = 0; round < 20; round++) await turn();
+  for (let round = 0; round < 20; round++) await macrotask();
   return done;
 }
 
@@ -183,7 +183,7 @@ for (const seed of [1, 2, 3, 4, 5]) {
     const watching = new DatabaseSync(shared);
     const committed = (): number => Number(watching.prepare('select count(*) as n from x').get()?.['n']);
     const pause = async (): Promise<void> => {
-      for (let rest = Math.floor(random.next() * 12); rest > 0; rest--) await (random.next() < 0.1 ? turn() : undefined);
+      for (let rest = Math.floor(random.next() * 12); rest > 0; rest--) await (random.next() < 0.1 ? macrotask() : undefined);
     };
     let safe = 0;
     let opened = false;

@@ -2,7 +2,7 @@ import { closeSync, fdatasync, fdatasyncSync, fsync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../../core/clock.ts';
-import { atHand } from '../../core/turn.ts';
+import { trackIo } from '../../core/event-loop.ts';
 import { isBusy } from './sqlite-busy.ts';
 import type { Connection } from './sqlite-connection.ts';
 import type { Standing } from './sqlite-standing.ts';
@@ -81,10 +81,10 @@ export function log({ path, write, standing, clock, disk = machine }: LogParts):
     try {
       standing.check();
       asked ??= found();
-      const log = file ?? (await atHand(opened()));
+      const log = file ?? (await trackIo(opened()));
       const began = clock.monotonic();
       if (usualMs < quickMs) disk.flushNow(log);
-      else await atHand(disk.flush(log));
+      else await trackIo(disk.flush(log));
       usualMs += (clock.monotonic() - began - usualMs) * weight;
     } catch (error) {
       standing.broke('its disk refused the log', error);

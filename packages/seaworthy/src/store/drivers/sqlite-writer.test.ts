@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import type { CrashPoint } from '../../core/crash.ts';
+import { quiescent } from '../../core/event-loop.ts';
 import { silent } from '../../core/observe.ts';
 import { runtime } from '../../core/runtime.ts';
-import { rest } from '../../core/turn.ts';
 import { type VirtualClock, virtualClock } from '../../testing/clock.ts';
 import { CommitFailed, StatementFailed } from '../errors.ts';
 import type { Store, Tx } from '../store.ts';
@@ -64,7 +64,7 @@ async function settled(...works: readonly Promise<unknown>[]): Promise<readonly 
     };
     work.then(settle, settle);
   });
-  for (let round = 0; round < 10; round++) await rest();
+  for (let round = 0; round < 10; round++) await quiescent();
   return done;
 }
 

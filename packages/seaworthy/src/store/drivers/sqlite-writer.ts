@@ -1,7 +1,7 @@
 import type { Timer } from '../../core/clock.ts';
+import { macrotask } from '../../core/event-loop.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { isA } from '../../core/thrown.ts';
-import { turn } from '../../core/turn.ts';
 import { CommitFailed, CommitUnknown, StoreUnusable } from '../errors.ts';
 import type { Tx } from '../store.ts';
 import { isConstraint, patiently } from './sqlite-busy.ts';
@@ -225,7 +225,7 @@ export function writer({ connection, log, files, standing, service, runtime }: W
   async function pump(): Promise<void> {
     while (waiting.length > 0) {
       // Whatever arrives in the same turn of the event loop joins the group.
-      await turn();
+      await macrotask();
       if (waiting.length === 0) break;
       const done: Member[] = [];
       try {

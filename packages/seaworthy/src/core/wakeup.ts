@@ -1,18 +1,19 @@
 import type { Clock } from './clock.ts';
 
-/** Wakes one sleeper: rung before it sleeps, it does not sleep. */
-export interface Bell {
-  ring(): void;
-  /** Resolves when it is rung, after `ms`, or when `signal` aborts, whichever is first. Never rejects. */
+/** Wakes one sleeper. A notification that comes before the sleeper waits is kept: the next wait ends at once. */
+export interface Wakeup {
+  notify(): void;
+  /** Resolves when it is notified, after `ms`, or when `signal` aborts, whichever is first. It never rejects. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-export function bell(clock: Clock): Bell {
-  let rung = false;
+/** Makes a wake-up whose waits end by the given clock. */
+export function wakeup(clock: Clock): Wakeup {
+  let notified = false;
   let wake: (() => void) | undefined;
   return {
-    ring() {
-      rung = true;
+    notify() {
+      notified = true;
       wake?.();
     },
     wait: (ms, signal) =>
@@ -21,11 +22,11 @@ export function bell(clock: Clock): Bell {
           timer.cancel();
           signal.removeEventListener('abort', done);
           wake = undefined;
-          rung = false;
+          notified = false;
           resolve();
         };
         const timer = clock.after(ms, done, { background: true });
-        if (rung || signal.aborted) return done();
+        if (notified || signal.aborted) return done();
         wake = done;
         signal.addEventListener('abort', done, { once: true });
       }),

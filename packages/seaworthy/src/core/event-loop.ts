@@ -1,0 +1,25 @@
+const next = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+let waiting = 0;
+
+/** Resolves in a later turn of the event loop, after everything that is ready now has run: input, output, other promises. */
+export async function macrotask(): Promise<void> {
+  waiting++;
+  await next();
+  waiting--;
+}
+
+/** Returns the outcome of `work`, such as a write to the disk. Virtual time waits for it: the machine finishes it by itself. */
+export async function trackIo<T>(work: Promise<T>): Promise<T> {
+  waiting++;
+  try {
+    return await work;
+  } finally {
+    waiting--;
+  }
+}
+
+/** Resolves once no macrotask and no tracked I/O is pending: everything that remains waits for a timer or for the outside world. */
+export async function quiescent(): Promise<void> {
+  do await next();
+  while (waiting > 0);
+}
