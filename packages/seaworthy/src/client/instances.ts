@@ -7,7 +7,7 @@ import { isA } from '../core/thrown.ts';
 import { LocalRejection } from '../resilience/errors.ts';
 import type { Guard } from '../resilience/policy.ts';
 import { Unreachable } from './errors.ts';
-import type { Attempt, Transport } from './transport.ts';
+import type { CallRequest, Transport } from './transport.ts';
 
 /** One of the places where a service is reached. */
 export interface Instance {
@@ -38,7 +38,7 @@ export interface Course {
 }
 
 /** Sends one attempt, and notes it in the course of its call. */
-export type Send = (course: Course, attempt: Attempt, judged: (answer: Answer) => Answer) => Promise<Answer>;
+export type Send = (course: Course, attempt: CallRequest, judged: (answer: Answer) => Answer) => Promise<Answer>;
 
 /** What cannot even be sent is refused in the service's own words. */
 function refused(error: unknown): Answer {

@@ -16,8 +16,8 @@ import type { Fleet } from './fleet.ts';
 import { hold } from './hold.ts';
 import type { StartOptions } from './options.ts';
 import { type Plan, plan } from './plan.ts';
-import { type Reach, reach } from './reach.ts';
 import { listen, type Servers } from './servers.ts';
+import { type ServiceClient, serviceClient } from './service-clients.ts';
 
 /** The fleet did not stop within its budget; what was cut short is taken up at the next start. */
 export class DrainExceeded extends SeaworthyError {
@@ -70,13 +70,13 @@ async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runti
   const graceMs = milliseconds(grace, 'grace');
   const bus = await (options.bus ?? embedded({ dir })).open(labelledRuntime(runtime, 'bus'));
   const running = new Map<string, RunningService>();
-  const reaches: Reach[] = [];
+  const clients: ServiceClient[] = [];
   let servers: Servers | undefined;
   let started = false;
-  const reachFrom = async (own: Runtime): Promise<Caller> => {
+  const callerFor = async (own: Runtime): Promise<Caller> => {
     const { elsewhere } = planned;
-    const made = await reach({ runtime: own, endpointOf: (name) => running.get(name)?.endpoint, elsewhere, calls: options.calls });
-    reaches.push(made);
+    const made = await serviceClient({ runtime: own, endpointOf: (name) => running.get(name)?.endpoint, elsewhere, calls: options.calls });
+    clients.push(made);
     return made.call;
   };
 
@@ -98,7 +98,7 @@ async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runti
     await inTurn(
       () => together([servers?.close(budget.signal), ...all.map((service) => service.quiesce(budget.signal))]),
       () => together(all.map((service) => service.close(budget.signal))),
-      () => together(reaches.map((one) => one.close())),
+      () => together(clients.map((one) => one.close())),
       () => bus.close(),
     ).finally(() => timer.cancel());
   }
@@ -108,11 +108,11 @@ async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runti
     for (const service of planned.services) {
       const name = service.contract['~contract'];
       const own = labelledRuntime(runtime, name);
-      running.set(name, await run(service, { ...options, runtime: own, store, bus, call: await reachFrom(own) }));
+      running.set(name, await run(service, { ...options, runtime: own, store, bus, call: await callerFor(own) }));
     }
     for (const service of running.values()) await service.verify();
     const own = labelledRuntime(runtime, 'gateway');
-    const call = await reachFrom(own);
+    const call = await callerFor(own);
     const { requestTimeout: timeout, trust } = options;
     const routesOf = (gateway: Gateway): readonly HttpRoute[] => gatewayRoutes(gateway, { runtime: own, call, timeout, trust });
     servers = await listen({ plan: planned, options, runtime, running, documents, routesOf });

@@ -5,7 +5,7 @@ import { responseOf } from '../contract/response.ts';
 import { sentence } from '../contract/schema.ts';
 import type { Shown } from '../documents/shown.ts';
 import { HandlerFailed } from '../service/errors.ts';
-import { callsOf } from './calls.ts';
+import { callPlan } from './call-plan.ts';
 import { GatewayInvalid } from './errors.ts';
 import type { Route } from './gateway.ts';
 import { gather } from './gather.ts';
@@ -89,8 +89,8 @@ export function aggregate<const H extends Http, P extends Parts, Body = Answer<P
     throw new GatewayInvalid(`the parts of ${http} are a promise: return them at once, and ask for data in their inputs`);
   }
   if ('meta' in made) throw new GatewayInvalid(`a part of ${http} is named meta, where the status of the parts goes: name it differently`);
-  const calls = callsOf(made);
-  const idle = all.find((one) => !calls.calls.some(({ operation, input }) => operation === one.operation && input === one.input));
+  const plan = callPlan(made);
+  const idle = all.find((one) => !plan.calls.some(({ operation, input }) => operation === one.operation && input === one.input));
   if (idle) {
     const { service, name } = idle.operation;
     throw new GatewayInvalid(
@@ -102,7 +102,7 @@ export function aggregate<const H extends Http, P extends Parts, Body = Answer<P
     targets: Object.values(made).map((part) => part.operation) as At<ServicesOf<P> & string>[],
     shows: { kind: 'aggregate', parts: made as unknown as ShownParts, decisive: decisive(made), shaped: shape !== undefined },
     async run(incoming, call) {
-      const gathered = await gather(http, calls, incoming, call);
+      const gathered = await gather(http, plan, incoming, call);
       if ('none' in gathered) {
         const { name, data } = gathered.failure;
         return responseOf(gathered.none as Operation & At, { kind: 'declared', name, data });

@@ -5,7 +5,7 @@ import type { Http } from '../contract/http.ts';
 import { declaredError } from '../contract/member.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import { isA, readable } from '../core/thrown.ts';
-import type { Calls, PartCall } from './calls.ts';
+import type { CallPlan, PartCall } from './call-plan.ts';
 import type { GatewayCall, Incoming } from './gateway.ts';
 import type { PartStatus } from './part.ts';
 
@@ -28,7 +28,7 @@ interface Missing {
   /** Whose error it is: another part's, when this one hangs on it. */
   readonly operation: At;
 }
-type Fared = { readonly value: unknown } | Missing;
+type PartResult = { readonly value: unknown } | Missing;
 
 /** A declared 404 is an answer: there is none. */
 function isAbsent(operation: At, error: unknown): boolean {
@@ -48,7 +48,7 @@ const isClientsFault = ({ needs }: PartCall, error: unknown): boolean =>
   error instanceof CallFailed && error.kind === 'invalid' && needs.length === 0;
 
 /** Nobody failed at it: it could not be served now, and may be soon. */
-const comesBack = (error: unknown): boolean =>
+const isTransient = (error: unknown): boolean =>
   error instanceof SeaworthyError && (error.kind === 'unavailable' || error.kind === 'exhausted');
 
 const told = ({ service, name }: At): { readonly operation: string } => ({ operation: `${service}.${name}` });
@@ -69,14 +69,14 @@ export type Gathered =
   | { readonly none: At; readonly failure: Failure };
 
 /**
- * Calls every part once, as early as what it needs is there. Throws `PartsMissing` when a required one failed, or what its
+ * CallPlan every part once, as early as what it needs is there. Throws `PartsMissing` when a required one failed, or what its
  * service said when that refused what the request brought.
  */
-export async function gather(http: Http, { calls, named }: Calls, incoming: Incoming, call: GatewayCall): Promise<Gathered> {
-  async function fetchPart({ operation, input, needs }: PartCall, before: readonly Promise<Fared>[]): Promise<Fared> {
+export async function gather(http: Http, { calls, named }: CallPlan, incoming: Incoming, call: GatewayCall): Promise<Gathered> {
+  async function fetchPart({ operation, input, needs }: PartCall, before: readonly Promise<PartResult>[]): Promise<PartResult> {
     const context: Record<string, unknown> = { params: incoming.params };
     for (const { name, place } of needs) {
-      const fared = (await before[place]) as Fared;
+      const fared = (await before[place]) as PartResult;
       if (!('value' in fared)) return { ...fared, status: 'absent' };
       context[name] = fared.value;
     }
@@ -97,22 +97,22 @@ export async function gather(http: Http, { calls, named }: Calls, incoming: Inco
     }
   }
 
-  const begun: Promise<Fared>[] = [];
+  const begun: Promise<PartResult>[] = [];
   for (const one of calls) begun.push(fetchPart(one, begun));
   const fared = await Promise.all(begun);
   const values: Record<string, unknown> = {};
   const status: Record<string, PartStatus> = {};
   for (const { name, place } of named) {
-    const result = fared[place] as Fared;
+    const result = fared[place] as PartResult;
     if ('value' in result) values[name] = result.value;
     status[name] = 'value' in result ? 'ok' : result.status;
   }
   for (const { name, place, required } of named) {
-    const result = fared[place] as Fared;
+    const result = fared[place] as PartResult;
     if ('value' in result || !required) continue;
     if (isAbsent(result.operation, result.error)) return { none: result.operation, failure: result.error as Failure };
     if (isClientsFault(calls[place] as PartCall, result.error)) throw result.error;
-    const kind = isLate(result.error) ? 'deadline' : comesBack(result.error) ? 'unavailable' : 'upstream';
+    const kind = isLate(result.error) ? 'deadline' : isTransient(result.error) ? 'unavailable' : 'upstream';
     throw new PartsMissing(
       `${http} cannot answer without its part ${name}, which ${kind === 'deadline' ? 'was too late' : 'failed'}`,
       kind,

@@ -1,4 +1,4 @@
-import type { Attempt } from '../client/transport.ts';
+import type { CallRequest } from '../client/transport.ts';
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { copied } from '../core/copy.ts';
@@ -18,7 +18,7 @@ export type Commands = UnitParts;
 
 /** A call on its way through a service: validated, and with a key. */
 export interface Received extends Keyed {
-  readonly attempt: Attempt;
+  readonly attempt: CallRequest;
   readonly input: unknown;
   readonly signal: AbortSignal;
   readonly span: Span;

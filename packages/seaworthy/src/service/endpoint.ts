@@ -1,4 +1,4 @@
-import type { Attempt, Endpoint } from '../client/transport.ts';
+import type { CallRequest, Endpoint } from '../client/transport.ts';
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { problemOf, statusOf } from '../contract/problem.ts';
@@ -67,14 +67,14 @@ export function endpoint(parts: EndpointParts): Serving {
     }
   }
 
-  async function answer(attempt: Attempt, signal: AbortSignal, span: Span): Promise<Answer> {
+  async function answer(attempt: CallRequest, signal: AbortSignal, span: Span): Promise<Answer> {
     const operation = operations[attempt.operation.name];
     if (!operation || operation.kind === ('event' as string)) {
       throw new OperationUnknown(`${nameOf(attempt.operation)} is not offered here: is the caller's contract newer than this service?`);
     }
     const { key = runtime.ids.next(), input } = attempt;
     if (operation.kind === 'command') span.note({ key });
-    const bound: Attempt = { ...attempt, operation };
+    const bound: CallRequest = { ...attempt, operation };
     const received = { operation: operation.name, key, attempt: bound, input: await accept(operation, input), signal, span };
     try {
       if (operation.kind === 'command') return answerable(operation, await command({ ...received, fingerprint: fingerprint(input) }));

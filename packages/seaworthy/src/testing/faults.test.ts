@@ -5,7 +5,7 @@ import type { Bus } from '../bus/bus.ts';
 import { memory as memoryBus } from '../bus/drivers/memory.ts';
 import { envelope } from '../bus/envelope.ts';
 import { Unreachable } from '../client/errors.ts';
-import type { Attempt, Transport } from '../client/transport.ts';
+import type { CallRequest, Transport } from '../client/transport.ts';
 import { command, contract } from '../contract/contract.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import { memory } from '../store/drivers/memory.ts';
@@ -50,8 +50,15 @@ test('a rate that is none, and a fault that there is not, are named', () => {
 });
 
 const desk = contract('desk', { ask: command({ http: 'POST /ask', input: z.object({}) }) });
-const attempt: Attempt = {
-  ...{ operation: desk.ask as unknown as Attempt['operation'], input: {}, key: 'k', deadline: undefined, undoes: undefined, attempt: 1 },
+const attempt: CallRequest = {
+  ...{
+    operation: desk.ask as unknown as CallRequest['operation'],
+    input: {},
+    key: 'k',
+    deadline: undefined,
+    undoes: undefined,
+    attempt: 1,
+  },
   signal: new AbortController().signal,
 };
 

@@ -12,14 +12,14 @@ export interface PartCall {
 }
 
 /** What an aggregate calls, and which part each call is for. */
-export interface Calls {
+export interface CallPlan {
   /** Every one once: `part(...)` and `part(...).optional()` are the same call. */
   readonly calls: readonly PartCall[];
   readonly named: readonly { readonly name: string; readonly place: number; readonly required: boolean }[];
 }
 
 /** Finds out what `parts` call, once for all requests. */
-export function callsOf(parts: Parts): Calls {
+export function callPlan(parts: Parts): CallPlan {
   const calls: PartCall[] = [];
   function placeOf({ operation, input, after }: AnyPart): number {
     const known = calls.findIndex((call) => call.operation === operation && call.input === input);

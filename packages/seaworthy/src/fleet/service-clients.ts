@@ -4,12 +4,12 @@ import { local } from '../client/transports/local.ts';
 import type { Runtime } from '../core/runtime.ts';
 
 /** The way from one service, or the gateway, to all others. */
-export interface Reach {
+export interface ServiceClient {
   readonly call: Caller;
   close(): Promise<void>;
 }
 
-export interface ReachParts {
+export interface ServiceClientDeps {
   readonly runtime: Runtime;
   /** Of a service in this process. */
   readonly endpointOf: (service: string) => Endpoint | undefined;
@@ -19,7 +19,7 @@ export interface ReachParts {
 }
 
 /** Calls with policies of their own: by value in this process, over HTTP elsewhere. Who has all here loads no HTTP client. */
-export async function reach({ runtime, endpointOf, elsewhere, calls }: ReachParts): Promise<Reach> {
+export async function serviceClient({ runtime, endpointOf, elsewhere, calls }: ServiceClientDeps): Promise<ServiceClient> {
   const client = elsewhere.size > 0 ? await import('../client/transports/http.ts') : undefined;
   const opened: Transport[] = [];
   const open = (transport: Transport): Transport => {
