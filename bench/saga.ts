@@ -120,8 +120,9 @@ const sql = {
 } as const;
 type Value = string | number | null;
 const first = JSON.stringify([{ began: 1_764_000_000_000, step: steps[0], state: 'intended' }]);
-const begun = (id: string): Value[] => Object.values({ ...sagaRow, id, key: id, state: 'running', version: 0, journal: first }) as Value[];
-const kept = (id: string): Value[] => Object.values({ ...record, key: id }) as Value[];
+const begun = (id: string): Value[] =>
+  Object.values({ ...sagaRow, id, saga_key: id, state: 'running', version: 0, journal: first }) as Value[];
+const kept = (id: string): Value[] => Object.values({ ...record, idempotency_key: id }) as Value[];
 const moved = (id: string, version: number): Value[] => [
   journals[version] as string,
   1_764_000_000_000,

@@ -23,7 +23,7 @@ export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/bus/memory': { kB: 3.5, rooms: ['bus', 'core'] },
   'seaworthy/outbox': { kB: 17.5 },
   'seaworthy/client': { kB: 17, loads: ['undici'] },
-  'seaworthy/saga': { kB: 6 },
+  'seaworthy/saga': { kB: 6.3 },
   'seaworthy/service': { kB: 2 },
   'seaworthy/gateway': { kB: 7.7 },
   'seaworthy/fleet': { kB: 78 },

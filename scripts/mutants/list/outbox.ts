@@ -21,8 +21,8 @@ export const outbox: readonly Mutant[] = [
     edits: [
       [
         'outbox/relay.ts',
-        'readSome(store.ownRead, firstRows, { rows: batch, bytes: mostBytes });',
-        "readSome(store.ownRead, { ...firstRows, from: `sw_outbox where seq > ${last} order by seq` }, { rows: batch, bytes: mostBytes });\n    last = Number(rows.at(-1)?.['seq'] ?? last);",
+        'readSome(store.sqlRead, firstRows, { rows: batch, bytes: mostBytes });',
+        "readSome(store.sqlRead, { ...firstRows, from: `sw_outbox where seq > ${last} order by seq` }, { rows: batch, bytes: mostBytes });\n    last = Number(rows.at(-1)?.['seq'] ?? last);",
       ],
       ['outbox/relay.ts', '  let leading = false;', '  let leading = false;\n  let last = 0;'],
     ],
@@ -40,8 +40,8 @@ export const outbox: readonly Mutant[] = [
     edits: [
       [
         'outbox/relay.ts',
-        "if (!(await worker.leads(own, 'relay'))) return false;\n      await own.run(`delete",
-        "await worker.leads(own, 'relay');\n      await own.run(`delete",
+        "if (!(await worker.holdLease(own, 'relay'))) return false;\n      await own.run(`delete",
+        "await worker.holdLease(own, 'relay');\n      await own.run(`delete",
       ],
     ],
     tests: suites,
@@ -64,7 +64,7 @@ export const outbox: readonly Mutant[] = [
       [
         'outbox/delivery.ts',
         "      runtime.reached('inbox/handle/before');",
-        "      if (!(await store.transaction((tx) => mark(store.own(tx), arrived, clock.now())))) return ['repeat'];",
+        "      if (!(await store.transaction((tx) => mark(store.sql(tx), arrived, clock.now())))) return ['repeat'];",
       ],
       ['outbox/delivery.ts', "        if (!(await mark(tx, arrived, now))) return 'repeat';\n        if", '        if'],
     ],

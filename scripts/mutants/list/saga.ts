@@ -74,13 +74,17 @@ export const saga: readonly Mutant[] = [
     name: 'saga: the same key starts a second instance',
     edits: [
       ['saga/starts.ts', 'if (known) return undefined;', ''],
-      ['saga/journal.ts', 'on conflict (name, key) do nothing', 'on conflict (name, key) do update set version = sw_saga.version + 1'],
+      [
+        'saga/journal.ts',
+        'on conflict (name, saga_key) do nothing',
+        'on conflict (name, saga_key) do update set version = sw_saga.version + 1',
+      ],
     ],
     tests: suites,
   },
   {
     name: 'saga: a verdict is given to what is not stuck',
-    edits: [['saga/verdict.ts', "where id = ? and state = 'stuck'\", id", 'where id = ?", id']],
+    edits: [['saga/verdict.ts', "where id = ? and state = 'stuck'`, id", 'where id = ?`, id']],
     tests: suites,
   },
 ];

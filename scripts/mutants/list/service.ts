@@ -47,8 +47,8 @@ export const service: readonly Mutant[] = [
     edits: [
       [
         'service/intent.ts',
-        "'delete from sw_intent where operation = ? and key = ? and owner = ?'",
-        "'delete from sw_intent where operation = ? and key = ? and ? <> \\'\\''",
+        "'delete from sw_intent where operation = ? and idempotency_key = ? and owner = ?'",
+        "'delete from sw_intent where operation = ? and idempotency_key = ? and ? <> \\'\\''",
       ],
     ],
     tests: suites,

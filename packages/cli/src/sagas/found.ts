@@ -5,7 +5,7 @@ import type { OpenStore } from '../stores.ts';
 /** The saga of an id, in whichever service has it. Throws `SagaUnknown`. */
 export async function found(stores: readonly OpenStore[], id: string): Promise<{ readonly at: OpenStore; readonly instance: Instance }> {
   for (const at of stores) {
-    const instance = await sagaOf(at.store.ownRead, id);
+    const instance = await sagaOf(at.store.sqlRead, id);
     if (instance) return { at, instance };
   }
   throw new SagaUnknown(

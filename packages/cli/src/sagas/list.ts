@@ -21,7 +21,7 @@ export async function list(
   await onStores(options, async (stores, { clock }) => {
     const all: (SagaSummary & { readonly service: string })[] = [];
     for (const { name: service, service: definition, store } of stores)
-      for (const one of await listSagas(store.ownRead, { name, key, state }, { limit }))
+      for (const one of await listSagas(store.sqlRead, { name, key, state }, { limit }))
         all.push({ ...shownSaga(definition, one), service });
     all.sort((a, b) => b.started - a.started);
     if (options.json) return printJson(all);

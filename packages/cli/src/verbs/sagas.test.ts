@@ -44,7 +44,7 @@ const stick = (id: string): Promise<void> =>
         },
       ];
       await tx.run(
-        `insert into sw_saga (id, name, key, plan, input, state, journal, cause, attempts, due, error, owner, started, changed)
+        `insert into sw_saga (id, name, saga_key, plan, input, state, journal, cause, attempts, due, error, owner, started, changed)
           values (?, 'unload', ?, 'local note undo, remote crane undo', '{"name":"Fram","tons":402}', 'stuck', ?, ?, 10, 0, 'the crane is broken', '', 1000, 9000)`,
         id,
         id,
@@ -62,7 +62,7 @@ const refuse = (id: string): Promise<void> =>
         { step: 'crane', state: 'refused', began: 1000, ended: 2000 },
       ];
       await tx.run(
-        `insert into sw_saga (id, name, key, plan, input, state, journal, cause, attempts, due, owner, started, changed)
+        `insert into sw_saga (id, name, saga_key, plan, input, state, journal, cause, attempts, due, owner, started, changed)
           values (?, 'unload', ?, 'local note undo, remote crane undo', '{}', 'undone', ?, ?, 0, 0, '', 1000, 3000)`,
         id,
         id,
@@ -81,7 +81,7 @@ const delay = (id: string): Promise<void> =>
       ];
       const now = Date.now();
       await tx.run(
-        `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, error, owner, started, changed, deadline, until)
+        `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, error, owner, started, changed, deadline, until)
           values (?, 'unload', ?, 'local note undo, remote crane undo', '{}', 'running', ?, 2, ?, 'no answer', '', ?, ?, ?, ?)`,
         ...[id, id, JSON.stringify(journal), now + 60_000, now, now, 3_600_000, now + 3_600_000],
       );

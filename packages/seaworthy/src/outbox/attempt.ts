@@ -139,7 +139,7 @@ export async function attempt<T>({
         // Runs while this run of the handler does: waiting for a turn, the first one or that of another run, says nothing about it.
         const timer = runtime.clock.after(timeoutMs, () => work.abort(late()));
         try {
-          const before = await admit(store.own(tx));
+          const before = await admit(store.sql(tx));
           if (before !== undefined) return before;
           after = await span.run(() => subscription.handle(tx, copied(data), meta));
           return 'handled';

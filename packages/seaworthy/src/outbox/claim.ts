@@ -3,7 +3,7 @@ import { type Most, readSome } from '../store/read-some.ts';
 import type { Read, Row, Tx, Value } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { buryRow } from './dead-letter.ts';
-import { advance, type Parked, parkedOf } from './parked.ts';
+import { advance, type Parked, parkedColumns, parkedOf } from './parked.ts';
 
 /** Which parked events a process may take into its hand. */
 export interface Claiming {
@@ -61,7 +61,7 @@ export async function claim(tx: Tx, { consumer, worker, now, longestMs, types, o
   const ready = isDue(now, longestMs);
   const due = async (owned: string, values: readonly Value[], some: Most): Promise<readonly Row[]> => {
     const selection = {
-      columns: '*',
+      columns: parkedColumns,
       size: 'octet_length(envelope) + octet_length(history)',
       from: `sw_parked where consumer = ? and ${ready.sql} and ${known(types)} and ${owned} order by due`,
       values: [consumer, ...ready.values, ...types, ...values],
@@ -83,7 +83,7 @@ export async function claim(tx: Tx, { consumer, worker, now, longestMs, types, o
         events.push({ ...event, crashes: event.crashes + died });
       } catch (error) {
         await buryRow(tx, seq, 'unreadable', `${(error as Error).message}`, now);
-        await advance(tx, { consumer, topic: String(row['topic']), key: String(row['key']) }, now);
+        await advance(tx, { consumer, topic: String(row['topic']), key: String(row['ordering_key']) }, now);
         unreadable.push({ seq, id: String(row['event']), type: String(row['type']), error });
       }
     }

@@ -26,7 +26,7 @@ export async function bury(tx: Tx, event: Kept, reason: Reason, now: number): Pr
 export async function buryRow(tx: Tx, seq: number, reason: Reason, error: string, now: number): Promise<void> {
   await tx.run(
     `insert into sw_dead_letter (${eventColumns}, reason, error)
-      select consumer, event, topic, key, type, arrival, envelope, attempts, history, ?, ?, ? from sw_parked where seq = ? ${again}`,
+      select consumer, event, topic, ordering_key, type, arrival, envelope, attempts, history, ?, ?, ? from sw_parked where seq = ? ${again}`,
     now,
     reason,
     error,

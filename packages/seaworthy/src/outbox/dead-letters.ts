@@ -74,7 +74,7 @@ export interface DeadLetters {
 }
 
 const atOnce = { rows: 500, bytes: 8 * 2 ** 20 };
-const shown = 'event, consumer, topic, key, type, reason, error, attempts, at';
+const shown = 'event, consumer, topic, ordering_key, type, reason, error, attempts, at';
 
 function readable(text: unknown): Envelope | undefined {
   try {
@@ -92,7 +92,7 @@ function rebuilt(id: string, row: Row): Omit<Envelope, 'data'> {
     id,
     source: `/${type.split('.')[0]}`,
     type,
-    partitionkey: String(row['key']),
+    partitionkey: String(row['ordering_key']),
     time: new Date(Number(row['at']) || 0).toISOString(),
     datacontenttype: 'application/json',
   };
@@ -102,7 +102,7 @@ const letterOf = (row: Row): DeadLetter => ({
   id: String(row['event']),
   consumer: String(row['consumer']),
   topic: String(row['topic']),
-  key: String(row['key']),
+  key: String(row['ordering_key']),
   type: String(row['type']),
   reason: String(row['reason']) as Reason,
   error: String(row['error']),
@@ -119,12 +119,7 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
   } {
     const terms: string[] = ['1 = 1'];
     const values: Value[] = [];
-    for (const [column, value] of Object.entries({
-      consumer,
-      type,
-      reason,
-      key,
-    })) {
+    for (const [column, value] of Object.entries({ consumer, type, reason, ordering_key: key })) {
       if (value === undefined) continue;
       terms.push(`${column} = ?`);
       values.push(value);
@@ -148,7 +143,7 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
     const { rows, more } = await readSome(
       tx,
       {
-        columns: 'seq, consumer, topic, key, event',
+        columns: 'seq, consumer, topic, ordering_key, event',
         size: 'octet_length(envelope) + octet_length(history)',
         from: `sw_dead_letter where ${sql} order by arrival, seq`,
         values,
@@ -160,12 +155,12 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       const line = {
         consumer: String(row['consumer']),
         topic: String(row['topic']),
-        key: String(row['key']),
+        key: String(row['ordering_key']),
       };
       lines.set(JSON.stringify(line), line);
       await tx.run(
-        `insert into sw_parked (consumer, event, topic, key, type, arrival, envelope, attempts, history, at, due, owner, crashes, redriven)
-          select consumer, event, topic, key, type, arrival, envelope, 0, history, ?, null, '', 0, 1 from sw_dead_letter where seq = ?
+        `insert into sw_parked (consumer, event, topic, ordering_key, type, arrival, envelope, attempts, history, at, due, owner, crashes, redriven)
+          select consumer, event, topic, ordering_key, type, arrival, envelope, 0, history, ?, null, '', 0, 1 from sw_dead_letter where seq = ?
           on conflict (consumer, event) do nothing`,
         now,
         row['seq'],
@@ -179,7 +174,7 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
   return {
     async list(filter, { limit = 100, offset = 0 } = {}) {
       const { sql, values } = where(filter);
-      const rows = await store.ownRead.all(
+      const rows = await store.sqlRead.all(
         `select ${shown} from sw_dead_letter where ${sql} order by seq limit ? offset ?`,
         ...values,
         limit,
@@ -189,7 +184,7 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
     },
     async summary(filter) {
       const { sql, values } = where(filter);
-      const rows = await store.ownRead.all(
+      const rows = await store.sqlRead.all(
         `select type, reason, count(*) as n from sw_dead_letter where ${sql} group by type, reason order by type, reason`,
         ...values,
       );
@@ -200,7 +195,7 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       }));
     },
     async show(id) {
-      const [row] = await store.ownRead.all('select * from sw_dead_letter where event = ?', id);
+      const [row] = await store.sqlRead.all(`select ${shown}, envelope, history from sw_dead_letter where event = ?`, id);
       if (!row) throw unknown(id);
       return {
         ...letterOf(row),
@@ -214,8 +209,8 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       if ('fault' in json) throw new EventInvalid(`the new data of ${id} is not JSON: ${sentence([json.fault])}`, [json.fault]);
       const data = json.value;
       await store.transaction(async (tx) => {
-        const own = store.own(tx);
-        const [row] = await own.all('select seq, type, key, at, envelope from sw_dead_letter where event = ?', id);
+        const own = store.sql(tx);
+        const [row] = await own.all('select seq, type, ordering_key, at, envelope from sw_dead_letter where event = ?', id);
         if (!row) throw unknown(id);
         const envelope = { ...(readable(row['envelope']) ?? rebuilt(id, row)), data };
         await own.run('update sw_dead_letter set envelope = ? where seq = ?', JSON.stringify(envelope), row['seq']);
@@ -225,12 +220,12 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       const { sql, values } = where(filter);
       const { clock, reached } = runtime;
       // What dies again during the redrive does not come round again.
-      const [newest] = await store.ownRead.all('select max(seq) as seq from sw_dead_letter');
+      const [newest] = await store.sqlRead.all('select max(seq) as seq from sw_dead_letter');
       const bounded = `(${sql}) and seq <= ?`;
       let count = 0;
       for (let more = true; more; ) {
         reached('inbox/redrive/before');
-        const some = await store.transaction((tx) => redriveSome(store.own(tx), bounded, [...values, newest?.['seq'] ?? 0], clock.now()));
+        const some = await store.transaction((tx) => redriveSome(store.sql(tx), bounded, [...values, newest?.['seq'] ?? 0], clock.now()));
         reached('inbox/redrive/after');
         count += some.count;
         ({ more } = some);
@@ -239,7 +234,7 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
     },
     async drop(filter) {
       const { sql, values } = where(filter);
-      const { changes } = await store.transaction((tx) => store.own(tx).run(`delete from sw_dead_letter where ${sql}`, ...values));
+      const { changes } = await store.transaction((tx) => store.sql(tx).run(`delete from sw_dead_letter where ${sql}`, ...values));
       return changes;
     },
   };

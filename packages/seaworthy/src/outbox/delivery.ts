@@ -66,14 +66,14 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
     span: Span,
   ): Promise<Verdict | { readonly kind: 'crashed'; readonly error: EventRefused }> {
     const { id, type } = envelope;
-    const { deaths, taken } = await suspicionOf(store.ownRead, service, id);
+    const { deaths, taken } = await suspicionOf(store.sqlRead, service, id);
     if (taken) return attempted(subscription, envelope, delivered, span);
     const waiting = scope({ clock, parents: [delivered.signal, cut] });
     let giveBack = (): void => {};
     try {
       if (deaths > 0) giveBack = await parts.alone.take(waiting.signal);
       if (deaths + 1 >= parts.crashes) return { kind: 'crashed', error: crashed(type, id, deaths + 1) };
-      await store.transaction((tx) => suspect(store.own(tx), service, id, deaths + 1), { signal: waiting.signal });
+      await store.transaction((tx) => suspect(store.sql(tx), service, id, deaths + 1), { signal: waiting.signal });
       return await attempted(subscription, envelope, delivered, span);
     } finally {
       giveBack();
@@ -100,7 +100,7 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
       runtime.reached(`inbox/${point}/before`);
       const outcome = await store.transaction(
         async (tx) => {
-          const own = store.own(tx);
+          const own = store.sql(tx);
           // A member that only stalled may come here when another has had the event long since.
           if (!(await mark(own, arrived, now))) return 'repeat';
           const event = { line, arrival: await arrivalOf(own, arrived), envelope, attempts: 1, history };
@@ -120,7 +120,7 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
       const arrived = { consumer: service, topic, event: envelope.id, position };
       await store.transaction(
         async (tx) => {
-          const own = store.own(tx);
+          const own = store.sql(tx);
           const now = clock.now();
           if (!(await mark(own, arrived, now))) return;
           const event = { line, arrival: await arrivalOf(own, arrived), envelope, attempts: 0, history: [] };

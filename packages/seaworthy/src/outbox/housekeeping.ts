@@ -44,7 +44,7 @@ export function housekeeping({ store, bus, runtime, worker, service, rememberMs,
   let lookedAt = clock.monotonic();
 
   const count = async (table: string): Promise<number> =>
-    Number((await store.ownRead.all(`select count(*) as n from ${table} where consumer = ?`, service))[0]?.['n']);
+    Number((await store.sqlRead.all(`select count(*) as n from ${table} where consumer = ?`, service))[0]?.['n']);
 
   /** Parked events that no living process subscribes to, and their values; whoever is taken for dead may be about to wake. */
   const unhandled = (): { readonly sql: string; readonly values: readonly (string | number)[] } => {
@@ -59,8 +59,8 @@ export function housekeeping({ store, bus, runtime, worker, service, rememberMs,
   /** Types of events that are kept, parked or still to come, for subscribers of which none lives. */
   async function missing(): Promise<ReadonlySet<string>> {
     const [{ sql, values }, living] = [unhandled(), livingSubscription(worker)];
-    const parkedTypes = await store.ownRead.all(`select distinct type from sw_parked where ${sql}`, ...values);
-    const gone = await store.ownRead.all(
+    const parkedTypes = await store.sqlRead.all(`select distinct type from sw_parked where ${sql}`, ...values);
+    const gone = await store.sqlRead.all(
       `select distinct type from sw_subscription where consumer = ?
         and type not in (select type from sw_subscription where consumer = ? and ${living.sql})`,
       service,
@@ -87,12 +87,12 @@ export function housekeeping({ store, bus, runtime, worker, service, rememberMs,
     const error = `EventRefused: no process of ${service} subscribes to it: subscribe to it and redrive it, or drop it`;
     const due = isDue(now, longestMs);
     const buried = await store.transaction(async (tx) => {
-      const own = store.own(tx);
+      const own = store.sql(tx);
       const [still, gone] = [unhandled(), worker.dead()];
       const of = `type in (${given.map(() => '?').join(', ')})`;
       await own.run(`delete from sw_subscription where consumer = ? and ${of} and ${gone.sql}`, service, ...given, ...gone.values);
       const some = await own.all(
-        `select seq, event, topic, key, type from sw_parked where ${still.sql} and ${due.sql}
+        `select seq, event, topic, ordering_key, type from sw_parked where ${still.sql} and ${due.sql}
           and ${of} order by due limit ${atOnce}`,
         ...still.values,
         ...due.values,
@@ -100,7 +100,7 @@ export function housekeeping({ store, bus, runtime, worker, service, rememberMs,
       );
       for (const row of some) {
         await buryRow(own, Number(row['seq']), 'unhandled', error, now);
-        await advance(own, { consumer: service, topic: String(row['topic']), key: String(row['key']) }, now);
+        await advance(own, { consumer: service, topic: String(row['topic']), key: String(row['ordering_key']) }, now);
       }
       return some;
     });
@@ -111,10 +111,10 @@ export function housekeeping({ store, bus, runtime, worker, service, rememberMs,
   }
 
   async function clear(): Promise<boolean> {
-    const rows = await store.ownRead.all(cleared(atOnce));
+    const rows = await store.sqlRead.all(cleared(atOnce));
     if (rows.length === 0) return false;
     await store.transaction(async (tx) => {
-      const own = store.own(tx);
+      const own = store.sql(tx);
       for (const row of rows) await own.run('delete from sw_in_hand where consumer = ? and event = ?', row['consumer'], row['event']);
     });
     return rows.length === atOnce;

@@ -46,7 +46,7 @@ interface Forgetting {
  * on; 0 when no further mark is old enough.
  */
 export async function forgetMarks({ store, bus, before, limit }: Forgetting, after: number): Promise<number> {
-  const rows = await store.ownRead.all(
+  const rows = await store.sqlRead.all(
     'select seq, consumer, topic, position, at from sw_inbox where seq > ? order by seq limit ?',
     after,
     limit,
@@ -71,7 +71,7 @@ export async function forgetMarks({ store, bus, before, limit }: Forgetting, aft
     const needed = (table: string): string =>
       `exists (select 1 from ${table} other where other.consumer = sw_inbox.consumer and other.event = sw_inbox.event)`;
     await store.transaction((tx) =>
-      store.own(tx).run(
+      store.sql(tx).run(
         `delete from sw_inbox where seq in (${past.map(() => '?').join(', ')})
             and not ${needed('sw_parked')} and not ${needed('sw_dead_letter')}`,
         ...past.map((row) => Number(row['seq'])),

@@ -53,7 +53,7 @@ export const parkedOf = (row: Row): Parked => ({
   line: {
     consumer: String(row['consumer']),
     topic: String(row['topic']),
-    key: String(row['key']),
+    key: String(row['ordering_key']),
   },
   arrival: Number(row['arrival']),
   envelope: parseEnvelope(String(row['envelope'])),
@@ -64,8 +64,11 @@ export const parkedOf = (row: Row): Parked => ({
   size: String(row['envelope']).length,
 });
 
+/** The columns that `parkedOf` reads. */
+export const parkedColumns = 'seq, consumer, event, topic, ordering_key, type, arrival, envelope, attempts, history, crashes, redriven';
+
 /** The columns that a parked event and a dead letter share, in the order of `eventValues`. */
-export const eventColumns = 'consumer, event, topic, key, type, arrival, envelope, attempts, history, at';
+export const eventColumns = 'consumer, event, topic, ordering_key, type, arrival, envelope, attempts, history, at';
 
 export const eventValues = ({ line, arrival, envelope, attempts, history }: Kept, at: number): readonly Value[] => [
   line.consumer,
@@ -90,7 +93,7 @@ export async function park(tx: Tx, event: Fresh): Promise<void> {
   );
 }
 
-const inLine = 'consumer = ? and topic = ? and key = ?';
+const inLine = 'consumer = ? and topic = ? and ordering_key = ?';
 const lineValues = ({ consumer, topic, key }: Line): readonly Value[] => [consumer, topic, key];
 const firstInLine = `(select seq from sw_parked where ${inLine} order by arrival, seq limit 1)`;
 

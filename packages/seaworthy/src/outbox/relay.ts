@@ -106,13 +106,13 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
   let waiting = 0;
   let countAgain = 0;
 
-  const lead = async (): Promise<boolean> => store.transaction((tx) => worker.leads(store.own(tx), 'relay'));
+  const lead = async (): Promise<boolean> => store.transaction((tx) => worker.holdLease(store.sql(tx), 'relay'));
 
   async function remove(seqs: readonly number[]): Promise<boolean> {
     const { marks, padded } = placeholders(seqs);
     return store.transaction(async (tx) => {
-      const own = store.own(tx);
-      if (!(await worker.leads(own, 'relay'))) return false;
+      const own = store.sql(tx);
+      if (!(await worker.holdLease(own, 'relay'))) return false;
       await own.run(`delete from sw_outbox where seq in (${marks})`, ...padded);
       return true;
     });
@@ -121,8 +121,8 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
   /** Rows that are no events are kept in another table as they are, so that those behind them can be sent. */
   async function setAside(rows: readonly Unreadable[]): Promise<boolean> {
     const done = await store.transaction(async (tx) => {
-      const own = store.own(tx);
-      if (!(await worker.leads(own, 'relay'))) return false;
+      const own = store.sql(tx);
+      if (!(await worker.holdLease(own, 'relay'))) return false;
       for (const { seq, error } of rows) {
         await own.run(
           `insert into sw_set_aside (origin, number, at, content, error) select 'sw_outbox', seq, ?, envelope, ? from sw_outbox where seq = ?`,
@@ -148,7 +148,7 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     const now = clock.monotonic();
     if (now < countAgain) return Math.max(waiting, read);
     countAgain = now + 10_000;
-    const [row] = await store.ownRead.all('select count(*) as n from sw_outbox');
+    const [row] = await store.sqlRead.all('select count(*) as n from sw_outbox');
     return Number(row?.['n']);
   }
 
@@ -159,7 +159,7 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
       waiting = 0;
       return pollMs;
     }
-    const { rows, more } = await readSome(store.ownRead, firstRows, { rows: batch, bytes: mostBytes });
+    const { rows, more } = await readSome(store.sqlRead, firstRows, { rows: batch, bytes: mostBytes });
     const { sent, unreadable } = read(rows);
     oldest = rows.map((row) => Number(row['at'])).find(Number.isFinite);
     waiting = more ? await unsent(rows.length) : rows.length;

@@ -32,7 +32,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
   async function insist(write: (tx: Tx) => Promise<void>): Promise<void> {
     for (let failures = 1; ; failures++) {
       try {
-        return await store.transaction((tx) => write(store.own(tx)));
+        return await store.transaction((tx) => write(store.sql(tx)));
       } catch (error) {
         if (closing()) return;
         observe.log('error', 'a parked event could not be written back, it is tried again', { service, error });
@@ -125,7 +125,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
     const room = { rows: concurrency - hand.size, bytes: mostBytes - bytes };
     runtime.reached('inbox/claim/before');
     const claimed = await store
-      .transaction((tx) => claim(store.own(tx), claiming, room))
+      .transaction((tx) => claim(store.sql(tx), claiming, room))
       .catch(async (error: unknown) => {
         // Claimed or not: what nobody knows that he has would never be attempted again.
         if (error instanceof CommitUnknown) await insist((tx) => release(tx, service, worker, [...hand.keys()]));
@@ -141,7 +141,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
     // A time is also given by `poll`, when an attempt is cut short.
     const longestMs = Math.max(parts.ladder.longestMs, pollMs);
     const looking = { consumer: service, worker, now, longestMs, types, orphan: parts.alone.free };
-    const due = await nextDue(store.ownRead, looking);
+    const due = await nextDue(store.sqlRead, looking);
     if (due === undefined) return pollMs;
     if (due > now) return Math.min(pollMs, due - now);
     const giveBack = parts.alone.tryTake();

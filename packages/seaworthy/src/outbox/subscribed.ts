@@ -40,14 +40,14 @@ export function subscribed({ store, runtime, worker, service, types }: Subscribe
 
   /** The types of all others, also of those that are gone. */
   async function read(): Promise<ReadonlySet<string>> {
-    const rows = await store.ownRead.all('select distinct type from sw_subscription where consumer = ? and owner <> ?', service, worker.id);
+    const rows = await store.sqlRead.all('select distinct type from sw_subscription where consumer = ? and owner <> ?', service, worker.id);
     return new Set(rows.map((row) => String(row['type'])));
   }
 
   /** The types of each other living process. */
   async function living(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
     const { sql, values } = livingSubscription(worker);
-    const rows = await store.ownRead.all(
+    const rows = await store.sqlRead.all(
       `select owner, type from sw_subscription where consumer = ? and owner <> ? and ${sql}`,
       service,
       worker.id,
@@ -64,7 +64,7 @@ export function subscribed({ store, runtime, worker, service, types }: Subscribe
   async function write(): Promise<void> {
     const { sql, values } = worker.dead();
     await store.transaction(async (tx) => {
-      const own = store.own(tx);
+      const own = store.sql(tx);
       for (const type of types) {
         // This process has it from those that are gone, so that restarts leave no rows behind.
         await own.run(
@@ -93,7 +93,7 @@ export function subscribed({ store, runtime, worker, service, types }: Subscribe
       if (others.some((known) => types.some((type) => !known.has(type)))) await sleep(clock, freshMs + 50);
     },
     async renew() {
-      const [row] = await store.ownRead.all(
+      const [row] = await store.sqlRead.all(
         'select count(*) as n from sw_subscription where consumer = ? and owner = ?',
         service,
         worker.id,

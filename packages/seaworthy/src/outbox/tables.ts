@@ -11,7 +11,7 @@ export function outboxMigrations(dialect: Store['dialect']): readonly Migration[
   const seq = `seq ${serial[dialect]}`;
   // `topic` and `key` say whose order an event keeps, `arrival` its place in it: the number of its mark in the inbox.
   // `history` is a JSON array with an entry for each failed attempt.
-  const event = `consumer text not null, event text not null, topic text not null, key text not null, type text not null,
+  const event = `consumer text not null, event text not null, topic text not null, ordering_key text not null, type text not null,
     arrival bigint not null, envelope text not null, attempts integer not null, history text not null, at bigint not null`;
   return [
     {
@@ -42,7 +42,7 @@ export function outboxMigrations(dialect: Store['dialect']): readonly Migration[
         `create table sw_parked (${seq}, ${event}, due bigint, owner text not null, crashes integer not null, redriven integer not null,
           unique (consumer, event))`,
         'create index sw_parked_due on sw_parked (consumer, due)',
-        'create index sw_parked_key on sw_parked (consumer, topic, key, arrival, seq)',
+        'create index sw_parked_key on sw_parked (consumer, topic, ordering_key, arrival, seq)',
       ],
     },
     {

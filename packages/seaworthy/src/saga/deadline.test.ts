@@ -76,7 +76,7 @@ named('late: one that waits for its next run is undone within a second or two, a
   await begin(sea, engine);
   await sea.clock.advance(whole - 2000);
   const state = async (key: string): Promise<unknown> =>
-    (await sea.store.read.all('select state from sw_saga where key = ?', key))[0]?.['state'];
+    (await sea.store.read.all('select state from sw_saga where saga_key = ?', key))[0]?.['state'];
   assert.equal(await state('t'), 'running');
   await sea.clock.advance(3500);
   assert.deepEqual([await state('t'), await state('quick')], ['undone', 'done']);

@@ -29,13 +29,13 @@ export function deadlines(store: Store<unknown, unknown>, { clock }: Runtime, wo
   const running = "state = 'running' and owner = ?";
 
   const write = (sql: string, ...values: readonly (string | number)[]): Promise<unknown> =>
-    store.transaction((tx) => store.own(tx).run(sql, ...values));
+    store.transaction((tx) => store.sql(tx).run(sql, ...values));
 
   async function follow(jumped: number): Promise<void> {
     const before = known;
     try {
       await store.transaction(async (tx) => {
-        await store.own(tx).run(`update sw_saga set until = until + ? where ${running} and until is not null`, jumped, worker.id);
+        await store.sql(tx).run(`update sw_saga set until = until + ? where ${running} and until is not null`, jumped, worker.id);
         // Whoever is started behind this in the database has a moment of the new clock.
         known = before + jumped;
       });
@@ -47,13 +47,13 @@ export function deadlines(store: Store<unknown, unknown>, { clock }: Runtime, wo
 
   /** Returns whether there may be more. */
   async function pass(): Promise<boolean> {
-    const rows = await store.ownRead.all(
+    const rows = await store.sqlRead.all(
       `select id, deadline from sw_saga where ${running} and until <= ? and stopping is null order by until limit ?`,
       ...[worker.id, now(), batch],
     );
     if (rows.length === 0) return false;
     await store.transaction(async (tx) => {
-      const own = store.own(tx);
+      const own = store.sql(tx);
       for (const row of rows) await interrupt(own, String(row['id']), { kind: 'late', deadline: durationOf(Number(row['deadline'])) });
     });
     return rows.length === batch;

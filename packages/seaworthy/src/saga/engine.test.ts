@@ -84,10 +84,10 @@ named('a close takes up none of those that wait in line, and waits for those tha
   const asked: string[] = [];
   const view: Store = {
     ...sea.store,
-    ownRead: {
+    sqlRead: {
       all(sql, ...values) {
         asked.push(sql);
-        return sea.store.ownRead.all(sql, ...values);
+        return sea.store.sqlRead.all(sql, ...values);
       },
     },
   };
@@ -173,7 +173,7 @@ test('more than are looked for at one time are taken over without a wait between
   await sea.store.transaction((tx) =>
     tx.run(
       `with recursive n (i) as (select 1 union all select i + 1 from n where i < 1100)
-        insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+        insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
         select 'i' || i, 'paying', i, 'remote pay', '{}', 'undoing', '[]', 0, 0, '', 0, 0 from n`,
     ),
   );
@@ -202,11 +202,11 @@ named('a close waits for the look at the database that is under way: then its st
   let looking = false;
   const view: Store = {
     ...sea.store,
-    ownRead: {
+    sqlRead: {
       async all(sql, ...values) {
         looking = hold !== undefined;
         await hold;
-        return sea.store.ownRead.all(sql, ...values);
+        return sea.store.sqlRead.all(sql, ...values);
       },
     },
   };

@@ -137,7 +137,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
 
   /** Own instances that are to go on now, though a timer of this process may have them wait; but none that cannot be read. */
   async function told(which: string, ...values: readonly number[]): Promise<readonly { readonly id: string; readonly to: Direction }[]> {
-    const rows = await store.ownRead.all(
+    const rows = await store.sqlRead.all(
       `select id, name, state, stopping from sw_saga where owner = ? and ${which} limit ?`,
       ...[worker.id, ...values, batch],
     );
@@ -151,7 +151,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     const name = `${saga} ${back}`;
     const own = rooms.get(name) ?? room(mostBytes / 2 / sagas.size);
     rooms.set(name, own);
-    const [row] = await store.ownRead.all('select octet_length(input) + octet_length(journal) as size from sw_saga where id = ?', id);
+    const [row] = await store.sqlRead.all('select octet_length(input) + octet_length(journal) as size from sw_saga where id = ?', id);
     const waiting = scope({ clock, parents: [stop, stopping.signal] });
     return own.take(Number(row?.['size'] ?? 0), waiting.signal).finally(() => waiting.end());
   }
@@ -160,7 +160,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     if (fresh) return carryOn(id, direction, fresh, stop);
     const leave = await enter(id, direction, stop);
     try {
-      return await carryOn(id, direction, stopping.signal.aborted ? undefined : await readSaga(store.ownRead, id), stop);
+      return await carryOn(id, direction, stopping.signal.aborted ? undefined : await readSaga(store.sqlRead, id), stop);
     } finally {
       leave();
     }
@@ -215,7 +215,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     for (const one of taken) enqueue(one.id, one);
     // What waits in line is due as well, and may be many: each look goes on behind the last one.
     const missed = isDue(now - pollMs, pollMs + longestWaitMs);
-    const due = await store.ownRead.all(
+    const due = await store.sqlRead.all(
       `select id, name, state, stopping, due from sw_saga where ${live} and owner = ? and ${missed.sql} and (due, id) > (?, ?)
         order by due, id limit ?`,
       worker.id,
@@ -230,16 +230,16 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     for (const { id, to } of await told("state = 'running' and stopping is not null")) halt(id, to.saga);
     for (const { id, to } of await told(`${live} and due = ?`, hurried)) hurry(id, to);
     await lookForLost();
-    const [count] = await store.ownRead.all("select count(*) as n from sw_saga where state = 'stuck'");
+    const [count] = await store.sqlRead.all("select count(*) as n from sw_saga where state = 'stuck'");
     stuck = Number(count?.['n'] ?? 0);
-    const [lives] = await store.ownRead.all(`select count(*) as n from sw_saga where ${live}`);
+    const [lives] = await store.sqlRead.all(`select count(*) as n from sw_saga where ${live}`);
     alive = Number(lives?.['n'] ?? 0);
     if (taken.length === batch) woken.notify();
   }
 
   /** Instances in a state that there is not: no other look finds them. */
   async function lookForLost(): Promise<void> {
-    const rows = await store.ownRead.all(`select id, name, key, state from sw_saga where ${lost} limit ?`, lostAtMost);
+    const rows = await store.sqlRead.all(`select id, name, saga_key, state from sw_saga where ${lost} limit ?`, lostAtMost);
     const news = rows.map(shownOf).filter(({ id }) => !lostIds.has(id) && !aside.has(id));
     for (const { id, name: saga, unreadable: reason } of news)
       observe.log('error', 'a saga cannot be read and is left aside, the others go on', { saga, id, reason });
@@ -257,7 +257,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
 
   let verified: Promise<void> | undefined;
   const verify = (): Promise<void> => {
-    verified ??= verifyVersions(store.ownRead, given.sagas);
+    verified ??= verifyVersions(store.sqlRead, given.sagas);
     return verified;
   };
 

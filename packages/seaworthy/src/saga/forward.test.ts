@@ -128,7 +128,7 @@ named('G6: what waits for a callee that says no when is written once, not with e
   sea.callee.answers = {};
   await sea.run(engine, ({ start }) => start(trip, { id: 'u' }));
   await sea.when('the other is done', async () => (await sea.store.read.all("select 1 from sw_saga where state = 'done'")).length === 2);
-  const [other] = await sea.store.read.all("select version from sw_saga where key = 'u'");
+  const [other] = await sea.store.read.all("select version from sw_saga where saga_key = 'u'");
   assert.equal(waiting.version, Number(other?.['version']) + 1);
 });
 

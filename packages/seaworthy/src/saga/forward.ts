@@ -15,7 +15,7 @@ const attemptsOf = ({ step }: Recorded): number => step.retry?.attempts ?? 3;
 
 /** What a run that was cut short is undone for, as the row says. */
 async function interruption({ parts, instance }: Held): Promise<Interruption> {
-  return (await readSaga(parts.store.ownRead, instance.id))?.stopping ?? { kind: 'stopped', reason: 'stopped' };
+  return (await readSaga(parts.store.sqlRead, instance.id))?.stopping ?? { kind: 'stopped', reason: 'stopped' };
 }
 
 /** No run is left that could succeed: all is undone. What was declared is an answer, and told to nobody else. */

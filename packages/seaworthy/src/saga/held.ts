@@ -4,7 +4,7 @@ import type { Scope } from '../core/abort.ts';
 import { textOf } from '../core/thrown.ts';
 import { following } from '../outbox/process.ts';
 import type { Store, Tx } from '../store/store.ts';
-import { committing } from '../store/traced.ts';
+import { tracedTransaction } from '../store/traced.ts';
 import { type Cause, causeText } from './cause.ts';
 import { advance, type Change, type Entry, hurried, type Instance, timed } from './journal.ts';
 import { readSaga } from './list.ts';
@@ -71,7 +71,7 @@ async function unrepeated<V>(store: Store<unknown, unknown>, work: (tx: unknown,
     if (error instanceof StepTimeout) over.abort(error);
     throw error;
   };
-  return store.transaction((tx) => work(tx, store.own(tx)).catch(cutShort), { signal: over.signal });
+  return store.transaction((tx) => work(tx, store.sql(tx)).catch(cutShort), { signal: over.signal });
 }
 
 export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
@@ -101,10 +101,10 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
     let done: { readonly written: Instance; readonly published: number };
     runtime.reached('saga/advance/before');
     try {
-      done = await committing(parts, following(instance.trace, follow), () => write(work, now), overtaken);
+      done = await tracedTransaction(parts, following(instance.trace, follow), () => write(work, now), overtaken);
     } catch (error) {
       if (!overtaken(error)) throw error;
-      const current = await readSaga(store.ownRead, instance.id);
+      const current = await readSaga(store.sqlRead, instance.id);
       if (!current || current.owner !== instance.owner) throw error;
       instance = current;
       return;

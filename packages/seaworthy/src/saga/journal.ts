@@ -83,8 +83,8 @@ export interface Instance {
 /** Inserts a started instance. False when there is one of the same name and key. */
 export async function insert(tx: Tx, instance: Instance): Promise<boolean> {
   const { changes } = await tx.run(
-    `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed, deadline, until, trace)
-      values (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?) on conflict (name, key) do nothing`,
+    `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed, deadline, until, trace)
+      values (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?) on conflict (name, saga_key) do nothing`,
     instance.id,
     instance.name,
     instance.key,
@@ -197,7 +197,7 @@ const backwards = updates('');
 
 /** Marks a running instance as to be cut short, unless it is already. Returns its id, if it is one. */
 export async function markStopping(tx: Tx, name: string, key: string, why: Interruption): Promise<string | undefined> {
-  const [row] = await tx.all("select id from sw_saga where name = ? and key = ? and state = 'running'", name, key);
+  const [row] = await tx.all("select id from sw_saga where name = ? and saga_key = ? and state = 'running'", name, key);
   if (!row) return undefined;
   const id = String(row['id']);
   return (await interrupt(tx, id, why)) ? id : undefined;

@@ -121,7 +121,7 @@ named('a saga of which many hang holds up no other one, and its own can be stopp
   await sea.run(engine, ({ stop }) => stop(hanging, 'h11', 'not any more'));
   await sea.when(
     'it is undone',
-    async () => (await sea.store.read.all("select 1 from sw_saga where key = 'h11' and state = 'undone'")).length === 1,
+    async () => (await sea.store.read.all("select 1 from sw_saga where saga_key = 'h11' and state = 'undone'")).length === 1,
   );
   assert.deepEqual(
     sea.callee.log.slice(length).filter((line) => line.endsWith('h11')),
@@ -191,7 +191,7 @@ named('however many wait in line, a look at the database finds one that no wake 
   await sea.store.transaction((tx) =>
     tx.run(
       `with recursive n (i) as (select 1 union all select i + 1 from n where i < 1200)
-        insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+        insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
         select 'i' || i, 'slow', i, 'remote pay', '{"id":"s"}', 'running', '[{"step":"pay","state":"intended"}]', 0, 0, ?, 0, 0 from n`,
       worker.id,
     ),

@@ -1,7 +1,7 @@
 import { readSome } from '../store/read-some.ts';
 import type { Read, Row, Value } from '../store/store.ts';
 import type { Instance, SagaState } from './journal.ts';
-import { instanceOf, shownOf } from './row.ts';
+import { instanceOf, sagaColumns, shownOf } from './row.ts';
 
 /** Which instances. Everything that is given must hold. */
 export interface SagaFilter {
@@ -37,7 +37,7 @@ export async function summaries(
     const { rows, more } = await readSome(
       read,
       {
-        columns: '*',
+        columns: sagaColumns,
         size: 'octet_length(input) + octet_length(journal)',
         from: `sw_saga where id in (${some.map(() => '?').join(', ')}) order by id`,
         values: some,
@@ -56,7 +56,7 @@ export async function listSagas(
   { name, key, state }: SagaFilter = {},
   options: { readonly limit?: number; readonly offset?: number } = {},
 ): Promise<readonly SagaSummary[]> {
-  const given = Object.entries({ name, key, state }).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const given = Object.entries({ name, saga_key: key, state }).filter((pair): pair is [string, string] => pair[1] !== undefined);
   const where = given.map(([column]) => `${column} = ?`).join(' and ') || '1 = 1';
   return summaries(
     read,
@@ -66,7 +66,8 @@ export async function listSagas(
   );
 }
 
-const rowOf = async (read: Read, id: string): Promise<Row | undefined> => (await read.all('select * from sw_saga where id = ?', id))[0];
+const rowOf = async (read: Read, id: string): Promise<Row | undefined> =>
+  (await read.all(`select ${sagaColumns} from sw_saga where id = ?`, id))[0];
 
 /** One instance by its id, to be looked at; `undefined` when there is none. */
 export async function sagaOf(read: Read, id: string): Promise<Instance | undefined> {

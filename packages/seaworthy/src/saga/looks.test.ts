@@ -17,10 +17,10 @@ test('what an engine asks for at its start, each second and in lists passes over
   const asked = new Set<string>();
   const watched = (store: Store): Store => ({
     ...store,
-    ownRead: {
+    sqlRead: {
       all(sql, ...values) {
         asked.add(sql);
-        return store.ownRead.all(sql, ...values);
+        return store.sqlRead.all(sql, ...values);
       },
     },
   });
@@ -29,8 +29,8 @@ test('what an engine asks for at its start, each second and in lists passes over
   await sea.start(engine);
   await sea.until('done');
   await sea.clock.advance(3000);
-  await stuckSagas(view.ownRead);
-  await listSagas(view.ownRead);
+  await stuckSagas(view.sqlRead);
+  await listSagas(view.sqlRead);
   await engine.close();
   await worker.close();
 

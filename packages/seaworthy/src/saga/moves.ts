@@ -33,7 +33,7 @@ export function moves(store: Store<unknown, unknown>): Moves {
     };
     try {
       const written = await store.transaction(async (tx) => {
-        const own = store.own(tx);
+        const own = store.sql(tx);
         const all: (Instance | undefined)[] = [];
         for (const { instance, plan, change, now } of together()) all.push(await advance(own, instance, plan, change, now));
         return all;

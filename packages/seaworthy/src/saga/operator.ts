@@ -3,7 +3,7 @@ import type { Runtime } from '../core/runtime.ts';
 import type { Row, Store, Tx } from '../store/store.ts';
 import { causeText } from './cause.ts';
 import { hurried, interrupt } from './journal.ts';
-import { instanceOf } from './row.ts';
+import { instanceOf, sagaColumns } from './row.ts';
 import { judge } from './verdict.ts';
 
 /** Only a saga that runs can be stopped: this one has ended, is being undone or stuck, is to be stopped already, or does not exist. */
@@ -18,7 +18,8 @@ export class SagaNotWaiting extends SeaworthyError {
   readonly kind = 'conflict';
 }
 
-const rowOf = async (tx: Tx, id: string): Promise<Row | undefined> => (await tx.all('select * from sw_saga where id = ?', id))[0];
+const rowOf = async (tx: Tx, id: string): Promise<Row | undefined> =>
+  (await tx.all(`select ${sagaColumns} from sw_saga where id = ?`, id))[0];
 
 const notStopped: Readonly<Record<string, string>> = {
   undoing: 'is being undone already',
@@ -37,7 +38,7 @@ export async function stopSaga(
   { reason, by }: { readonly reason: string; readonly by?: string },
 ): Promise<void> {
   await store.transaction(async (tx) => {
-    const own = store.own(tx);
+    const own = store.sql(tx);
     const row = await rowOf(own, id);
     if (!row) throw new SagaNotRunning(`there is no saga ${id}, so that nothing is stopped`);
     const { name, key, state, stopping } = instanceOf(row);
@@ -59,7 +60,7 @@ export async function retrySaga(
   { by }: { readonly by?: string } = {},
 ): Promise<void> {
   const stuck = await store.transaction(async (tx) => {
-    const own = store.own(tx);
+    const own = store.sql(tx);
     const row = await rowOf(own, id);
     if (!row) throw new SagaNotWaiting(`there is no saga ${id}, so that nothing is hurried`);
     const { name, key, state, due } = instanceOf(row);

@@ -39,13 +39,13 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
     const unfit = new Map<string, number | undefined>();
     const ids: string[] = [];
     for (const row of rows) {
-      const brief = { id: String(row['id']), name: String(row['name']), key: String(row['key']), plan: String(row['plan']) };
+      const brief = { id: String(row['id']), name: String(row['name']), key: String(row['saga_key']), plan: String(row['plan']) };
       const version = Number(row['version']);
       if (passedOver.get(brief.id) === version) {
         unfit.set(brief.id, version);
         continue;
       }
-      const why = isPlanOf(sagas.get(brief.name), brief.plan) ? undefined : await whyNot(store.ownRead, brief.id);
+      const why = isPlanOf(sagas.get(brief.name), brief.plan) ? undefined : await whyNot(store.sqlRead, brief.id);
       if (why === undefined) ids.push(brief.id);
       else {
         passOver(brief, why.reason);
@@ -86,15 +86,15 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
   return {
     async take(limit) {
       const free = condition();
-      const rows = await store.ownRead.all(
-        `select id, name, key, plan, version from sw_saga where ${free.sql} limit ?`,
+      const rows = await store.sqlRead.all(
+        `select id, name, saga_key, plan, version from sw_saga where ${free.sql} limit ?`,
         ...free.values,
         limit + passedOver.size,
       );
       const candidates = await fitting(rows);
       if (candidates.length === 0) return [];
       return store.transaction(async (tx) => {
-        const own = store.own(tx);
+        const own = store.sql(tx);
         const mine: Taken[] = [];
         const { sql, values } = condition();
         for (const id of candidates) {

@@ -15,12 +15,16 @@ const entryStates: ReadonlySet<string> = new Set<Entry['state']>(['intended', 'd
 const causes: ReadonlySet<string> = new Set<Cause['kind']>(['declared', 'failed', 'stopped', 'late']);
 const interruptions: ReadonlySet<string> = new Set<Interruption['kind']>(['stopped', 'late']);
 
+/** The columns of `sw_saga` that `instanceOf` and `shownOf` read. */
+export const sagaColumns = `id, name, saga_key, plan, input, state, journal, cause, stopping, attempts, due, error, owner, version,
+  started, changed, deadline, until, trace`;
+
 const text = (value: Value | undefined): string | undefined => (value === null || value === undefined ? undefined : String(value));
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
 
 /** What is known of a row without trusting any of it. */
 const named = (row: Row): Pick<Instance, 'id' | 'name' | 'key' | 'plan' | 'owner' | 'error'> => ({
-  ...{ id: String(row['id']), name: String(row['name']), key: String(row['key']), plan: String(row['plan']) },
+  ...{ id: String(row['id']), name: String(row['name']), key: String(row['saga_key']), plan: String(row['plan']) },
   ...{ owner: String(row['owner']), error: text(row['error']) },
 });
 

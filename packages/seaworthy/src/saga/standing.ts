@@ -28,7 +28,7 @@ function parsed(input: unknown): unknown {
 
 /** The instance of a key as `earlier` calls of the same handler leave it, which are not written yet. */
 export async function standingOf(read: Read, saga: string, key: string, earlier: readonly Asked[]): Promise<Standing | undefined> {
-  const [row] = await read.all('select id, state, stopping, input from sw_saga where name = ? and key = ?', saga, key);
+  const [row] = await read.all('select id, state, stopping, input from sw_saga where name = ? and saga_key = ?', saga, key);
   let standing: Standing | undefined;
   if (row) {
     const halted = row['state'] === 'running' && row['stopping'] !== null;

@@ -27,7 +27,7 @@ async function handled(sea: World, engine: SagaEngine, work: (started: Started, 
 }
 
 const states = async (sea: World): Promise<readonly string[]> =>
-  (await sea.store.read.all('select key, state from sw_saga order by key')).map(({ key, state }) => `${key} ${state}`);
+  (await sea.store.read.all('select saga_key, state from sw_saga order by saga_key')).map(({ saga_key: key, state }) => `${key} ${state}`);
 
 named('starts and stops of one handler take effect in the order of the calls', async (sea) => {
   const { engine } = await sea.process([paying]);

@@ -93,7 +93,7 @@ async function begin(
   const { clock, reached } = parts.runtime;
   const now = clock.now();
   if (key !== undefined) {
-    const [known] = await own.all('select 1 as known from sw_saga where name = ? and key = ?', saga.name, key);
+    const [known] = await own.all('select 1 as known from sw_saga where name = ? and saga_key = ?', saga.name, key);
     if (known) return undefined;
   }
   const bare: Instance = {
@@ -110,7 +110,7 @@ async function begin(
 
 /** Collects what one run of a handler starts and stops in `tx`; `trace` is what it is part of. */
 export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceContext | undefined): Starts {
-  const within = parts.store.own(tx);
+  const within = parts.store.sql(tx);
   const all: Write[] = [];
   const fresh: Instance[] = [];
   const ignored: { readonly saga: string; readonly key: string; readonly id: string }[] = [];

@@ -180,7 +180,7 @@ named('G7, G8: a process does not take over what only newer code can carry on; t
   // What it cannot carry on keeps it from nothing else.
   await sea.store.transaction((tx) =>
     tx.run(
-      "insert into sw_saga (id, name, key, plan, input, state, journal, cause, stopping, attempts, due, error, owner, started, changed) select 'other', name, 'other', ?, input, state, ?, cause, stopping, attempts, due, error, owner, started, changed from sw_saga",
+      "insert into sw_saga (id, name, saga_key, plan, input, state, journal, cause, stopping, attempts, due, error, owner, started, changed) select 'other', name, 'other', ?, input, state, ?, cause, stopping, attempts, due, error, owner, started, changed from sw_saga",
       'remote pay',
       '[{"step":"pay","state":"intended"}]',
     ),
@@ -223,7 +223,7 @@ named('G7: who was taken for dead and lives after all keeps what it owns: a take
   const owner = await worker(sea.store, sea.runtime);
   await sea.store.transaction(async (tx) => {
     await tx.run(
-      `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+      `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
         values ('a', 'one', 'a', 'remote pay', '{}', 'running', '[]', 0, 0, ?, 0, 0)`,
       owner.id,
     );
@@ -252,7 +252,7 @@ named('G7: who was taken for dead and lives after all keeps what it owns: a take
 
 named('G7: orphans of other code, however many, do not hide one that fits', async (sea) => {
   const one = saga(trips, 'one', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
-  const insert = `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+  const insert = `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
     values (?, ?, ?, 'remote pay', '{}', 'running', ?, 0, 0, 'dead', 0, 0)`;
   await sea.store.transaction(async (tx) => {
     for (const id of ['a', 'b', 'c']) await tx.run(insert, id, 'other', id, '[]');
@@ -262,10 +262,10 @@ named('G7: orphans of other code, however many, do not hide one that fits', asyn
   let read = 0;
   const view: Store = {
     ...sea.store,
-    ownRead: {
+    sqlRead: {
       all(sql, ...values) {
         if (/where id = /.test(sql)) read++;
-        return sea.store.ownRead.all(sql, ...values);
+        return sea.store.sqlRead.all(sql, ...values);
       },
     },
   };

@@ -58,7 +58,7 @@ for (const [damage, told] of damages) {
           await first.engine.close();
           await first.worker.close();
         }
-        await sea.store.transaction((tx) => tx.run(`update sw_saga set ${damage} where key = 'a'`));
+        await sea.store.transaction((tx) => tx.run(`update sw_saga set ${damage} where saga_key = 'a'`));
         down = false;
         if (!own) await sea.process([paying], sea.store, { runtime });
         const done = async (): Promise<number> => (await sea.store.read.all("select 1 from sw_saga where state = 'done'")).length;
@@ -78,7 +78,7 @@ for (const [damage, told] of damages) {
         assert.match(String((await sagaOf(sea.store.read, String(listed?.id)))?.unreadable), told);
         // Once its row is mended it goes on.
         const whole = `state = 'running', journal = '[{"step":"pay","state":"intended"}]', input = '{"id":"a"}', cause = null, stopping = null, until = null, attempts = 0, due = 0`;
-        await sea.store.transaction((tx) => tx.run(`update sw_saga set ${whole} where key = 'a'`));
+        await sea.store.transaction((tx) => tx.run(`update sw_saga set ${whole} where saga_key = 'a'`));
         for (let seconds = 0; seconds < 60 && (await done()) < 3; seconds++) await sea.clock.advance(1000);
         assert.equal(await done(), 3);
       },
@@ -87,7 +87,7 @@ for (const [damage, told] of damages) {
 }
 
 named('one that is stuck and cannot be read is listed, and refuses its verdict by name', async (sea) => {
-  const insert = `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+  const insert = `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
     values ('x', 'paying', 'x', 'remote pay', '{}', 'stuck', '', 0, 0, '', 0, 0)`;
   await sea.store.transaction((tx) => tx.run(insert));
   assert.match(String((await stuckSagas(sea.store.read))[0]?.unreadable), /`journal` is not JSON/);
@@ -98,7 +98,7 @@ named('one that is stuck and cannot be read is listed, and refuses its verdict b
 test('a start reads nothing of what waits with the definition of this code, and of others a few at a time', async () => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
   const insert = `with recursive n (i) as (select 1 union all select i + 1 from n where i < 400)
-    insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+    insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
     select ? || i, 'paying', ? || i, ?, '{"id":"x"}', 'running', '[{"step":"pay","state":"intended"}]', 0, 9e15, '', 0, 0 from n`;
   await sea.store.transaction(async (tx) => {
     await tx.run(insert, 'same', 'same', 'remote pay');
@@ -107,9 +107,9 @@ test('a start reads nothing of what waits with the definition of this code, and 
   let most = 0;
   const view: Store = {
     ...sea.store,
-    ownRead: {
+    sqlRead: {
       async all(sql, ...values) {
-        const rows = await sea.store.ownRead.all(sql, ...values);
+        const rows = await sea.store.sqlRead.all(sql, ...values);
         if (rows.some((row) => 'journal' in row)) most = Math.max(most, rows.length);
         return rows;
       },
@@ -126,7 +126,7 @@ test('a start reads nothing of what waits with the definition of this code, and 
 test('rows in an unknown state are reported without being read whole', async () => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
   await sea.store.transaction((tx) =>
-    tx.run(`insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+    tx.run(`insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
       values ('x', 'paying', 'x', 'remote pay', '{}', 'paused', '[]', 0, 0, '', 0, 0)`),
   );
   const logged: unknown[] = [];
@@ -134,9 +134,9 @@ test('rows in an unknown state are reported without being read whole', async () 
   let whole = false;
   const view: Store = {
     ...sea.store,
-    ownRead: {
+    sqlRead: {
       async all(sql, ...values) {
-        const rows = await sea.store.ownRead.all(sql, ...values);
+        const rows = await sea.store.sqlRead.all(sql, ...values);
         whole ||= rows.some((row) => 'journal' in row || 'input' in row);
         return rows;
       },

@@ -80,7 +80,7 @@ named('a waived undo says when it was waived', async (sea) => {
 
 named('those that wait for a verdict are listed with the one that waits longest first', async (sea) => {
   const { id } = (await stuck(sea)).instance;
-  const copy = `insert into sw_saga (id, name, key, plan, input, state, journal, attempts, due, owner, started, changed)
+  const copy = `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
     select ?, name, ?, plan, input, state, journal, attempts, due, owner, started, changed + ? from sw_saga where id = ?`;
   await sea.store.transaction(async (tx) => {
     await tx.run(copy, 'later', 'later', 2, id);

@@ -3,7 +3,7 @@ import type { Runtime } from '../core/runtime.ts';
 import type { Read, Store } from '../store/store.ts';
 import type { Entry, Judged } from './journal.ts';
 import { type SagaSummary, summaries } from './list.ts';
-import { instanceOf } from './row.ts';
+import { instanceOf, sagaColumns } from './row.ts';
 import { kept } from './step.ts';
 
 /** There is no saga of this id that is stuck. */
@@ -50,8 +50,8 @@ export async function judge(
   { by }: { readonly by?: string } = {},
 ): Promise<void> {
   await store.transaction(async (tx) => {
-    const own = store.own(tx);
-    const [row] = await own.all("select * from sw_saga where id = ? and state = 'stuck'", id);
+    const own = store.sql(tx);
+    const [row] = await own.all(`select ${sagaColumns} from sw_saga where id = ? and state = 'stuck'`, id);
     if (!row) throw new SagaNotStuck(`no saga ${id} is stuck: list those that are`);
     const { journal } = instanceOf(row);
     const index = journal.findIndex(({ state }) => state === 'stuck');

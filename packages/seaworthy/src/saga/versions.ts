@@ -2,7 +2,7 @@ import { SeaworthyError } from '../core/errors.ts';
 import { readSome } from '../store/read-some.ts';
 import type { Read } from '../store/store.ts';
 import type { Instance } from './journal.ts';
-import { shownOf } from './row.ts';
+import { sagaColumns, shownOf } from './row.ts';
 import type { AnySaga } from './saga.ts';
 import { open } from './tables.ts';
 
@@ -83,7 +83,7 @@ export async function verifyVersions(read: Read, sagas: readonly AnySaga[]): Pro
       const from = `sw_saga where ${open} and name = ? and plan = ? and id > ? order by id`;
       const some = await readSome(
         read,
-        { columns: '*', size: 'octet_length(input) + octet_length(journal)', from, values: [name, plan, after] },
+        { columns: sagaColumns, size: 'octet_length(input) + octet_length(journal)', from, values: [name, plan, after] },
         page,
       );
       const { rows } = some;

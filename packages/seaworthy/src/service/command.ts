@@ -60,7 +60,7 @@ export async function runCommand(parts: Commands, call: Received, handler: (cont
     call.span,
     async (tx): Promise<Answer | StepInProgress> => {
       work = undefined;
-      const own = parts.store.own(tx);
+      const own = parts.store.sql(tx);
       await refuseUndone(own, call);
       const before = await recorded(own, call);
       if (before) return before;

@@ -31,7 +31,7 @@ export async function conclude(
   const { trace } = intent;
   const conclusion = async (tx: unknown, span: Span): Promise<Answer> => {
     work = undefined;
-    const own = store.own(tx);
+    const own = store.sql(tx);
     if (!(await settle(own, intent, owner.id)))
       throw new KeyInProgress(`${markOf(intent)} was taken over by another worker`, { retryAfterMs: 1000 });
     const fresh = unit(parts, tx, trace, `\`after\` of ${nameOf(operation)}`);

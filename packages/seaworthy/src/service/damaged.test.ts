@@ -63,13 +63,13 @@ async function open() {
 test('an intent that cannot be read is told once by name and left aside, and the others are driven on', async () => {
   const { clock, state, told, call, codeOf, damage } = await open();
   for (const id of ['a', 'b', 'c']) await codeOf(call(till.charge, { id }, { key: id }));
-  await damage("update sw_intent set input = '{oops' where key = 'a'");
+  await damage("update sw_intent set input = '{oops' where idempotency_key = 'a'");
   state.down = false;
   await clock.advance(60_000);
   assert.deepEqual([...state.charged].sort(), ['b', 'c']);
   assert.deepEqual(told, ['charge a']);
   assert.equal(await codeOf(call(till.charge, { id: 'a' }, { key: 'a' })), 'SW_STORE_ROW_DAMAGED');
-  await damage(`update sw_intent set input = '{"id":"a"}' where key = 'a'`);
+  await damage(`update sw_intent set input = '{"id":"a"}' where idempotency_key = 'a'`);
   await clock.advance(60_000);
   assert.deepEqual([...state.charged].sort(), ['a', 'b', 'c']);
 });
@@ -78,7 +78,7 @@ for (const answer of ['{oops', '5', 'null', '"ok"'])
   test(`a recorded answer that is ${answer} is refused by its code, and no other call is`, async () => {
     const { call, codeOf, damage } = await open();
     for (const id of ['a', 'b']) assert.equal(await codeOf(call(till.note, { id }, { key: id })), 'ok');
-    await damage(`update sw_idempotency set answer = '${answer}' where key = 'a'`);
+    await damage(`update sw_idempotency set answer = '${answer}' where idempotency_key = 'a'`);
     assert.equal(await codeOf(call(till.note, { id: 'a' }, { key: 'a' })), 'SW_STORE_ROW_DAMAGED');
     for (const id of ['b', 'c']) assert.equal(await codeOf(call(till.note, { id }, { key: id })), 'ok');
   });

@@ -278,7 +278,7 @@ async function oneHanging(
 test('G7: a crowd of intents that only other code knows keeps nobody from those that this code knows', async () => {
   const at = await sea();
   const { first, second } = await oneHanging(at);
-  const columns = 'operation, key, fingerprint, input, intent, since, attempts, due, owner';
+  const columns = 'operation, idempotency_key, fingerprint, input, intent, since, attempts, due, owner';
   const refund = `insert into sw_intent (${columns}) values ('refund', ?, '', '{}', '{}', 0, 0, 0, 'gone')`;
   await at.store.transaction(async (tx) => {
     for (let n = 0; n < 100; n++) await tx.run(refund, `r${n}`);
@@ -313,7 +313,7 @@ test('G7: a crowd of intents of one command, however many and overdue, keeps nob
       }),
     },
   });
-  const columns = 'operation, key, fingerprint, input, intent, since, attempts, due, owner';
+  const columns = 'operation, idempotency_key, fingerprint, input, intent, since, attempts, due, owner';
   await at.store.transaction(async (tx) => {
     for (let n = 0; n < 200; n++)
       await tx.run(`insert into sw_intent (${columns}) values ('refund', ?, '', '{}', '{}', 0, 0, 0, 'gone')`, `r${n}`);
@@ -342,7 +342,7 @@ for (const { what, count, size, most } of [
       now.running--;
       return 'yes';
     };
-    const columns = 'operation, key, fingerprint, input, intent, since, attempts, due, owner';
+    const columns = 'operation, idempotency_key, fingerprint, input, intent, since, attempts, due, owner';
     const insert = `insert into sw_intent (${columns}) values ('charge', ?, '', ?, ?, 0, 0, 0, 'gone')`;
     await at.store.transaction(async (tx) => {
       for (let n = 0; n < count; n++) await tx.run(insert, `k${n}`, `{"id":"${n}"}`, JSON.stringify('x'.repeat(size)));
@@ -355,7 +355,7 @@ for (const { what, count, size, most } of [
 
 test('an intent whose numbers are none is left aside by name, too', async () => {
   const at = await sea();
-  const columns = 'operation, key, fingerprint, input, intent, since, attempts, due, owner';
+  const columns = 'operation, idempotency_key, fingerprint, input, intent, since, attempts, due, owner';
   const first = await at.process();
   await end(first.running);
   await at.store.transaction((tx) =>
@@ -368,7 +368,7 @@ test('an intent whose numbers are none is left aside by name, too', async () => 
 
 test('an intent that cannot be read is named and left aside; the others are driven on, and it is once it is mended', async () => {
   const at = await sea();
-  const columns = 'operation, key, fingerprint, input, intent, since, attempts, due, owner';
+  const columns = 'operation, idempotency_key, fingerprint, input, intent, since, attempts, due, owner';
   const insert = `insert into sw_intent (${columns}) values ('charge', ?, '', ?, '{}', 0, 0, 0, 'gone')`;
   const first = await at.process();
   await end(first.running);
@@ -380,7 +380,7 @@ test('an intent that cannot be read is named and left aside; the others are driv
   await at.when('the other has its outcome', async () => (await charges(at)) === 1);
   await at.clock.advance(100_000);
   assert.equal(at.logged.filter((line) => line.startsWith('a row cannot be read')).length, 70);
-  await at.store.transaction((tx) => tx.run(`update sw_intent set input = '{"id":"mended"}' where key = 'bad 0'`));
+  await at.store.transaction((tx) => tx.run(`update sw_intent set input = '{"id":"mended"}' where idempotency_key = 'bad 0'`));
   await at.when('it has its outcome', async () => (await charges(at)) === 2);
   await end(running);
 });

@@ -63,7 +63,7 @@ export function externals(parts: ExternalParts): Externals {
     const operation = nameOf(at);
     const { key, attempts } = intent;
     const wait = retryMs(attempts, runtime.random.next());
-    await store.transaction((tx) => postpone(store.own(tx), intent, owner.id, clock.now() + wait));
+    await store.transaction((tx) => postpone(store.sql(tx), intent, owner.id, clock.now() + wait));
     observe.count('seaworthy_external_postponed_total', { operation });
     observe.log('warn', `${operation} ${what}, it is tried again`, { key, attempts: attempts + 1, error }, intent.trace);
     return wait;
@@ -144,9 +144,9 @@ export function externals(parts: ExternalParts): Externals {
     // What only other code knows is left to that code.
     const operations = [...parts.known.keys()].filter((operation) => roomOf(operation).rows > 0 && roomOf(operation).bytes > 0);
     // Most of the time there is none, and nobody's writing need wait for that to be seen.
-    if (operations.length === 0 || (await due(store.ownRead, operations, { ...inHand, rows: 1 })).length === 0) return;
+    if (operations.length === 0 || (await due(store.sqlRead, operations, { ...inHand, rows: 1 })).length === 0) return;
     const intents = await store.transaction(async (tx) => {
-      const own = store.own(tx);
+      const own = store.sql(tx);
       // Some of each: a crowd at a third party that is down keeps nobody from another one.
       const found: Awaited<ReturnType<typeof due>>[number][] = [];
       for (const operation of operations) found.push(...(await due(own, [operation], roomOf(operation))));
@@ -201,7 +201,7 @@ export function externals(parts: ExternalParts): Externals {
       });
     },
     async verify() {
-      const open = await store.ownRead.all('select operation, count(*) as n from sw_intent group by operation order by operation');
+      const open = await store.sqlRead.all('select operation, count(*) as n from sw_intent group by operation order by operation');
       const stranded = open.filter((row) => !parts.known.has(String(row['operation'])));
       if (stranded.length > 0) {
         const names = stranded.map((row) => `${row['operation']} (${row['n']})`).join(', ');

@@ -17,8 +17,8 @@ export const idempotencyMigrations: readonly Migration[] = [
     name: 'seaworthy/idempotency/1',
     statements: [
       `create table sw_idempotency (
-        operation text not null, key text not null, fingerprint text not null, answer text not null, at bigint not null, of_step integer not null,
-        primary key (operation, key))`,
+        operation text not null, idempotency_key text not null, fingerprint text not null, answer text not null, at bigint not null, of_step integer not null,
+        primary key (operation, idempotency_key))`,
       // A saga may repeat the calls of its steps days later: their answers are kept longer.
       'create index sw_idempotency_at on sw_idempotency (of_step, at)',
     ],
@@ -56,7 +56,11 @@ export function sameOrThrow(call: Keyed, recorded: unknown): void {
 
 /** The answer that was recorded for this call, if it has been here before. */
 export async function recorded(tx: Tx, call: Keyed): Promise<Answer | undefined> {
-  const [row] = await tx.all('select fingerprint, answer from sw_idempotency where operation = ? and key = ?', call.operation, call.key);
+  const [row] = await tx.all(
+    'select fingerprint, answer from sw_idempotency where operation = ? and idempotency_key = ?',
+    call.operation,
+    call.key,
+  );
   if (!row) return undefined;
   sameOrThrow(call, row['fingerprint']);
   return readable('sw_idempotency', `${call.operation} ${call.key}`, () => {
@@ -69,7 +73,7 @@ export async function recorded(tx: Tx, call: Keyed): Promise<Answer | undefined>
 /** Keeps the answer with the transaction that made it. */
 export async function record(tx: Tx, call: Keyed, answer: Answer, now: number): Promise<void> {
   await tx.run(
-    'insert into sw_idempotency (operation, key, fingerprint, answer, at, of_step) values (?, ?, ?, ?, ?, ?)',
+    'insert into sw_idempotency (operation, idempotency_key, fingerprint, answer, at, of_step) values (?, ?, ?, ?, ?, ?)',
     call.operation,
     call.key,
     call.fingerprint,
@@ -81,8 +85,8 @@ export async function record(tx: Tx, call: Keyed, answer: Answer, now: number): 
 
 async function forgetRecords(tx: Tx, ofStep: 0 | 1, before: number, limit: number): Promise<number> {
   const { changes } = await tx.run(
-    `delete from sw_idempotency where (operation, key) in
-      (select operation, key from sw_idempotency where of_step = ? and at < ? order by at limit ?)`,
+    `delete from sw_idempotency where (operation, idempotency_key) in
+      (select operation, idempotency_key from sw_idempotency where of_step = ? and at < ? order by at limit ?)`,
     ofStep,
     before,
     limit,

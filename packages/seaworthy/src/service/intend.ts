@@ -31,7 +31,7 @@ export async function intend(parts: ExternalParts, call: Received, handler: AnyE
     span,
     async (tx): Promise<Intended | StepInProgress> => {
       work = undefined;
-      const own = store.own(tx);
+      const own = store.sql(tx);
       await refuseUndone(own, call);
       const answer = await recorded(own, call);
       if (answer) return { answer };

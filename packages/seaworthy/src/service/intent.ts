@@ -3,6 +3,7 @@ import { type Aside, readable } from '../store/damaged.ts';
 import { isDue } from '../store/due.ts';
 import { type Most, readSome } from '../store/read-some.ts';
 import type { Migration, Read, Row, Tx } from '../store/store.ts';
+import type { DeadOwner } from '../store/worker.ts';
 import { type Keyed, sameOrThrow } from './idempotency.ts';
 import { stepOf } from './tombstone.ts';
 
@@ -23,10 +24,10 @@ export const intentMigrations: readonly Migration[] = [
     name: 'seaworthy/intent/1',
     statements: [
       `create table sw_intent (
-        operation text not null, key text not null, fingerprint text not null, input text not null, intent text not null,
+        operation text not null, idempotency_key text not null, fingerprint text not null, input text not null, intent text not null,
         since bigint not null, attempts integer not null, due bigint not null, owner text not null, trace text, step text,
         takeovers integer not null default 0,
-        primary key (operation, key))`,
+        primary key (operation, idempotency_key))`,
       'create index sw_intent_due on sw_intent (due)',
       // Whoever undoes a step asks whether it has one.
       'create index sw_intent_step on sw_intent (step)',
@@ -34,7 +35,7 @@ export const intentMigrations: readonly Migration[] = [
   },
 ];
 
-const columns = 'operation, key, fingerprint, input, intent, since, attempts, trace';
+const columns = 'operation, idempotency_key, fingerprint, input, intent, since, attempts, trace';
 
 function number(row: Row, column: string): number {
   const value = row[column];
@@ -45,7 +46,7 @@ function number(row: Row, column: string): number {
 function intentOf(row: Row): Intent {
   return {
     operation: String(row['operation']),
-    key: String(row['key']),
+    key: String(row['idempotency_key']),
     fingerprint: String(row['fingerprint']),
     input: JSON.parse(String(row['input'])),
     intent: JSON.parse(String(row['intent'])),
@@ -73,16 +74,10 @@ export async function keep(tx: Tx, intent: Intent, owner: string, due: number): 
   );
 }
 
-/** An SQL condition on the column `owner`: its worker is dead. */
-export interface Dead {
-  readonly sql: string;
-  readonly values: readonly (string | number)[];
-}
-
 /** One worker of the service's database, which others can tell is alive. Its id in a row is the fence of what it writes. */
 export interface Owner {
   readonly id: string;
-  dead(): Dead;
+  dead(): DeadOwner;
 }
 
 export const markOf = ({ operation, key }: Keyed): string => `${operation} ${key}`;
@@ -104,11 +99,11 @@ function livesOf(row: Row, owner: string): Lives {
 export async function openIntent(
   tx: Tx,
   call: Keyed,
-  dead: Dead,
+  dead: DeadOwner,
   owner: string,
 ): Promise<(Lives & { readonly intent: Intent; readonly free: boolean; readonly due: number }) | undefined> {
   const [row] = await tx.all(
-    `select ${columns}, owner, due, takeovers, case when owner = ? or ${dead.sql} then 1 else 0 end as free from sw_intent where operation = ? and key = ?`,
+    `select ${columns}, owner, due, takeovers, case when owner = ? or ${dead.sql} then 1 else 0 end as free from sw_intent where operation = ? and idempotency_key = ?`,
     owner,
     ...dead.values,
     call.operation,
@@ -124,7 +119,7 @@ export async function openIntent(
 /** Removes the intent, if it still belongs to `owner`: whoever does so commits the outcome. */
 export async function settle(tx: Tx, intent: Keyed, owner: string): Promise<boolean> {
   const { changes } = await tx.run(
-    'delete from sw_intent where operation = ? and key = ? and owner = ?',
+    'delete from sw_intent where operation = ? and idempotency_key = ? and owner = ?',
     intent.operation,
     intent.key,
     owner,
@@ -135,7 +130,7 @@ export async function settle(tx: Tx, intent: Keyed, owner: string): Promise<bool
 /** Counts a run without an outcome; the next one is due then. */
 export async function postpone(tx: Tx, intent: Keyed, owner: string, due: number): Promise<void> {
   await tx.run(
-    'update sw_intent set attempts = attempts + 1, takeovers = 0, due = ? where operation = ? and key = ? and owner = ?',
+    'update sw_intent set attempts = attempts + 1, takeovers = 0, due = ? where operation = ? and idempotency_key = ? and owner = ?',
     due,
     intent.operation,
     intent.key,
@@ -146,7 +141,7 @@ export async function postpone(tx: Tx, intent: Keyed, owner: string, due: number
 /** It is this owner's now, who is at it until `due`. */
 export async function take(tx: Tx, intent: Keyed, owner: string, due: number): Promise<void> {
   await tx.run(
-    `update sw_intent set takeovers = takeovers + case when owner = ? then 0 else 1 end, owner = ?, due = ? where operation = ? and key = ?`,
+    `update sw_intent set takeovers = takeovers + case when owner = ? then 0 else 1 end, owner = ?, due = ? where operation = ? and idempotency_key = ?`,
     owner,
     owner,
     due,
@@ -159,7 +154,7 @@ interface Due {
   readonly now: number;
   /** Nobody is given longer. */
   readonly longestMs: number;
-  readonly dead: Dead;
+  readonly dead: DeadOwner;
   readonly owner: string;
   readonly most: Most;
   /** Of intents that cannot be read. */
@@ -191,7 +186,7 @@ export async function dueIntents(
   return aside
     .read(
       rows,
-      ({ operation, key }) => `${operation} ${key}`,
+      ({ operation, idempotency_key: key }) => `${operation} ${key}`,
       (row) => ({ intent: intentOf(row), bytes: Number(row['size']), ...livesOf(row, owner) }),
     )
     .slice(0, most.rows);

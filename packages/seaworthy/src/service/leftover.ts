@@ -12,11 +12,11 @@ const tables = (dead: string) =>
   ] as const;
 
 /** Says in one line what this process takes over from one that has ended, if there is anything. */
-export async function tellLeftover({ ownRead }: Store<unknown, unknown>, { observe }: Runtime, worker: Worker): Promise<void> {
+export async function tellLeftover({ sqlRead }: Store<unknown, unknown>, { observe }: Runtime, worker: Worker): Promise<void> {
   const { sql, values } = worker.dead();
   const found: Record<string, number> = {};
   const count = async (what: string, from: string, ...given: typeof values | []): Promise<void> => {
-    const [row] = await ownRead.all(`select count(*) as n from ${from}`, ...given);
+    const [row] = await sqlRead.all(`select count(*) as n from ${from}`, ...given);
     const n = Number(row?.['n']);
     if (n > 0) found[what] = n;
   };

@@ -23,7 +23,7 @@ export async function runQuery(
 ): Promise<Answer> {
   const { store, runtime } = parts;
   if (undoes !== undefined) {
-    const waits = await transaction(parts, span, (tx) => bury(store.own(tx), undoes, runtime.clock.now()), { signal });
+    const waits = await transaction(parts, span, (tx) => bury(store.sql(tx), undoes, runtime.clock.now()), { signal });
     if (waits) throw waits;
   }
   const begun = { now: runtime.clock.now(), newId: runtime.ids.next, trace: span.trace };

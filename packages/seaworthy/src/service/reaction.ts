@@ -17,7 +17,7 @@ export function reactions(service: Service, parts: UnitParts): readonly Subscrip
       const { clock, ids } = runtime;
       const context = { data, tx: lent, publish, start, stop, now: clock.now(), newId: ids.next, trace };
       await work.run(() => (handle as Handle)(context));
-      await work.write(store.own(tx));
+      await work.write(store.sql(tx));
       return work.committed;
     },
   }));

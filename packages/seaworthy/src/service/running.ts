@@ -147,7 +147,7 @@ async function runOn(
     },
   });
   const collectors: Collectors = {
-    publishing: (tx, trace) => collector(service.contract, runtime, { tx: store.own(tx), trace }) as ReturnType<Collectors['publishing']>,
+    publishing: (tx, trace) => collector(service.contract, runtime, { tx: store.sql(tx), trace }) as ReturnType<Collectors['publishing']>,
     starting: sagas.collect,
     wakeRelay,
   };
@@ -185,7 +185,7 @@ async function runOn(
       await sleep(clock, forgetEveryMs, closing.signal, { background: true }).catch(() => {});
       try {
         for (const { ms, forget: forgetting } of kept) {
-          const batch = (): Promise<number> => store.transaction((tx) => forgetting(store.own(tx), clock.now() - ms, forgetAtOnce));
+          const batch = (): Promise<number> => store.transaction((tx) => forgetting(store.sql(tx), clock.now() - ms, forgetAtOnce));
           while (!closing.signal.aborted && (await batch()) === forgetAtOnce);
         }
       } catch (error) {

@@ -49,7 +49,7 @@ export interface Unit {
 
 /** `name` says whose run it is, in errors. */
 export function unit({ store, runtime, collectors }: UnitParts, tx: unknown, trace: TraceContext | undefined, name: string): Unit {
-  const own = store.own(tx);
+  const own = store.sql(tx);
   const life = new Lifetime(name, runtime.observe);
   const events = collectors.publishing(tx, trace);
   const sagas = collectors.starting(tx, trace);

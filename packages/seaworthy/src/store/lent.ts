@@ -7,7 +7,7 @@ import type { Read, Store, Tx } from './store.ts';
  * adapter is the adapter's own, and stays as it is.
  */
 export function lentTx<T>(store: Store<T, unknown>, tx: T, run: Lifetime): T {
-  const own = store.own(tx);
+  const own = store.sql(tx);
   if ((own as unknown) !== tx) return tx;
   const lent: Tx = {
     all: (...given) => run.use('tx', () => own.all(...given)),
@@ -21,8 +21,8 @@ export function lentTx<T>(store: Store<T, unknown>, tx: T, run: Lifetime): T {
 }
 
 /** `read` as one run sees it, which must await what it reads. An adapter's own stays as it is. */
-export function lentRead<R>({ read, ownRead }: Store<unknown, R>, run: Lifetime): R {
-  if ((read as unknown) !== ownRead) return read;
-  const all: Read['all'] = (sql, ...values) => run.use('read', () => run.watch(named(sql), ownRead.all(sql, ...values)));
+export function lentRead<R>({ read, sqlRead }: Store<unknown, R>, run: Lifetime): R {
+  if ((read as unknown) !== sqlRead) return read;
+  const all: Read['all'] = (sql, ...values) => run.use('read', () => run.watch(named(sql), sqlRead.all(sql, ...values)));
   return { all } as R;
 }

@@ -25,9 +25,9 @@ export async function claimStore(store: Store<unknown, unknown>, owner: Owner): 
   await store.migrate(migrations);
   const found = async (read: Read) => (await read.all('select kind, name from sw_owner'))[0];
   const row =
-    (await found(store.ownRead)) ??
+    (await found(store.sqlRead)) ??
     (await store.transaction(async (tx) => {
-      const own = store.own(tx);
+      const own = store.sql(tx);
       await own.run('insert into sw_owner (one, kind, name) values (1, ?, ?) on conflict (one) do nothing', owner.kind, owner.name);
       return found(own);
     }));

@@ -76,9 +76,9 @@ export interface Store<T = Tx, R = Read> {
   readonly read: R;
   transaction<V>(work: (tx: T) => Promise<V>, options?: TransactionOptions): Promise<V>;
   /** The toolkit's own view of the same transaction, for the rows that it keeps beside the user's. */
-  own(tx: T): Tx;
+  sql(tx: T): Tx;
   /** The toolkit's own view of `read`. */
-  readonly ownRead: Read;
+  readonly sqlRead: Read;
   /**
    * How it stands, from what it met last: it asks nobody and costs nothing. `failing` while disk or engine refused what was
    * asked of it last, `broken` once it refuses everything for as long as it is open. So who wants to know lets something be

@@ -9,7 +9,7 @@ interface Parts<T> {
 }
 
 /** What `work` commits, from the wait for its turn to its commit, as a span. What is thrown as `usual` is no failure. */
-export async function committing<T, V>(
+export async function tracedTransaction<T, V>(
   { store, runtime }: Parts<T>,
   place: Place,
   work: (span: Span) => Promise<V>,
@@ -33,4 +33,5 @@ export const transaction = <T, V>(
   { trace }: Pick<Span, 'trace'>,
   work: (tx: T, span: Span) => Promise<V>,
   options?: TransactionOptions,
-): Promise<V> => committing(parts, { parent: trace, root: true }, (span) => parts.store.transaction((tx) => work(tx, span), options));
+): Promise<V> =>
+  tracedTransaction(parts, { parent: trace, root: true }, (span) => parts.store.transaction((tx) => work(tx, span), options));

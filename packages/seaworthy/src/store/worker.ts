@@ -15,7 +15,7 @@ export const workerMigrations: readonly Migration[] = [
 ];
 
 /** An SQL condition on the column `owner`: its worker is dead. */
-export interface Dead {
+export interface DeadOwner {
   readonly sql: string;
   readonly values: readonly (string | number)[];
 }
@@ -31,9 +31,9 @@ export interface Worker {
    * Never itself. A heartbeat further ahead than its `ttl` is none: a clock that was wrong wrote it. For one `ttl` after this
    * process's own clock jumped, or it stood still, nobody is dead who has not said so.
    */
-  dead(): Dead;
+  dead(): DeadOwner;
   /** In `tx`: takes or keeps the lease `name`. False when another living worker has it. A fence, if asked in each transaction. */
-  leads(tx: Tx, name: string): Promise<boolean>;
+  holdLease(tx: Tx, name: string): Promise<boolean>;
   /** `failing` once its heartbeat is older than its `ttl`: others may have taken over. */
   condition(): Condition;
   /** Says at once that what it owned is free. */
@@ -58,7 +58,7 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
   /** Of the last heartbeat that was written, monotonic. */
   let beaten = Number.NEGATIVE_INFINITY;
 
-  function dead(): Dead {
+  function dead(): DeadOwner {
     const now = clock.now();
     return steadily.look()
       ? {
@@ -72,7 +72,7 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
     const trusted = steadily.look();
     let at = clock.monotonic();
     await store.transaction(async (tx) => {
-      const own = store.own(tx);
+      const own = store.sql(tx);
       const now = clock.now();
       at = clock.monotonic();
       await own.run(
@@ -113,7 +113,7 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
   return {
     id,
     dead,
-    async leads(tx, name) {
+    async holdLease(tx, name) {
       const { sql, values } = dead();
       const { changes } = await tx.run(
         `insert into sw_lease (name, owner) values (?, ?)
@@ -133,7 +133,7 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
       timer.cancel();
       await beating;
       await store.transaction(async (tx) => {
-        const own = store.own(tx);
+        const own = store.sql(tx);
         await own.run('delete from sw_worker where id = ?', id);
       });
     },

@@ -19,15 +19,15 @@ async function whileAlive<T>(life: Life, signal: AbortSignal | undefined, work: 
 
 /** A database as one process sees it: it may die before and after each commit and each read. The database lives on. */
 export function mortalStore<T, R>(store: Store<T, R>, life: Life): Store<T, R> {
-  const ownRead: Read = {
+  const sqlRead: Read = {
     async all(sql, ...values) {
       await life.step('reads');
-      return store.ownRead.all(sql, ...values);
+      return store.sqlRead.all(sql, ...values);
     },
   };
   return {
     ...store,
-    ownRead,
+    sqlRead,
     async transaction(work, options) {
       await life.step('begins a transaction');
       const value = await whileAlive(life, options?.signal, (signal) =>

@@ -101,20 +101,20 @@ export async function play<V>(
         consumer: { retry: { attempts: 1 } },
       },
     );
-    for (const { sql, values } of statements) await store.transaction((tx) => store.own(tx).run(sql, ...values));
+    for (const { sql, values } of statements) await store.transaction((tx) => store.sql(tx).run(sql, ...values));
     await running.begin();
     const value = await act({
       endpoint: running.endpoint,
       deliver: (event, key, data) => deliver(event.split('.')[0] as string, event.split('.').slice(1).join('.'), key, data),
     });
-    while ((await dueIn(name, store.ownRead)).some((due) => driven || !due.includes('sw_saga')) && !thrown) await sleep(clock, 100);
+    while ((await dueIn(name, store.sqlRead)).some((due) => driven || !due.includes('sw_saga')) && !thrown) await sleep(clock, 100);
     if (thrown) throw thrown.error;
-    const sagas = await store.ownRead.all('select * from sw_saga order by id');
+    const sagas = await store.sqlRead.all('select * from sw_saga order by id');
     const came: Came = {
       calls,
       published: published.map(({ type, data }) => ({ event: type, data })),
       started: driven ? [] : sagas.map(instanceOf).map(({ name: saga, input }) => ({ saga, input })),
-      rows: (sql, ...values) => store.ownRead.all(sql, ...values),
+      rows: (sql, ...values) => store.sqlRead.all(sql, ...values),
     };
     const cut = AbortSignal.abort(new Error('the play is over'));
     await running.quiesce(cut);

@@ -201,7 +201,7 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
     call: patient(callOnce, own, trace),
     callOnce,
     deadLetters: (service) => deadLetters(storeOf(service), own),
-    read: (service) => storeOf(service).ownRead,
+    read: (service) => storeOf(service).sqlRead,
     random,
     sleep: (time) => sleep(clock, milliseconds(time, 'sleep')),
   };
@@ -212,7 +212,7 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
     for (const name of names) {
       const store = await sea.stores.get(name);
       if (store && started.has(name)) opened.set(name, store);
-      if (store && started.has(name) && all.length === 0) all.push(...(await dueIn(name, store.ownRead)));
+      if (store && started.has(name) && all.length === 0) all.push(...(await dueIn(name, store.sqlRead)));
     }
     if (all.length === 0 && options.settled && !(await options.settled(seen))) all.push('`settled` says no');
     return all;

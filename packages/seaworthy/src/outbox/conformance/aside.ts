@@ -163,7 +163,7 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
         ['{oops', '{"id": "no event"}', '7'].map((content) => ['sw_outbox', content]),
       );
       await world.run(receiver.close());
-      const broken = "update sw_parked set envelope = '{oops', history = 'none' where key = 'a'";
+      const broken = "update sw_parked set envelope = '{oops', history = 'none' where ordering_key = 'a'";
       await world.run(relaying.store.transaction(async () => {}));
       const editor = await world.start('stock');
       await world.run(editor.store.transaction((tx) => tx.run(broken)));

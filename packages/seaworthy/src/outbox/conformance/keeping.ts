@@ -120,7 +120,7 @@ export const keeping: readonly { readonly name: string; readonly body: (world: W
         store.transaction(async (tx) => {
           for (const n of [3, 1, 2]) {
             await tx.run(
-              `insert into sw_dead_letter (consumer, event, topic, key, type, arrival, envelope, attempts, history, at, reason, error)
+              `insert into sw_dead_letter (consumer, event, topic, ordering_key, type, arrival, envelope, attempts, history, at, reason, error)
                 values ('stock', ?, 'orders', 'a', 'orders.placed', ?, ?, 1, '[]', 0, 'failed', '')`,
               `event ${n}`,
               n,

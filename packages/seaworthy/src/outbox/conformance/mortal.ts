@@ -66,8 +66,8 @@ export function mortalStore(store: Store, life: Fuse): Store {
   return {
     dialect: store.dialect,
     read: mortalRead(store.read, life),
-    ownRead: mortalRead(store.ownRead, life),
-    own: (tx) => tx,
+    sqlRead: mortalRead(store.sqlRead, life),
+    sql: (tx) => tx,
     async transaction(work, options) {
       if (life.blown) life.burn('begin');
       const value = await store.transaction(async (tx) => {

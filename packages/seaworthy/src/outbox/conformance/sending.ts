@@ -265,7 +265,7 @@ export const sending: readonly { readonly name: string; readonly body: (world: W
       // Its heart stops: for the others it is dead.
       await world.run(one.store.transaction((tx) => tx.run('delete from sw_worker')));
       const two = await world.start('orders');
-      await world.run(two.store.transaction((tx) => two.worker.leads(tx, 'relay')));
+      await world.run(two.store.transaction((tx) => two.worker.holdLease(tx, 'relay')));
       stalling = false;
       stall?.();
       await world.time.pass(200);

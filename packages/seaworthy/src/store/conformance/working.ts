@@ -15,7 +15,7 @@ export const working: readonly Promised[] = [
     };
     const first = await worker(store, frozen);
     const second = await worker(store, frozen);
-    const leads = (who: typeof first): Promise<boolean> => store.transaction((tx) => who.leads(tx, 'relay'));
+    const leads = (who: typeof first): Promise<boolean> => store.transaction((tx) => who.holdLease(tx, 'relay'));
     assert.deepEqual([await leads(first), await leads(second), await leads(first)], [true, false, true]);
     now += 3001; // nobody's heart has beaten since
     const third = await worker(store, frozen);

@@ -239,8 +239,8 @@ function openMemory(service: string, runtime: Runtime): Store {
   return {
     dialect: 'sqlite',
     read,
-    ownRead: read,
-    own: (tx) => tx,
+    sqlRead: read,
+    sql: (tx) => tx,
     condition: () => well,
     transaction: (work, options = {}) => transaction(work, options),
     migrate: (migrations) => transaction((tx) => migrateSqlite(tx, migrations), { foreignKeys: false }),

@@ -21,7 +21,7 @@ export interface Patience {
 }
 
 /** Tries until the lock is free, without holding up the event loop. Once `until` says so, it throws what the last try threw. */
-export async function patiently<T>(what: () => T, { service, runtime, until }: Patience): Promise<T> {
+export async function retryWhileBusy<T>(what: () => T, { service, runtime, until }: Patience): Promise<T> {
   for (let round = 0; ; round++) {
     try {
       return what();

@@ -11,10 +11,10 @@ import { CommitUnknown, StoreUnusable } from '../errors.ts';
 import type { Store, Tx } from '../store.ts';
 import { Connection } from './sqlite-connection.ts';
 import { files } from './sqlite-files.ts';
-import type { Disk } from './sqlite-log.ts';
 import { standing } from './sqlite-standing.ts';
 import { openSqlite } from './sqlite-store.ts';
 import { writer } from './sqlite-writer.ts';
+import type { Disk } from './wal-sync.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-standing-'));
 after(() => rmSync(root, { recursive: true, force: true }));

@@ -4,13 +4,13 @@ import { inTurn } from '../../core/ends.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { StoreClosed, StoreUnusable } from '../errors.ts';
 import type { Store } from '../store.ts';
-import { patiently } from './sqlite-busy.ts';
+import { retryWhileBusy } from './sqlite-busy.ts';
 import { Connection } from './sqlite-connection.ts';
 import { files } from './sqlite-files.ts';
-import { type Disk, log } from './sqlite-log.ts';
 import { migrateSqlite } from './sqlite-migrations.ts';
 import { type Standing, standing } from './sqlite-standing.ts';
 import { writer } from './sqlite-writer.ts';
+import { type Disk, walSync } from './wal-sync.ts';
 
 /** How hard a commit is: `full` survives a loss of power, `normal` only a crash of the process. Default `full`. */
 export type Durability = 'full' | 'normal';
@@ -26,7 +26,7 @@ function connect(path: string, { met }: Standing): { readonly write: Connection;
   const write = new Connection(path, false, (error) => met('write', error));
   try {
     if (!write.writeAhead()) throw new Error('it takes no write-ahead log, which a network file system cannot have');
-    // For `full` the log is flushed after each commit, see sqlite-log.ts.
+    // For `full` the log is flushed after each commit, see wal-sync.ts.
     // Whoever reads for long lets the log grow; once it begins anew its file is cut to the limit.
     write.exec(`pragma synchronous = normal; pragma temp_store = memory; pragma journal_size_limit = ${logBytes}`);
     write.foreignKeys(true);
@@ -48,7 +48,7 @@ export async function openSqlite(path: string, service: string, durability: Dura
   const { write, read } = await (async () => {
     try {
       mkdirSync(dirname(path), { recursive: true });
-      return await patiently(() => connect(path, stands), patience());
+      return await retryWhileBusy(() => connect(path, stands), patience());
     } catch (cause) {
       throw new StoreUnusable(`the database ${path} cannot be opened (${(cause as Error).message}): check the folder and its permissions`, {
         cause,
@@ -57,7 +57,7 @@ export async function openSqlite(path: string, service: string, durability: Dura
   })();
   const { clock } = runtime;
   const opened = files(path, clock);
-  const durable = durability === 'full' ? log({ path: opened.path, write, standing: stands, clock, disk }) : undefined;
+  const durable = durability === 'full' ? walSync({ path: opened.path, write, standing: stands, clock, disk }) : undefined;
   const queue = writer({ connection: write, log: durable, files: opened, standing: stands, service, runtime });
   let closing: Promise<void> | undefined;
   const refuseClosed = (): void => {
@@ -66,16 +66,16 @@ export async function openSqlite(path: string, service: string, durability: Dura
   const reading: Store['read'] = {
     async all(sql, ...values) {
       refuseClosed();
-      const { rows, shown } = await patiently(() => {
+      const { rows, flushed } = await retryWhileBusy(() => {
         refuseClosed();
         stands.check();
         const rows = read.all(sql, values);
         stands.worked('read');
         // Asked after it, which may have seen what was committed a moment ago.
-        return { rows, shown: durable?.shown() };
+        return { rows, flushed: durable?.flushedForReaders() };
       }, patience());
       // Nobody hears of what may be lost.
-      await shown?.catch(() => {}); // it has broken the store
+      await flushed?.catch(() => {}); // it has broken the store
       stands.check();
       return rows;
     },
@@ -83,8 +83,8 @@ export async function openSqlite(path: string, service: string, durability: Dura
   const store: Store = {
     dialect: 'sqlite',
     read: reading,
-    ownRead: reading,
-    own: (tx) => tx,
+    sqlRead: reading,
+    sql: (tx) => tx,
     condition: stands.condition,
     async transaction(work, options) {
       refuseClosed();

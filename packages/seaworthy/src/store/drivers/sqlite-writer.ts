@@ -4,12 +4,12 @@ import type { Runtime } from '../../core/runtime.ts';
 import { isA } from '../../core/thrown.ts';
 import { CommitFailed, CommitUnknown, StoreUnusable } from '../errors.ts';
 import type { Tx } from '../store.ts';
-import { isConstraint, patiently } from './sqlite-busy.ts';
+import { isConstraint, retryWhileBusy } from './sqlite-busy.ts';
 import type { Connection } from './sqlite-connection.ts';
 import type { Files } from './sqlite-files.ts';
-import type { Log } from './sqlite-log.ts';
 import type { Standing } from './sqlite-standing.ts';
 import { beginRun } from './sqlite-tx.ts';
+import type { WalSync } from './wal-sync.ts';
 
 /** One transaction that waits, runs, or has run and waits for the commit of its group. */
 interface Member {
@@ -52,7 +52,7 @@ class Yielded extends Error {}
 export interface WriterParts {
   readonly connection: Connection;
   /** Without it a commit is told of at once. */
-  readonly log: Log | undefined;
+  readonly log: WalSync | undefined;
   readonly files: Files;
   readonly standing: Standing;
   readonly service: string;
@@ -194,7 +194,7 @@ export function writer({ connection, log, files, standing, service, runtime }: W
 
   async function group(done: Member[], first: Member | undefined): Promise<void> {
     standing.check();
-    await patiently(() => connection.control('begin immediate'), { service, runtime, until: () => waiting.length === 0 });
+    await retryWhileBusy(() => connection.control('begin immediate'), { service, runtime, until: () => waiting.length === 0 });
     // While the lock was waited for another one may have come first, which wants its foreign keys otherwise.
     if (waiting[0]?.foreignKeys !== first?.foreignKeys) return connection.control('rollback');
     const began = clock.monotonic();

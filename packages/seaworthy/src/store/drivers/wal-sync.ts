@@ -27,15 +27,15 @@ const weight = 1 / 8;
  * `synchronous = full` would hold up the whole process for as long as the disk takes. SQLite commits with `synchronous = normal`, which keeps the order of what is written
  * (https://sqlite.org/pragma.html#pragma_synchronous); a commit is told of, and shown to readers, only once the log is on disk.
  */
-export interface Log {
+export interface WalSync {
   /** Resolves once all that was committed before is durable. When the disk refuses, `standing` is broken. */
   flush(): Promise<void>;
   /** Asked after a read: resolves once what it read is durable, whichever process wrote it; `undefined` when it is. */
-  shown(): Promise<void> | undefined;
+  flushedForReaders(): Promise<void> | undefined;
   close(): Promise<void>;
 }
 
-export interface LogParts {
+export interface WalSyncParts {
   readonly path: string;
   /** The connection that commits: its version changes with what other processes commit, and not with its own commits. */
   readonly write: Connection;
@@ -44,13 +44,13 @@ export interface LogParts {
   readonly disk?: Disk | undefined;
 }
 
-export function log({ path, write, standing, clock, disk = machine }: LogParts): Log {
+export function walSync({ path, write, standing, clock, disk = machine }: WalSyncParts): WalSync {
   let file: number | undefined;
   let running: Promise<void> | undefined;
   /** Begins once the running one has ended. */
   let next: Promise<void> | undefined;
   /** What others had committed until this version is durable once no flush runs or waits. */
-  let asked: unknown;
+  let seenVersion: unknown;
   let usualMs = usualAtFirstMs;
 
   /** The log exists from the first commit on, and so does its entry in the folder. */
@@ -80,7 +80,7 @@ export function log({ path, write, standing, clock, disk = machine }: LogParts):
   async function run(): Promise<void> {
     try {
       standing.check();
-      asked ??= found();
+      seenVersion ??= found();
       const log = file ?? (await trackIo(opened()));
       const began = clock.monotonic();
       if (usualMs < quickMs) disk.flushNow(log);
@@ -88,7 +88,7 @@ export function log({ path, write, standing, clock, disk = machine }: LogParts):
       usualMs += (clock.monotonic() - began - usualMs) * weight;
     } catch (error) {
       standing.broke('its disk refused the log', error);
-      asked = undefined;
+      seenVersion = undefined;
       throw error;
     }
   }
@@ -112,10 +112,10 @@ export function log({ path, write, standing, clock, disk = machine }: LogParts):
     return next;
   }
 
-  function shown(): Promise<void> | undefined {
+  function flushedForReaders(): Promise<void> | undefined {
     const version = write.version();
-    if (version !== asked) {
-      asked = version;
+    if (version !== seenVersion) {
+      seenVersion = version;
       flush().catch(() => {}); // as above
     }
     return next ?? running;
@@ -123,7 +123,7 @@ export function log({ path, write, standing, clock, disk = machine }: LogParts):
 
   return {
     flush,
-    shown,
+    flushedForReaders,
     async close() {
       await (next ?? running)?.catch(() => {}); // as above
       if (file !== undefined) closeSync(file);

@@ -10,8 +10,8 @@ import { runtime } from '../../core/runtime.ts';
 import { seededRandom } from '../../testing/clock.ts';
 import { CommitUnknown, StoreUnusable } from '../errors.ts';
 import type { Read, Store } from '../store.ts';
-import type { Disk } from './sqlite-log.ts';
 import { openSqlite } from './sqlite-store.ts';
+import type { Disk } from './wal-sync.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-log-'));
 after(() => rmSync(root, { recursive: true, force: true }));
