@@ -79,7 +79,7 @@ export const outbox: readonly Mutant[] = [
   },
   {
     name: 'inbox: an event that fails behind a parked one is due at once',
-    edits: [['outbox/delivery.ts', 'dueMs: (await isHeld(own, line)) ? undefined : now + waitMs }', 'dueMs: now + waitMs }']],
+    edits: [['outbox/delivery.ts', 'dueMs: (await isHeld(tx, line)) ? undefined : dueMs }', 'dueMs }']],
     tests: suites,
   },
   {
@@ -102,7 +102,7 @@ export const outbox: readonly Mutant[] = [
   },
   {
     name: 'inbox: a claim takes what the living have',
-    edits: [['outbox/claim.ts', "await due(`owner = ''`, [],", 'await due(`1 = 1`, [],']],
+    edits: [['outbox/claim.ts', `const free = { sql: "owner = ''",`, "const free = { sql: '1 = 1',"]],
     tests: suites,
   },
   {
@@ -121,8 +121,30 @@ export const outbox: readonly Mutant[] = [
   },
   {
     name: 'inbox: a dead letter loses its history',
-    edits: [['outbox/retries.ts', 'history: withAttempt(event.history,', 'history: withAttempt([],']],
+    edits: [['outbox/failure.ts', 'const history = withAttempt(event.history,', 'const history = withAttempt([],']],
     tests: suites,
     storm,
+  },
+  {
+    name: 'claim: the bytes of what is taken are not bounded',
+    edits: [['store/claim.ts', 'where place = 1 or total <= ?)', 'where ? > 0)']],
+    tests: inSource('store/claim'),
+  },
+  {
+    name: 'claim: a row larger than the room is never taken',
+    edits: [['store/claim.ts', 'where place = 1 or total <= ?)', 'where total <= ?)']],
+    tests: inSource('store/claim'),
+  },
+  {
+    name: 'in flight: work that has failed keeps its room',
+    edits: [['core/in-flight.ts', '      if (load) this.#add(load, -1);\n', '']],
+    tests: inSource('core/in-flight'),
+  },
+  {
+    name: 'loop: a wake-up cuts the backoff short',
+    edits: [
+      ['core/loop.ts', 'await sleep(clock, waitMs, signal, { background: true }).catch(() => {});', 'await woken.wait(waitMs, signal);'],
+    ],
+    tests: inSource('core/loop'),
   },
 ];

@@ -1,7 +1,7 @@
 import type { Envelope } from '../bus/envelope.ts';
 import type { At, Event } from '../contract/contract.ts';
 import { examine, sentence } from '../contract/schema.ts';
-import { scope } from '../core/abort.ts';
+import { type Scope, scope } from '../core/abort.ts';
 import { copied } from '../core/copy.ts';
 import type { Span } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
@@ -71,7 +71,7 @@ export interface AttemptParts<T> {
   readonly timeoutMs: number;
   readonly span: Span;
   /** Their abort means that the process goes down: it says nothing about the event. */
-  readonly parents: readonly AbortSignal[];
+  readonly parents: readonly (AbortSignal | Scope)[];
   /** First thing in the transaction. A word means that there is nothing left to do, and names the outcome. */
   readonly admit: (tx: Tx) => Promise<string | undefined>;
 }

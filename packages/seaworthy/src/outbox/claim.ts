@@ -1,6 +1,7 @@
+import { type Condition, claim } from '../store/claim.ts';
 import { isDue } from '../store/due.ts';
-import { type Most, readSome } from '../store/read-some.ts';
-import type { Read, Row, Tx, Value } from '../store/store.ts';
+import type { Most } from '../store/read-some.ts';
+import type { Read, Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { buryRow } from './dead-letter.ts';
 import { advance, type Parked, parkedColumns, parkedOf } from './parked.ts';
@@ -56,31 +57,41 @@ export async function nextDue(read: Read, { consumer, worker, now, longestMs, ty
   return far.length > 0 ? now : Number(row['due']);
 }
 
-/** Takes those that are due into this worker's hand. Until it lets go, or dies, no other attempts them. */
-export async function claim(tx: Tx, { consumer, worker, now, longestMs, types, orphan }: Claiming, most: Most): Promise<Claimed> {
-  const ready = isDue(now, longestMs);
-  const due = async (owned: string, values: readonly Value[], some: Most): Promise<readonly Row[]> => {
-    const selection = {
-      columns: parkedColumns,
-      size: 'octet_length(envelope) + octet_length(history)',
-      from: `sw_parked where consumer = ? and ${ready.sql} and ${known(types)} and ${owned} order by due`,
-      values: [consumer, ...ready.values, ...types, ...values],
-    };
-    return (await readSome(tx, selection, some)).rows;
-  };
-  const { sql, values } = worker.dead();
-  const orphans = orphan ? await due(`owner <> '' and ${sql}`, values, { ...most, rows: 1 }) : [];
-  const free = most.rows > orphans.length ? await due(`owner = ''`, [], { ...most, rows: most.rows - orphans.length }) : [];
+const free = { sql: "owner = ''", values: [] };
+
+/** Claims parked events that are due. Until this worker lets go of them, or dies, no other worker attempts them. */
+export async function claimParked(
+  { store, tx }: { readonly store: Pick<Store, 'dialect'>; readonly tx: Tx },
+  { consumer, worker, now, longestMs, types, orphan }: Claiming,
+  most: Most,
+): Promise<Claimed> {
+  const dead = worker.dead();
+  const orphaned = { sql: `owner <> '' and ${dead.sql}`, values: dead.values };
   const unreadable: Unreadable[] = [];
-  /** As events; what is none goes to the dead letters, and those behind it go on. */
-  const taken = async (rows: readonly Row[], died: number): Promise<readonly Parked[]> => {
+
+  /** The claimed rows as events. A row that is not an event goes to the dead letters, and those behind it go on. */
+  async function claimed(owner: Condition, died: number, some: Most): Promise<readonly Parked[]> {
+    const rows = await claim(
+      tx,
+      store.dialect,
+      {
+        table: 'sw_parked',
+        key: ['seq'],
+        live: { sql: `consumer = ? and ${known(types)}`, values: [consumer, ...types] },
+        due: isDue(now, longestMs),
+        owner,
+        worker: worker.id,
+        set: { sql: 'crashes = crashes + ?', values: [died] },
+        columns: parkedColumns,
+        size: 'octet_length(envelope) + octet_length(history)',
+      },
+      some,
+    );
     const events: Parked[] = [];
     for (const row of rows) {
       const seq = Number(row['seq']);
       try {
-        const event = parkedOf(row);
-        await tx.run('update sw_parked set owner = ?, crashes = crashes + ? where seq = ?', worker.id, died, seq);
-        events.push({ ...event, crashes: event.crashes + died });
+        events.push(parkedOf(row));
       } catch (error) {
         await buryRow(tx, seq, 'unreadable', `${(error as Error).message}`, now);
         await advance(tx, { consumer, topic: String(row['topic']), key: String(row['ordering_key']) }, now);
@@ -88,9 +99,11 @@ export async function claim(tx: Tx, { consumer, worker, now, longestMs, types, o
       }
     }
     return events;
-  };
-  const [suspect] = await taken(orphans, 1);
-  return { events: await taken(free, 0), orphan: suspect, unreadable };
+  }
+
+  const [suspect] = orphan ? await claimed(orphaned, 1, { ...most, rows: Math.min(1, most.rows) }) : [];
+  const events = await claimed(free, 0, { ...most, rows: most.rows - (suspect ? 1 : 0) });
+  return { events, orphan: suspect, unreadable };
 }
 
 /** Lets go of what this worker has claimed, but for what it knows that it has: after a commit of which nobody heard. */

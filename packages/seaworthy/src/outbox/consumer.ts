@@ -167,7 +167,7 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
     signal?.addEventListener('abort', abort, { once: true });
     if (signal?.aborted) abort();
     try {
-      await together([retrying.stop(), keeping.stop(), ...open.map((one) => one.close(signal))]);
+      await together([retrying.close(signal), keeping.close(), ...open.map((one) => one.close(signal))]);
     } finally {
       signal?.removeEventListener('abort', abort);
     }

@@ -4,9 +4,9 @@ import { scope } from '../core/abort.ts';
 import type { Span } from '../core/observe.ts';
 import { attempt, type Subscription, type Verdict } from './attempt.ts';
 import type { Consuming } from './consuming.ts';
-import { bury, type Reason } from './dead-letter.ts';
+import { bury } from './dead-letter.ts';
 import { EventRefused } from './errors.ts';
-import { recordedError } from './history.ts';
+import { settleFailure } from './failure.ts';
 import { arrivalOf, mark } from './inbox.ts';
 import { isHeld, park } from './parked.ts';
 import type { Processed } from './process.ts';
@@ -26,7 +26,7 @@ export interface Receiving<T> {
 
 export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => void): Receiving<T> {
   const { store, runtime, service, cut } = parts;
-  const { clock, random } = runtime;
+  const { clock } = runtime;
 
   /** One attempt; undefined when the event is one of those of which too many processes died. */
   async function attempted(
@@ -83,7 +83,7 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
 
   return {
     async handle(subscription, envelope, delivered, span) {
-      const { id, type } = envelope;
+      const { id } = envelope;
       const line = { consumer: service, topic, key: envelope.partitionkey };
       const arrived = { consumer: service, topic, event: id, position: delivered.position ?? '' };
       runtime.reached('inbox/handle/before');
@@ -92,28 +92,32 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
       if (verdict.kind === 'done') return [verdict.outcome];
       if (verdict.kind === 'failed' && parts.closing()) throw verdict.error;
 
-      const now = clock.now();
-      const history = [{ attempt: 1, at: now, error: recordedError(verdict.error) }];
-      const waitMs = verdict.kind === 'failed' ? parts.ladder.waitMs(1, random) : undefined;
-      const reason: Reason = verdict.kind === 'refused' ? verdict.reason : verdict.kind;
-      const point = waitMs === undefined ? 'bury' : 'park';
-      runtime.reached(`inbox/${point}/before`);
-      const outcome = await store.transaction(
-        async (tx) => {
-          const own = store.sql(tx);
-          // A member that only stalled may come here when another has had the event long since.
-          if (!(await mark(own, arrived, now))) return 'repeat';
-          const event = { line, arrival: await arrivalOf(own, arrived), envelope, attempts: 1, history };
-          if (waitMs === undefined) await bury(own, event, reason, now);
-          else await park(own, { ...event, at: now, dueMs: (await isHeld(own, line)) ? undefined : now + waitMs });
-          return waitMs === undefined ? 'buried' : 'parked';
+      const result = await settleFailure(
+        parts,
+        {
+          event: { line, arrival: 0, envelope, attempts: 0, history: [] },
+          error: verdict.error,
+          refused: verdict.kind === 'refused' ? verdict.reason : verdict.kind === 'crashed' ? 'crashed' : undefined,
+          span,
         },
-        { signal: cut },
+        {
+          write: (work) => store.transaction((tx) => work(store.sql(tx)), { signal: cut }),
+          async park(tx, event, dueMs, now) {
+            // A member that only stalled may come here long after another member handled the event.
+            if (!(await mark(tx, arrived, now))) return 'repeat';
+            const arrival = await arrivalOf(tx, arrived);
+            await park(tx, { ...event, arrival, at: now, dueMs: (await isHeld(tx, line)) ? undefined : dueMs });
+            return 'parked';
+          },
+          async bury(tx, event, reason, now) {
+            if (!(await mark(tx, arrived, now))) return 'repeat';
+            await bury(tx, { ...event, arrival: await arrivalOf(tx, arrived) }, reason, now);
+            return 'buried';
+          },
+        },
       );
-      runtime.reached(`inbox/${point}/after`);
-      runtime.observe.log('warn', `${type} was ${outcome}`, { id, service, reason, error: verdict.error }, span.trace);
-      if (outcome === 'parked') parked();
-      return [outcome, verdict.error];
+      if (result[0] === 'parked') parked();
+      return result;
     },
     async keep(envelope, { position = '' }) {
       const line = { consumer: service, topic, key: envelope.partitionkey };

@@ -1,11 +1,11 @@
 import type { Bus } from '../bus/bus.ts';
+import { type Loop, loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { isDue } from '../store/due.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { buryRow } from './dead-letter.ts';
 import { forgetMarks } from './inbox.ts';
-import { type Loop, loop } from './loop.ts';
 import { advance } from './parked.ts';
 import { livingSubscription } from './subscribed.ts';
 import { cleared } from './suspects.ts';
@@ -138,9 +138,9 @@ export function housekeeping({ store, bus, runtime, worker, service, rememberMs,
   });
   return {
     wake: turns.wake,
-    stop() {
+    close(signal) {
       for (const remove of removals) remove();
-      return turns.stop();
+      return turns.close(signal);
     },
   };
 }

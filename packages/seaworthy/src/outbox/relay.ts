@@ -1,13 +1,12 @@
 import type { Bus } from '../bus/bus.ts';
 import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
-import { orAborted } from '../core/abort.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import { loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { type TraceContext, traceOf } from '../core/trace.ts';
 import { readSome } from '../store/read-some.ts';
 import type { Row, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
-import { loop } from './loop.ts';
 
 export interface RelayOptions {
   /** How many events go to the bus at once. Default 512. */
@@ -195,11 +194,10 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
   const turns = loop({ runtime, name: 'relay', turn });
   return {
     wake: turns.wake,
-    async close(signal) {
+    close(signal) {
       for (const remove of removals) remove();
-      const stopped = turns.stop();
-      // Cut short, it leaves a batch that may come again: the inbox knows its events.
-      await (signal ? orAborted(stopped, signal).catch(() => {}) : stopped);
+      // Cut short, it leaves a batch that may be published again: the inbox recognises its events.
+      return turns.close(signal);
     },
   };
 }

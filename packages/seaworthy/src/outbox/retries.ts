@@ -1,20 +1,25 @@
+import type { Scope } from '../core/abort.ts';
+import { backoffMs } from '../core/backoff.ts';
+import { together } from '../core/ends.ts';
+import { InFlight } from '../core/in-flight.ts';
+import { type Loop, loop } from '../core/loop.ts';
 import type { Span } from '../core/observe.ts';
 import { sleep } from '../core/sleep.ts';
 import { CommitUnknown } from '../store/errors.ts';
 import type { Tx } from '../store/store.ts';
 import { attempt } from './attempt.ts';
-import { type Claimed, type Claiming, claim, nextDue, release, type Unreadable } from './claim.ts';
+import { type Claimed, type Claiming, claimParked, nextDue, release, type Unreadable } from './claim.ts';
 import type { Consuming } from './consuming.ts';
 import { bury, type Reason } from './dead-letter.ts';
 import { crashed } from './delivery.ts';
 import { EventRefused } from './errors.ts';
-import { recordedError, withAttempt } from './history.ts';
-import { backoff, type Loop, loop } from './loop.ts';
+import { settleFailure } from './failure.ts';
 import { type Parked, postpone, unpark } from './parked.ts';
 import { type Processed, processSpan } from './process.ts';
 
-/** No more is taken into the hand while so much is. */
+/** No more parked events are claimed while so much is in flight. */
 const mostBytes = 8 * 2 ** 20;
+const writeBackoff = { baseMs: 100, capMs: 10_000, jitter: 'full' } as const;
 
 /**
  * Attempts parked events again when they are due. Whoever takes one writes its worker's id on it, and every later write
@@ -23,53 +28,41 @@ const mostBytes = 8 * 2 ** 20;
 export function retries<T>(parts: Consuming<T>): Loop {
   const { store, runtime, worker, service, subscriptions, concurrency, pollMs, cut, closing } = parts;
   const { clock, random, observe } = runtime;
-  /** What is in hand, by its number. */
-  const hand = new Map<number, Promise<void>>();
+  const inFlight = new InFlight<number>({ clock, most: { rows: concurrency, bytes: mostBytes } });
   const types = [...subscriptions.keys()];
-  let bytes = 0;
 
-  /** Until it is written or the process goes down: an event that nobody lets go of would never be attempted again. */
-  async function insist(write: (tx: Tx) => Promise<void>): Promise<void> {
+  /** Repeats a write until it is committed or the process goes down: an event that keeps its owner would never be attempted again. */
+  async function writeUntilClosed<V>(write: (tx: Tx) => Promise<V>): Promise<V | undefined> {
     for (let failures = 1; ; failures++) {
       try {
         return await store.transaction((tx) => write(store.sql(tx)));
       } catch (error) {
-        if (closing()) return;
-        observe.log('error', 'a parked event could not be written back, it is tried again', { service, error });
-        await sleep(clock, backoff.waitMs(failures, undefined, random) ?? 0, cut, { background: true }).catch(() => {});
+        if (closing()) return undefined;
+        observe.log('error', 'the outcome of a parked event could not be written; retrying', { service, failures, error });
+        await sleep(clock, backoffMs(writeBackoff, failures, random), cut, { background: true }).catch(() => {});
       }
     }
   }
 
-  async function failed(event: Parked, error: unknown, refused: Reason | undefined, span: Span): Promise<Processed> {
-    const now = clock.now();
-    const attempts = event.attempts + 1;
-    const later = {
-      ...event,
-      attempts,
-      history: withAttempt(event.history, {
-        attempt: attempts,
-        at: now,
-        error: recordedError(error),
-      }),
-    };
-    const waitMs = refused ? undefined : parts.ladder.waitMs(attempts, random);
-    if (waitMs !== undefined) {
-      runtime.reached('inbox/park/before');
-      await insist((tx) => postpone(tx, later, worker.id, now + waitMs, now));
-      runtime.reached('inbox/park/after');
-      return ['parked', error];
-    }
-    runtime.reached('inbox/bury/before');
-    await insist(async (tx) => {
-      if (await unpark(tx, event, worker.id, now)) await bury(tx, later, refused ?? 'failed', now);
-    });
-    runtime.reached('inbox/bury/after');
-    observe.log('warn', `${event.envelope.type} was buried`, { id: event.envelope.id, service, attempts, error }, span.trace);
-    return ['buried', error];
-  }
+  const failed = (event: Parked, error: unknown, refused: Reason | undefined, span: Span): Promise<Processed> =>
+    settleFailure(
+      parts,
+      { event, error, refused, span },
+      {
+        write: async (work) => (await writeUntilClosed(work)) ?? 'cut',
+        async park(tx, later, dueMs, now) {
+          await postpone(tx, later, worker.id, dueMs, now);
+          return 'parked';
+        },
+        async bury(tx, later, reason, now) {
+          if (!(await unpark(tx, later, worker.id, now))) return 'superseded';
+          await bury(tx, later, reason, now);
+          return 'buried';
+        },
+      },
+    );
 
-  async function retry(event: Parked, span: Span): Promise<Processed> {
+  async function retry(event: Parked, span: Span, within: Scope): Promise<Processed> {
     const { envelope, crashes } = event;
     const subscription = subscriptions.get(envelope.type);
     if (!subscription) return failed(event, new EventRefused(`this code does not subscribe to ${envelope.type}`), 'unhandled', span);
@@ -82,7 +75,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
       however: event.redriven,
       number: event.attempts + 1,
       span,
-      parents: [cut],
+      parents: [within],
       admit: async (tx) => ((await unpark(tx, event, worker.id, clock.now())) ? undefined : 'superseded'),
     });
     runtime.reached('inbox/retry/after');
@@ -91,44 +84,40 @@ export function retries<T>(parts: Consuming<T>): Loop {
     return failed(event, verdict.error, verdict.kind === 'refused' ? verdict.reason : undefined, span);
   }
 
-  async function attempted(event: Parked): Promise<void> {
+  async function attempted(event: Parked, within: Scope): Promise<void> {
     const { envelope } = event;
     const span = processSpan('seaworthy_inbox_retry', parts, subscriptions.has(envelope.type) ? envelope.type : 'unknown', envelope);
     try {
-      span.end(...(await retry(event, span)));
+      span.end(...(await retry(event, span, within)));
     } catch (error) {
       span.end('again', error);
-      observe.log('warn', 'an attempt at a parked event was cut short, it comes again', { id: event.envelope.id, service, error });
-      await insist((tx) => postpone(tx, event, worker.id, clock.now() + pollMs, clock.now()));
+      observe.log('warn', 'an attempt at a parked event was interrupted; retrying', { id: event.envelope.id, service, error });
+      await writeUntilClosed((tx) => postpone(tx, event, worker.id, clock.now() + pollMs, clock.now()));
     }
   }
 
   function begin(event: Parked, after: () => void = () => {}): void {
-    const { seq, size } = event;
-    const work = attempted(event).finally(() => {
-      hand.delete(seq);
-      bytes -= size;
-      after();
-      turns.wake();
-    });
-    bytes += size;
-    hand.set(seq, work);
+    void inFlight
+      .run(event.seq, (within) => attempted(event, within), { bytes: event.size })
+      .finally(() => {
+        after();
+        turns.wake();
+      });
   }
 
   function tell({ seq, id, type, error }: Unreadable): void {
-    const message = `row ${seq} of sw_parked is no event: it is a dead letter now, to be edited and redriven`;
+    const message = `row ${seq} of sw_parked is not an event and is a dead letter now: edit and redrive it`;
     observe.count('seaworthy_outbox_unreadable_total', { service, table: 'sw_parked' });
     observe.log('error', message, { service, id, event: type, error });
   }
 
   async function take(claiming: Claiming): Promise<Claimed> {
-    const room = { rows: concurrency - hand.size, bytes: mostBytes - bytes };
     runtime.reached('inbox/claim/before');
     const claimed = await store
-      .transaction((tx) => claim(store.sql(tx), claiming, room))
+      .transaction((tx) => claimParked({ store, tx: store.sql(tx) }, claiming, inFlight.room()))
       .catch(async (error: unknown) => {
-        // Claimed or not: what nobody knows that he has would never be attempted again.
-        if (error instanceof CommitUnknown) await insist((tx) => release(tx, service, worker, [...hand.keys()]));
+        // The claim may have been committed: an event that no process knows it owns would never be attempted again.
+        if (error instanceof CommitUnknown) await writeUntilClosed((tx) => release(tx, service, worker, inFlight.ids));
         throw error;
       });
     runtime.reached('inbox/claim/after');
@@ -136,7 +125,8 @@ export function retries<T>(parts: Consuming<T>): Loop {
   }
 
   async function turn(): Promise<number> {
-    if (hand.size >= concurrency || bytes >= mostBytes || types.length === 0) return pollMs;
+    const room = inFlight.room();
+    if (room.rows <= 0 || room.bytes <= 0 || types.length === 0) return pollMs;
     const now = clock.now();
     // A time is also given by `poll`, when an attempt is cut short.
     const longestMs = Math.max(parts.ladder.longestMs, pollMs);
@@ -161,9 +151,10 @@ export function retries<T>(parts: Consuming<T>): Loop {
   const turns = loop({ runtime, name: 'retries', turn });
   return {
     wake: turns.wake,
-    async stop() {
-      await turns.stop();
-      await Promise.all(hand.values());
+    async close(signal) {
+      await together([turns.close(), inFlight.close(signal)]);
+      // The last turn may have begun more.
+      await inFlight.close(signal);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { backoffMs } from '../core/backoff.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Random } from '../core/random.ts';
 import { isA } from '../core/thrown.ts';
@@ -76,7 +77,7 @@ export function retry(options: RetryOptions = {}): Retry {
       if (!worth || tried >= attempts || options.budget?.open === false) return undefined;
       const asked = retryAfterOf(error);
       if (asked !== undefined && (asked < 0 || asked > capMs)) return undefined;
-      const backoff = random.next() * Math.min(capMs, baseMs * 2 ** Math.min(tried - 1, 40));
+      const backoff = backoffMs({ baseMs, capMs, jitter: 'full' }, tried, random);
       // Jitter on top of what was asked for: all who were told the same moment must not come at it together.
       // And nobody comes sooner for having been told a moment that has passed.
       return asked === undefined ? backoff : Math.max(backoff, asked + random.next() * Math.min(baseMs, asked / 10));

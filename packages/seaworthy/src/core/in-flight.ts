@@ -1,0 +1,165 @@
+import { orAborted, type Scope, scope } from './abort.ts';
+import type { Clock, Timer } from './clock.ts';
+
+/** An amount of work: so many pieces, and so many bytes that they hold in memory. */
+export interface Amount {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** How much one piece of work takes of the room of its kind. */
+export interface Load {
+  readonly bytes: number;
+  /** Kinds have room of their own, so that one that hangs leaves the others theirs. Default: one kind for all. */
+  readonly kind?: string;
+}
+
+export interface InFlightOptions {
+  readonly clock: Clock;
+  /** How much of each kind may be in flight at one time. Default: no limit. */
+  readonly most?: Amount;
+}
+
+interface Run {
+  readonly scope: Scope;
+  readonly done: Promise<unknown>;
+}
+
+const nothing: Promise<unknown> = Promise.resolve();
+
+/**
+ * The work that one process has in flight, by its id: what runs, and what waits for its time to run again. The database alone cannot
+ * tell, since all of it carries this worker's id.
+ */
+export class InFlight<Id = string> {
+  readonly #clock: Clock;
+  readonly #most: Amount;
+  /** The parent of every run; it aborts when a close is cut short. */
+  readonly #cut: Scope;
+  readonly #running = new Map<Id, Run>();
+  readonly #delayed = new Map<Id, Timer>();
+  readonly #loads = new Map<string, Amount>();
+  #closing = false;
+
+  constructor({ clock, most = { rows: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY } }: InFlightOptions) {
+    this.#clock = clock;
+    this.#most = most;
+    this.#cut = scope({ clock });
+  }
+
+  /** How many run. */
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** The ids that run, the earliest first. */
+  get ids(): readonly Id[] {
+    return [...this.#running.keys()];
+  }
+
+  /** True from the moment that `close` was called: begin nothing new. */
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /** Aborts when a close is cut short: the process is going down, which says nothing about the work. */
+  get cut(): Scope {
+    return this.#cut;
+  }
+
+  /** Whether `id` runs. */
+  has(id: Id): boolean {
+    return this.#running.has(id);
+  }
+
+  /** Whether `id` waits for the time given to `later`. */
+  isDelayed(id: Id): boolean {
+    return this.#delayed.has(id);
+  }
+
+  /** What may still begin of one kind. A piece of work may be larger than what is left, so that either number may be negative. */
+  room(kind = ''): Amount {
+    const load = this.#loads.get(kind);
+    return load ? { rows: this.#most.rows - load.rows, bytes: this.#most.bytes - load.bytes } : this.#most;
+  }
+
+  /**
+   * Runs `work` under `id` and returns its outcome. Ask `has` first: an id runs once at a time. A wait for its time ends here.
+   * `within` aborts with `abort` and when a close is cut short. Work without a `load` takes no room.
+   */
+  run<V>(id: Id, work: (within: Scope) => Promise<V>, load?: Load): Promise<V> {
+    this.cancel(id);
+    const run = { scope: scope({ clock: this.#clock, parents: [this.#cut] }), done: nothing };
+    this.#running.set(id, run);
+    if (load) this.#add(load, 1);
+    const done = this.#settle(id, run, work, load);
+    run.done = done;
+    return done;
+  }
+
+  async #settle<V>(id: Id, run: Run, work: (within: Scope) => Promise<V>, load: Load | undefined): Promise<V> {
+    try {
+      return await work(run.scope);
+    } finally {
+      run.scope.end();
+      this.#running.delete(id);
+      if (load) this.#add(load, -1);
+    }
+  }
+
+  /** Aborts the run of `id` with a reason. False when it does not run. */
+  abort(id: Id, reason: unknown): boolean {
+    const run = this.#running.get(id);
+    run?.scope.abort(reason);
+    return run !== undefined;
+  }
+
+  /** Calls `resume` after `ms`, unless `run`, `cancel` or `close` comes first. A later call replaces an earlier one. */
+  later(id: Id, ms: number, resume: () => void): void {
+    this.cancel(id);
+    if (this.#closing) return;
+    const due = (): void => {
+      this.#delayed.delete(id);
+      resume();
+    };
+    this.#delayed.set(id, this.#clock.after(ms, due, { background: true }));
+  }
+
+  /** Forgets that `id` waits for its time. */
+  cancel(id: Id): void {
+    this.#delayed.get(id)?.cancel();
+    this.#delayed.delete(id);
+  }
+
+  /**
+   * Forgets what waits for its time, and waits for what runs. When `signal` aborts, what still runs is aborted with its reason; work
+   * that ignores this is left alone after `graceMs`. Returns how many were left. Default: it waits for all of them.
+   */
+  async close(signal?: AbortSignal, graceMs?: number): Promise<number> {
+    this.#closing = true;
+    for (const id of [...this.#delayed.keys()]) this.cancel(id);
+    const drained = this.#drain();
+    if (signal) {
+      await orAborted(drained, signal).catch((reason: unknown) => {
+        this.#cut.abort(reason);
+        return graceMs === undefined ? drained : this.#grace(drained, graceMs);
+      });
+    } else await drained;
+    return this.#running.size;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled([...this.#running.values()].map(({ done }) => done));
+  }
+
+  async #grace(drained: Promise<void>, ms: number): Promise<void> {
+    const grace = scope({ clock: this.#clock, timeout: { ms, reason: () => new Error('grace') } });
+    await grace.race(drained).catch(() => {});
+    grace.end();
+  }
+
+  #add({ kind = '', bytes }: Load, sign: 1 | -1): void {
+    const { rows, bytes: held } = this.#loads.get(kind) ?? { rows: 0, bytes: 0 };
+    this.#loads.set(kind, { rows: rows + sign, bytes: held + sign * bytes });
+  }
+}
