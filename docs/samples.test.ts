@@ -25,6 +25,17 @@ function samplesOf(page: string): readonly Sample[] {
   }));
 }
 
+/** A part of a program that is whole elsewhere on these pages: it is checked and run there. */
+const excerptsOf = (page: string): readonly string[] =>
+  [...readFileSync(join(root, page), 'utf8').matchAll(/^```ts excerpt\n([\s\S]*?)^```$/gm)].map(([, code]) => code as string);
+
+/** Lines without the indentation that they have in common. */
+function flush(code: string): string {
+  const lines = code.split('\n');
+  const indents = lines.filter((line) => line.trim() !== '').map((line) => line.length - line.trimStart().length);
+  return lines.map((line) => line.slice(Math.min(...indents))).join('\n');
+}
+
 const pages = ['README.md', ...globSync('docs/**/*.md', { cwd: root }).sort()];
 /** A list, and one whose files and commands are followed as a whole (scripts/package/tutorial.ts). */
 const without = ['docs/errors.md', 'docs/first-service.md'];
@@ -40,6 +51,18 @@ describe('samples', { concurrency: 2 }, () => {
   test('every page has one', () => {
     const lacking = pages.filter((page) => !without.includes(page) && samples.every((sample) => sample.page !== page));
     assert.deepEqual(lacking, []);
+  });
+
+  test('every excerpt is a part of one of them, word for word', () => {
+    const lines = samples.map(({ code }) => code.split('\n'));
+    const isPartOf = (program: readonly string[], excerpt: string): boolean => {
+      const length = excerpt.split('\n').length - 1;
+      return program.some((_, at) => flush(`${program.slice(at, at + length).join('\n')}\n`) === excerpt);
+    };
+    const lost = pages.flatMap((page) =>
+      excerptsOf(page).flatMap((code) => (lines.some((program) => isPartOf(program, flush(code))) ? [] : [`${page}: ${code}`])),
+    );
+    assert.deepEqual(lost, []);
   });
 
   test('type-check as a user would write them', async () => {
