@@ -35,7 +35,8 @@ function bring(from, page) {
   mkdirSync(dirname(join(pages, page)), { recursive: true });
   copyFileSync(from, join(pages, page));
 }
-for (const page of ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md', { cwd: root })]) bring(join(root, page), page);
+for (const page of ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md', { cwd: root })])
+  bring(join(root, page), page);
 // A page like any other, so that the link to it leads somewhere.
 bring(join(root, 'LICENSE'), 'LICENSE.md');
 bring(join(here, 'home.md'), 'index.md');
