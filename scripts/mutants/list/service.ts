@@ -20,9 +20,21 @@ export const service: readonly Mutant[] = [
     name: 'service: a declared error keeps the rows',
     edits: [
       ['service/command.ts', '  const answer = await own\n    .savepoint(async () => {', '  const answer = await (async () => {'],
-      ['service/command.ts', '      return output;\n    })\n    .catch(', '      return output;\n    })().catch('],
+      ['service/command.ts', '      return given;\n    })\n    .catch(', '      return given;\n    })().catch('],
     ],
     tests: suites,
+    storm,
+  },
+  {
+    name: 'service: a refusal is not recorded under its key',
+    edits: [
+      [
+        'service/command.ts',
+        '  await record(own, call, answer, now);',
+        "  if (answer.kind === 'output') await record(own, call, answer, now);",
+      ],
+    ],
+    tests: inSource('service/refusal', 'service/service'),
     storm,
   },
   {

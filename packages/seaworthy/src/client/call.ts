@@ -14,7 +14,7 @@ export class Failure<Name extends string = string, Data = unknown> extends Error
 }
 export type Failures<E> = { [K in keyof E & string]: Failure<K, E[K]> }[keyof E & string];
 /** Where nothing is declared, a sentence is all that could be named, for the compiler to show. */
-type Declared<E> = [keyof E] extends [never] ? { readonly 'the contract declares no errors of this operation': unknown } : E;
+export type Declared<E> = [keyof E] extends [never] ? { readonly 'the contract declares no errors of this operation': unknown } : E;
 type Failing<E> = <K extends keyof E & string>(name: K, ...data: unknown extends E[K] ? [] : [data: E[K]]) => Failure<K, E[K]>;
 export type Fail<E> = Failing<Declared<E>>;
 export type Outcome<Output, E> = { readonly ok: true; readonly value: Output } | { readonly ok: false; readonly error: Failures<E> };

@@ -62,17 +62,17 @@ export class Lifetime {
   }
 
   /**
-   * Runs `work`; with it ends everything that it was given. Throws `NotAwaited` when something that it began is still open, and
-   * what `check` throws of a run that returned.
+   * Runs `work`; everything that it was given ends with it. Throws `NotAwaited` when something that it began is still open, and
+   * what `check` throws about the value that it returned.
    */
-  async run<V>(work: () => V | PromiseLike<V>, check?: () => void): Promise<V> {
+  async run<V>(work: () => V | PromiseLike<V>, check?: (returned: V) => void): Promise<V> {
     let ended: 'returned' | 'failed' = 'failed';
     try {
       const value = await work();
       const settled = this.#work.settled();
       if (settled) await settled;
       this.#work.verify(this.name);
-      check?.();
+      check?.(value);
       ended = 'returned';
       return value;
     } finally {

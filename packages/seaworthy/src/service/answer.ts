@@ -8,7 +8,8 @@ import { checkPath } from '../contract/request.ts';
 import { locationOf } from '../contract/response.ts';
 import { examine, type Finding, type Schema, sentence } from '../contract/schema.ts';
 import { isA } from '../core/thrown.ts';
-import { OutputInvalid } from './errors.ts';
+import { OutputInvalid, RefusalNotReturned } from './errors.ts';
+import { Refusal } from './refusal.ts';
 
 type Bound = Operation & At;
 
@@ -56,12 +57,22 @@ export async function outputOf(operation: Bound, returned: unknown): Promise<Ans
   return { kind: 'output', output };
 }
 
-/** A declared error as an answer; whatever else was thrown goes on. */
-export async function declaredOf(operation: Bound, error: unknown): Promise<Answer> {
-  if (!isA(error, Failure)) throw error;
-  const declared = declaredError(operation, error.name);
-  if (!declared)
-    throw new OutputInvalid(`${nameOf(operation)} failed with ${error.name}, which its contract does not declare`, { cause: error });
-  const data = declared.data ? await promised(declared.data, error.data, `the data of ${nameOf(operation)}'s ${error.name}`) : undefined;
-  return { kind: 'declared', name: error.name, data };
+async function declared(operation: Bound, result: Failure | Refusal): Promise<Answer> {
+  const { name } = result;
+  const error = declaredError(operation, name);
+  if (!error) throw new OutputInvalid(`${nameOf(operation)} failed with ${name}, which its contract does not declare`, { cause: result });
+  const data = error.data ? await promised(error.data, result.data, `the data of ${nameOf(operation)}'s ${name}`) : undefined;
+  return { kind: 'declared', name, data };
+}
+
+/** The answer to what a command's handler returned: its output, or the declared error that it refused with. Throws `OutputInvalid`. */
+export const answerOf = (operation: Bound, returned: unknown): Promise<Answer> =>
+  isA(returned, Refusal) ? declared(operation, returned) : outputOf(operation, returned);
+
+/** The answer to a declared error that a handler threw. Anything else is thrown again. */
+export async function declaredOf(operation: Bound, thrown: unknown): Promise<Answer> {
+  if (isA(thrown, Refusal))
+    throw new RefusalNotReturned(`a handler of ${nameOf(operation)} threw its refusal ${thrown.name}: write \`return refuse(...)\``);
+  if (!isA(thrown, Failure)) throw thrown;
+  return declared(operation, thrown);
 }

@@ -6,7 +6,7 @@ import type { Span } from '../core/observe.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Tx } from '../store/store.ts';
 import { transaction } from '../store/traced.ts';
-import { declaredOf, nameOf, outputOf } from './answer.ts';
+import { answerOf, declaredOf, nameOf } from './answer.ts';
 import type { CommandContext } from './context.ts';
 import { StepInProgress } from './errors.ts';
 import { type Keyed, record, recorded } from './idempotency.ts';
@@ -29,13 +29,13 @@ export type Changing = CommandContext<unknown, Record<string, unknown>, Record<s
 /** The context of one run of a handler that changes state, all collected in `work`. What it makes of its input no other run sees. */
 export function changing(parts: Commands, work: Unit, input: unknown, trace: TraceContext | undefined): Changing {
   const { clock, ids } = parts.runtime;
-  const { tx, publish, start, stop, fail } = work;
-  return { input: copied(input), tx, publish, start, stop, fail, now: clock.now(), newId: ids.next, trace };
+  const { tx, publish, start, stop, fail, refuse } = work;
+  return { input: copied(input), tx, publish, start, stop, fail, refuse, now: clock.now(), newId: ids.next, trace };
 }
 
 /**
- * Runs `handle` behind a savepoint of `tx` and records its answer under the call's key: its output with its rows,
- * events and saga starts (G1), or a declared error with nothing but the record (G9). Anything else it throws goes on.
+ * Runs `handle` behind a savepoint of `own` and records its answer under the call's key: its output, or what it refused with, beside
+ * its rows, events and saga starts (G1), or a declared error that it threw, with nothing but the record (G9). Throws anything else.
  */
 export async function answerOnce(
   { operation, call, own, work, now }: { operation: Operation & At; call: Keyed; own: Tx; work: Unit; now: number },
@@ -43,9 +43,9 @@ export async function answerOnce(
 ): Promise<Answer> {
   const answer = await own
     .savepoint(async () => {
-      const output = await outputOf(operation, await work.run(handle));
+      const given = await answerOf(operation, await work.run(handle));
       await work.write(own);
-      return output;
+      return given;
     })
     .catch((error: unknown) => declaredOf(operation, error));
   await record(own, call, answer, now);

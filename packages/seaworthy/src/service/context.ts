@@ -2,6 +2,7 @@ import type { Fail } from '../client/call.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Publish } from '../outbox/publish.ts';
 import type { Start, Stop } from '../saga/saga.ts';
+import type { Refuse } from './refusal.ts';
 
 /** What every context has, so that a handler needs no globals. */
 interface Begun {
@@ -23,7 +24,10 @@ interface Changing<M, T> extends Begun {
 
 export interface CommandContext<Input, E, M, T> extends Changing<M, T> {
   readonly input: Input;
+  /** Makes a declared error, to be thrown: the handler is rolled back. */
   readonly fail: Fail<E>;
+  /** Makes a declared error, to be returned: what the handler changed is committed, and the caller gets the error. */
+  readonly refuse: Refuse<E>;
 }
 
 export interface QueryContext<Input, E, R> extends Begun {

@@ -36,6 +36,12 @@ export class FailureNotThrown extends SeaworthyError {
   readonly kind = 'internal';
 }
 
+/** A handler made a refusal and did not return it: a bug in the service. Nothing was committed. */
+export class RefusalNotReturned extends SeaworthyError {
+  readonly code = 'SW_REFUSAL_NOT_RETURNED';
+  readonly kind = 'internal';
+}
+
 /** The answer that is kept under a key is an error that the contract does not declare any more. */
 export class AnswerOutdated extends SeaworthyError {
   readonly code = 'SW_ANSWER_OUTDATED';

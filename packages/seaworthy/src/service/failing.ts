@@ -1,31 +1,51 @@
 import { Failure } from '../client/call.ts';
 import type { Lifetime } from '../core/lifetime.ts';
 import type { Level } from '../store/store.ts';
-import { FailureNotThrown } from './errors.ts';
+import { FailureNotThrown, RefusalNotReturned } from './errors.ts';
+import { Refusal } from './refusal.ts';
 
-/** The failures of one run of a handler. */
+/** The failures and refusals of one run of a handler. */
 export interface Failing {
   /** Makes a failure, to be thrown. Throws `RunOver` once the run has ended. */
   readonly fail: <K extends string>(name: K, data?: unknown) => Failure<K>;
-  /** Of a run that returned. Throws `FailureNotThrown` when it had made one; those that a savepoint threw are done with. */
-  verify(): void;
+  /** Makes a refusal, to be returned. Throws `RunOver` once the run has ended. */
+  readonly refuse: <K extends string>(name: K, data?: unknown) => Refusal<K>;
+  /**
+   * Checks what the run returned. Throws `FailureNotThrown` when the run made a failure, and `RefusalNotReturned` when it made another
+   * refusal than the one that it returned. What was made in a savepoint that was rolled back does not count.
+   */
+  verify(returned: unknown): void;
 }
 
-/** Remembers the failures that a run makes; `level` is where it stands in its transaction. */
+interface Made {
+  readonly result: Failure | Refusal;
+  /** Where the run stood in its transaction. */
+  readonly level: Level | undefined;
+}
+
+/** Remembers the failures and refusals that a run makes; `level` tells where it stands in its transaction. */
 export function failing(life: Lifetime, level: () => Level | undefined): Failing {
-  const made: { readonly name: string; readonly level: Level | undefined }[] = [];
+  let made: Made[] | undefined;
+  function remember<R extends Failure | Refusal>(what: string, result: R): R {
+    life.check(what);
+    made ??= [];
+    made.push({ result, level: level() });
+    return result;
+  }
   return {
-    fail(name, data) {
-      life.check('fail');
-      made.push({ name, level: level() });
-      return new Failure(name, data);
-    },
-    verify() {
-      const open = made.find((one) => !one.level?.undone);
-      if (!open) return;
-      throw new FailureNotThrown(
-        `${life.name} returned although it had made the failure ${open.name}: write \`throw fail(...)\`; to go on without the part that failed, let a savepoint throw it`,
-      );
+    fail: (name, data) => remember('fail', new Failure(name, data)),
+    refuse: (name, data) => remember('refuse', new Refusal(name, data)),
+    verify(returned) {
+      const open = made?.find(({ result, level }) => !level?.undone && (result instanceof Failure || result !== returned));
+      if (open) throw forgotten(life.name, open.result);
     },
   };
+}
+
+function forgotten(run: string, result: Failure | Refusal): FailureNotThrown | RefusalNotReturned {
+  const what = `${run} returned although it had made the`;
+  if (result instanceof Refusal) return new RefusalNotReturned(`${what} refusal ${result.name}: write \`return refuse(...)\``);
+  return new FailureNotThrown(
+    `${what} failure ${result.name}: write \`throw fail(...)\`; to go on without the part that failed, let a savepoint throw it`,
+  );
 }

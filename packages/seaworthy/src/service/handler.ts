@@ -2,6 +2,7 @@ import type { At, Contract, Event, Operation } from '../contract/contract.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Read, Tx } from '../store/store.ts';
 import type { CommandContext, EventContext, QueryContext, Reaching, RemoteQueryContext } from './context.ts';
+import type { Refusal } from './refusal.ts';
 
 type Awaitable<T> = T | Promise<T>;
 
@@ -21,12 +22,15 @@ export type AnyExternal = External<unknown, Record<string, unknown>, Record<stri
 
 export const patienceMs = ({ timeout = '30s' }: Pick<AnyExternal, 'timeout'>): number => milliseconds(timeout, 'timeout');
 
+/** What `before` returns where it does not refuse. */
+type Intended<Returned> = Exclude<Returned, Refusal>;
+
 /** Makes the handler of a command that reaches a third party. */
 export function external<Input, E, M, Returned, Intent, Outcome, T = Tx>(parts: {
   readonly before: (context: CommandContext<Input, E, M, T>) => Awaitable<Intent>;
-  readonly do: (context: Reaching<Input, NoInfer<Intent>>) => Awaitable<Outcome>;
+  readonly do: (context: Reaching<Input, NoInfer<Intended<Intent>>>) => Awaitable<Outcome>;
   readonly after: (
-    context: CommandContext<Input, E, M, T> & { readonly intent: NoInfer<Intent>; readonly outcome: NoInfer<Outcome> },
+    context: CommandContext<Input, E, M, T> & { readonly intent: NoInfer<Intended<Intent>>; readonly outcome: NoInfer<Outcome> },
   ) => Awaitable<Returned>;
   /** Of one run of `do`, whose signal then aborts, and of one of `after`, which is rolled back; `do` is repeated later under the same key. Default 30 s. */
   readonly timeout?: Duration;
@@ -39,12 +43,12 @@ export interface Remote<Input, E, Returned> {
   readonly remote: (context: RemoteQueryContext<Input, E>) => Awaitable<Returned>;
 }
 
-/** Of an operation without an output whatever is returned is of no account. */
-type Answered<Returned> = [Returned] extends [void] ? unknown : Returned;
+/** What a command's handler may return. Where the operation has no output, anything that it returns is ignored, except a refusal. */
+type Answered<Returned, E> = [Returned] extends [void] ? unknown : Returned | Refusal<keyof E & string>;
 
 export type HandlerOf<M, Op, T, R> =
   Op extends Operation<'command', unknown, infer Input, infer Returned, unknown, infer E>
-    ? ((context: CommandContext<Input, E, M, T>) => Awaitable<Answered<Returned>>) | External<Input, E, M, T, Answered<Returned>>
+    ? ((context: CommandContext<Input, E, M, T>) => Awaitable<Answered<Returned, E>>) | External<Input, E, M, T, Answered<Returned, E>>
     : Op extends Operation<'query', unknown, infer Input, infer Returned, unknown, infer E>
       ? ((context: QueryContext<Input, E, R>) => Awaitable<Returned>) | Remote<Input, E, Returned>
       : never;

@@ -1,13 +1,15 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
+import { isA } from '../core/thrown.ts';
 import { putOffMs } from '../store/taken-over.ts';
 import { transaction } from '../store/traced.ts';
-import { declaredOf, nameOf, outputJson } from './answer.ts';
+import { answerOf, declaredOf, nameOf, outputJson } from './answer.ts';
 import { type Commands, changing, type Received } from './command.ts';
 import { KeyInProgress, StepInProgress } from './errors.ts';
 import { type AnyExternal, patienceMs } from './handler.ts';
 import { record, recorded } from './idempotency.ts';
 import { type Intent, keep, markOf, type Owner, openIntent, take } from './intent.ts';
+import { Refusal } from './refusal.ts';
 import { bury, refuseUndone } from './tombstone.ts';
 import { type Unit, unit } from './unit.ts';
 
@@ -57,6 +59,12 @@ export async function intend(parts: ExternalParts, call: Received, handler: AnyE
           await fresh.write(own);
           return value;
         });
+        if (isA(intended, Refusal)) {
+          const answer = await answerOf(call.attempt.operation, intended);
+          await record(own, call, answer, context.now);
+          work = fresh;
+          return { answer };
+        }
         const { operation, key, fingerprint } = call;
         // As they will be read after a crash, so that `do` and `after` see the same before and after one.
         const name = nameOf(call.attempt.operation);

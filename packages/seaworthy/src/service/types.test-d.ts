@@ -7,7 +7,7 @@ import { gateway } from '../gateway/gateway.ts';
 import { route } from '../gateway/route.ts';
 import { saga } from '../saga/saga.ts';
 import type { Tx } from '../store/store.ts';
-import { external } from './handler.ts';
+import { external, type Handler } from './handler.ts';
 import { service } from './service.ts';
 
 /** What the types promise and forbid. Checked by the compiler, never run. */
@@ -133,6 +133,38 @@ const stockService = service(stock, {
     }),
     // @ts-expect-error a query has no transaction
     reservation: ({ tx }) => ({ id: String(tx) }),
+  },
+});
+export const refusing: Handler<typeof stock, 'reserve'> = ({ input, refuse }) => {
+  if (input.orderId === '') return refuse('OutOfStock', { productId: 'x' });
+  // @ts-expect-error it must bring its data
+  if (input.note === '') return refuse('OutOfStock');
+  // @ts-expect-error it is not declared
+  if (input.note === 'none') return refuse('Other');
+  return { id: input.orderId };
+};
+export const reaching: Handler<typeof stock, 'reserve'> = external({
+  before: ({ input, refuse }) => (input.items.length === 0 ? refuse('Closed') : { cents: 1 }),
+  do({ intent }) {
+    is<Eq<typeof intent, { cents: number }>>();
+    return { id: 'x' };
+  },
+  after({ intent, outcome, refuse }) {
+    is<Eq<typeof intent, { cents: number }>>();
+    return outcome.id === '' ? refuse('OutOfStock', { productId: 'x' }) : { id: outcome.id };
+  },
+});
+service(stock, {
+  handlers: {
+    ...stockService.handlers,
+    release: () => {},
+    // @ts-expect-error a query changes nothing: there is nothing to commit beside a refusal
+    reservation: ({ refuse }) => refuse('OutOfStock'),
+    reserve: external({
+      before: () => {},
+      do: () => 1,
+      after: ({ outcome, refuse }) => (outcome > 1 ? refuse('Closed') : { id: '' }),
+    }),
   },
 });
 service(stock, {

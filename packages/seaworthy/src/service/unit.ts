@@ -1,4 +1,3 @@
-import type { Failure } from '../client/call.ts';
 import { Lifetime } from '../core/lifetime.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { TraceContext } from '../core/trace.ts';
@@ -6,7 +5,7 @@ import type { Publish } from '../outbox/publish.ts';
 import type { Start, Stop } from '../saga/saga.ts';
 import { lentTx } from '../store/lent.ts';
 import type { Store, Tx } from '../store/store.ts';
-import { failing } from './failing.ts';
+import { type Failing, failing } from './failing.ts';
 
 /** What one room collects of one run of one handler. It begins empty at each run, since a conflict may repeat it. */
 export interface Collected {
@@ -36,10 +35,12 @@ export interface Unit {
   readonly publish: Publish<Record<string, never>>;
   readonly start: Start;
   readonly stop: Stop;
-  readonly fail: <K extends string>(name: K, data?: unknown) => Failure<K>;
+  readonly fail: Failing['fail'];
+  readonly refuse: Failing['refuse'];
   /**
-   * Runs the handler: what it was given ends with it. Throws `NotAwaited` when something that it began is still open, and
-   * `FailureNotThrown` when it returned although it had made a failure.
+   * Runs the handler: what it was given ends with it. Throws `NotAwaited` when something that it began is still open,
+   * `FailureNotThrown` when it returned although it had made a failure, and `RefusalNotReturned` when it did not return the refusal
+   * that it had made.
    */
   run<V>(handle: () => V | PromiseLike<V>): Promise<V>;
   write(tx: Tx): Promise<void>;
@@ -61,11 +62,12 @@ export function unit({ store, runtime, collectors }: UnitParts, tx: unknown, tra
     start: life.lend('start', sagas.start),
     stop: life.lend('stop', sagas.stop),
     fail: failures.fail,
+    refuse: failures.refuse,
     run(handle) {
       // The statements of the toolkit's own before it are awaited, those in it are its own.
-      return life.run(handle, () => {
+      return life.run(handle, (returned) => {
         own.level.verify(name);
-        failures.verify();
+        failures.verify(returned);
       });
     },
     async write(tx) {
