@@ -5,7 +5,7 @@ import type { DeadLetterDetail } from 'seaworthy/outbox';
 import { type Instance, saga } from 'seaworthy/saga';
 import { service } from 'seaworthy/service';
 import { z } from 'zod';
-import { shownData, shownLetter, shownSaga } from './secrets.ts';
+import { shownData, shownKey, shownLetter, shownResult, shownSaga } from './secrets.ts';
 
 const Pin = z.string().meta({ secret: true });
 const bank = contract('bank', {
@@ -26,14 +26,26 @@ test('a saga is shown without the secrets of its input, of its results and of it
     name: 'sale',
     input: { id: 'a', pin: '1234' },
     journal: [{ step: 'pay', state: 'done', result: { of: [{ receipt: 'r', token: 't0ken' }] } }],
-    cause: { kind: 'declared', step: 'pay', name: 'No', data: { trace: 'tr4ce', why: 'w' } },
+    cause: { kind: 'declared', step: 'pay', name: 'No', data: { trace: 'tr4ce', id: 'a' } },
   } as unknown as Instance;
   const { input, journal, cause } = shownSaga(seller, instance);
   assert.deepEqual(input, { id: 'a', pin: '***' });
   assert.deepEqual(journal[0]?.result, { of: [{ receipt: 'r', token: '***' }] });
-  assert.deepEqual(cause, { kind: 'declared', step: 'pay', name: 'No', data: { trace: '***', why: 'w' } });
+  assert.deepEqual(cause, { kind: 'declared', step: 'pay', name: 'No', data: { trace: '***', id: 'a' } });
+  // A step may give a secret by another name, or by none.
+  for (const result of ['t0ken', { code: 't0ken' }, ['t0ken', { code: 't0ken' }]])
+    assert.ok(!JSON.stringify(shownResult(seller, instance, result)).includes('t0ken'));
   // Of one that the code does not have, by the names that its service knows.
   assert.deepEqual(shownSaga(seller, { ...instance, name: 'gone' }).input, { id: 'a', pin: '***' });
+});
+
+test('the key of an event is hidden when its contract marks it', () => {
+  const cards = contract('cards', { made: event({ key: 'number', data: z.object({ number: Pin }) }) });
+  const till = service(contract('till', {}), { handlers: {}, on: (on) => [on(cards.made, () => {})] });
+  assert.equal(shownKey(till, 'cards.made', '4242'), '***');
+  assert.equal(shownKey(seller, 'bank.paid', 'a'), 'a');
+  const letter = { type: 'cards.made', key: '4242', envelope: { partitionkey: '4242', data: { number: '4242' } }, text: '' };
+  assert.ok(!JSON.stringify(shownLetter(till, letter as unknown as DeadLetterDetail)).includes('4242'));
 });
 
 test('a dead letter is shown without secrets, also one that nobody hears any more, and one that cannot be read', () => {

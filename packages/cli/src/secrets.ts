@@ -1,6 +1,6 @@
 import { type Event, holdsSecrets, type Members, type Named, type Operation, redact, redactByName, type Schema } from 'seaworthy/contract';
 import type { DeadLetterDetail } from 'seaworthy/outbox';
-import type { SagaSummary } from 'seaworthy/saga';
+import type { ListedSaga } from 'seaworthy/saga';
 import type { Service } from 'seaworthy/service';
 
 const membersOf = (contract: Named): readonly Members[string][] =>
@@ -34,28 +34,43 @@ export function shownData(service: Service, type: string, data: unknown): unknow
   return event ? redact(event.data, data) : redactByName(schemasHeard(service, type), data);
 }
 
+/** The key of an event, or `***` when its contract marks that field as secret. */
+export function shownKey(service: Service, type: string, key: string): string {
+  const own = Object.entries(service.contract).find(([name]) => `${service.contract['~contract']}.${name}` === type)?.[1];
+  const event = heard(service, type) ?? (own as Event | undefined);
+  return event ? ((redact(event.data, { [event.key]: key }) as Readonly<Record<string, string>>)[event.key] ?? '***') : key;
+}
+
 /** A dead letter without secrets; of one that cannot be read all is hidden if it may have some. */
 export function shownLetter(service: Service, letter: DeadLetterDetail): DeadLetterDetail {
   const { envelope: kept, type, text } = letter;
-  if (!kept) return { ...letter, text: holdsSecrets(schemasHeard(service, type)) ? '***' : text };
-  const envelope = { ...kept, data: shownData(service, type, kept.data) };
-  return { ...letter, envelope, text: JSON.stringify(envelope) };
+  const key = shownKey(service, type, letter.key);
+  if (!kept) return { ...letter, key, text: holdsSecrets(schemasHeard(service, type)) ? '***' : text };
+  const envelope = { ...kept, partitionkey: key, data: shownData(service, type, kept.data) };
+  return { ...letter, key, envelope, text: JSON.stringify(envelope) };
 }
 
-/**
- * A saga without secrets: its input by its schema, the results of its steps by the names of the secret fields that it, its service
- * with what it hears, and those which it calls have.
- */
-export function shownSaga<I extends SagaSummary & { readonly input?: unknown }>(service: Service, instance: I): I {
-  const definition = service.sagas.find(({ name }) => name === instance.name);
+/** Values that a saga is made of without secrets, by the names of the fields that it, its service with what it hears, and those which it calls have. */
+function byNamesOf(service: Service, name: string): (value: unknown) => unknown {
+  const definition = service.sagas.find((saga) => saga.name === name);
   const { input } = (definition ?? {}) as { readonly input?: Schema };
   const known = [service.contract, ...(definition?.uses ?? [])].flatMap(schemasIn);
   const schemas = [...(input ? [input] : []), ...known, ...service.on.map(({ event }) => (event as Event).data)];
-  const byName = (value: unknown): unknown => redactByName(schemas, value);
+  return (value) => redactByName(schemas, value);
+}
+
+/** The result of a step without secrets, also of one that a verdict gives. */
+export const shownResult = (service: Service, { name }: Pick<ListedSaga, 'name'>, result: unknown): unknown =>
+  byNamesOf(service, name)(result);
+
+/** A saga without secrets: its input by its schema, the results of its steps and the data of a declared error by the names of their fields. */
+export function shownSaga(service: Service, instance: ListedSaga): ListedSaga {
+  const byName = byNamesOf(service, instance.name);
+  const { input } = (service.sagas.find(({ name }) => name === instance.name) ?? {}) as { readonly input?: Schema };
   const { cause, journal } = instance;
   return {
     ...instance,
-    ...('input' in instance && { input: byName(input ? redact(input, instance.input) : instance.input) }),
+    input: input ? redact(input, instance.input) : byName(instance.input),
     cause: cause?.kind === 'declared' ? { ...cause, data: byName(cause.data) } : cause,
     journal: journal.map((entry) => ('result' in entry ? { ...entry, result: byName(entry.result) } : entry)),
   };

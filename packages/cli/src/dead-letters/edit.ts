@@ -1,22 +1,28 @@
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { diffArrays } from 'diff';
-import { type Finding, unredact } from 'seaworthy/contract';
+import { type Event, messageRedactor, unredact } from 'seaworthy/contract';
 import { UsageInvalid } from '../errors.ts';
 import { parsed } from '../json.ts';
 import { heard, shownData, shownLetter } from '../secrets.ts';
 import type { Where } from '../stores.ts';
 import { paint, print, printJson } from '../terminal.ts';
-import { type Box, found, onBoxes } from './boxes.ts';
+import { found, onBoxes } from './boxes.ts';
 import { dry } from './dry.ts';
 
-/** What is wrong with the data, by the contract of the event; `undefined` when nobody here hears it. */
-async function examined({ service }: Box, type: string, data: unknown): Promise<readonly Finding[] | undefined> {
-  const event = heard(service, type);
-  if (!event) return undefined;
+const mostIssues = 20;
+
+/** Throws `UsageInvalid` when the data break the contract of the event; the message does not quote the secrets in them. */
+async function refuseInvalid(event: Event, type: string, data: unknown): Promise<void> {
   const { issues = [] } = await event.data['~standard'].validate(data);
-  const part = (one: unknown): string => String(typeof one === 'object' && one !== null && 'key' in one ? one.key : one);
-  return issues.map(({ path = [], message }) => ({ path: path.map(part).join('.'), message }));
+  if (issues.length === 0) return;
+  const redacted = messageRedactor(event.data, data);
+  const step = (part: unknown): string => String(typeof part === 'object' && part !== null && 'key' in part ? part.key : part);
+  const said = issues.slice(0, mostIssues).map(({ path = [], message }) => {
+    const place = path.map(step).join('.');
+    return `${place}: ${redacted(place, message)}`;
+  });
+  throw new UsageInvalid(`the data breaks the contract of ${type} (${said.join('; ')}): correct it`);
 }
 
 /** Replaces the data of one dead letter, or says what would change. */
@@ -33,11 +39,7 @@ export async function edit(
     const event = heard(box.service, letter.type);
     // What was shown as `***` and is given back so stays what it was.
     const data = event && letter.envelope ? unredact(event.data, given, letter.envelope.data) : given;
-    const findings = await examined(box, letter.type, data);
-    if (findings && findings.length > 0) {
-      const said = findings.map(({ path, message }) => `${path}: ${message}`).join('; ');
-      throw new UsageInvalid(`the data breaks the contract of ${letter.type} (${said}): correct it`);
-    }
+    if (event) await refuseInvalid(event, letter.type, data);
     if (yes) await box.letters.edit(id, data);
     const kept = shownLetter(box.service, letter);
     const [before, after] = [kept.envelope ? kept.envelope.data : kept.text, shownData(box.service, letter.type, data)];
@@ -48,7 +50,7 @@ export async function edit(
     }
     if (!isDeepStrictEqual(after, data))
       print(paint('dim', 'secrets are shown as ***; where *** was given they stay as they are, any other value takes their place'));
-    if (!findings) print(paint('yellow', `nobody in ${box.name} hears ${letter.type} any more: a redrive would bury it again`));
+    if (!event) print(paint('yellow', `nobody in ${box.name} hears ${letter.type} any more: a redrive would bury it again`));
     if (yes) print(`${id} is edited; redrive it with: seaworthy dead-letters redrive ${id} --yes`);
     else dry(`the data of ${id} would become this`);
   });

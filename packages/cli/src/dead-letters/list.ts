@@ -1,4 +1,5 @@
 import { limitOf } from '../limit.ts';
+import { shownKey } from '../secrets.ts';
 import type { Where } from '../stores.ts';
 import { ago, paint, print, printJson, table } from '../terminal.ts';
 import { onBoxes } from './boxes.ts';
@@ -9,7 +10,13 @@ export async function list(options: Where & Filtering & { readonly limit: string
   const limit = limitOf(options.limit);
   await onBoxes(options, async (boxes, { clock }) => {
     const filter = filterOf(options);
-    const letters = (await Promise.all(boxes.map(({ letters }) => letters.list(filter, { limit })))).flat();
+    const letters = (
+      await Promise.all(
+        boxes.map(async ({ service, letters }) =>
+          (await letters.list(filter, { limit })).map((one) => ({ ...one, key: shownKey(service, one.type, one.key) })),
+        ),
+      )
+    ).flat();
     if (options.json) return printJson(letters);
     if (letters.length === 0) return print('there are no dead letters');
     const rows = letters.map(({ id, consumer, type, key, reason, attempts, at, error }) => [

@@ -1,7 +1,7 @@
-import { causeText, type Instance, type SagaSummary, whereIs } from 'seaworthy/saga';
+import { causeText, type Instance, whereIs } from 'seaworthy/saga';
 
 /** The step that it is at, or that it ended with: of one that is undone, the one that failed, or that it was at when it was stopped or late. */
-export function atOf(instance: SagaSummary): string {
+export function atOf(instance: Instance): string {
   const { cause, journal } = instance;
   const now = whereIs(instance);
   if (now) return now.undo ? `undo of ${now.step}` : now.step;

@@ -1,4 +1,4 @@
-import { listSagas, type SagaState, type SagaSummary } from 'seaworthy/saga';
+import { type ListedSaga, listSagas, type SagaState } from 'seaworthy/saga';
 import { limitOf } from '../limit.ts';
 import { shownSaga } from '../secrets.ts';
 import { onStores, type Where } from '../stores.ts';
@@ -19,7 +19,7 @@ export async function list(
   const { name, key, state } = options;
   const limit = limitOf(options.limit);
   await onStores(options, async (stores, { clock }) => {
-    const all: (SagaSummary & { readonly service: string })[] = [];
+    const all: (ListedSaga & { readonly service: string })[] = [];
     for (const { name: service, service: definition, store } of stores)
       for (const one of await listSagas(store.sqlRead, { name, key, state }, { limit }))
         all.push({ ...shownSaga(definition, one), service });

@@ -1,6 +1,7 @@
 import { judge, type Verdict } from 'seaworthy/saga';
 import { UsageInvalid } from '../errors.ts';
 import { parsed } from '../json.ts';
+import { shownResult } from '../secrets.ts';
 import { onStores, type Where } from '../stores.ts';
 import { paint, print, printJson } from '../terminal.ts';
 import { found } from './found.ts';
@@ -30,7 +31,8 @@ export async function verdict(
     const { at, instance } = await found(stores, id);
     const stuck = instance.journal.find(({ state }) => state === 'stuck');
     if (options.yes || instance.state !== 'stuck') await judge(at.store, runtime, id, given, { by: who(options) });
-    if (options.json) return printJson({ id, service: at.name, step: stuck?.step, verdict: given, done: options.yes === true });
+    const shown = given.kind === 'result' ? { kind, result: shownResult(at.service, instance, given.result) } : given;
+    if (options.json) return printJson({ id, service: at.name, step: stuck?.step, verdict: shown, done: options.yes === true });
     print(`${instance.name} ${instance.key} is stuck at ${paint('bold', stuck?.step ?? '?')}: ${instance.error ?? 'its undo failed'}`);
     if (options.yes) print('the verdict is given: a fleet that runs goes on with it within seconds, otherwise the next one');
     else print(`${meaning[kind]}; ${paint('bold', 'nothing was changed')}: add --yes to do it`);

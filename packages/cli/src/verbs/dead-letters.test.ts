@@ -132,6 +132,13 @@ test('secrets are shown as ***, and an edit that gives *** back leaves them as t
   for (const { out } of shown) assert.match(out, /"code": ?"\*\*\*"/);
   assert.ok(![saga, ...shown.map(({ out }) => out)].some((out) => out.includes('4711')));
   assert.match(saga, /Kiel/);
+  const wrong = [
+    await letters('edit', id, '--data', '{"name":"Shadow","tons":0,"papers":{"port":"Lagos","code":"***"}}'),
+    await letters('edit', id, '--data', '{"name":"Shadow","tons":5,"papers":{"port":"Lagos","code":"4711-wrong"}}'),
+    await letters('edit', id, '--data', '{"code":4711-wrong}'),
+  ];
+  for (const { status, out, err } of wrong) assert.ok(status === 2 && !`${out}${err}`.includes('4711'), `${out}${err}`);
+  assert.match(wrong[1]?.err ?? '', /breaks the contract of ships\.arrived \(papers\.code: .*\*\*\*/);
   assert.match(shown[2]?.out ?? '', /secrets are shown as \*\*\*; where \*\*\* was given they stay as they are/);
   const store = await sqlite({ dir }).open('docks', runtime());
   const { envelope } = await deadLetters(store, runtime()).show(id);
@@ -159,7 +166,7 @@ test('what is called wrongly ends with 2 and says what to do; what is not there 
   const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['drop'], 2, /say which to drop: ids, --service/],
     [['edit', 'x'], 2, /either --data JSON or --file FILE/],
-    [['edit', 'x', '--data', '{'], 2, /--data is no JSON/],
+    [['edit', 'x', '--data', '{'], 2, /--data is not JSON/],
     [['edit', 'x', '--file', '/nowhere'], 2, /\/nowhere cannot be read/],
     [['list', '--service', 'ship'], 2, /the fleet has no service ship: it has ships, docks/],
     [['list', '--reason', 'why'], 2, /Allowed choices are failed, poison, expired, unhandled, crashed, unreadable/],

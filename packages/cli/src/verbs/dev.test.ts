@@ -39,6 +39,18 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
       [204, 410, 204, 204, 204],
     );
     assert.ok((await post('Marie Celeste')) >= 500);
+    const wrong = await fetch(`${url}/ships/Smuggler`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"tons":1.5,"papers":{"port":"Kiel","code":"4711-secret"}}',
+    });
+    assert.equal(wrong.status, 400);
+    const smuggled = await fetch(`${url}/ships/Shadow`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"tons":0,"papers":{"port":"Kiel","code":"4711-secret-wrong"}}',
+    });
+    assert.equal(smuggled.status, 204);
     const time = '^\\d\\d:\\d\\d:\\d\\d\\.\\d{3} {2}';
     for (const line of [
       'http   gateway  POST /ships/\\{name\\} +204 +[\\d.]+ ms$',
@@ -48,6 +60,9 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
       'event  ships    ships\\.arrived +published',
       'info   ships    the saga unload was undone: crane was refused: Full id=.* key=Argo$',
       'event  docks    ships\\.arrived +handled +[\\d.]+ ms$',
+      // Of the data that break its contract, the secret is left out.
+      'event  docks    ships\\.arrived +buried +[\\d.]+ ms$',
+      'warn   docks    ships\\.arrived was buried .*\\n +.*tons: .*papers\\.code: \\*\\*\\* is not a code',
       'retry  docks    ships\\.arrived +buried +[\\d.]+ ms$',
       'saga   ships    unload +done$',
       // Errors with the place in the user's own file, of a toolkit that is linked.
@@ -71,6 +86,7 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
     running.child.kill('SIGINT');
   }
   assert.equal((await running.ended).status, 0);
+  assert.ok(!(await running.ended).out.includes('4711'));
   assert.match((await running.ended).err, /fleet\.ts cannot be loaded: .*\n {2}at fleet\.ts:1\n/);
 });
 

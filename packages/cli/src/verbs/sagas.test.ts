@@ -141,6 +141,10 @@ test('a verdict is told first and given with --yes', async () => {
   assert.equal(await stateOf('fram'), 'stuck');
   assert.equal((await alone('verdict', 'fram', 'skip', '--by', 'Amundsen', '--yes')).status, 0);
   assert.equal((await sagas('verdict', 'gjoa', 'retry', '--yes')).status, 0);
+  const told = await sagas('verdict', 'maud', 'result', '{"papers":{"code":"4711-maud"},"hook":"4711-hook","name":"Maud"}', '--json');
+  assert.deepEqual(JSON.parse(told.out).verdict, { kind: 'result', result: { papers: { code: '***' }, hook: '***', name: 'Maud' } });
+  const invalid = await sagas('verdict', 'maud', 'result', '{"code":"4711-maud" 7}');
+  assert.ok(invalid.status === 2 && !`${invalid.out}${invalid.err}`.includes('4711'), invalid.err);
   assert.equal((await sagas('verdict', 'maud', 'result', '{"hook":3}', '--yes')).status, 0);
   for (const id of ['fram', 'gjoa', 'maud']) assert.equal(await stateOf(id), 'undoing');
   const { journal = [] } = (await onShips((store) => sagaOf(store.read, 'maud'))) ?? {};
@@ -190,7 +194,7 @@ test('what is called wrongly ends with 2, what is not there or not stuck with 1'
     [['verdict', 'x', 'guess'], 2, /Allowed choices are retry, skip, result/],
     [['verdict', 'x', 'result'], 2, /say what the step had given, as JSON/],
     [['verdict', 'x', 'retry', '1'], 2, /the verdict retry takes no result/],
-    [['verdict', 'x', 'result', '{'], 2, /the result is no JSON/],
+    [['verdict', 'x', 'result', '{'], 2, /the result is not JSON/],
     [['stop', 'x'], 2, /required option '--reason <text>' not specified/],
     [['stop', 'x', '--reason', ' '], 2, /--reason is empty/],
     [['stop', 'x', '--reason', 'fog'], 1, /there is no saga x in ships, docks/],

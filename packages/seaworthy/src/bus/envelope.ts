@@ -1,4 +1,5 @@
 import { SeaworthyError } from '../core/errors.ts';
+import { parseJson } from '../core/parse-json.ts';
 import { textOf } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
 
@@ -88,9 +89,9 @@ const rules: readonly [name: string, holds: (value: unknown) => boolean, rule: s
 export function parseEnvelope(text: string): Envelope {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
-    throw new EnvelopeInvalid(`the event is no JSON: ${(cause as Error).message}`, { cause });
+    throw new EnvelopeInvalid(`the event is not JSON: ${(cause as Error).message}`, { cause });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new EnvelopeInvalid('the event must be a JSON object');
   return checkedEnvelope('datacontenttype' in value ? value : { ...value, datacontenttype: 'application/json' });

@@ -14,5 +14,5 @@ export {
 } from './contract.ts';
 export type { Problem } from './problem.ts';
 export type { Finding, Issue, Schema } from './schema.ts';
-export { holdsSecrets, redact, redactByName, unredact } from './secrets.ts';
+export { holdsSecrets, messageRedactor, redact, redactByName, unredact } from './secrets.ts';
 export { ContractInvalid } from './verify.ts';

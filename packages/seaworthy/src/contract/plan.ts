@@ -46,7 +46,10 @@ export function planOf(operation: Operation, http: Http): Plan {
 /** A text as what its field wants; what it cannot become is left for validation, which names the field. */
 export function coerce(text: string, types: readonly string[] = ['string']): unknown {
   if (types.includes('string')) return text;
-  if ((types.includes('number') || types.includes('integer')) && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) return Number(text);
+  if ((types.includes('number') || types.includes('integer')) && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) {
+    const number = Number(text);
+    if (Number.isFinite(number)) return number;
+  }
   if (types.includes('boolean') && (text === 'true' || text === 'false')) return text === 'true';
   return text;
 }

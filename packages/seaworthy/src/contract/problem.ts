@@ -1,6 +1,9 @@
 import { longestMs } from '../core/duration.ts';
 import type { Kind, SeaworthyError } from '../core/errors.ts';
-import type { Finding } from './schema.ts';
+import { bounded, textOf } from '../core/thrown.ts';
+import { findingsOf } from './findings.ts';
+import { isObject } from './json.ts';
+import type { Finding } from './standard.ts';
 
 /** RFC 9457, with our stable code. */
 export interface Problem {
@@ -39,24 +42,39 @@ export function kindOf(status: number): Kind {
   return status >= 500 ? 'internal' : 'invalid';
 }
 
+/** What an error may say beside its message. */
 interface Telling {
-  readonly issues?: readonly Finding[];
-  readonly parts?: Readonly<Record<string, string>>;
+  readonly issues?: unknown;
+  readonly parts?: unknown;
 }
 
-/** An error as a problem document. What went wrong inside is for the log, not for the caller. */
+/** More parts than any aggregate has. */
+const mostParts = 100;
+
+/** How the parts fared, as texts; an error of a user's own may have anything under that name. */
+function partsOf(parts: unknown): Problem['parts'] {
+  if (!isObject(parts)) return undefined;
+  const all = Object.entries(parts).slice(0, mostParts);
+  return Object.fromEntries(all.map(([name, fared]) => [bounded(name, 100), bounded(String(fared), 100)]));
+}
+
+/**
+ * An error as a problem document, bounded: any code may throw an error with a text of any length. What went wrong inside is for
+ * the log, not for the caller.
+ */
 export function problemOf(error: SeaworthyError): Problem {
   const [status, title] = statusOf[error.kind];
-  const { issues, parts } = error as Telling;
+  const { issues, parts: fared } = error as Telling;
+  const parts = partsOf(fared);
   // Whoever makes an error may write anything there; what is negative asks not to be repeated, which has no form on the wire.
   const wait = error.retryAfterMs ?? Number.NaN;
   return {
     type: 'about:blank',
     title,
     status,
-    detail: error.kind === 'internal' ? 'the service failed; its log has the cause' : error.message,
-    code: error.code,
-    ...(issues && { issues }),
+    detail: error.kind === 'internal' ? 'the service failed; its log has the cause' : textOf(error),
+    code: bounded(error.code, 200),
+    ...(Array.isArray(issues) && { issues: findingsOf(issues) }),
     ...(parts && { parts }),
     ...(wait >= 0 && { retryAfterMs: Math.ceil(Math.min(wait, longestMs)) }),
   };

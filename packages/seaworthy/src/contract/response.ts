@@ -1,3 +1,4 @@
+import { parseJson } from '../core/parse-json.ts';
 import type { Answer } from './answer.ts';
 import type { Operation } from './contract.ts';
 import { filled } from './http.ts';
@@ -68,7 +69,7 @@ export function answerOf(operation: Operation, raw: RawResponse): Answer | undef
   const type = raw.contentType?.split(';', 1)[0]?.trim().toLowerCase();
   let body: unknown;
   try {
-    body = raw.body === '' ? undefined : JSON.parse(raw.body);
+    body = raw.body === '' ? undefined : parseJson(raw.body);
   } catch {
     return foreign(raw); // not JSON, whatever its type says
   }

@@ -62,10 +62,24 @@ test('what is shown and given back has its secrets again, and new ones stay', ()
   assert.deepEqual(unredact(schema, { ...shown, a: 'other' }, value), { ...value, a: 'other' });
 });
 
-test('in a value made of others a field is hidden by its name', () => {
+test('in a value made of others only fields are shown whose names are known, and are not those of secrets', () => {
   const schemas = [z.object({ card: Card }), z.object({ list: z.array(z.object({ pin: z.int().meta({ secret: true }) })) })];
-  const value = { paid: { number: '4', owner: 'o' }, all: [{ pin: 1, other: 2 }], at: 'x' };
-  assert.deepEqual(redactByName(schemas, value), { paid: { number: '***', owner: 'o' }, all: [{ pin: '***', other: 2 }], at: 'x' });
+  const value = { paid: { number: '4', owner: 'o' }, all: [{ pin: 1, owner: ['o', { code: 'c' }] }], token: 't', seen: true, none: null };
+  assert.deepEqual(redactByName(schemas, value), {
+    paid: { number: '***', owner: 'o' },
+    all: [{ pin: '***', owner: ['o', { code: '***' }] }],
+    token: '***',
+    seen: true,
+    none: null,
+  });
+  assert.deepEqual(redactByName(schemas, ['4711', 7]), ['***', '***']);
+  assert.equal(redactByName(schemas, '4711'), '***');
+});
+
+test('where no schema marks a secret everything is shown; where one cannot be read, what no other knows is hidden', () => {
+  const value = { token: 't', list: [1] };
+  assert.deepEqual(redactByName([z.object({ a: z.string() })], value), value);
+  assert.deepEqual(redactByName([z.object({ at: z.date() }), z.object({ token: z.string() })], value), { token: 't', list: ['***'] });
 });
 
 test('findings quote no secret, whoever wrote their message', async () => {

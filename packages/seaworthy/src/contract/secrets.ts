@@ -90,17 +90,18 @@ export function unredact(schema: Schema, shown: unknown, value: unknown): unknow
   return mapped(shown, rootsOf(schema), (secret, path) => (secret === hidden ? at(path) : secret));
 }
 
-/** The names of the secret fields in schemas, at any depth. */
-function secretNames(schemas: readonly Schema[]): ReadonlySet<string> {
-  const names = new Set<string>();
+/** The names of all fields in schemas, at any depth: those that are secret anywhere, and those that are not. */
+function namesIn(schemas: readonly Schema[]): { readonly secret: ReadonlySet<string>; readonly open: ReadonlySet<string> } {
+  const secret = new Set<string>();
+  const open = new Set<string>();
   const seek = ({ node, resolve }: Part): void => {
     if (!isObject(node)) return;
     for (const [name, field] of Object.entries((node as Keywords).properties ?? {}))
-      if (!saidOf([{ node: field, resolve }])) names.add(name);
+      (saidOf([{ node: field, resolve }]) ? open : secret).add(name);
     mapParts(node, (inner) => seek({ node: inner as Node, resolve }));
   };
   for (const root of schemas.flatMap(rootsOf)) seek(root);
-  return names;
+  return { secret, open };
 }
 
 /** Whether values of these schemas may have secrets, or nobody can tell. */
@@ -119,17 +120,22 @@ export const holdsSecrets = (schemas: readonly Schema[]): boolean =>
   });
 
 /**
- * The value with `***` in place of each field that has the name of a secret one in `schemas`: of a value that is made of others,
- * such as the result of a saga's step.
+ * The value with `***` for what may be a secret, of a value that is made of others, such as the result of a saga's step. If any of
+ * `schemas` marks a secret, only fields by whose names the schemas know something that is not secret are shown, beside `true`,
+ * `false` and `null`: code may put a secret into a field of any name, or return it alone.
  */
 export function redactByName(schemas: readonly Schema[], value: unknown): unknown {
-  const names = secretNames(schemas);
-  const visit = (one: unknown): unknown => {
-    if (Array.isArray(one)) return one.map(visit);
-    if (!isObject(one)) return one;
-    return Object.fromEntries(Object.entries(one).map(([name, field]) => [name, names.has(name) ? hidden : visit(field)]));
+  if (!holdsSecrets(schemas)) return value;
+  const { secret, open } = namesIn(schemas);
+  const visit = (one: unknown, known: boolean): unknown => {
+    if (Array.isArray(one)) return one.map((entry) => visit(entry, known));
+    if (isObject(one))
+      return Object.fromEntries(
+        Object.entries(one).map(([name, field]) => [name, secret.has(name) ? hidden : visit(field, open.has(name))]),
+      );
+    return known || one === undefined || one === null || typeof one === 'boolean' ? one : hidden;
   };
-  return visit(value);
+  return visit(value, false);
 }
 
 /** A shorter text is in many words by chance. */
@@ -138,8 +144,8 @@ const shortest = 4;
 const most = { secrets: 100, characters: 2000 };
 const unsaid = 'breaks its rule; the message is left out, as it may quote a secret';
 
-/** What may be said of a value that is wrong: messages without the secrets in it, which their author may quote. */
-export function discretion(schema: Schema, value: unknown): (path: string, message: string) => string {
+/** Makes messages about a value that breaks its schema free of the secrets in it, which the author of a message may quote. */
+export function messageRedactor(schema: Schema, value: unknown): (path: string, message: string) => string {
   const secrets = new Map<string, string>();
   const note = (secret: unknown, path: readonly (string | number)[]): unknown => {
     // A sender chooses how deep and how large it is.

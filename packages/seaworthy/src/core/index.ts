@@ -9,6 +9,7 @@ export { type Ids, seededIds, systemIds } from './ids.ts';
 export { RunOver } from './lifetime.ts';
 export { type Attributes, guarded, type Level, type Observe, type Place, type Span, silent } from './observe.ts';
 export { NotAwaited } from './open-work.ts';
+export { parseJson } from './parse-json.ts';
 export { type Random, systemRandom } from './random.ts';
 export { type Runtime, runtime } from './runtime.ts';
 export { sleep } from './sleep.ts';

@@ -36,7 +36,7 @@ export function fieldOf(thrown: unknown, name: string): unknown {
 }
 
 /** A text of at most `most` characters that every store keeps: without half characters and without U+0000. */
-const bounded = (text: string, most: number): string => text.slice(0, most).toWellFormed().replaceAll('\0', '\ufffd');
+export const bounded = (text: string, most: number): string => text.slice(0, most).toWellFormed().replaceAll('\0', '\ufffd');
 
 function textField(thrown: unknown, name: string, most = longest): string | undefined {
   const value = fieldOf(thrown, name);

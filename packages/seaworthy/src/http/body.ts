@@ -14,6 +14,7 @@ interface Fault {
 }
 
 const notUnicode = 'has half of a surrogate pair, which is no text and could not be kept: send well-formed Unicode';
+const tooLarge = 'is too large for a number, which ends at 1.8e308: send a string, or a smaller number';
 const poisoned = 'is a name that could change objects of the one who reads it: leave it out';
 
 /** Who merges objects would take these for the prototype of all of them. */
@@ -25,6 +26,7 @@ function isPoison(name: string, value: unknown): boolean {
 /** `halves`: there may be half surrogate pairs. */
 function faultIn(value: unknown, halves: boolean, depth: number): Fault | undefined {
   if (typeof value === 'string') return halves && !value.isWellFormed() ? { place: [], rule: notUnicode } : undefined;
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : { place: [], rule: tooLarge };
   if (typeof value !== 'object' || value === null) return undefined;
   if (depth === deepest) return { place: [], rule: `is nested more than ${deepest} levels deep: send less in each other` };
   for (const [name, inner] of Object.entries(value)) {

@@ -1,6 +1,6 @@
 export { type Cause, causeText, type Interruption } from './cause.ts';
 export type { Entry, Instance, Judged, SagaState } from './journal.ts';
-export { listSagas, type SagaFilter, type SagaSummary, sagaOf } from './list.ts';
+export { type ListedSaga, listSagas, type SagaFilter, sagaOf } from './list.ts';
 export { retrySaga, SagaNotRunning, SagaNotWaiting, stopSaga } from './operator.ts';
 export { SagaUnreadable } from './row.ts';
 export { type Builder, type Saga, SagaInvalid, type Start, type Started, type Stop, type Stopping, saga } from './saga.ts';

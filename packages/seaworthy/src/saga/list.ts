@@ -10,41 +10,50 @@ export interface SagaFilter {
   readonly state?: SagaState | undefined;
 }
 
-/** An instance in a list: without what may be large, which are its input, the results of its steps and the data of a declared error. `sagaOf` has all of it. */
-export type SagaSummary = Omit<Instance, 'input'>;
+/** An instance as a list has it. */
+export interface ListedSaga extends Instance {
+  /** The instance takes more than 16 kB: its input, the results of its steps and the data of a declared error are left out. `sagaOf` has them. */
+  readonly abridged?: true;
+}
 
 const page = { rows: 100, bytes: 2 ** 22 };
+const wholeBytes = 16 * 2 ** 10;
+const size = 'octet_length(input) + octet_length(journal) + coalesce(octet_length(cause), 0)';
 
-function summaryOf({ input: _, journal, cause, ...rest }: Instance): SagaSummary {
+function listed(row: Row): ListedSaga {
+  const { journal, cause, ...rest } = shownOf(row);
+  if (Number(row['size']) <= wholeBytes) return { ...rest, journal, cause };
   return {
     ...rest,
+    input: undefined,
+    journal: journal.map(({ result: _, ...entry }) => entry),
     cause: cause?.kind === 'declared' ? { ...cause, data: undefined } : cause,
-    journal: journal.map(({ result: __, ...entry }) => entry),
+    abridged: true,
   };
 }
 
-/** Summaries of the instances that `from` selects, in its order. The rows are read a few at a time, since each may be large. */
-export async function summaries(
+/** The instances that `from` selects, in its order. The rows are read a few at a time, since each may be large. */
+export async function listFrom(
   read: Read,
   from: string,
   values: readonly Value[],
   { limit = 100, offset = 0 }: { readonly limit?: number; readonly offset?: number },
-): Promise<readonly SagaSummary[]> {
+): Promise<readonly ListedSaga[]> {
   const ids = (await read.all(`select id from ${from} limit ? offset ?`, ...values, limit, offset)).map(({ id }) => String(id));
-  const found = new Map<string, SagaSummary>();
+  const found = new Map<string, ListedSaga>();
   for (let rest: readonly string[] = ids; rest.length > 0; ) {
     const some = rest.slice(0, page.rows);
     const { rows, more } = await readSome(
       read,
       {
-        columns: sagaColumns,
-        size: 'octet_length(input) + octet_length(journal)',
+        columns: `${sagaColumns}, ${size} as size`,
+        size,
         from: `sw_saga where id in (${some.map(() => '?').join(', ')}) order by id`,
         values: some,
       },
       page,
     );
-    for (const row of rows) found.set(String(row['id']), summaryOf(shownOf(row)));
+    for (const row of rows) found.set(String(row['id']), listed(row));
     rest = more ? rest.filter((id) => !found.has(id)) : rest.slice(some.length);
   }
   return ids.flatMap((id) => found.get(id) ?? []);
@@ -55,10 +64,10 @@ export async function listSagas(
   read: Read,
   { name, key, state }: SagaFilter = {},
   options: { readonly limit?: number; readonly offset?: number } = {},
-): Promise<readonly SagaSummary[]> {
+): Promise<readonly ListedSaga[]> {
   const given = Object.entries({ name, saga_key: key, state }).filter((pair): pair is [string, string] => pair[1] !== undefined);
   const where = given.map(([column]) => `${column} = ?`).join(' and ') || '1 = 1';
-  return summaries(
+  return listFrom(
     read,
     `sw_saga where ${where} order by id desc`,
     given.map(([, value]) => value),

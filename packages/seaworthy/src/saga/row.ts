@@ -1,4 +1,5 @@
 import { SeaworthyError } from '../core/errors.ts';
+import { parseJson } from '../core/parse-json.ts';
 import { keptTrace } from '../core/trace.ts';
 import type { Row, Value } from '../store/store.ts';
 import type { Cause, Interruption } from './cause.ts';
@@ -38,7 +39,7 @@ export function instanceOf(row: Row): Instance {
   };
   function json(column: string): unknown {
     try {
-      return JSON.parse(String(row[column]));
+      return parseJson(String(row[column]));
     } catch (error) {
       return refuse(column, `is not JSON (${(error as Error).message})`);
     }

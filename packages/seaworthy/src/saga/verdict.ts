@@ -2,7 +2,7 @@ import { SeaworthyError } from '../core/errors.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Read, Store } from '../store/store.ts';
 import type { Entry, Judged } from './journal.ts';
-import { type SagaSummary, summaries } from './list.ts';
+import { type ListedSaga, listFrom } from './list.ts';
 import { instanceOf, sagaColumns } from './row.ts';
 import { kept } from './step.ts';
 
@@ -28,8 +28,8 @@ export type Verdict =
 export async function stuckSagas(
   read: Read,
   options: { readonly limit?: number; readonly offset?: number } = {},
-): Promise<readonly SagaSummary[]> {
-  return summaries(read, "sw_saga where state = 'stuck' order by changed", [], options);
+): Promise<readonly ListedSaga[]> {
+  return listFrom(read, "sw_saga where state = 'stuck' order by changed", [], options);
 }
 
 /** What a verdict makes of the step whose undo is stuck. */

@@ -15,7 +15,7 @@ export const nextUndo = (journal: readonly Entry[], canBeUndone: (entry: Entry, 
   journal.findLastIndex((entry, index) => undoable.has(entry.state) && canBeUndone(entry, index));
 
 /** Which step an instance runs, undoes, or waits with for a verdict; `undefined` when it has ended, or nothing is left to do. */
-export function whereIs(instance: Pick<Instance, 'state' | 'journal' | 'plan'>): Where | undefined {
+export function whereIs(instance: Instance): Where | undefined {
   const { state, journal } = instance;
   if (state === 'done' || state === 'undone') return undefined;
   const steps = plannedSteps(instance);

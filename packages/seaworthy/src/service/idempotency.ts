@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Answer } from '../contract/answer.ts';
+import { parseJson } from '../core/parse-json.ts';
 import { readable } from '../store/damaged.ts';
 import type { Migration, Tx } from '../store/store.ts';
 import { KeyReused } from './errors.ts';
@@ -64,7 +65,7 @@ export async function recorded(tx: Tx, call: Keyed): Promise<Answer | undefined>
   if (!row) return undefined;
   sameOrThrow(call, row['fingerprint']);
   return readable('sw_idempotency', `${call.operation} ${call.key}`, () => {
-    const answer = JSON.parse(String(row['answer'])) as Answer | null;
+    const answer = parseJson(String(row['answer'])) as Answer | null;
     if (typeof answer?.kind !== 'string') throw new TypeError('it is no answer');
     return answer;
   });

@@ -1,3 +1,4 @@
+import { parseJson } from '../core/parse-json.ts';
 import { keptTrace, type TraceContext } from '../core/trace.ts';
 import { type Aside, readable } from '../store/damaged.ts';
 import { isDue } from '../store/due.ts';
@@ -48,8 +49,8 @@ function intentOf(row: Row): Intent {
     operation: String(row['operation']),
     key: String(row['idempotency_key']),
     fingerprint: String(row['fingerprint']),
-    input: JSON.parse(String(row['input'])),
-    intent: JSON.parse(String(row['intent'])),
+    input: parseJson(String(row['input'])),
+    intent: parseJson(String(row['intent'])),
     since: number(row, 'since'),
     attempts: number(row, 'attempts'),
     trace: keptTrace(row['trace']),
