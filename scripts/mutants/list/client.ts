@@ -16,7 +16,7 @@ export const client: readonly Mutant[] = [
   {
     name: 'client: attempts carry no deadline',
     edits: [['client/transports/http.ts', 'deadlineMs: deadline?.remaining(), ', '']],
-    tests: inSource('client/caller', 'service/service', 'http/server', 'gateway/gateway'),
+    tests: inSource('client/transports/transports', 'service/service', 'http/server', 'gateway/gateway'),
   },
   {
     name: 'client: the answer is not held against the contract',

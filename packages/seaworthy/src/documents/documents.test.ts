@@ -415,7 +415,7 @@ test('any contract has valid documents, and whoever makes a request by them is u
           }
         },
       };
-      const routes = operationRoutes({ contract: any } as never, endpoint as never, inner);
+      const routes = operationRoutes(any, endpoint as never, inner);
       const server = await httpServer({ routes, failed: (error) => failedReply(inner, error) });
       try {
         for (const [template, operations] of Object.entries(at(doc, 'paths')))

@@ -78,7 +78,7 @@ export async function listen({ plan, options, runtime, running, documents, route
       const one = running.get(service.contract['~contract']) as RunningService;
       const port = portOf(one.name);
       if (port === undefined) continue;
-      const own = operationRoutes(service, one.endpoint, runtime);
+      const own = operationRoutes(service.contract, one.endpoint, runtime);
       const routes = [...gated(own), ...healthRoutes(one.health), ...beside(service.contract, own)];
       urls[one.name] = await serve(routes, port, '`SEAWORTHY_PORTS`, or the option `ports`');
     }

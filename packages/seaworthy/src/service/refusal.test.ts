@@ -133,7 +133,10 @@ async function opened(way: 'direct' | 'http', observe: Observe = silent) {
   const store = await memory().open('till', rt);
   const definition = cashier();
   const running = await run(definition, { runtime: rt, store: keep(store), bus, call: (() => assert.fail('it calls nobody')) as never });
-  const server = await httpServer({ routes: operationRoutes(definition, running.endpoint, rt), failed: (error) => failedReply(rt, error) });
+  const server = await httpServer({
+    routes: operationRoutes(definition.contract, running.endpoint, rt),
+    failed: (error) => failedReply(rt, error),
+  });
   const transport = way === 'http' ? http(server.url) : local('till', () => running.endpoint);
   await running.begin();
   return {

@@ -7,14 +7,24 @@ const byValue = (value: unknown): unknown => (value === undefined ? undefined : 
 
 /** Calls a service in the same process, by value as over a wire. `endpointOf` finds it at each call, since it may come and go. */
 export function local(service: string, endpointOf: () => Endpoint | undefined): Transport {
+  let closed = false;
   return {
-    async send(attempt) {
-      const endpoint = endpointOf();
-      if (!endpoint) throw new Unreachable(`the service ${service} does not run in this process`, { absent: true });
-      // What would not come over a wire is refused in the same words.
-      const { json: input } = sendable(attempt.operation, attempt.input);
-      return byValue(await endpoint.handle({ ...attempt, input })) as Answer;
+    async send(request) {
+      const { signal } = request;
+      signal.throwIfAborted();
+      const endpoint = closed ? undefined : endpointOf();
+      if (!endpoint) {
+        const why = closed ? `the transport to ${service} is closed` : `the service ${service} does not run in this process`;
+        throw new Unreachable(why, { absent: true });
+      }
+      // An input that could not cross a wire is refused in the same words.
+      const { json: input } = sendable(request.operation, request.input);
+      const answer = await endpoint.handle({ ...request, input });
+      signal.throwIfAborted();
+      return byValue(answer) as Answer;
     },
-    close: async () => {},
+    async close() {
+      closed = true;
+    },
   };
 }

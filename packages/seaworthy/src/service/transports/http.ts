@@ -1,7 +1,7 @@
 import type { Endpoint } from '../../client/transport.ts';
 import { HeaderInvalid, readHeaders } from '../../contract/headers.ts';
 import { httpParts } from '../../contract/http.ts';
-import { operationsOf } from '../../contract/member.ts';
+import { type Named, operationsOf } from '../../contract/member.ts';
 import { inputOf } from '../../contract/request.ts';
 import { responseOf } from '../../contract/response.ts';
 import { Deadline } from '../../core/deadline.ts';
@@ -9,11 +9,10 @@ import type { Runtime } from '../../core/runtime.ts';
 import { traceOf } from '../../core/trace.ts';
 import { failedReply, replyOf } from '../../http/reply.ts';
 import type { HttpRoute } from '../../http/server.ts';
-import type { Service } from '../service.ts';
 
-/** The operations of a service as routes. */
-export function operationRoutes(service: Service, endpoint: Endpoint, runtime: Runtime): readonly HttpRoute[] {
-  return operationsOf(service.contract).map((operation) => {
+/** The operations of a contract as routes to an endpoint. */
+export function operationRoutes(contract: Named, endpoint: Endpoint, runtime: Runtime): readonly HttpRoute[] {
+  return operationsOf(contract).map((operation) => {
     const { method, path } = httpParts(operation.http);
     return {
       method,
