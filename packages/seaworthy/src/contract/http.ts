@@ -24,6 +24,12 @@ export function refusedPath(http: Http): string | undefined {
   return twice === undefined ? undefined : `${says} it names {${twice}} twice, name each parameter once`;
 }
 
+const documents = ['/openapi.json', '/asyncapi.json', '/docs', '/docs/start.js', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js'];
+const toolkits: ReadonlySet<string> = new Set(['/metrics', '/health', ...documents]);
+
+/** Whether a server of the toolkit answers a GET of `path` itself, unless a contract has just this path. */
+export const isToolkits = (path: string): boolean => toolkits.has(path) || path.startsWith('/health/');
+
 /** The parameters of a path, in turn. */
 export const paramsOf = (path: string): readonly string[] => [...path.matchAll(/\{([^}]+)\}/g)].map((match) => match[1] as string);
 

@@ -1,5 +1,5 @@
 import type { At, Operation } from './contract.ts';
-import { type Http, httpParts, isSegment } from './http.ts';
+import { type Http, httpParts, isSegment, isToolkits } from './http.ts';
 import { InputInvalid, inputJson } from './input.ts';
 import { isObject } from './json.ts';
 import { coerce, type Field, fieldIn, isInPath, isInQuery, type Plan, planOf, textOf, textsOf } from './plan.ts';
@@ -75,7 +75,7 @@ interface Sendable {
  */
 export function sendable(operation: Operation & At, input: unknown): Sendable {
   const plan = planOf(operation, operation.http);
-  const { bodiless, params, pieces } = plan;
+  const { method, bodiless, params, pieces } = plan;
   const json = inputJson(operation, input);
   const rest = Object.keys(json).filter((name) => !params.includes(name));
   const wrong = [...pathFindings(plan, json), ...(bodiless ? queryFindings(plan, json, rest) : [])];
@@ -83,7 +83,11 @@ export function sendable(operation: Operation & At, input: unknown): Sendable {
   const target = pieces.map((piece, index) => (index % 2 === 0 ? piece : encodeURIComponent(textOf(json[piece])))).join('');
   const other = takenBy(operation, target);
   if (other !== undefined) {
-    const message = `makes the address ${httpParts(operation.http).method} ${target.slice(0, 200)}, which is that of ${other}: these values cannot be in the path`;
+    const message = `makes the address ${method} ${target.slice(0, 200)}, which is that of ${other}: these values cannot be in the path`;
+    throw new InputInvalid(operation, [{ path: params[0] as string, message }]);
+  }
+  if (params.length > 0 && method === 'GET' && isToolkits(target)) {
+    const message = `makes the address GET ${target.slice(0, 200)}, which is one of the toolkit's own on every port: choose another value, or another path for the operation`;
     throw new InputInvalid(operation, [{ path: params[0] as string, message }]);
   }
   const query = new URLSearchParams();

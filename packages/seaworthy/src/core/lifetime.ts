@@ -1,7 +1,7 @@
 import { SeaworthyError } from './errors.ts';
 import type { Observe } from './observe.ts';
 import { type Named, OpenWork } from './open-work.ts';
-import { mayStray, told } from './strays.ts';
+import { mayEscape, reported } from './strays.ts';
 
 /** Something that a run was given was used after the run had ended. It had no effect. */
 export class RunOver extends SeaworthyError {
@@ -29,7 +29,7 @@ export class Lifetime {
     const error = new RunOver(`${what} was used after ${this.name} had ended, without effect: await everything before it returns`);
     // Whoever forgot to await hears of no error either. A run that failed has told so already.
     if (this.#ended === 'returned') this.#observe.log('error', error.message, { error });
-    throw mayStray(error);
+    throw mayEscape(error);
   }
 
   /** The same function, which throws `RunOver` once the run has ended. */
@@ -46,7 +46,7 @@ export class Lifetime {
     try {
       this.check(what);
     } catch (error) {
-      return told(Promise.reject(error));
+      return reported(Promise.reject(error));
     }
     return use();
   }

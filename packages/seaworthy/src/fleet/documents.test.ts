@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { z } from 'zod';
 import { command, contract, event, query } from '../contract/contract.ts';
+import { isToolkits } from '../contract/http.ts';
 import { runtime } from '../core/runtime.ts';
 import { asyncapi } from '../documents/asyncapi.ts';
 import { openapi } from '../documents/openapi.ts';
@@ -13,6 +14,7 @@ import { route } from '../gateway/route.ts';
 import { documentRoutes } from '../http/documents.ts';
 import { failedReply } from '../http/reply.ts';
 import { httpServer } from '../http/server.ts';
+import { healthRoutes, metricsRoute } from '../service/health.ts';
 import { service } from '../service/service.ts';
 import { fleet } from './fleet.ts';
 import type { StartOptions } from './options.ts';
@@ -113,4 +115,10 @@ test('the page and all that it loads come from here, and nothing else may', asyn
     assert.match(got.headers.get('content-type') ?? '', /^text\/(css|javascript)/);
   }
   await server.close();
+});
+
+test('no value in a path of a contract reaches what the toolkit serves itself', () => {
+  const documents = documentRoutes({ openapi: () => ({}), asyncapi: () => ({}) });
+  const health = healthRoutes({ phase: () => 'ready', checks: () => ({}) });
+  for (const { method, path } of [...documents, ...health, metricsRoute(() => '')]) assert.ok(method === 'GET' && isToolkits(path), path);
 });

@@ -182,3 +182,28 @@ describe('G12: a request that is answered without its body has exactly its body 
     }
   }
 });
+
+describe('G12: Host is refused unless it names a host, with a port or without', () => {
+  const cases: readonly (readonly [number, readonly string[]])[] = [
+    [200, ['x', 'shop.example:8080', '127.0.0.1', '[::1]:80', '[fe80::1%25eth0]', 'x:', '', 'sub_domain.example', 'caf%C3%A9.example']],
+    [
+      400,
+      ['a b', 'a/b', 'user@x', 'x:port', '::1', '[::1', 'x?y', 'x#y', 'http://x', 'x:80:80', 'x\ty', 'caf\u00e9', '%zz', 'x\\y', '"x"'],
+    ],
+  ];
+  for (const [status, hosts] of cases)
+    for (const host of hosts)
+      test(`${status} for ${JSON.stringify(host)}`, async () => {
+        const { send, answers } = client();
+        send(`GET /plain HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+        assert.deepEqual(await answers(1), [status]);
+      });
+});
+
+for (const target of ['/plain#', '/plain#part', '/plain?a=1#part', '/#/plain'])
+  test(`G12: the target ${target} is refused, since a fragment does not travel`, async () => {
+    const { send, answers } = client();
+    send(`GET ${target} HTTP/1.1\r\n${head}\r\n`);
+    assert.deepEqual(await answers(1), [400]);
+    assert.deepEqual(seen, []);
+  });

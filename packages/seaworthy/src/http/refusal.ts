@@ -20,6 +20,7 @@ export function refused({ code, statusCode = 500 }: FastifyError): HttpReply | u
 }
 
 interface Asked {
+  readonly url?: string | undefined;
   readonly httpVersion: string;
   /** Names and values in turn, as they came. */
   readonly rawHeaders: readonly string[];
@@ -29,8 +30,11 @@ interface Asked {
 /** Of several of these Node keeps the first in silence; another server would perhaps take the last. */
 const once = new Set(['host', 'content-type']);
 
-/** What of a request's headers nobody should have to guess at (RFC 9112, 3.2 and 6.1; RFC 9110, 5.3 and 8.4). */
-export function refusedHeaders({ httpVersion, rawHeaders, headers }: Asked): HttpReply | undefined {
+/** `uri-host [ ":" port ]` (RFC 9112, 3.2; RFC 3986, 3.2.2; RFC 6874), or nothing. */
+const host = /^(?:\[(?:[\da-f:.]+(?:%25[\w.~%-]+)?|v[\da-f]+\.[\w.~!$&'()*+,;=:-]+)\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::\d*)?$/i;
+
+/** What of a request's target and headers nobody should have to guess at (RFC 9112, 3.2 and 6.1; RFC 9110, 5.3 and 8.4). */
+export function refusedHead({ url = '', httpVersion, rawHeaders, headers }: Asked): HttpReply | undefined {
   const seen: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const raw = rawHeaders[index] as string;
@@ -41,6 +45,9 @@ export function refusedHeaders({ httpVersion, rawHeaders, headers }: Asked): Htt
     seen.push(name);
   }
   if (headers['host'] === undefined && httpVersion === '1.1') return refusal(400, 'host: is missing', 'SW_HTTP_BAD_REQUEST');
+  if (headers['host'] !== undefined && !host.test(String(headers['host'])))
+    return refusal(400, 'host: must be a host name or an address, with a port or without', 'SW_HTTP_BAD_REQUEST');
+  if (url.includes('#')) return refusal(400, 'path: must not have a fragment, which starts with #', 'SW_HTTP_BAD_REQUEST');
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && (httpVersion === '1.0' || String(coding).trim().toLowerCase() !== 'chunked'))
     return refusal(400, 'transfer-encoding: takes chunked, of HTTP/1.1', 'SW_HTTP_BAD_REQUEST', { connection: 'close' });

@@ -4,7 +4,7 @@ import { type BodyLimits, bodies } from './bodies.ts';
 import { jsonOf } from './body.ts';
 import { answerLast, type Connections, connections, cutUnread, takeRest } from './connections.ts';
 import { ClientGone, ListenFailed } from './errors.ts';
-import { refused, refusedHeaders, unknownRoute } from './refusal.ts';
+import { refused, refusedHead, unknownRoute } from './refusal.ts';
 import type { HttpReply } from './reply.ts';
 
 export interface HttpRequest {
@@ -107,7 +107,7 @@ export async function httpServer({
   app.server.maxHeadersCount = 0;
   app.addHook('onRequest', ({ raw }, reply, done) => {
     if (!watched?.hears(raw)) return;
-    const refusal = refusedHeaders(raw);
+    const refusal = refusedHead(raw);
     if (refusal) void send(reply, refusal, readTimeoutMs);
     else done();
   });

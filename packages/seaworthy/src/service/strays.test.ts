@@ -53,6 +53,16 @@ const acts = {
     };
     announce();
   },
+  async timer({ publish, input }) {
+    setTimeout(() => publish('said', input));
+    setImmediate(() => {
+      try {
+        publish('said', input);
+      } catch (cause) {
+        throw new Error('no news', { cause });
+      }
+    });
+  },
   async caught({ tx }) {
     const audit = async () => {
       await tx.run('insert into nowhere values (1)');
@@ -82,6 +92,15 @@ const defined = service(desk, {
   },
   sagas: [job],
 });
+if (process.argv[2] === 'thrown')
+  acts.timer = async ({ publish, input }) => {
+    setTimeout(() => {
+      try {
+        publish('said', input);
+      } catch {}
+      throw new Error('not of the toolkit');
+    });
+  };
 const running = await start(fleet({ services: [defined] }), { dir: process.argv[1], logLevel: 'silent' });
 const answers = {};
 for (const id of Object.keys(acts)) {
@@ -92,6 +111,7 @@ for (const id of Object.keys(acts)) {
   await turn();
   await turn();
 }
+await new Promise((resolve) => setTimeout(resolve, 5));
 await running.call(desk.call, { id: 'saga' });
 for (let round = 0; round < 50; round++) await turn();
 await running.stop();
@@ -116,14 +136,20 @@ async function play(...args: readonly string[]): Promise<{ readonly code: number
   return { code, out: out.trim(), err };
 }
 
-test('what a helper does that nobody awaits fails its handler, and ends no process', async () => {
+test('neither a helper that nobody awaits nor a callback that uses a handler too late ends the process', async () => {
   const { code, out, err } = await play();
   assert.equal(code, 0, err);
-  assert.deepEqual(JSON.parse(out), { helper: 'SW_NOT_AWAITED', wrapping: 'SW_NOT_AWAITED', late: 'ok', caught: 'ok' });
+  assert.deepEqual(JSON.parse(out), { helper: 'SW_NOT_AWAITED', wrapping: 'SW_NOT_AWAITED', late: 'ok', timer: 'ok', caught: 'ok' });
 });
 
 test('a rejection that has nothing to do with a handler ends the process as ever', async () => {
   const { code, err } = await play('foreign');
   assert.equal(code, 1);
   assert.match(err, /not of the toolkit/);
+});
+
+test('an exception of its own in a callback that also used a handler too late ends the process as ever', async () => {
+  const { code, out, err } = await play('thrown');
+  assert.deepEqual([code, out], [1, '']);
+  assert.match(err, /^Error: not of the toolkit$/m);
 });

@@ -1,6 +1,6 @@
 import type { SeaworthyError } from '../../core/errors.ts';
 import { type Named, OpenWork } from '../../core/open-work.ts';
-import { told } from '../../core/strays.ts';
+import { reported } from '../../core/strays.ts';
 import { SavepointMisused, TransactionOver } from '../errors.ts';
 import { named } from '../statement.ts';
 import type { Level } from '../store.ts';
@@ -77,7 +77,7 @@ export class TxState {
     const over = this.#over;
     const promise = begin();
     if (!over) return statements.add(what, promise);
-    return told(promise);
+    return reported(promise);
   }
 
   /** The transaction is lost: every further statement throws `error`, and so does its end. The first failure counts. */
