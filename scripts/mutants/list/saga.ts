@@ -1,9 +1,40 @@
 import { inSource, type Mutant } from '../mutant.ts';
 
+const deaths = inSource('saga/suspects', 'saga/kill');
 const suites = inSource('saga/forward', 'saga/undo', 'saga/stop', 'saga/takeover', 'saga/verdict', 'saga/unheard', 'saga/engine');
 const storm = { over: 'bank' } as const;
 
 export const saga: readonly Mutant[] = [
+  {
+    name: 'saga: a process that stopped in order counts as a death',
+    edits: [['saga/orphans.ts', 'due <= ? and ${crashed} then', 'due <= ? then']],
+    tests: deaths,
+  },
+  {
+    name: 'saga: a suspect does not write its death before its run',
+    edits: [['saga/suspects.ts', "Number(row['crashes']) + 1", "Number(row['crashes'])"]],
+    tests: deaths,
+  },
+  {
+    name: 'saga: what may kill the process runs beside what may, too',
+    edits: [['saga/suspects.ts', 'crashes >= 2', 'crashes >= 200']],
+    tests: deaths,
+  },
+  {
+    name: 'saga: a step that kills its process is run for ever',
+    edits: [['saga/forward.ts', 'instance.crashes >= held.parts.crashes', 'instance.crashes >= 1000 * held.parts.crashes']],
+    tests: deaths,
+  },
+  {
+    name: 'saga: an undo that kills its process is run for ever',
+    edits: [['saga/undo.ts', 'instance.crashes >= parts.crashes', 'instance.crashes >= 1000 * parts.crashes']],
+    tests: deaths,
+  },
+  {
+    name: 'saga: deaths before a transition count after it',
+    edits: [['saga/journal.ts', 'version = version + 1, crashes = 0,', 'version = version + 1,']],
+    tests: deaths,
+  },
   {
     name: 'saga: a step can be undone only once its result is known',
     edits: [['saga/where.ts', "new Set(['done', 'intended', 'stuck'])", "new Set(['done', 'stuck'])"]],

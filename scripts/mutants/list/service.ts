@@ -5,6 +5,21 @@ const storm = { over: 'bank' } as const;
 
 export const service: readonly Mutant[] = [
   {
+    name: 'service: a process that stopped in order counts as a death of its intents',
+    edits: [['service/intent.ts', "row['owner'] !== owner && row['crashed'] === 1", "row['owner'] !== owner"]],
+    tests: inSource('service/external', 'service/kill'),
+  },
+  {
+    name: 'service: an intent that kills its process is not set aside',
+    edits: [['service/external-suspects.ts', 'inHand && crashes >= mostDeaths', 'inHand && crashes >= 1000 * mostDeaths']],
+    tests: inSource('service/external', 'service/kill'),
+  },
+  {
+    name: 'service: intents that may kill the process are driven together',
+    edits: [['service/external-suspects.ts', 'alone.tryTake()', '() => {}']],
+    tests: inSource('service/external', 'service/kill'),
+  },
+  {
     name: 'service: a repeat under a key is carried out again',
     edits: [['service/command.ts', 'if (before) return before;', '']],
     tests: suites,

@@ -8,7 +8,7 @@ const plan = 'local open undo, remote seat undo, remote pay, local confirm';
 /** A booking that began at 1000, as its engine would have written it. */
 const booking = (more: Partial<Instance>): Instance => ({
   ...{ id: 'b1', name: 'booking', key: 'b1', plan, input: {}, state: 'running', journal: [], cause: undefined, stopping: undefined },
-  ...{ attempts: 0, due: 1000, error: undefined, owner: '', version: 1, started: 1000, changed: 1000 },
+  ...{ attempts: 0, due: 1000, error: undefined, owner: '', version: 1, crashes: 0, started: 1000, changed: 1000 },
   ...more,
 });
 const open = { step: 'open', state: 'done', began: 1000, ended: 1000 } as const;
@@ -62,6 +62,16 @@ test('the head says how long it took, since when it goes on, or how long it has 
   assert.equal(of({ state: 'running' }), 'state running begun 4 s ago');
   assert.equal(of({ state: 'undoing' }), 'state undoing begun 4 s ago');
   assert.equal(of({ state: 'stuck' }), 'state stuck for 1 s');
+});
+
+test('the head says how many processes died with it in hand', () => {
+  const of = (crashes: number): string | undefined =>
+    timeLine('bookings', booking({ crashes }), 5000)
+      .find((line) => line.startsWith('deaths'))
+      ?.replaceAll(/ +/g, ' ');
+  assert.equal(of(0), undefined);
+  assert.equal(of(1), 'deaths a process died with it in hand');
+  assert.equal(of(3), 'deaths 3 processes died with it in hand: it is run alone');
 });
 
 test('the time line says which step or undo is tried now, for which time, and after which error', () => {

@@ -87,6 +87,10 @@ function lasted({ state, started, changed }: Instance, now: number): string {
   return state === 'done' || state === 'undone' ? `after ${lasting(changed - started)}` : `begun ${lasting(now - started)} ago`;
 }
 
+/** Of processes that had it in hand; at two of them it is run while no other such saga is. */
+const deaths = ({ crashes }: Instance): string =>
+  crashes === 1 ? 'a process died with it in hand' : `${crashes} processes died with it in hand: it is run alone`;
+
 /** The time line of an instance: what was done and undone when, in how many runs, and what is next. */
 export function timeLine(service: string, instance: Instance, now: number): readonly string[] {
   const { id, name, key, state, started, changed, journal } = instance;
@@ -109,6 +113,7 @@ export function timeLine(service: string, instance: Instance, now: number): read
     const when = state !== 'running' ? '' : left > 0 ? `, in ${lasting(left)}` : ', and has passed';
     head.push(`${paint('dim', 'deadline')} after ${lasting(instance.deadlineMs)}${when}`);
   }
+  if (instance.crashes > 0) head.push(`${paint('dim', 'deaths ')} ${paint('red', deaths(instance))}`);
   const why = causeOf(instance);
   const data = instance.cause?.kind === 'declared' ? instance.cause.data : undefined;
   if (why !== undefined) head.push(`${paint('dim', 'cause  ')} ${cut(`${why} ${brief(data)}`.trimEnd(), (columns() ?? 10_000) - 8)}`);

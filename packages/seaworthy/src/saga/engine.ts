@@ -4,6 +4,7 @@ import { type Scope, scope } from '../core/abort.ts';
 import type { Timer } from '../core/clock.ts';
 import type { TraceContext } from '../core/trace.ts';
 import { wakeup } from '../core/wakeup.ts';
+import { type Alone, alone as aPlace } from '../outbox/suspects.ts';
 import { isDue, waitOf } from '../store/due.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
@@ -17,9 +18,10 @@ import { moves } from './moves.ts';
 import { orphans } from './orphans.ts';
 import { type Room, room } from './room.ts';
 import { SagaUnreadable, shownOf } from './row.ts';
-import type { AnySaga, Start, Stop } from './saga.ts';
+import { type AnySaga, SagaInvalid, type Start, type Stop } from './saga.ts';
 import { collectStarts, type Defined, type StartsParts } from './starts.ts';
 import { longestWaitMs, SagaStopping } from './step.ts';
+import { isSuspect, suspects, takeDeathBack, writeDeath } from './suspects.ts';
 import { live, lost } from './tables.ts';
 import type { Tracing } from './traced.ts';
 import { verifyVersions } from './versions.ts';
@@ -55,6 +57,10 @@ export interface EngineParts extends Tracing {
   readonly published: () => void;
   /** Instances at work at one time, in shares; see lanes.ts. Default 256. */
   readonly concurrency?: number | undefined;
+  /** How many processes may die while they run one step, 3 or more. Default 5. */
+  readonly crashes?: number | undefined;
+  /** Where what may kill the process is run. Default a place of the engine's own. */
+  readonly alone?: Alone | undefined;
 }
 
 const pollMs = 1000;
@@ -68,9 +74,15 @@ const lostAtMost = 100;
 /** Before the first that is due. */
 const unseen = { due: 0, id: '' };
 
-export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEngine {
+/** Throws `SagaInvalid` for a number of crashes that would blame the innocent. */
+function crashesOf(crashes: number): number {
+  if (Number.isSafeInteger(crashes) && crashes >= 3) return crashes;
+  throw new SagaInvalid(`sagaCrashes must be a whole number from 3 on, got ${crashes}: two deaths may blame a saga that was only beside`);
+}
+
+export function sagaEngine({ concurrency = 256, crashes = 5, alone = aPlace(), ...given }: EngineParts): SagaEngine {
   const { store, runtime, worker, published } = given;
-  const parts: DriveParts = { ...given, moves: moves(store) };
+  const parts: DriveParts = { ...given, crashes: crashesOf(crashes), moves: moves(store) };
   const { clock, observe } = runtime;
   const sagas = new Map(given.sagas.map((saga) => [saga.name, saga as Defined]));
   const late = deadlines(store, runtime, worker);
@@ -85,6 +97,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
   const woken = wakeup(clock);
   const stopping = new AbortController();
   const cut = scope({ clock });
+  const apart = suspects({ alone, closing: stopping.signal, run: ({ id, direction }) => work(id, direction, undefined, true) });
   let polling: Promise<void> = Promise.resolve();
   let seen = unseen;
   let stuck = 0;
@@ -94,7 +107,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
 
   /** `fresh`: as it was written just now, which saves reading it if its turn is now. */
   function enqueue(id: string, direction: Direction, fresh?: Instance): void {
-    if (timers.has(id)) return;
+    if (timers.has(id) || active.has(id) || apart.has(id)) return;
     line.add(id, direction);
     go(fresh);
   }
@@ -160,9 +173,22 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     if (fresh) return carryOn(id, direction, fresh, stop);
     const leave = await enter(id, direction, stop);
     try {
-      return await carryOn(id, direction, stopping.signal.aborted ? undefined : await readSaga(store.sqlRead, id), stop);
+      const instance = stopping.signal.aborted ? undefined : await readSaga(store.sqlRead, id);
+      return instance && isSuspect(instance.crashes) ? { suspect: instance } : await carryOn(id, direction, instance, stop);
     } finally {
       leave();
+    }
+  }
+
+  async function runAlone(id: string, direction: Direction, stop: Scope): Promise<Next> {
+    const leave = await enter(id, direction, stop);
+    const written = await writeDeath(store, worker, id);
+    try {
+      const instance = written === undefined || stopping.signal.aborted ? undefined : await readSaga(store.sqlRead, id);
+      return await carryOn(id, direction, instance && { ...instance, crashes: instance.crashes - 1 }, stop);
+    } finally {
+      leave();
+      if (written !== undefined) await takeDeathBack(store, worker, id, written);
     }
   }
 
@@ -176,9 +202,9 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     return drive(parts, sagas.get(instance.name) as AnySaga, instance, { stop, closing: stopping.signal, cut });
   }
 
-  function work(id: string, direction: Direction, fresh?: Instance): void {
+  function work(id: string, direction: Direction, fresh: Instance | undefined, alone = false): Promise<void> {
     const stop = scope({ clock });
-    const done = run(id, direction, fresh, stop)
+    const done = (alone ? runAlone(id, direction, stop) : run(id, direction, fresh, stop))
       .catch((error: unknown): Next => {
         if (error instanceof SagaUnreadable) return setAside(id, direction, error);
         observe.log('error', 'a saga stumbled over its own database, it goes on', { id, error });
@@ -187,11 +213,13 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
       .then((next) => {
         active.delete(id);
         line.leave(id);
-        if (next && 'turned' in next) enqueue(id, directionOf(next.turned), next.turned);
+        if (next && 'suspect' in next) apart.add({ id, direction, crashes: next.suspect.crashes });
+        else if (next && 'turned' in next) enqueue(id, directionOf(next.turned), next.turned);
         else if (next && !stopping.signal.aborted) later(id, next.ms, direction);
         go();
       });
     active.set(id, { stop, done });
+    return done;
   }
 
   /** It is told of once, and looked at again now and then: somebody may have mended it. */
@@ -212,7 +240,10 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
     if (looked && taken.length > 0) observe.log('info', 'sagas of a process that has ended are taken over', { sagas: taken.length });
     looked = true;
     await late.look(taken.length > 0);
-    for (const one of taken) enqueue(one.id, one);
+    for (const { id, crashes, ...direction } of taken) {
+      if (isSuspect(crashes)) apart.add({ id, direction, crashes });
+      else enqueue(id, direction);
+    }
     // What waits in line is due as well, and may be many: each look goes on behind the last one.
     const missed = isDue(now - pollMs, pollMs + longestWaitMs);
     const due = await store.sqlRead.all(
@@ -273,7 +304,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
           // One that was stopped at once is read again, and seen to be.
           const halted = new Set(stopped.map(({ id }) => id));
           for (const one of fresh) enqueue(one.id, directionOf(one), halted.has(one.id) ? undefined : one);
-          for (const { id, saga } of stopped) if (timers.has(id) || line.has(id)) halt(id, saga);
+          for (const { id, saga } of stopped) if (timers.has(id) || line.has(id) || active.has(id)) halt(id, saga);
         },
       };
     },
@@ -285,6 +316,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
         observe.gauge('seaworthy_saga_unreadable', {}, () => new Set([...aside, ...lostIds]).size),
         observe.gauge('seaworthy_saga_live', {}, () => alive),
         observe.gauge('seaworthy_saga_stuck', {}, () => stuck),
+        observe.gauge('seaworthy_saga_suspect', {}, () => apart.size),
       );
       polling = poll();
     },
@@ -295,7 +327,7 @@ export function sagaEngine({ concurrency = 256, ...given }: EngineParts): SagaEn
       if (signal?.aborted) end();
       for (const timer of timers.values()) timer.cancel();
       await polling;
-      await Promise.all([...active.values()].map(({ done }) => done));
+      await Promise.all([apart.close(), ...[...active.values()].map(({ done }) => done)]);
       signal?.removeEventListener('abort', end);
       for (const remove of gauges) remove();
     },

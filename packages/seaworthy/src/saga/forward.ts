@@ -7,7 +7,7 @@ import type { Entry } from './journal.ts';
 import { readSaga } from './list.ts';
 import { onwards, runLocals } from './locals.ts';
 import type { Recorded } from './saga.ts';
-import { kept, postponedMs, resultsOf, seenWithin, stepKey, waitsForCodeMs } from './step.ts';
+import { kept, postponedMs, resultsOf, StepCrashed, seenWithin, stepCrashed, stepKey, waitsForCodeMs } from './step.ts';
 import { traced } from './traced.ts';
 
 const longestRetryMs = 30_000;
@@ -30,7 +30,7 @@ async function giveUp(
   await held.undoing(causeOf(name, error), journal);
   if (error instanceof Failure) return;
   const message = `the step ${name} of ${saga.name} failed, and the saga is undone`;
-  parts.runtime.observe.log('warn', message, { saga: saga.name, id, attempts, error }, trace);
+  parts.runtime.observe.log(error instanceof StepCrashed ? 'error' : 'warn', message, { saga: saga.name, id, attempts, error }, trace);
 }
 
 /** Runs the local steps behind `journal`; when one fails, `journal` is kept all the same. */
@@ -107,7 +107,10 @@ async function remote(held: Held, step: Recorded, interrupts: Interrupts): Promi
     return undefined;
   }
   const done: readonly Entry[] = [...before, { step: step.name, state: 'done', ...(result !== undefined && { result }) }];
-  const wait = await locals(held, interrupts, done, 0);
+  // If a local step behind it kills the process, the next death is that step's.
+  let wait: number | undefined;
+  if (instance.crashes > 0) await held.move({ state: 'running', journal: done });
+  else wait = await locals(held, interrupts, done, 0);
   // Stopped meanwhile: what came of this step is known all the same, and its undo shall see it.
   const { state, stopping } = held.instance;
   if (state !== 'running' || stopping === undefined) return wait;
@@ -123,6 +126,12 @@ export async function forward(held: Held, interrupts: Interrupts): Promise<numbe
     return undefined;
   }
   const last = instance.journal.at(-1);
+  const next = last?.state === 'intended' ? saga.steps[instance.journal.length - 1] : saga.steps[instance.journal.length];
+  if (next && instance.crashes >= held.parts.crashes) {
+    const { crashes, attempts, journal } = instance;
+    await giveUp(held, next, stepCrashed(`the step ${next.name}`, crashes), { attempts, journal });
+    return undefined;
+  }
   if (last?.state !== 'intended') return locals(held, interrupts, instance.journal, instance.attempts);
   return remote(held, saga.steps.find(({ name }) => name === last.step) as Recorded, interrupts);
 }

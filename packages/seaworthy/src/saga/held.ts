@@ -20,6 +20,8 @@ export interface DriveParts extends Tracing {
   readonly contract: Contract<string, Members>;
   readonly call: Caller;
   readonly moves: Moves;
+  /** After so many deaths of processes a step or an undo that each was running is not run again. */
+  readonly crashes: number;
   /** Called after a commit that published something. */
   readonly published: () => void;
 }

@@ -5,7 +5,7 @@ export { retrySaga, SagaNotRunning, SagaNotWaiting, stopSaga } from './operator.
 export { SagaUnreadable } from './row.ts';
 export { type Builder, type Saga, SagaInvalid, type Start, type Started, type Stop, type Stopping, saga } from './saga.ts';
 export { SagaInputInvalid } from './starts.ts';
-export { ResultInvalid, StepTimeout } from './step.ts';
+export { ResultInvalid, StepCrashed, StepTimeout } from './step.ts';
 export { judge, SagaNotStuck, stuckSagas, type Verdict } from './verdict.ts';
 export { type PlannedStep, plannedSteps, SagaStranded } from './versions.ts';
 export { type Where, whereIs } from './where.ts';

@@ -8,7 +8,7 @@ const { named } = suite(virtualClock, () => seededRandom(1));
 
 const plan = 'remote pay';
 const fresh: Instance = {
-  ...{ id: 'a', key: 'a', name: 'trip', plan, owner: 'me', input: {}, state: 'running', journal: [], attempts: 0, version: 0 },
+  ...{ id: 'a', key: 'a', name: 'trip', plan, owner: 'me', input: {}, state: 'running', journal: [], attempts: 0, version: 0, crashes: 0 },
   ...{
     started: 1,
     changed: 1,

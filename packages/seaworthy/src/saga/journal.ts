@@ -67,6 +67,8 @@ export interface Instance {
   /** What the last run of the current step or undo that failed said; when none has failed, what it waits for. */
   readonly error: string | undefined;
   readonly owner: string;
+  /** How many processes died while they had it in hand, since it was last written. */
+  readonly crashes: number;
   /** How often it was written. */
   readonly version: number;
   readonly started: number;
@@ -174,7 +176,19 @@ export const hurried = 0;
 export async function advance(tx: Tx, instance: Instance, plan: string, change: Change, now: number): Promise<Instance | undefined> {
   const soon = instance.due === hurried ? now : Math.min(instance.due, now);
   const { state, journal, cause = instance.cause, attempts = 0, due = soon, error } = change;
-  const next: Instance = { ...instance, plan, state, journal, cause, attempts, due, error, changed: now, version: instance.version + 1 };
+  const next: Instance = {
+    ...instance,
+    plan,
+    state,
+    journal,
+    cause,
+    attempts,
+    due,
+    error,
+    changed: now,
+    crashes: 0,
+    version: instance.version + 1,
+  };
   const fence = [instance.id, instance.owner, instance.version] as const;
   const { step, whole } = state === 'running' || state === 'done' ? forwards : backwards;
   // From step to step nothing else changes, and no index.
@@ -188,7 +202,7 @@ export async function advance(tx: Tx, instance: Instance, plan: string, change: 
 const columns = ['plan', 'state', 'cause', 'attempts', 'due', 'error'] as const;
 
 function updates(unless: string): { readonly step: string; readonly whole: string } {
-  const set = 'update sw_saga set version = version + 1, takeovers = 0, journal = ?, changed = ?';
+  const set = 'update sw_saga set version = version + 1, crashes = 0, journal = ?, changed = ?';
   const where = `where id = ? and owner = ? and version = ?${unless}`;
   return { step: `${set} ${where}`, whole: `${set}, ${columns.map((column) => `${column} = ?`).join(', ')} ${where}` };
 }

@@ -11,7 +11,7 @@ import { stuckSagas } from './verdict.ts';
 
 const instance = (id: string, more: Partial<Instance> = {}): Instance => ({
   ...{ id, name: 'trip', key: id, plan: '', input: {}, owner: '', state: 'running', journal: [] },
-  ...{ cause: undefined, stopping: undefined, error: undefined, attempts: 0, due: 0, version: 0, started: 0, changed: 0 },
+  ...{ cause: undefined, stopping: undefined, error: undefined, attempts: 0, due: 0, version: 0, crashes: 0, started: 0, changed: 0 },
   ...more,
 });
 

@@ -11,7 +11,19 @@ import { type Move, moves } from './moves.ts';
 const { named } = suite(virtualClock, () => seededRandom(1));
 
 const instanceOf = (id: string): Instance => ({
-  ...{ id, key: id, name: 'trip', plan: 'remote pay', owner: 'me', input: {}, state: 'running', journal: [], attempts: 0, version: 0 },
+  ...{
+    id,
+    key: id,
+    name: 'trip',
+    plan: 'remote pay',
+    owner: 'me',
+    input: {},
+    state: 'running',
+    journal: [],
+    attempts: 0,
+    version: 0,
+    crashes: 0,
+  },
   ...{ started: 1, changed: 1, due: 1, cause: undefined, stopping: undefined, error: undefined },
 });
 const moveOf = (instance: Instance, result: unknown): Move => ({

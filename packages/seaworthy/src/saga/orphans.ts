@@ -1,17 +1,19 @@
 import type { Runtime } from '../core/runtime.ts';
-import type { Read, Row, Store, Tx } from '../store/store.ts';
-import { putOffMs } from '../store/taken-over.ts';
-import type { Worker } from '../store/worker.ts';
+import type { Read, Row, Store } from '../store/store.ts';
+import { crashed, type Worker } from '../store/worker.ts';
 import type { Instance } from './journal.ts';
 import { type Direction, directionOf } from './lanes.ts';
 import { readSaga } from './list.ts';
 import { SagaUnreadable } from './row.ts';
 import type { AnySaga } from './saga.ts';
+import { isSuspect } from './suspects.ts';
 import { live } from './tables.ts';
 import { isPlanOf, misfit } from './versions.ts';
 
 export interface Taken extends Direction {
   readonly id: string;
+  /** How many processes died while they had it in hand. */
+  readonly crashes: number;
 }
 
 /** Live instances that nobody living owns. */
@@ -68,21 +70,6 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
     }
   }
 
-  /** One that was in hand again and again when its worker went waits a while. */
-  async function takeOver(own: Tx, id: string, row: Row): Promise<void> {
-    const now = runtime.clock.now();
-    const inHand = row['owner'] !== '' && Number(row['due']) <= now;
-    const takeovers = Number(row['takeovers']) + (inHand ? 1 : 0);
-    const waitMs = inHand ? putOffMs(takeovers, runtime.random.next()) : 0;
-    await own.run(
-      'update sw_saga set owner = ?, takeovers = ?, due = due + ? where id = ?',
-      ...[worker.id, takeovers, waitMs > 0 ? Math.ceil(now + waitMs) - Number(row['due']) : 0, id],
-    );
-    if (waitMs === 0) return;
-    const what = { saga: String(row['name']), id, takeovers, waitMs };
-    runtime.observe.log('error', 'a saga may be what ends its processes, it is put off', what);
-  }
-
   return {
     async take(limit) {
       const free = condition();
@@ -93,24 +80,34 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
       );
       const candidates = await fitting(rows);
       if (candidates.length === 0) return [];
-      return store.transaction(async (tx) => {
+      const taken = await store.transaction(async (tx) => {
         const own = store.sql(tx);
         const mine: Taken[] = [];
         const { sql, values } = condition();
         for (const id of candidates) {
           // Who was taken for dead may have gone on until now.
           const [row] = await own.all(
-            `select name, plan, state, stopping, due, owner, takeovers from sw_saga where id = ? and ${sql}`,
+            `select name, plan, state, stopping, crashes, case when due <= ? and ${crashed} then 1 else 0 end as died
+              from sw_saga where id = ? and ${sql}`,
+            runtime.clock.now(),
             id,
             ...values,
           );
           if (!row) continue;
           if (!isPlanOf(sagas.get(String(row['name'])), String(row['plan'])) && (await whyNot(own, id)) !== undefined) continue;
-          await takeOver(own, id, row);
-          mine.push({ id, ...directionOf({ name: row['name'], state: row['state'], stopping: row['stopping'] }) });
+          const before = Number(row['crashes']);
+          // A suspect's death was written before its run.
+          const crashes = isSuspect(before) ? before : before + Number(row['died']);
+          await own.run('update sw_saga set owner = ?, crashes = ? where id = ?', worker.id, crashes, id);
+          mine.push({ id, crashes, ...directionOf({ name: row['name'], state: row['state'], stopping: row['stopping'] }) });
         }
         return mine;
       });
+      for (const { id, saga, crashes } of taken) {
+        if (!isSuspect(crashes)) continue;
+        runtime.observe.log('error', 'a saga may be what kills its processes: it is run alone', { saga, id, crashes });
+      }
+      return taken;
     },
   };
 }

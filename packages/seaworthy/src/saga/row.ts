@@ -17,7 +17,7 @@ const causes: ReadonlySet<string> = new Set<Cause['kind']>(['declared', 'failed'
 const interruptions: ReadonlySet<string> = new Set<Interruption['kind']>(['stopped', 'late']);
 
 /** The columns of `sw_saga` that `instanceOf` and `shownOf` read. */
-export const sagaColumns = `id, name, saga_key, plan, input, state, journal, cause, stopping, attempts, due, error, owner, version,
+export const sagaColumns = `id, name, saga_key, plan, input, state, journal, cause, stopping, attempts, due, error, owner, crashes, version,
   started, changed, deadline, until, trace`;
 
 const text = (value: Value | undefined): string | undefined => (value === null || value === undefined ? undefined : String(value));
@@ -67,7 +67,7 @@ export function instanceOf(row: Row): Instance {
     journal: journal as Entry[],
     cause: reason('cause', causes) as Cause | undefined,
     stopping: reason('stopping', interruptions) as Interruption | undefined,
-    ...{ attempts: number('attempts'), due: number('due'), version: number('version') },
+    ...{ attempts: number('attempts'), due: number('due'), crashes: number('crashes'), version: number('version') },
     ...{ started: number('started'), changed: number('changed') },
     ...{ deadlineMs: optional('deadline'), until: optional('until') },
     trace: keptTrace(row['trace']),
@@ -85,7 +85,7 @@ export function shownOf(row: Row): Instance {
       ...named(row),
       ...{ input: undefined, state: String(row['state']) as SagaState, journal: [], unreadable: error.message },
       ...{ cause: undefined, stopping: undefined },
-      ...{ attempts: number('attempts'), due: number('due'), version: number('version') },
+      ...{ attempts: number('attempts'), due: number('due'), crashes: number('crashes'), version: number('version') },
       ...{ started: number('started'), changed: number('changed') },
     };
   }

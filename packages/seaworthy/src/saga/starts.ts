@@ -97,7 +97,7 @@ async function begin(
     if (known) return undefined;
   }
   const bare: Instance = {
-    ...{ id, name: saga.name, key: key ?? id, plan: planOf(saga), input, owner: parts.owner, version: 0 },
+    ...{ id, name: saga.name, key: key ?? id, plan: planOf(saga), input, owner: parts.owner, crashes: 0, version: 0 },
     ...{ started: now, changed: now, due: now, attempts: 0, trace },
     ...{ deadlineMs: saga.deadlineMs, until: parts.deadlines.until(saga.deadlineMs) },
     ...{ state: 'running', journal: [], cause: undefined, stopping: undefined, error: undefined },

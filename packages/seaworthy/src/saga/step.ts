@@ -17,6 +17,12 @@ export class StepTimeout extends SeaworthyError {
   readonly kind = 'deadline';
 }
 
+/** Too many processes died while they ran a step, or its undo: it is not run again. */
+export class StepCrashed extends SeaworthyError {
+  readonly code = 'SW_SAGA_STEP_CRASHED';
+  readonly kind = 'internal';
+}
+
 /** The running step is cut short since its saga is to be stopped, or its deadline has passed; it will be undone. */
 export class SagaStopping extends SeaworthyError {
   readonly code = 'SW_SAGA_STOPPING';
@@ -28,6 +34,10 @@ export class ResultInvalid extends SeaworthyError {
   readonly code = 'SW_SAGA_RESULT_INVALID';
   readonly kind = 'internal';
 }
+
+/** Why the step, or its undo, is not run again. */
+export const stepCrashed = (what: string, deaths: number): StepCrashed =>
+  new StepCrashed(`${deaths} processes died while they ran ${what}: it is not run again; find what kills them and correct it`);
 
 /** Before a run that nothing stands in the way of any more. */
 export const atOnceMs = 50;

@@ -20,7 +20,7 @@ export function sagaMigrations(_dialect: Store['dialect']): readonly Migration[]
           id text not null primary key, name text not null, saga_key text not null, plan text not null, input text not null,
           state text not null, journal text not null, cause text, stopping text, attempts integer not null, due bigint not null,
           error text, owner text not null, version integer not null default 0, started bigint not null, changed bigint not null,
-          deadline bigint, until bigint, trace text, takeovers integer not null default 0, unique (name, saga_key))`,
+          deadline bigint, until bigint, trace text, crashes integer not null default 0, unique (name, saga_key))`,
         `create index sw_saga_live on sw_saga (owner, due, id) where ${live}`,
         "create index sw_saga_late on sw_saga (owner, until) where state = 'running' and until is not null",
         "create index sw_saga_stopping on sw_saga (owner) where state = 'running' and stopping is not null",

@@ -305,25 +305,3 @@ named('no more is taken up than fits into memory; each has its turn', async (sea
   });
   await engine.close();
 });
-
-named('a saga that may be what ends its processes is put off longer and longer, until something comes of it', async (sea) => {
-  let deadly = true;
-  sea.callee.answers = { pay: () => (deadly ? new Promise(() => {}) : undefined) };
-  const first = await sea.process([trip]);
-  await sea.start(first.engine);
-  let last = first;
-  for (let life = 1; life <= 4; life++) {
-    await sea.when('it pays', () => sea.callee.log.length === 1 + life);
-    await last.engine.close(AbortSignal.abort(new Error('down')));
-    await last.worker.close();
-    const began = sea.clock.now();
-    last = await sea.process([trip]);
-    await sea.when('it is taken over', async () => (await sea.instance()).owner === last.worker.id);
-    const [row] = await sea.store.read.all('select takeovers, due from sw_saga');
-    assert.equal(row?.['takeovers'], life);
-    assert.equal(Number(row?.['due']) - began > 1000, life >= 3, `life ${life}`);
-  }
-  deadly = false;
-  await sea.until('done');
-  assert.equal((await sea.store.read.all('select takeovers from sw_saga'))[0]?.['takeovers'], 0);
-});

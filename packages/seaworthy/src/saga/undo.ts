@@ -6,18 +6,29 @@ import { callsOf } from './calls.ts';
 import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry, Refusals } from './journal.ts';
 import type { Recorded } from './saga.ts';
-import { atOnceMs, longestWaitMs, pendingMs, postponedMs, resultsOf, seenWithin, stepKey } from './step.ts';
+import { atOnceMs, longestWaitMs, pendingMs, postponedMs, resultsOf, seenWithin, stepCrashed, stepKey } from './step.ts';
 import { type Running, traced } from './traced.ts';
 import { nextUndo } from './where.ts';
 
 const attemptsInAll = 10;
 const longestUndoMs = longestWaitMs;
 
+/** No run of its undo is left that could succeed: it waits for a verdict. */
+async function stick(held: Held, index: number, tried: Entry, error: unknown, attempts: number): Promise<void> {
+  const { parts, saga, instance } = held;
+  const { observe } = parts.runtime;
+  const message = `${saga.name} is stuck: its step ${tried.step} cannot be undone, and waits for a verdict`;
+  observe.log('error', message, { saga: saga.name, id: instance.id, error }, instance.trace);
+  observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: 'stuck' });
+  const waiting = instance.journal.with(index, { ...tried, state: 'stuck' });
+  await held.move({ state: 'stuck', journal: waiting, attempts, error: textOf(error) });
+}
+
 /** Takes back the last step that is not taken back yet. Returns the milliseconds to wait before the next try, if it failed. */
 export async function undo(held: Held, { cut }: Interrupts): Promise<number | undefined> {
   const { parts, saga, instance } = held;
   const { contract, runtime } = parts;
-  const { clock, observe } = runtime;
+  const { clock } = runtime;
   const stepOf = (name: string): Recorded => saga.steps.find((step) => step.name === name) as Recorded;
   const index = nextUndo(instance.journal, ({ step }) => stepOf(step).step.undo !== undefined);
   const entry = instance.journal[index];
@@ -26,6 +37,10 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     return undefined;
   }
   const step = stepOf(entry.step);
+  if (instance.crashes >= parts.crashes) {
+    await stick(held, index, entry, stepCrashed(`the undo of ${step.name}`, instance.crashes), instance.attempts);
+    return undefined;
+  }
   const run = step.step.undo as (context: never) => unknown;
   const journal = instance.journal.with(index, { ...entry, state: 'undone' });
   const { input, cause } = instance;
@@ -70,12 +85,7 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
     const attempts = instance.attempts + 1;
     if (attempts < attemptsInAll)
       return held.again(error, { what: `the undo of ${step.name}`, longestMs: longestUndoMs, attempts, journal: left });
-    const told = { saga: saga.name, id: instance.id, error };
-    const message = `${saga.name} is stuck: its step ${step.name} cannot be undone, and waits for a verdict`;
-    observe.log('error', message, told, instance.trace);
-    observe.count('seaworthy_saga_ended_total', { saga: saga.name, state: 'stuck' });
-    const waiting = instance.journal.with(index, { ...tried, state: 'stuck' });
-    await held.move({ state: 'stuck', journal: waiting, attempts, error: textOf(error) });
+    await stick(held, index, tried, error, attempts);
     return undefined;
   }
 }

@@ -75,7 +75,7 @@ named('G8: a stuck saga too is refused by code that cannot undo it', async (sea)
 /** One that has begun the steps `states` of its plan. */
 const begun = (plan: string, ...states: Entry['state'][]): Instance => ({
   ...{ id: 'i', name: 'x', key: 'k', plan, input: {}, state: 'running', cause: undefined, stopping: undefined },
-  ...{ attempts: 0, due: 0, error: undefined, owner: 'o', version: 0, started: 0, changed: 0 },
+  ...{ attempts: 0, due: 0, error: undefined, owner: 'o', version: 0, crashes: 0, started: 0, changed: 0 },
   journal: states.map((state, index) => ({ step: plan.split(', ')[index]?.split(' ')[1] ?? '', state })),
 });
 /** A definition by its plan. */

@@ -8,6 +8,7 @@ import { CallFailed } from '../client/errors.ts';
 import { local } from '../client/transports/local.ts';
 import { command, contract } from '../contract/contract.ts';
 import { thrown } from '../core/conformance/thrown.ts';
+import type { Duration } from '../core/duration.ts';
 import { silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
@@ -48,14 +49,14 @@ interface Sea {
   when(what: string, holds: () => boolean | Promise<boolean>): Promise<void>;
 }
 
-const tillOf = (stage: Stage, plain = false) =>
+const tillOf = (stage: Stage, plain = false, timeout: Duration = '1s') =>
   service(till, {
     migrations: [{ name: 'till/1', statements: ['create table charge (id text primary key)'] }],
     handlers: {
       charge: plain
         ? () => ({ receipt: 'plain' })
         : external({
-            timeout: '1s',
+            timeout,
             before: () => stage.before(),
             do: (context) => stage.do(context),
             async after({ input, tx, intent }) {
@@ -528,31 +529,129 @@ test('an answer that is kept and not declared any more is a problem by name; one
   await end(running);
 });
 
-test('an intent that may be what ends its processes is put off longer and longer, also when its caller asks again', async () => {
+const insertIntent = (at: Sea, key: string, more: { readonly owner?: string; readonly crashes?: number; readonly inHand?: boolean } = {}) =>
+  at.store.transaction((tx) =>
+    tx.run(
+      `insert into sw_intent (operation, idempotency_key, fingerprint, input, intent, since, attempts, due, owner, in_hand, crashes)
+        values ('charge', ?, '', ?, '{}', 0, 0, 0, ?, ?, ?)`,
+      ...[key, JSON.stringify({ id: key }), more.owner ?? 'gone', more.inHand ? 1 : 0, more.crashes ?? 0],
+    ),
+  );
+/** A worker that did not stop in order. */
+const killed = (at: Sea) => at.store.transaction((tx) => tx.run("insert into sw_worker (id, until, ttl) values ('killed', 0, 3000)"));
+const deaths = async ({ store }: Sea): Promise<unknown> =>
+  (await store.read.all('select crashes from sw_intent order by idempotency_key')).map((row) => row['crashes']);
+
+test('a process that stops in order is no death, however often it cuts a `do`, and of a suspect it takes back its own', async () => {
   const at = await sea();
-  let [deadly, runs] = [true, 0];
+  let runs = 0;
   at.stage.do = () => {
     runs++;
-    return deadly ? new Promise(() => {}) : 'yes';
+    return new Promise(() => {});
   };
   let { running, call } = await at.process();
-  const ask = (): Promise<unknown> => call(till.charge, { id: 'a' }, { key: 'k' }).catch((error: unknown) => error);
-  ask();
+  call(till.charge, { id: 'a' }, { key: 'k' }).catch(() => {});
   for (let life = 1; life <= 4; life++) {
-    await at.when('it is asked', () => runs === life);
+    await at.when('it is driven', () => runs === life);
     await end(running);
+    assert.deepEqual(await deaths(at), [0]);
     ({ running, call } = await at.process());
-    await at.clock.advance(10);
-    const [row] = await at.store.read.all('select takeovers, due from sw_intent');
-    assert.equal(row?.['takeovers'], life);
-    assert.equal(runs, life < 3 ? life + 1 : life, 'it is not driven at once any more');
-    if (life < 3) continue;
-    ask();
-    await at.clock.advance(10);
-    assert.equal(runs, life);
   }
-  assert.ok(at.logged.some((line) => line.endsWith('may be what ends its processes, it is put off')));
-  deadly = false;
+  await end(running);
+  await at.store.transaction((tx) => tx.run('update sw_intent set crashes = 2'));
+  const before = runs;
+  ({ running } = await at.process());
+  await at.when('it is driven', () => runs > before);
+  assert.deepEqual(await deaths(at), [3], 'its death is written before the run');
+  await end(running);
+  assert.deepEqual(await deaths(at), [2]);
+  at.stage.do = () => 'yes';
+  ({ running } = await at.process());
   await at.when('it has its outcome', async () => (await charges(at)) === 1);
+  await end(running);
+});
+
+test('a death counts for an intent in the hand of a process that did not stop in order, and for nothing else', async () => {
+  const at = await sea();
+  const first = await at.process();
+  await end(first.running);
+  await killed(at);
+  await insertIntent(at, 'a driven', { owner: 'killed', inHand: true });
+  await insertIntent(at, 'b waiting', { owner: 'killed' });
+  await insertIntent(at, 'c stopped', { owner: 'stopped', inHand: true });
+  at.stage.do = () => new Promise(() => {});
+  const { running } = await at.process();
+  await at.clock.advance(10);
+  assert.deepEqual(await deaths(at), [1, 0, 0]);
+  await end(running);
+});
+
+test('suspects are driven one at a time, those with the fewest deaths first; the others beside them, and no caller drives one', async () => {
+  const at = await sea();
+  const first = await at.process();
+  await end(first.running);
+  await killed(at);
+  for (const [key, crashes] of [
+    ['four', 4],
+    ['three', 3],
+    ['one', 1],
+    ['none', 0],
+  ] as const)
+    await insertIntent(at, key, { crashes, owner: 'killed', inHand: true });
+  const answers = new Map<string, (value: unknown) => void>();
+  at.stage.do = ({ key }) => new Promise((resolve) => answers.set(key, resolve));
+  const { running, call } = await at.process(tillOf(at.stage, false, '1h'));
+  await at.clock.advance(5000);
+  // With this death `one` is a suspect as well.
+  assert.deepEqual([...answers.keys()], ['none', 'one']);
+  await at.store.transaction((tx) => tx.run('update sw_intent set fingerprint = (select fingerprint from sw_intent limit 1)'));
+  answers.get('one')?.('yes');
+  await at.when('the next one is driven', () => answers.size === 3);
+  assert.equal([...answers.keys()].at(-1), 'three');
+  await assert.rejects(
+    at.clock.run(call(till.charge, { id: 'four' }, { key: 'four' })),
+    (error: unknown) => error instanceof CallFailed && /SW_IDEMPOTENCY/.test(error.problem.code ?? ''),
+  );
+  answers.get('three')?.('yes');
+  await at.when('the last one is driven', () => answers.size === 4);
+  for (const answer of answers.values()) answer('yes');
+  await at.when('all have their outcome', async () => (await charges(at)) === 4);
+  await end(running);
+});
+
+test('after 5 deaths an intent is set aside for 5 minutes, doubling to an hour; a run that ends makes it one like any other', async () => {
+  const at = await sea();
+  const first = await at.process();
+  await end(first.running);
+  await killed(at);
+  let runs = 0;
+  at.stage.do = () => {
+    runs++;
+    throw new Error('no answer');
+  };
+  for (const [crashes, minutes] of [
+    [5, 5],
+    [6, 10],
+    [7, 20],
+    [8, 40],
+    [9, 60],
+    [40, 60],
+  ] as const) {
+    await at.store.transaction((tx) => tx.run('delete from sw_intent'));
+    await insertIntent(at, 'k', { crashes, owner: 'killed', inHand: true });
+    const { running } = await at.process();
+    await at.clock.advance(10);
+    const [row] = await at.store.read.all('select due from sw_intent');
+    assert.equal(Math.round((Number(row?.['due']) - at.clock.now()) / 60_000), minutes);
+    assert.equal(runs, 0);
+    await end(running);
+  }
+  assert.equal(at.logged.filter((line) => line.endsWith('killed its processes, and is set aside')).length, 6);
+  const { running } = await at.process();
+  await at.clock.advance(59 * 60_000);
+  assert.equal(runs, 0, 'also the next process waits');
+  await at.when('it is driven', () => runs > 0);
+  await at.when('the run has ended', async () => (await attempts(at)) === 1);
+  assert.deepEqual(await deaths(at), [0]);
   await end(running);
 });

@@ -7,16 +7,16 @@ import { readable } from '../core/thrown.ts';
 import { aside } from '../store/damaged.ts';
 import type { Most } from '../store/read-some.ts';
 import type { Read } from '../store/store.ts';
-import { putOffMs } from '../store/taken-over.ts';
 import { nameOf } from './answer.ts';
 import type { Received } from './command.ts';
 import { conclude } from './conclude.ts';
 import type { Reaching } from './context.ts';
 import { IntentStranded, KeyInProgress, OutcomePending, ServiceUnready } from './errors.ts';
+import { externalSuspects } from './external-suspects.ts';
 import { type AnyExternal, patienceMs } from './handler.ts';
 import type { Keyed } from './idempotency.ts';
-import { type ExternalParts, intend } from './intend.ts';
-import { dueIntents, type Intent, markOf, postpone, take } from './intent.ts';
+import { type ExternalParts, intend, type Known } from './intend.ts';
+import { dueIntents, hold, type Intent, isSuspect, markOf, postpone, take } from './intent.ts';
 import { completed } from './kept.ts';
 
 /** The external commands of one service: what they intend is driven to an outcome, whoever still waits for it. */
@@ -31,15 +31,11 @@ export interface Externals {
   close(signal?: AbortSignal): Promise<void>;
 }
 
-type Known = NonNullable<ReturnType<ExternalParts['known']['get']>>;
-
 const pollMs = 1000;
 const batch = 64;
 /** No more is taken up of one command while so much of it is in hand; all commands share the bytes. */
 const inHand: Most = { rows: 256, bytes: 8 * 2 ** 20 };
 const longestRetryMs = 30_000;
-/** For what may end its processes. */
-const longestPutOffMs = 60_000;
 /** Exponential from half a second to half a minute, with equal jitter: a third party that is down is not forgotten. */
 const retryMs = (attempts: number, chance: number): number =>
   Math.min(longestRetryMs, 500 * 2 ** Math.min(attempts, 10)) * (0.5 + chance / 2);
@@ -50,13 +46,14 @@ export function externals(parts: ExternalParts): Externals {
   /** What this process is at; the database alone cannot tell, since the intents are all its own. */
   const busy = new Map<string, Promise<unknown>>();
   /** No intent is due later: while it is driven, or waits to be driven again. */
-  const longestMs = Math.max(longestPutOffMs, ...[...parts.known.values()].map(({ handler }) => 2 * patienceMs(handler)));
+  const longestMs = Math.max(longestRetryMs, ...[...parts.known.values()].map(({ handler }) => 2 * patienceMs(handler)));
   const stopping = new AbortController();
   const cut = new AbortController();
   const damaged = aside('sw_intent', runtime);
   /** What was taken up and is in hand. */
   const loads = new Map<string, { rows: number; bytes: number }>();
   let polling: Promise<void> = Promise.resolve();
+  let removeGauge = (): void => {};
 
   /** Another run of `do` is due after a while. Returns the milliseconds. */
   async function later(intent: Intent, { operation: at }: Known, error: unknown, what: string): Promise<number> {
@@ -117,13 +114,15 @@ export function externals(parts: ExternalParts): Externals {
   }
 
   /** Keeps others in this process off the same key until `work` has settled. */
-  function alone<T>(call: Keyed, work: () => Promise<T>): Promise<T> {
+  function exclusively<T>(call: Keyed, work: () => Promise<T>): Promise<T> {
     const mark = markOf(call);
     if (busy.has(mark)) throw new KeyInProgress(`${mark} is still in progress: ask again soon`, { retryAfterMs: 1000 });
     const done = work().finally(() => busy.delete(mark));
     busy.set(mark, done);
     return done;
   }
+
+  const suspects = externalSuspects({ ...parts, longestMs, damaged, busy, cut: cut.signal, exclusively, drive });
 
   function loadOf(operation: string): { rows: number; bytes: number } {
     const load = loads.get(operation) ?? { rows: 0, bytes: 0 };
@@ -145,33 +144,36 @@ export function externals(parts: ExternalParts): Externals {
     const operations = [...parts.known.keys()].filter((operation) => roomOf(operation).rows > 0 && roomOf(operation).bytes > 0);
     // Most of the time there is none, and nobody's writing need wait for that to be seen.
     if (operations.length === 0 || (await due(store.sqlRead, operations, { ...inHand, rows: 1 })).length === 0) return;
+    let fresh: { readonly intent: Intent; readonly crashes: number }[] = [];
     const intents = await store.transaction(async (tx) => {
       const own = store.sql(tx);
       // Some of each: a crowd at a third party that is down keeps nobody from another one.
       const found: Awaited<ReturnType<typeof due>>[number][] = [];
       for (const operation of operations) found.push(...(await due(own, [operation], roomOf(operation))));
       const mine: { readonly intent: Intent; readonly known: Known; readonly bytes: number }[] = [];
-      for (const { intent, bytes, taken, takeovers } of found) {
+      fresh = [];
+      for (const { intent, bytes, crashes } of found) {
         const known = parts.known.get(intent.operation) as Known;
         if (busy.has(markOf(intent))) continue;
-        const waitMs = taken ? putOffMs(takeovers, runtime.random.next()) : 0;
-        if (waitMs > 0) {
-          await take(own, intent, owner.id, now + waitMs);
-          observe.log('error', `${markOf(intent)} may be what ends its processes, it is put off`, { takeovers, waitMs }, intent.trace);
-          continue;
+        if (isSuspect(crashes)) {
+          await hold(own, intent, owner.id, now, crashes);
+          fresh.push({ intent, crashes });
+        } else {
+          await take(own, intent, owner.id, now + 2 * patienceMs(known.handler), crashes);
+          mine.push({ intent, known, bytes });
         }
-        await take(own, intent, owner.id, now + 2 * patienceMs(known.handler));
-        mine.push({ intent, known, bytes });
       }
       return mine;
     });
+    for (const { intent, crashes } of fresh)
+      observe.log('error', `${markOf(intent)} may be what kills its processes: it is driven alone`, { crashes }, intent.trace);
     // A call under the same key may have come first. Other failures are logged and counted where they happen; the intent is kept.
     for (const { intent, known, bytes } of intents) {
       if (busy.has(markOf(intent))) continue;
       const load = loadOf(intent.operation);
       load.rows++;
       load.bytes += bytes;
-      alone(intent, () => drive(intent, known))
+      exclusively(intent, () => drive(intent, known))
         .catch(() => {})
         .finally(() => {
           load.rows--;
@@ -184,6 +186,7 @@ export function externals(parts: ExternalParts): Externals {
     while (!stopping.signal.aborted) {
       try {
         await claim();
+        await suspects.claim();
       } catch (error) {
         observe.log('error', 'open intents could not be read, they are looked for again', { error });
       }
@@ -195,7 +198,7 @@ export function externals(parts: ExternalParts): Externals {
     async run(call, handler) {
       if (stopping.signal.aborted)
         throw new ServiceUnready(`${call.operation} is not begun: the service is stopping`, { retryAfterMs: 1000 });
-      return alone(call, async () => {
+      return exclusively(call, async () => {
         const result = await intend(parts, call, handler);
         return 'answer' in result ? result.answer : drive(result.intent, { operation: call.attempt.operation, handler });
       });
@@ -211,7 +214,9 @@ export function externals(parts: ExternalParts): Externals {
       }
     },
     begin() {
-      if (parts.known.size > 0) polling = poll();
+      if (parts.known.size === 0) return;
+      removeGauge = observe.gauge('seaworthy_external_suspect', {}, () => suspects.count);
+      polling = poll();
     },
     async close(signal) {
       stopping.abort(new ServiceUnready('the service is stopping'));
@@ -221,6 +226,7 @@ export function externals(parts: ExternalParts): Externals {
       await polling;
       await Promise.allSettled(busy.values());
       signal?.removeEventListener('abort', stop);
+      removeGauge();
     },
   };
 }

@@ -1,22 +1,30 @@
 import type { Answer } from '../contract/answer.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { isA } from '../core/thrown.ts';
-import { putOffMs } from '../store/taken-over.ts';
+import type { Alone } from '../outbox/suspects.ts';
 import { transaction } from '../store/traced.ts';
 import { answerOf, declaredOf, nameOf, outputJson } from './answer.ts';
 import { type Commands, changing, type Received } from './command.ts';
 import { KeyInProgress, StepInProgress } from './errors.ts';
 import { type AnyExternal, patienceMs } from './handler.ts';
 import { record, recorded } from './idempotency.ts';
-import { type Intent, keep, markOf, type Owner, openIntent, take } from './intent.ts';
+import { type Intent, isSuspect, keep, markOf, type Owner, openIntent, take } from './intent.ts';
 import { Refusal } from './refusal.ts';
 import { bury, refuseUndone } from './tombstone.ts';
 import { type Unit, unit } from './unit.ts';
 
+/** An external command of this code. */
+export interface Known {
+  readonly operation: Operation & At;
+  readonly handler: AnyExternal;
+}
+
 export interface ExternalParts extends Commands {
   readonly owner: Owner;
+  /** Where what may kill the process is handled. */
+  readonly alone: Alone;
   /** The external commands of this code, by name. */
-  readonly known: ReadonlyMap<string, { readonly operation: Operation & At; readonly handler: AnyExternal }>;
+  readonly known: ReadonlyMap<string, Known>;
 }
 
 type Intended = { readonly answer: Answer } | { readonly intent: Intent };
@@ -40,13 +48,13 @@ export async function intend(parts: ExternalParts, call: Received, handler: AnyE
       const open = await openIntent(own, call, owner.dead(), owner.id);
       if (open && !open.free)
         throw new KeyInProgress(`${markOf(call)} is still in progress elsewhere: ask again soon`, { retryAfterMs: 1000 });
-      // What may end its processes is left to those who look for open intents, when its time has come.
-      if (open && putOffMs(open.takeovers, 0) > 0 && (open.taken || open.due > runtime.clock.now()))
-        throw new KeyInProgress(`${markOf(call)} may be what ends its processes and is put off: ask again later`, {
+      // A suspect is left to the driver of open intents, which drives it alone.
+      if (open && isSuspect(open.crashes))
+        throw new KeyInProgress(`${markOf(call)} may be what kills its processes, and is driven alone: ask again later`, {
           retryAfterMs: 5000,
         });
       if (open) {
-        await take(own, call, owner.id, due());
+        await take(own, call, owner.id, due(), open.crashes);
         return { intent: open.intent };
       }
       const fresh = unit(parts, tx, span.trace, `\`before\` of ${nameOf(call.attempt.operation)}`);

@@ -4,7 +4,7 @@ import { type Aside, readable } from '../store/damaged.ts';
 import { isDue } from '../store/due.ts';
 import { type Most, readSome } from '../store/read-some.ts';
 import type { Migration, Read, Row, Tx } from '../store/store.ts';
-import type { DeadOwner } from '../store/worker.ts';
+import { crashed, type DeadOwner } from '../store/worker.ts';
 import { type Keyed, sameOrThrow } from './idempotency.ts';
 import { stepOf } from './tombstone.ts';
 
@@ -20,6 +20,13 @@ export interface Intent extends Keyed {
   readonly trace: TraceContext | undefined;
 }
 
+/**
+ * Of an intent that may be what kills its processes: so many died while they drove it. One death blames all that the process had in hand;
+ * what was in hand at two is driven alone, so that the next death says which one it was.
+ */
+export const suspect = 'crashes >= 2';
+export const isSuspect = (crashes: number): boolean => crashes >= 2;
+
 export const intentMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/intent/1',
@@ -27,9 +34,10 @@ export const intentMigrations: readonly Migration[] = [
       `create table sw_intent (
         operation text not null, idempotency_key text not null, fingerprint text not null, input text not null, intent text not null,
         since bigint not null, attempts integer not null, due bigint not null, owner text not null, trace text, step text,
-        takeovers integer not null default 0,
+        in_hand integer not null default 0, crashes integer not null default 0,
         primary key (operation, idempotency_key))`,
       'create index sw_intent_due on sw_intent (due)',
+      `create index sw_intent_suspect on sw_intent (due) where ${suspect}`,
       // Whoever undoes a step asks whether it has one.
       'create index sw_intent_step on sw_intent (step)',
     ],
@@ -61,7 +69,7 @@ function intentOf(row: Row): Intent {
 export async function keep(tx: Tx, intent: Intent, owner: string, due: number): Promise<void> {
   const { operation, key, fingerprint, input, since, trace } = intent;
   await tx.run(
-    `insert into sw_intent (${columns}, due, owner, step) values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`,
+    `insert into sw_intent (${columns}, due, owner, step, in_hand) values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, 1)`,
     operation,
     key,
     fingerprint,
@@ -83,17 +91,22 @@ export interface Owner {
 
 export const markOf = ({ operation, key }: Keyed): string => `${operation} ${key}`;
 
-/** What became of those who had an intent in hand. */
-export interface Lives {
-  /** Whether its owner is another one than who asks. */
-  readonly taken: boolean;
-  /** How often it has changed hands since a run of `do` ended, this time included. */
-  readonly takeovers: number;
+/** What became of the processes that drove an intent. */
+export interface Deaths {
+  /** How many died while they drove it, since a run of `do` last ended. */
+  readonly crashes: number;
+  /** Whether the last that drove it never came to an end of it. */
+  readonly inHand: boolean;
 }
 
-function livesOf(row: Row, owner: string): Lives {
-  const taken = row['owner'] !== owner;
-  return { taken, takeovers: number(row, 'takeovers') + (taken ? 1 : 0) };
+const deathColumns = `owner, in_hand, crashes, case when ${crashed} then 1 else 0 end as crashed`;
+
+function deathsOf(row: Row, owner: string): Deaths {
+  const crashes = number(row, 'crashes');
+  const inHand = row['in_hand'] === 1;
+  // A suspect's death was written before its run.
+  const died = inHand && !isSuspect(crashes) && row['owner'] !== owner && row['crashed'] === 1;
+  return { inHand, crashes: died ? crashes + 1 : crashes };
 }
 
 /** The intent of an earlier call under the same key, and whether `owner` may drive it. Throws `KeyReused` for another payload. */
@@ -102,9 +115,10 @@ export async function openIntent(
   call: Keyed,
   dead: DeadOwner,
   owner: string,
-): Promise<(Lives & { readonly intent: Intent; readonly free: boolean; readonly due: number }) | undefined> {
+): Promise<(Deaths & { readonly intent: Intent; readonly free: boolean }) | undefined> {
   const [row] = await tx.all(
-    `select ${columns}, owner, due, takeovers, case when owner = ? or ${dead.sql} then 1 else 0 end as free from sw_intent where operation = ? and idempotency_key = ?`,
+    `select ${columns}, ${deathColumns}, case when owner = ? or ${dead.sql} then 1 else 0 end as free
+      from sw_intent where operation = ? and idempotency_key = ?`,
     owner,
     ...dead.values,
     call.operation,
@@ -113,7 +127,7 @@ export async function openIntent(
   if (!row) return undefined;
   sameOrThrow(call, row['fingerprint']);
   return readable('sw_intent', markOf(call), () => {
-    return { intent: intentOf(row), free: Number(row['free']) === 1, due: number(row, 'due'), ...livesOf(row, owner) };
+    return { intent: intentOf(row), free: Number(row['free']) === 1, ...deathsOf(row, owner) };
   });
 }
 
@@ -131,7 +145,7 @@ export async function settle(tx: Tx, intent: Keyed, owner: string): Promise<bool
 /** Counts a run without an outcome; the next one is due then. */
 export async function postpone(tx: Tx, intent: Keyed, owner: string, due: number): Promise<void> {
   await tx.run(
-    'update sw_intent set attempts = attempts + 1, takeovers = 0, due = ? where operation = ? and idempotency_key = ? and owner = ?',
+    'update sw_intent set attempts = attempts + 1, crashes = 0, in_hand = 0, due = ? where operation = ? and idempotency_key = ? and owner = ?',
     due,
     intent.operation,
     intent.key,
@@ -140,15 +154,46 @@ export async function postpone(tx: Tx, intent: Keyed, owner: string, due: number
 }
 
 /** It is this owner's now, who is at it until `due`. */
-export async function take(tx: Tx, intent: Keyed, owner: string, due: number): Promise<void> {
+export async function take(tx: Tx, intent: Keyed, owner: string, due: number, crashes: number): Promise<void> {
   await tx.run(
-    `update sw_intent set takeovers = takeovers + case when owner = ? then 0 else 1 end, owner = ?, due = ? where operation = ? and idempotency_key = ?`,
-    owner,
+    'update sw_intent set owner = ?, due = ?, crashes = ?, in_hand = 1 where operation = ? and idempotency_key = ?',
     owner,
     due,
+    crashes,
     intent.operation,
     intent.key,
   );
+}
+
+/** It is this owner's now, who drives it alone once it is due. */
+export async function hold(tx: Tx, intent: Keyed, owner: string, due: number, crashes: number): Promise<void> {
+  await tx.run(
+    'update sw_intent set owner = ?, due = ?, crashes = ?, in_hand = 0 where operation = ? and idempotency_key = ?',
+    owner,
+    due,
+    crashes,
+    intent.operation,
+    intent.key,
+  );
+}
+
+/** Takes back the death that was written before a run, if that run has come to no end of it and the process lives. */
+export async function takeDeathBack(tx: Tx, intent: Keyed, owner: string, due: number, crashes: number): Promise<void> {
+  await tx.run(
+    `update sw_intent set crashes = crashes - 1, in_hand = 0, due = ?
+      where operation = ? and idempotency_key = ? and owner = ? and in_hand = 1 and crashes = ?`,
+    due,
+    intent.operation,
+    intent.key,
+    owner,
+    crashes,
+  );
+}
+
+/** How many intents may be what kills their processes. */
+export async function countSuspects(read: Read): Promise<number> {
+  const [row] = await read.all(`select count(*) as n from sw_intent where ${suspect}`);
+  return Number(row?.['n']);
 }
 
 interface Due {
@@ -162,33 +207,55 @@ interface Due {
   readonly aside: Aside;
 }
 
-interface Found extends Lives {
+interface Found extends Deaths {
   readonly intent: Intent;
   readonly bytes: number;
 }
 
-/** The first intents of these operations, oldest first, that are this owner's and due, or whose owner is dead. */
-export async function dueIntents(
+// What cannot be read takes no room from what can.
+const size = 'case when json_valid(input) and json_valid(intent) then octet_length(input) + octet_length(intent) else 0 end';
+
+/** The first intents of these operations that `which` selects. */
+async function found(
   read: Read,
-  operations: readonly string[],
-  { now, longestMs, dead, owner, most, aside }: Due,
+  which: string,
+  values: readonly (string | number)[],
+  { owner, most, aside }: Pick<Due, 'owner' | 'most' | 'aside'>,
 ): Promise<readonly Found[]> {
-  const due = isDue(now, longestMs);
-  // What cannot be read takes no room from what can.
-  const size = 'case when json_valid(input) and json_valid(intent) then octet_length(input) + octet_length(intent) else 0 end';
-  const selection = {
-    columns: `${columns}, owner, takeovers, ${size} as size`,
-    size,
-    from: `sw_intent
-      where operation in (${operations.map(() => '?').join()}) and ((${due.sql} and owner = ?) or ${dead.sql}) order by due`,
-    values: [...operations, ...due.values, owner, ...dead.values],
-  };
+  const selection = { columns: `${columns}, ${deathColumns}, ${size} as size`, size, from: `sw_intent where ${which}`, values };
   const { rows } = await readSome(read, selection, { ...most, rows: most.rows + aside.size });
   return aside
     .read(
       rows,
       ({ operation, idempotency_key: key }) => `${operation} ${key}`,
-      (row) => ({ intent: intentOf(row), bytes: Number(row['size']), ...livesOf(row, owner) }),
+      (row) => ({ intent: intentOf(row), bytes: Number(row['size']), ...deathsOf(row, owner) }),
     )
     .slice(0, most.rows);
+}
+
+const oneOf = (operations: readonly string[]): string => `operation in (${operations.map(() => '?').join()})`;
+
+/** The first intents of these operations, oldest first, that are this owner's and due, or whose owner is dead; but no suspects. */
+export function dueIntents(read: Read, operations: readonly string[], looking: Due): Promise<readonly Found[]> {
+  const { now, longestMs, dead, owner } = looking;
+  const due = isDue(now, longestMs);
+  return found(
+    read,
+    `${oneOf(operations)} and not ${suspect} and ((${due.sql} and owner = ?) or ${dead.sql}) order by due`,
+    [...operations, ...due.values, owner, ...dead.values],
+    looking,
+  );
+}
+
+/** The suspects of these operations, those with the fewest deaths first, that are due, or whose owner died while it drove them. */
+export function dueSuspects(read: Read, operations: readonly string[], looking: Due): Promise<readonly Found[]> {
+  const { now, longestMs, dead, owner } = looking;
+  const due = isDue(now, longestMs);
+  return found(
+    read,
+    `${oneOf(operations)} and ${suspect} and ((in_hand = 1 and ${dead.sql}) or (${due.sql} and (owner = ? or ${dead.sql})))
+      order by crashes, due`,
+    [...operations, ...dead.values, ...due.values, owner, ...dead.values],
+    looking,
+  );
 }

@@ -10,6 +10,7 @@ import { type ConsumerOptions, consumer, consumerSettings } from '../outbox/cons
 import { collector } from '../outbox/outbox.ts';
 import type { Follow } from '../outbox/process.ts';
 import { type Relay, type RelayOptions, relay } from '../outbox/relay.ts';
+import { aloneOn } from '../outbox/suspects.ts';
 import { outboxMigrations } from '../outbox/tables.ts';
 import { sagaEngine } from '../saga/engine.ts';
 import { forgetEnded } from '../saga/journal.ts';
@@ -70,6 +71,8 @@ export interface RunOptions {
   readonly keepSagas?: Duration;
   /** Sagas at work at one time. Default 256. */
   readonly sagas?: number;
+  /** How many processes may die while they run one step of a saga, or its undo, before it is not run again; 3 or more. Default 5. */
+  readonly sagaCrashes?: number;
   /** Whether a saga's steps are part of the trace that started it, or each of one of its own that links there. Default `parent`. */
   readonly followSagas?: Follow;
   readonly relay?: RelayOptions;
@@ -108,6 +111,7 @@ async function runOn(
     keepSteps = '90d',
     keepSagas = '90d',
     sagas: concurrency,
+    sagaCrashes: crashes,
     followSagas,
     ...options
   }: RunParts & RunOptions,
@@ -143,6 +147,8 @@ async function runOn(
       worker,
       published: wakeRelay,
       concurrency,
+      crashes,
+      alone: aloneOn(bus),
       follow: followSagas,
     },
   });
@@ -157,7 +163,7 @@ async function runOn(
     const outward = typeof handler === 'object' && handler !== null && 'do' in handler;
     if (outward) known.set(of, { operation: operations[of] as Operation & At, handler: handler as AnyExternal });
   }
-  const outside = externals({ store, runtime, collectors, owner: worker, known });
+  const outside = externals({ store, runtime, collectors, owner: worker, alone: aloneOn(bus), known });
 
   let phase: Phase = 'starting';
   let admitting = false;

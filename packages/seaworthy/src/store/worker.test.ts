@@ -163,3 +163,18 @@ test('nobody takes itself for dead, however late its heartbeat is', async () => 
   assert.equal(await one.isDead(late, late), false);
   await one.end();
 });
+
+test('how a worker ended shows until another one has lived for 100 times its ttl: who stopped in order leaves no heartbeat', async () => {
+  const one = await machine();
+  const ended = await one.start();
+  const killed = await one.crash();
+  await one.run(ended.close());
+  const ids = async () => (await one.store.read.all('select id from sw_worker')).map(({ id }) => id);
+  one.sleep(2 * hour);
+  const living = await one.start();
+  await one.advance(290_000);
+  assert.deepEqual((await ids()).toSorted(), [killed.id, living.id].toSorted());
+  await one.advance(20_000);
+  assert.deepEqual(await ids(), [living.id]);
+  await one.end(living);
+});

@@ -21,6 +21,12 @@ export interface DeadOwner {
 }
 
 /**
+ * An SQL condition on the column `owner` of a row whose worker is dead: it did not stop in order, since `close` would have removed
+ * its heartbeat.
+ */
+export const crashed = 'owner in (select id from sw_worker)';
+
+/**
  * One process at work on a store. It tells the others by a heartbeat that it lives. What it works on carries its id in a
  * column `owner`; the rows of a dead worker may be taken by writing another id over it. That column is the fence: every
  * write says `where owner = <own id>`, so that a worker which only stalled finds its late writes without effect.
@@ -45,7 +51,10 @@ export interface WorkerOptions {
   readonly ttl?: Duration;
 }
 
-/** A row that is so many ttls off is of nobody who lives, whatever clock wrote it. */
+/**
+ * A row that is so many ttls off is of nobody who lives, whatever clock wrote it. A worker that has lived for so long itself removes it:
+ * by then the dead worker's rows have been taken over, and how it ended has been seen.
+ */
 const kept = 100;
 
 /** Registers a worker and keeps its heartbeat going, three beats to a `ttl`; one that fails is tried again at once. */
@@ -57,6 +66,7 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
   let closed = false;
   /** Of the last heartbeat that was written, monotonic. */
   let beaten = Number.NEGATIVE_INFINITY;
+  const began = clock.monotonic();
 
   function dead(): DeadOwner {
     const now = clock.now();
@@ -81,8 +91,8 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
         now + ttlMs,
         ttlMs,
       );
-      // Nobody takes them for living any more.
-      if (trusted) await own.run('delete from sw_worker where until < ? or until > ?', now - kept * ttlMs, now + kept * ttlMs);
+      if (trusted && at - began >= kept * ttlMs)
+        await own.run('delete from sw_worker where until < ? or until > ?', now - kept * ttlMs, now + kept * ttlMs);
     });
     beaten = at;
     steadily.mark();

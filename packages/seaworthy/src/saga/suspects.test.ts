@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { alone } from '../outbox/suspects.ts';
+import { worker } from '../store/worker.ts';
+import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { suite } from './conformance/suite.ts';
+import { Ref, remote, trip, trips, type World } from './conformance/world.ts';
+import { orphans } from './orphans.ts';
+import { SagaInvalid, saga } from './saga.ts';
+
+const { named } = suite(virtualClock, () => seededRandom(1));
+
+const paying = saga(trips, 'paying', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
+  timeout: '1h',
+  do: ({ call, input }) => call(remote.pay, input),
+});
+/** An instance of `paying` that nobody owns, with so many deaths. */
+const insert = (sea: World, id: string, more: { readonly crashes?: number; readonly owner?: string; readonly due?: number } = {}) =>
+  sea.store.transaction((tx) =>
+    tx.run(
+      `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, crashes, started, changed)
+        values (?, 'paying', ?, 'remote pay', ?, 'running', '[{"step":"pay","state":"intended"}]', 0, ?, ?, ?, 0, 0)`,
+      ...[id, id, JSON.stringify({ id }), more.due ?? 0, more.owner ?? '', more.crashes ?? 0],
+    ),
+  );
+const crashes = async (sea: World): Promise<readonly (readonly [string, number])[]> =>
+  (await sea.store.read.all('select id, crashes from sw_saga order by id')).map((row) => [String(row['id']), Number(row['crashes'])]);
+const ended = async (sea: World, count: number): Promise<boolean> =>
+  (await sea.store.read.all("select 1 from sw_saga where state = 'done'")).length === count;
+const down = AbortSignal.abort(new Error('down'));
+
+named(
+  'a process that stops in order is no death, however often a step is cut by it, and of a suspect it takes back its own',
+  async (sea) => {
+    sea.callee.answers = { pay: () => new Promise(() => {}) };
+    let life = await sea.process([trip]);
+    await sea.start(life.engine);
+    for (let lives = 1; lives <= 4; lives++) {
+      await sea.when('it pays', () => sea.callee.log.length === 1 + lives);
+      await life.engine.close(down);
+      await life.worker.close();
+      assert.equal((await sea.instance()).crashes, 0);
+      life = await sea.process([trip]);
+    }
+    await life.engine.close(down);
+    await life.worker.close();
+    await sea.store.transaction((tx) => tx.run('update sw_saga set crashes = 2'));
+    const before = sea.callee.log.length;
+    life = await sea.process([trip]);
+    await sea.when('it pays', () => sea.callee.log.length > before);
+    assert.equal((await sea.instance()).crashes, 3, 'its death is written before the run');
+    await life.engine.close(down);
+    await life.worker.close();
+    assert.equal((await sea.instance()).crashes, 2);
+  },
+);
+
+named('a death counts for what was due and owned by a process that did not stop in order, and for nothing else', async (sea) => {
+  const own = await worker(sea.store, sea.runtime);
+  await sea.store.transaction((tx) => tx.run("insert into sw_worker (id, until, ttl) values ('killed', 0, 3000)"));
+  const due = sea.clock.now();
+  await insert(sea, 'due', { owner: 'killed', due });
+  await insert(sea, 'later', { owner: 'killed', due: due + 1000 });
+  await insert(sea, 'stopped', { owner: 'stopped', due });
+  await insert(sea, 'free', { due });
+  await insert(sea, 'suspect', { owner: 'killed', due, crashes: 2 });
+  const taken = await orphans(sea.store as never, sea.runtime, own, new Map([['paying', paying]])).take(10);
+  assert.equal(taken.length, 5);
+  assert.deepEqual(await crashes(sea), [
+    ['due', 1],
+    ['free', 0],
+    ['later', 0],
+    ['stopped', 0],
+    // Its death was written before its run.
+    ['suspect', 2],
+  ]);
+  assert.deepEqual(
+    sea.said.filter((line) => line.startsWith('error')),
+    ['error: a saga may be what kills its processes: it is run alone'],
+  );
+});
+
+named('suspects run one at a time, those with the fewest deaths first; the others run beside them', async (sea) => {
+  const answers = new Map<string, () => void>();
+  const order: string[] = [];
+  sea.callee.answers = {
+    pay: () => {
+      const { log } = sea.callee;
+      const id = String(log.at(-1)).split(' ')[1] as string;
+      order.push(id);
+      return new Promise<void>((resolve) => answers.set(id, resolve));
+    },
+  };
+  for (const [id, deaths] of [
+    ['four', 4],
+    ['two', 2],
+    ['three', 3],
+    ['none', 0],
+    ['one', 1],
+  ] as const)
+    await insert(sea, id, { crashes: deaths });
+  let gauge = (): number => 0;
+  const observe = {
+    ...sea.runtime.observe,
+    gauge(name: string, _: object, read: () => number) {
+      if (name === 'seaworthy_saga_suspect') gauge = read;
+      return () => {};
+    },
+  };
+  const { engine } = await sea.process([paying], sea.store, { runtime: { ...sea.runtime, observe } });
+  await sea.when('three are at it', () => answers.size === 3);
+  await sea.clock.advance(5000);
+  assert.deepEqual(order.toSorted(), ['none', 'one', 'two']);
+  assert.equal(gauge(), 3);
+  answers.get('two')?.();
+  await sea.when('the next one is at it', () => answers.size === 4);
+  assert.deepEqual([order.at(-1), gauge()], ['three', 2]);
+  answers.get('three')?.();
+  await sea.when('the last one is at it', () => answers.size === 5);
+  for (const answer of answers.values()) answer();
+  await sea.when('all are done', () => ended(sea, 5));
+  assert.deepEqual(
+    (await crashes(sea)).map(([, deaths]) => deaths),
+    [0, 0, 0, 0, 0],
+  );
+  await engine.close();
+});
+
+named('a suspect waits while another suspect of its process is handled, and a close ends its wait', async (sea) => {
+  const place = alone();
+  const giveBack = place.tryTake();
+  await insert(sea, 'a', { crashes: 2 });
+  const first = await sea.process([paying], sea.store, { alone: place });
+  await sea.clock.advance(3000);
+  assert.deepEqual([sea.callee.log, await crashes(sea)], [[], [['a', 2]]]);
+  await first.engine.close();
+  await first.worker.close();
+  await sea.process([paying], sea.store, { alone: place });
+  giveBack?.();
+  await sea.when('it is done', () => ended(sea, 1));
+});
+
+named('a suspect that fails without a death goes on as any other', async (sea) => {
+  sea.callee.answers = {
+    pay: (attempt) => {
+      if (attempt === 1) throw new Error('connection lost');
+    },
+  };
+  await insert(sea, 'a', { crashes: 4 });
+  const { engine } = await sea.process([paying]);
+  await sea.when('it is done', () => ended(sea, 1));
+  assert.deepEqual(await crashes(sea), [['a', 0]]);
+  await engine.close();
+});
+
+named('fewer than three deaths would blame the innocent, and are refused', async (sea) => {
+  for (const deaths of [0, 2, 2.5, Number.NaN])
+    await assert.rejects(sea.process([paying], sea.store, { crashes: deaths }), (error: unknown) => error instanceof SagaInvalid);
+});
