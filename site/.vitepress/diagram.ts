@@ -17,7 +17,7 @@ function options(isDark: boolean): object {
     securityLevel: 'strict',
     theme: 'base',
     fontFamily: 'system-ui, sans-serif',
-    sequence: { mirrorActors: false, actorMargin: 20, width: 110 },
+    sequence: { mirrorActors: false, actorMargin: 8, width: 96, height: 40, boxMargin: 6 },
     themeVariables: {
       darkMode: isDark,
       fontSize: '14px',
