@@ -1,4 +1,4 @@
-import { type Entry, type Instance, plannedSteps, type SagaState, whereIs } from 'seaworthy/saga';
+import { currentStep, type Entry, type Instance, plannedSteps, type SagaState } from 'seaworthy/saga';
 import { columns, cut, lasting, padded, paint } from '../terminal.ts';
 import { causeOf } from './at.ts';
 
@@ -69,7 +69,7 @@ const nth = (count: number): string => (count === 1 ? '' : `for the ${count}${en
 /** The run of a step or of its undo that is at hand, or comes once its time has come. */
 function atHand(instance: Instance, now: number): Moment | undefined {
   const { attempts, due, error, journal } = instance;
-  const place = instance.state === 'stuck' ? undefined : whereIs(instance);
+  const place = instance.state === 'stuck' ? undefined : currentStep(instance);
   if (!place) return undefined;
   const { step, undo } = place;
   const began = undo ? undefined : journal.findLast((entry) => entry.step === step)?.began;

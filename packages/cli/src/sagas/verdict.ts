@@ -1,4 +1,4 @@
-import { judge, type Verdict } from 'seaworthy/saga';
+import { resolveStuck, type Verdict } from 'seaworthy/saga';
 import { UsageInvalid } from '../errors.ts';
 import { parsed } from '../json.ts';
 import { shownResult } from '../secrets.ts';
@@ -30,7 +30,7 @@ export async function verdict(
   await onStores(options, async (stores, runtime) => {
     const { at, instance } = await found(stores, id);
     const stuck = instance.journal.find(({ state }) => state === 'stuck');
-    if (options.yes || instance.state !== 'stuck') await judge(at.store, runtime, id, given, { by: who(options) });
+    if (options.yes || instance.state !== 'stuck') await resolveStuck(at.store, runtime, id, given, { by: who(options) });
     const shown = given.kind === 'result' ? { kind, result: shownResult(at.service, instance, given.result) } : given;
     if (options.json) return printJson({ id, service: at.name, step: stuck?.step, verdict: shown, done: options.yes === true });
     print(`${instance.name} ${instance.key} is stuck at ${paint('bold', stuck?.step ?? '?')}: ${instance.error ?? 'its undo failed'}`);

@@ -212,7 +212,7 @@ test('an undo is part of the trace too, and a declared error is no failure', asy
 test('events and sagas may have traces of their own, which link to what caused them', async () => {
   const spans: SpanRecord[] = [];
   const { observe } = telemetry({ level: 'silent', spans: (span) => void spans.push(span) });
-  const { running, order } = await open(runtime({ observe }), { consumer: { follow: 'link' }, followSagas: 'link' });
+  const { running, order } = await open(runtime({ observe }), { consumer: { follow: 'link' }, sagaTracing: 'link' });
   await order('a', { traceparent });
   await running.stop();
   const one = (text: string): SpanRecord => spans.find((span) => shown(span) === text) as SpanRecord;

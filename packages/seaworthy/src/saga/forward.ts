@@ -5,7 +5,7 @@ import { causeOf, type Interruption } from './cause.ts';
 import { type Held, type Interrupts, Overtaken } from './held.ts';
 import type { Entry } from './journal.ts';
 import { readSaga } from './list.ts';
-import { onwards, runLocals } from './locals.ts';
+import { nextTransition, runLocals } from './locals.ts';
 import type { Recorded } from './saga.ts';
 import { kept, postponedMs, resultsOf, StepCrashed, seenWithin, stepCrashed, stepKey, waitsForCodeMs } from './step.ts';
 import { traced } from './traced.ts';
@@ -36,7 +36,7 @@ async function giveUp(
 /** Runs the local steps behind `journal`; when one fails, `journal` is kept all the same. */
 async function locals(held: Held, { stop, cut }: Interrupts, journal: readonly Entry[], attempts: number): Promise<number | undefined> {
   const { parts, saga, instance } = held;
-  const change = onwards(saga, journal);
+  const change = nextTransition(saga, journal);
   if (change) {
     await held.move(change);
     return undefined;

@@ -1,11 +1,11 @@
 export { type Cause, causeText, type Interruption } from './cause.ts';
-export type { Entry, Instance, Judged, SagaState } from './journal.ts';
+export type { Entry, GivenVerdict, Instance, SagaState } from './journal.ts';
 export { type ListedSaga, listSagas, type SagaFilter, sagaOf } from './list.ts';
 export { retrySaga, SagaNotRunning, SagaNotWaiting, stopSaga } from './operator.ts';
 export { SagaUnreadable } from './row.ts';
 export { type Builder, type Saga, SagaInvalid, type Start, type Started, type Stop, type Stopping, saga } from './saga.ts';
 export { SagaInputInvalid } from './starts.ts';
 export { ResultInvalid, StepCrashed, StepTimeout } from './step.ts';
-export { judge, SagaNotStuck, stuckSagas, type Verdict } from './verdict.ts';
+export { resolveStuck, SagaNotStuck, stuckSagas, type Verdict } from './verdict.ts';
 export { type PlannedStep, plannedSteps, SagaStranded } from './versions.ts';
-export { type Where, whereIs } from './where.ts';
+export { currentStep, type SagaPosition } from './where.ts';

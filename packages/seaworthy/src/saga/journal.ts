@@ -10,7 +10,7 @@ export type SagaState = 'running' | 'undoing' | 'stuck' | 'done' | 'undone';
 export type Refusals = Readonly<Record<string, number>>;
 
 /** A verdict that was given. */
-export interface Judged {
+export interface GivenVerdict {
   readonly kind: 'retry' | 'skip' | 'result';
   /** Who gave it, if that was said. */
   readonly by?: string;
@@ -42,7 +42,7 @@ export interface Entry {
   readonly runs?: number;
   readonly error?: string;
   /** What was decided each time that its undo was stuck, and how it had gone until then. */
-  readonly verdicts?: readonly Judged[];
+  readonly verdicts?: readonly GivenVerdict[];
   /** How its undo went, once it is over or stuck. */
   readonly undo?: { readonly ended: number; readonly runs: number; readonly error?: string };
 }

@@ -21,7 +21,7 @@ export interface LocalsParts {
 }
 
 /** What follows `journal` when that is no local step: the intent of a remote one, or the end. */
-export function onwards(saga: AnySaga, journal: readonly Entry[]): Change | undefined {
+export function nextTransition(saga: AnySaga, journal: readonly Entry[]): Change | undefined {
   const next = saga.steps[journal.length];
   if (!next) return { state: 'done', journal };
   return next.kind === 'remote' ? { state: 'running', journal: [...journal, { step: next.name, state: 'intended' }] } : undefined;
@@ -37,7 +37,7 @@ export async function runLocals(
   const entries = [...journal];
   const events = collector(contract, runtime, { trace: instance.trace, tx: own });
   for (;;) {
-    const change = onwards(saga, entries);
+    const change = nextTransition(saga, entries);
     if (change) return { ...change, published: await events.write(own) };
     const next = saga.steps[entries.length] as Recorded;
     const { name, step } = next;

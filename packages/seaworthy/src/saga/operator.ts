@@ -4,7 +4,7 @@ import type { Row, Store, Tx } from '../store/store.ts';
 import { causeText } from './cause.ts';
 import { hurried, interrupt } from './journal.ts';
 import { instanceOf, sagaColumns } from './row.ts';
-import { judge } from './verdict.ts';
+import { resolveStuck } from './verdict.ts';
 
 /** Only a saga that runs can be stopped: this one has ended, is being undone or stuck, is to be stopped already, or does not exist. */
 export class SagaNotRunning extends SeaworthyError {
@@ -74,5 +74,5 @@ export async function retrySaga(
     await own.run('update sw_saga set due = ? where id = ?', hurried, id);
     return false;
   });
-  if (stuck) await judge(store, runtime, id, { kind: 'retry' }, by === undefined ? {} : { by });
+  if (stuck) await resolveStuck(store, runtime, id, { kind: 'retry' }, by === undefined ? {} : { by });
 }

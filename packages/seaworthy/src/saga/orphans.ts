@@ -8,7 +8,7 @@ import { SagaUnreadable } from './row.ts';
 import type { AnySaga } from './saga.ts';
 import { isSuspect } from './suspects.ts';
 import { live } from './tables.ts';
-import { isPlanOf, misfit } from './versions.ts';
+import { incompatibility, isPlanOf } from './versions.ts';
 
 export interface Taken extends Direction {
   readonly id: string;
@@ -62,7 +62,7 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
   async function whyNot(read: Read, id: string): Promise<{ readonly reason: string; readonly lasting: boolean } | undefined> {
     try {
       const instance = await readSaga(read, id);
-      const reason = instance && misfit(sagas.get(instance.name), instance);
+      const reason = instance && incompatibility(sagas.get(instance.name), instance);
       return reason === undefined ? undefined : { reason, lasting: true };
     } catch (error) {
       if (!(error instanceof SagaUnreadable)) throw error;

@@ -7,7 +7,7 @@ import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { suite } from './conformance/suite.ts';
 import { Ref, remote, trip, trips } from './conformance/world.ts';
 import { saga } from './saga.ts';
-import { judge, SagaNotStuck, stuckSagas } from './verdict.ts';
+import { resolveStuck, SagaNotStuck, stuckSagas } from './verdict.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -58,7 +58,7 @@ named('G6: an undo that cannot succeed leaves it stuck; a verdict sets it going 
   assert.equal(stuck?.error, 'no');
   assert.equal(sea.callee.log.filter((line) => line.startsWith('unbook')).length, 10);
   mended = true;
-  await judge(sea.store as Store<unknown, unknown>, sea.runtime, id, { kind: 'retry' });
+  await resolveStuck(sea.store as Store<unknown, unknown>, sea.runtime, id, { kind: 'retry' });
   await sea.until('undone');
 });
 
@@ -78,7 +78,7 @@ for (const [verdict, last] of [
     const { engine } = await sea.process([trip]);
     await sea.start(engine);
     const { id } = await sea.until('stuck');
-    await judge(sea.store as Store<unknown, unknown>, sea.runtime, id, verdict);
+    await resolveStuck(sea.store as Store<unknown, unknown>, sea.runtime, id, verdict);
     await sea.until('undone');
     assert.equal(sea.callee.log.at(-1), last);
     assert.equal(await sea.note(), 'declared/Broke');
@@ -122,7 +122,7 @@ named('G6: after a verdict too, what was refused is asked under another key', as
   await sea.start(engine);
   const { id } = await sea.until('stuck');
   mended = true;
-  await judge(sea.store as Store<unknown, unknown>, sea.runtime, id, { kind: 'retry' });
+  await resolveStuck(sea.store as Store<unknown, unknown>, sea.runtime, id, { kind: 'retry' });
   await sea.until('undone');
   const keys = sea.callee.options.slice(2).map(({ key }) => key);
   assert.equal(new Set(keys).size, keys.length);
@@ -194,9 +194,9 @@ named('a verdict on what is not stuck, or with what is not JSON, is refused by n
   await sea.start(engine);
   const store = sea.store as Store<unknown, unknown>;
   const { id } = await sea.instance();
-  await assert.rejects(judge(store, sea.runtime, id, { kind: 'skip' }), SagaNotStuck);
+  await assert.rejects(resolveStuck(store, sea.runtime, id, { kind: 'skip' }), SagaNotStuck);
   assert.equal((await sea.until('stuck')).error, 'undefined');
-  await assert.rejects(judge(store, sea.runtime, id, { kind: 'result', result: 1n }), /the result of the step book is not JSON/);
+  await assert.rejects(resolveStuck(store, sea.runtime, id, { kind: 'result', result: 1n }), /the result of the step book is not JSON/);
 });
 
 named('G6: an open breaker postpones an undo too, and is no attempt', async (sea) => {

@@ -8,7 +8,7 @@ import { Ref, remote, trips, world } from './conformance/world.ts';
 import { listSagas, sagaOf } from './list.ts';
 import { SagaUnreadable } from './row.ts';
 import { saga } from './saga.ts';
-import { judge, stuckSagas } from './verdict.ts';
+import { resolveStuck, stuckSagas } from './verdict.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -91,7 +91,7 @@ named('one that is stuck and cannot be read is listed, and refuses its verdict b
     values ('x', 'paying', 'x', 'remote pay', '{}', 'stuck', '', 0, 0, '', 0, 0)`;
   await sea.store.transaction((tx) => tx.run(insert));
   assert.match(String((await stuckSagas(sea.store.read))[0]?.unreadable), /`journal` is not JSON/);
-  await assert.rejects(judge(sea.store as Store<unknown, unknown>, sea.runtime, 'x', { kind: 'retry' }), SagaUnreadable);
+  await assert.rejects(resolveStuck(sea.store as Store<unknown, unknown>, sea.runtime, 'x', { kind: 'retry' }), SagaUnreadable);
   await sea.process([paying]);
 });
 

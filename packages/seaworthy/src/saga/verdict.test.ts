@@ -7,12 +7,12 @@ import { suite } from './conformance/suite.ts';
 import { Ref, remote, stuck, trip, trips, type World } from './conformance/world.ts';
 import { advance } from './journal.ts';
 import { saga } from './saga.ts';
-import { judge, stuckSagas, type Verdict } from './verdict.ts';
+import { resolveStuck, stuckSagas, type Verdict } from './verdict.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
 const judged = (sea: World, id: string, verdict: Verdict): Promise<void> =>
-  judge(sea.store as Store<unknown, unknown>, sea.runtime, id, verdict);
+  resolveStuck(sea.store as Store<unknown, unknown>, sea.runtime, id, verdict);
 const unbooked = ({ callee }: World): number => callee.log.filter((line) => line.startsWith('unbook')).length;
 
 named(

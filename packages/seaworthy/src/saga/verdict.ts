@@ -1,7 +1,7 @@
 import { SeaworthyError } from '../core/errors.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Read, Store } from '../store/store.ts';
-import type { Entry, Judged } from './journal.ts';
+import type { Entry, GivenVerdict } from './journal.ts';
 import { type ListedSaga, listFrom } from './list.ts';
 import { instanceOf, sagaColumns } from './row.ts';
 import { kept } from './step.ts';
@@ -42,7 +42,7 @@ function changeOf(verdict: Verdict, { step, undo, refusals = {} }: Entry, now: n
  * Gives a verdict; the saga goes on with its undo within seconds. The journal keeps it, when it was given, and `by` whom. Throws `SagaNotStuck`, `SagaUnreadable`, and
  * `ResultInvalid` for a result that is not JSON.
  */
-export async function judge(
+export async function resolveStuck(
   store: Store<unknown, unknown>,
   runtime: Runtime,
   id: string,
@@ -57,7 +57,7 @@ export async function judge(
     const index = journal.findIndex(({ state }) => state === 'stuck');
     const entry = journal[index] as Entry;
     const now = runtime.clock.now();
-    const given: Judged = { kind: verdict.kind, ...(by !== undefined && { by }), at: now, ...(entry.undo && { stuck: entry.undo }) };
+    const given: GivenVerdict = { kind: verdict.kind, ...(by !== undefined && { by }), at: now, ...(entry.undo && { stuck: entry.undo }) };
     const judged: Entry = { ...entry, ...changeOf(verdict, entry, now), verdicts: [...(entry.verdicts ?? []), given] };
     // The journal keeps how its undo failed: what comes now begins anew.
     await own.run(

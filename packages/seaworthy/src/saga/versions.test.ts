@@ -5,7 +5,7 @@ import { suite } from './conformance/suite.ts';
 import { Ref, remote, stuck, trip, trips } from './conformance/world.ts';
 import type { Entry, Instance } from './journal.ts';
 import { type AnySaga, saga } from './saga.ts';
-import { misfit, plannedSteps, planOf, SagaStranded } from './versions.ts';
+import { incompatibility, plannedSteps, planOf, SagaStranded } from './versions.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -120,7 +120,7 @@ for (const [what, now, states, why] of [
   ['all steps are gone before any began', '', [], undefined],
 ] as const) {
   test(`G8: ${what}: it is ${why ? 'refused' : 'carried on'}`, () => {
-    const reason = misfit(defined(now), begun(was, ...states));
+    const reason = incompatibility(defined(now), begun(was, ...states));
     if (why) assert.match(reason ?? 'nothing', why);
     else assert.equal(reason, undefined);
   });

@@ -48,7 +48,7 @@ export const plannedSteps = ({ plan }: Pick<Instance, 'plan'>): readonly Planned
  * definition, in the same order: steps may be added, changed or removed behind them, but not before or among them. One that
  * may have to be undone, or run again, keeps its kind, and its undo if it had one.
  */
-export function misfit(saga: AnySaga | undefined, instance: Instance): string | undefined {
+export function incompatibility(saga: AnySaga | undefined, instance: Instance): string | undefined {
   if (!saga) return 'there is no such saga any more';
   if (planOf(saga) === instance.plan) return undefined;
   const planned = plannedSteps(instance);
@@ -88,7 +88,7 @@ export async function verifyVersions(read: Read, sagas: readonly AnySaga[]): Pro
       );
       const { rows } = some;
       for (const instance of rows.map(shownOf)) {
-        const why = instance.unreadable === undefined ? misfit(saga, instance) : undefined;
+        const why = instance.unreadable === undefined ? incompatibility(saga, instance) : undefined;
         if (why === undefined) continue;
         count++;
         if (stranded.length < shownAtMost) stranded.push(`${name} ${instance.key} (${instance.id}): ${why}`);

@@ -2,7 +2,7 @@ import type { Entry, Instance } from './journal.ts';
 import { plannedSteps } from './versions.ts';
 
 /** The step that an instance is at. */
-export interface Where {
+export interface SagaPosition {
   readonly step: string;
   /** Its undo is at hand, or stuck, and not the step itself. */
   readonly undo: boolean;
@@ -15,7 +15,7 @@ export const nextUndo = (journal: readonly Entry[], canBeUndone: (entry: Entry, 
   journal.findLastIndex((entry, index) => undoable.has(entry.state) && canBeUndone(entry, index));
 
 /** Which step an instance runs, undoes, or waits with for a verdict; `undefined` when it has ended, or nothing is left to do. */
-export function whereIs(instance: Instance): Where | undefined {
+export function currentStep(instance: Instance): SagaPosition | undefined {
   const { state, journal } = instance;
   if (state === 'done' || state === 'undone') return undefined;
   const steps = plannedSteps(instance);

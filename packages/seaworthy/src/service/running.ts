@@ -68,13 +68,13 @@ export interface RunOptions {
    */
   readonly keepSteps?: Duration;
   /** How long an ended saga is kept, and with it the key under which it is not started again. Default 90 d. */
-  readonly keepSagas?: Duration;
-  /** Sagas at work at one time. Default 256. */
-  readonly sagas?: number;
+  readonly sagaRetention?: Duration;
+  /** How many sagas may be active at one time in one process. Default 256. */
+  readonly sagaConcurrency?: number;
   /** How many processes may die while they run one step of a saga, or its undo, before it is not run again; 3 or more. Default 5. */
   readonly sagaCrashes?: number;
   /** Whether a saga's steps are part of the trace that started it, or each of one of its own that links there. Default `parent`. */
-  readonly followSagas?: Follow;
+  readonly sagaTracing?: Follow;
   readonly relay?: RelayOptions;
   readonly consumer?: ConsumerOptions;
 }
@@ -109,10 +109,10 @@ async function runOn(
     call,
     keepKeys = '24h',
     keepSteps = '90d',
-    keepSagas = '90d',
-    sagas: concurrency,
+    sagaRetention = '90d',
+    sagaConcurrency: concurrency,
     sagaCrashes: crashes,
-    followSagas,
+    sagaTracing,
     ...options
   }: RunParts & RunOptions,
 ): Promise<RunningService> {
@@ -121,7 +121,7 @@ async function runOn(
   const kept = [
     { ms: milliseconds(keepKeys, 'keepKeys'), forget },
     { ms: milliseconds(keepSteps, 'keepSteps'), forget: forgetSteps },
-    { ms: milliseconds(keepSagas, 'keepSagas'), forget: forgetEnded },
+    { ms: milliseconds(sagaRetention, 'sagaRetention'), forget: forgetEnded },
   ];
   await claimStore(store, { kind: 'service', name });
   await store.migrate([
@@ -149,7 +149,7 @@ async function runOn(
       concurrency,
       crashes,
       alone: aloneOn(bus),
-      follow: followSagas,
+      follow: sagaTracing,
     },
   });
   const collectors: Collectors = {

@@ -97,7 +97,7 @@ export async function play<V>(
         call: scripted(setting.scripts, calls, (error) => {
           thrown ??= { error };
         }),
-        sagas: driven ? 256 : 0,
+        sagaConcurrency: driven ? 256 : 0,
         consumer: { retry: { attempts: 1 } },
       },
     );
