@@ -24,15 +24,15 @@ export async function check(
   const file = newer === undefined ? locate(options.fleet) : newer;
   const before = await version(older ?? join(dirname(resolve(file)), lockName));
   const found = compatibility(before, await version(file));
-  const breaking = found.filter(({ verdict }) => verdict === 'breaking').length;
-  const unclear = found.length - breaking;
-  if (breaking > 0 || (options.strict && unclear > 0)) caller().status(1);
+  const breaking = found.filter(({ severity }) => severity === 'breaking').length;
+  const undecided = found.length - breaking;
+  if (breaking > 0 || (options.strict && undecided > 0)) caller().status(1);
   if (options.json) return printJson(found);
-  for (const { place, rule, verdict, message, advice } of found) {
-    print(`${paint(verdict === 'breaking' ? 'red' : 'yellow', verdict)}  ${paint('bold', place)}  ${paint('dim', rule)}`);
+  for (const { place, rule, severity, message, advice } of found) {
+    print(`${paint(severity === 'breaking' ? 'red' : 'yellow', severity)}  ${paint('bold', place)}  ${paint('dim', rule)}`);
     print(`  ${message}\n  ${paint('green', '→')} ${advice}\n`);
   }
   const names = Object.keys(before.contracts);
   if (found.length === 0) print(`${paint('green', 'compatible')}: ${names.join(', ')}`);
-  else print(`${breaking} breaking, ${unclear} that cannot be told, in ${counted(names.length, 'contract')}`);
+  else print(`${breaking} breaking, ${undecided} undecided, in ${counted(names.length, 'contract')}`);
 }

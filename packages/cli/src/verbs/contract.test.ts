@@ -52,7 +52,7 @@ test('check compares the lock with the fleet as it is: 0 while compatible, 1 whe
   const broken = await alone('check');
   assert.equal(broken.status, 1);
   assert.match(broken.out, /^breaking {2}ships\.arrive\.input\.flag {2}required\n {2}it must be there now, .*\n {2}→ make it optional/m);
-  assert.match(broken.out, /\d breaking, 0 that cannot be told, in 2 contracts\n$/);
+  assert.match(broken.out, /\d breaking, 0 undecided, in 2 contracts\n$/);
   const changed = join(dir, 'changed.ts');
   cpSync(own, changed);
   const findings = JSON.parse((await contract('check', lock, changed, '--json')).out) as readonly { readonly place: string }[];
@@ -60,7 +60,7 @@ test('check compares the lock with the fleet as it is: 0 while compatible, 1 whe
   assert.equal((await contract('check', harbour, changed)).status, 1, 'two fleet files are compared as well');
 });
 
-test('what cannot be told ends with 0, and with 1 when it is to be strict', async () => {
+test('check ends with 0 when places are undecided, and with 1 under --strict', async () => {
   const bound = (pattern: string): string => {
     const text = readFileSync(lock, 'utf8').replaceAll('"name": {\n', `"name": {\n "pattern": "${pattern}",\n`);
     const path = join(dir, `${pattern}.json`);
@@ -70,7 +70,7 @@ test('what cannot be told ends with 0, and with 1 when it is to be strict', asyn
   const [one, other] = [bound('ab'), bound('abc')];
   const lenient = await contract('check', one, other);
   assert.equal(lenient.status, 0);
-  assert.match(lenient.out, /^cannot tell {2}ships\.arrive\.input\.name {2}pattern$/m);
+  assert.match(lenient.out, /^undecided {2}ships\.arrive\.input\.name {2}pattern$/m);
   assert.equal((await contract('check', one, other, '--strict')).status, 1);
 });
 
@@ -78,7 +78,7 @@ test('what is called wrongly is refused', async () => {
   writeFileSync(join(dir, 'no.json'), '{}');
   const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['check', 'nowhere.json'], 2, /there is no file nowhere\.json/],
-    [['check', 'no.json'], 1, /no\.json is no lock of contracts \(lockVersion is undefined and must be 1\)/],
+    [['check', 'no.json'], 1, /no\.json is not a lock of contracts \(lockVersion is undefined and must be 1\)/],
     [['print', 'quay'], 2, /the fleet has no service quay: it has ships, docks/],
     [['print', '--fleet', 'none.ts'], 2, /there is no file .*none\.ts/],
     [['print', 'ships', 'docks', '--as', 'openapi'], 2, /an OpenAPI document is of one service: name one of ships, docks/],

@@ -25,7 +25,7 @@ export function contractVerbs(program: Command): void {
     .argument('[old]', `a ${lockName} or a fleet file; default the lock beside the fleet file`)
     .argument('[new]', 'the same; default the fleet file')
     .option('-f, --fleet <file>', 'the fleet file')
-    .option('--strict', 'ends with 1 also when something cannot be told')
+    .option('--strict', 'ends with 1 also when a place is undecided')
     .option('--json', 'the findings as JSON')
     .action(later(async () => (await import('../contract/check.ts')).check));
 }

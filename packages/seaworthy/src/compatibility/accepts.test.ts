@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Node } from '../contract/json-schema.ts';
 import { made, tidy, versions } from './accepts.fixture.ts';
 import { accepts } from './accepts.ts';
-import type { Misfit } from './misfit.ts';
+import type { Mismatch } from './mismatch.ts';
 
 const ajv = new Ajv2020({ strict: false, allErrors: false, validateFormats: false });
 const valid = (schema: Node, value: unknown): boolean => ajv.compile(schema)(value) === true;
@@ -46,7 +46,7 @@ describe('accepts', () => {
       ),
       { numRuns: 2000 },
     );
-    assert.ok(compatible > 150, `only ${compatible} pairs were compatible, and the values of the writer's`);
+    assert.ok(compatible > 150, `only ${compatible} pairSet were compatible, and the values of the writer's`);
   });
 
   test('property: every schema is compatible with itself', () => {
@@ -59,7 +59,7 @@ describe('accepts', () => {
   const json = (schema: z.ZodType): Node => z.toJSONSchema(schema, { io: 'input' }) as Node;
   const said = (reader: z.ZodType, writer: z.ZodType): readonly string[] =>
     accepts(json(reader), json(writer)).map(
-      ({ path, rule, verdict, needs, may }: Misfit) => `${path} ${rule} ${verdict}: ${needs}; ${may}`,
+      ({ path, rule, severity, needs, may }: Mismatch) => `${path} ${rule} ${severity}: ${needs}; ${may}`,
     );
   const Item = z.object({ id: z.string(), quantity: z.int().min(1) });
 
@@ -106,7 +106,7 @@ describe('accepts', () => {
     const writer: Node = { allOf: [fields({ a: { type: 'string' } }), fields({ b: { type: 'integer' } })] };
     assert.deepEqual(accepts(fields({ a: { type: 'string' }, b: { type: 'number' } }), writer), []);
     assert.deepEqual(
-      accepts(fields({ a: { type: 'string' }, b: { type: 'string' } }), writer).map(({ path, verdict }) => `${path} ${verdict}`),
+      accepts(fields({ a: { type: 'string' }, b: { type: 'string' } }), writer).map(({ path, severity }) => `${path} ${severity}`),
       ['.b breaking'],
     );
   });
@@ -114,16 +114,16 @@ describe('accepts', () => {
   test('of exactly one of several forms, the same form twice is none', () => {
     const one: Node = { type: 'string' };
     assert.deepEqual(
-      accepts({ oneOf: [one, one] }, one).map(({ verdict }) => verdict),
-      ['cannot tell'],
+      accepts({ oneOf: [one, one] }, one).map(({ severity }) => severity),
+      ['undecided'],
     );
     assert.deepEqual(accepts({ oneOf: [one, { type: 'integer' }] }, one), []);
   });
 
-  test('of several schemas at once none need say that it is an object', () => {
+  test('of several schemas at once none need report that it is an object', () => {
     const object: Node = { type: 'object' };
     assert.deepEqual(
-      accepts(object, { allOf: [{}] }).map(({ verdict }) => verdict),
+      accepts(object, { allOf: [{}] }).map(({ severity }) => severity),
       ['breaking'],
     );
     assert.deepEqual(accepts(object, { allOf: [{}, object] }), []);
@@ -136,7 +136,7 @@ describe('accepts', () => {
     ['a value less', z.array(z.enum(['a', 'b'])), z.array(z.enum(['a', 'b', 'c'])), ['[] values breaking: must be "a", "b"; may be "c"']],
     ['a higher least', z.int().min(2), z.int().min(1), [' minimum breaking: must be at least 2; may be 1']],
     ['a pattern', z.string().regex(/^a/), z.string(), [' pattern breaking: must match ^a; may be any text']],
-    ['another pattern', z.string().regex(/^a/), z.string().regex(/^ab/), [' pattern cannot tell: must match ^a; is bound by ^ab']],
+    ['another pattern', z.string().regex(/^a/), z.string().regex(/^ab/), [' pattern undecided: must match ^a; is bound by ^ab']],
     [
       'null not allowed',
       z.object({ a: z.string() }),

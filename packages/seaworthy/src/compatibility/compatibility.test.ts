@@ -27,17 +27,17 @@ const lock = (changed: Members = {}, without: string = ''): ContractLock => {
   return lockOf([contract('orders', Object.fromEntries(all)) as unknown as Contract<string, Members>]);
 };
 const found = (after: ContractLock): readonly string[] =>
-  compatibility(lock(), after).map(({ place, rule, verdict }: Incompatibility) => `${place} ${rule} ${verdict}`);
+  compatibility(lock(), after).map(({ place, rule, severity }: Incompatibility) => `${place} ${rule} ${severity}`);
 
 const place = (spec: object): Members => ({ place: { ...members.place, ...spec } as Members[string] });
 
-test('a contract is compatible with itself, and with one that offers more', () => {
+test('a contract is compatible with itself, and with a version that offers more', () => {
   assert.deepEqual(found(lock()), []);
   assert.deepEqual(found(lock({ cancel: command({ http: 'POST /cancel', input: z.object({}) }) })), []);
   const input = z.object({ customer: z.string(), note: z.string().optional(), items: z.array(Item.extend({ quantity: z.int() })) });
   const more = { placedAt: z.string().optional(), by: z.string().default('') };
   assert.deepEqual(found(lock(place({ input, output: Order.extend(more) }))), []);
-  // What a query answers nobody keeps.
+  // Answers of queries are not recorded.
   const order = query({ http: 'GET /orders/{orderId}', input: members.order.input, output: Order.extend({ placedAt: z.string() }) });
   assert.deepEqual(found(lock({ order })), []);
 });
@@ -45,30 +45,34 @@ test('a contract is compatible with itself, and with one that offers more', () =
 const breaks: readonly (readonly [string, ContractLock, readonly string[]])[] = [
   ['a new field of a request', lock(place({ input: Placed.extend({ note: z.string() }) })), ['orders.place.input.note required breaking']],
   [
-    'a request bound more tightly',
+    'a request with a tighter limit',
     lock(place({ input: z.object({ customer: z.string(), items: z.array(Item.extend({ quantity: z.int().min(1).max(5) })) }) })),
     ['orders.place.input.items[].quantity maximum breaking'],
   ],
   [
-    'a field that is answered no more',
+    'a field removed from an answer',
     lock(place({ output: Order.omit({ total: true }), location: undefined })),
     ['orders.place.location location breaking', 'orders.place.output.total required breaking'],
   ],
-  ['a field that may be missing', lock(place({ output: Order.partial({ total: true }) })), ['orders.place.output.total required breaking']],
   [
-    'nothing answered',
+    'a field of an answer that becomes optional',
+    lock(place({ output: Order.partial({ total: true }) })),
+    ['orders.place.output.total required breaking'],
+  ],
+  [
+    'an output removed',
     lock(place({ output: undefined, location: undefined })),
     ['orders.place.location location breaking', 'orders.place.output removed breaking'],
   ],
-  ['another path', lock(place({ http: 'POST /all-orders' })), ['orders.place.http http breaking']],
-  ['another status', lock(place({ status: 202 })), ['orders.place.status status breaking']],
+  ['a changed path', lock(place({ http: 'POST /all-orders' })), ['orders.place.http http breaking']],
+  ['a changed status', lock(place({ status: 202 })), ['orders.place.status status breaking']],
   [
-    'an error that nobody knows',
+    'a new error',
     lock(place({ errors: { ...members.place.errors, Full: { status: 409 } } })),
     ['orders.place.errors.Full new error breaking'],
   ],
   [
-    'an error that says something else',
+    'a changed error',
     lock(place({ errors: { Refused: { status: 410, data: z.object({ why: z.int() }) } } })),
     [
       'orders.place.errors.Refused.status status breaking',
@@ -77,48 +81,48 @@ const breaks: readonly (readonly [string, ContractLock, readonly string[]])[] = 
     ],
   ],
   [
-    'a field more in an answer, which those that are kept lack',
+    'a new field of an answer, which recorded answers lack',
     lock(place({ output: Order.extend({ seat: z.string() }) })),
     ['orders.place.output.seat required breaking'],
   ],
   [
-    'an answer bound more tightly than those that are kept',
+    'an answer with a tighter limit than recorded ones',
     lock(place({ output: Order.extend({ total: z.int().min(1) }) })),
     ['orders.place.output.total minimum breaking'],
   ],
   [
-    'a field more in what an error says, which those that are kept lack',
+    'a new field of the data of an error, which recorded ones lack',
     lock(place({ errors: { Refused: { status: 409, data: z.object({ why: z.string(), who: z.string() }) } } })),
     ['orders.place.errors.Refused.data.who required breaking'],
   ],
-  ['an error that may be kept, and is known no more', lock(place({ errors: {} })), ['orders.place.errors.Refused removed error breaking']],
+  ['an error removed that may be recorded', lock(place({ errors: {} })), ['orders.place.errors.Refused removed error breaking']],
   [
-    'another kind',
+    'a changed kind',
     lock({ order: { ...members.order, kind: 'command', http: 'POST /orders/{orderId}' } as unknown as Members[string] }),
     ['orders.order.kind kind breaking', 'orders.order.http http breaking'],
   ],
   ['an operation removed', lock({}, 'order'), ['orders.order removed breaking']],
   ['an event removed', lock({}, 'placed'), ['orders.placed removed breaking']],
   [
-    'another key',
+    'a changed key',
     lock({ placed: event({ key: 'who', data: Order.extend({ who: z.string().default('') }) }) }),
     ['orders.placed.key key breaking'],
   ],
   [
-    'a field less in an event',
+    'a field removed from an event',
     lock({ placed: event({ key: 'orderId', data: Order.omit({ total: true }) }) }),
     ['orders.placed.data.total required breaking'],
   ],
   [
-    'a new field in an event, which those on their way lack',
+    'a new field of an event, which events in flight lack',
     lock({ placed: event({ key: 'orderId', data: Order.extend({ by: z.string() }) }) }),
     ['orders.placed.data.by required breaking'],
   ],
-  ['no contract', lockOf([]), ['orders removed breaking']],
+  ['a contract removed', lockOf([]), ['orders removed breaking']],
 ];
-for (const [name, after, findings] of breaks) test(`it breaks: ${name}`, () => assert.deepEqual(found(after), findings));
+for (const [name, after, findings] of breaks) test(`${name} is breaking`, () => assert.deepEqual(found(after), findings));
 
-test('an answer that is added to a command is lacked by those that are kept, and one that is added to an error, too', () => {
+test('an output that is added to a command is breaking, since recorded answers lack it; so are data added to an error', () => {
   const [bare, full] = [
     place({ output: undefined, location: undefined, errors: { Refused: { status: 409 } } }),
     place({ location: undefined }),
@@ -129,7 +133,7 @@ test('an answer that is added to a command is lacked by those that are kept, and
   );
 });
 
-test('a finding about answers that are kept says why', () => {
+test('a finding about recorded answers says why they matter', () => {
   const [finding] = compatibility(lock(), lock(place({ output: Order.extend({ seat: z.string() }) })));
   assert.equal(
     finding?.message,
@@ -138,7 +142,7 @@ test('a finding about answers that are kept says why', () => {
   assert.equal(finding?.advice, 'make it optional, or give it a default');
 });
 
-test('a finding says what old callers do, what is asked now, and what to do about it', () => {
+test('a finding says what old callers send, what is demanded now, and what to do', () => {
   const [finding] = compatibility(lock(), lock(place({ input: Placed.extend({ note: z.string() }) })));
   assert.equal(finding?.message, 'it must be there now, and what callers of the old version send may be missing');
   assert.equal(finding?.advice, 'make it optional, or give it a default');
@@ -163,7 +167,7 @@ const sent = (given: Readonly<Record<string, string>>): fc.Arbitrary<unknown> =>
   );
 const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-test('property: if it says compatible, requests of the old version are accepted, and answers and events of each read by the other', () => {
+test('property: when two versions are compatible, requests of the old one are accepted, and each reads answers and events of the other', () => {
   let compatible = 0;
   const versions = fc
     .record({ before: fields, after: fields, keep: fc.boolean() })
@@ -192,7 +196,7 @@ test('property: if it says compatible, requests of the old version are accepted,
       // A service answers what its own validation gave.
       if (fits('output')) {
         accepted(old, next.parse(json(newer)));
-        // Those that are kept are given to callers of the new version.
+        // Callers of the new version get recorded answers.
         accepted(next, old.parse(json(older)));
       }
       if (fits('data')) {
@@ -206,12 +210,12 @@ test('property: if it says compatible, requests of the old version are accepted,
   assert.ok(compatible > 50, `${compatible} were compatible`);
 });
 
-test('a lock is read as it was written, and anything else is refused with its place', () => {
+test('a lock is read as it was written, and any other file is refused with the place of the fault', () => {
   assert.deepEqual(readLock(JSON.parse(JSON.stringify(lock())), 'contract.lock.json'), lock());
   const wrong: readonly (readonly [unknown, RegExp])[] = [
-    [[], /old\.json is no lock of contracts \(it is no JSON object\)/],
+    [[], /old\.json is not a lock of contracts \(it is not a JSON object\)/],
     [{ lockVersion: 2 }, /lockVersion is 2 and must be 1/],
-    [{ lockVersion: 1 }, /contracts is no object/],
+    [{ lockVersion: 1 }, /contracts is not an object/],
     [{ lockVersion: 1, contracts: { a: {} } }, /contracts\.a lacks operations or events/],
     [{ lockVersion: 1, contracts: { a: { operations: { b: {} }, events: {} } } }, /contracts\.a\.operations\.b lacks/],
     [{ lockVersion: 1, contracts: { a: { operations: {}, events: { c: { key: 'k' } } } } }, /contracts\.a\.events\.c lacks key or data/],

@@ -7,10 +7,10 @@ const judged = new Set(
   ),
 );
 
-/** The keywords whose meaning the check does not know. */
+/** Lists the keywords of a schema whose meaning the check does not know. */
 export const unjudged = (node: Keywords): readonly string[] => constraints(node).filter((name) => !judged.has(name));
 
-/** Equal as JSON, whatever the order of fields. */
+/** Compares two values as JSON; the order of fields does not matter. */
 export const equal = (a: unknown, b: unknown): boolean => {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b);
   if (Array.isArray(a) !== Array.isArray(b)) return false;
@@ -23,14 +23,14 @@ export const equal = (a: unknown, b: unknown): boolean => {
 
 const plain = new WeakMap<readonly unknown[], ReadonlySet<unknown>>();
 
-/** Whether `value` is one of them, as JSON. */
+/** Tells whether `value` is one of `values`, as JSON. */
 export function includes(values: readonly unknown[], value: unknown): boolean {
   const scalars = plain.get(values) ?? new Set(values);
   plain.set(values, scalars);
   return scalars.has(value) || (typeof value === 'object' && value !== null && values.some((one) => equal(one, value)));
 }
 
-/** The values that a schema lists, or some more; `undefined` when it lists none. */
+/** The values that a schema lists, perhaps more than it accepts; `undefined` when it lists none. */
 export const listed = (node: Keywords): readonly unknown[] | undefined =>
   'const' in node
     ? [node.const]
@@ -42,18 +42,18 @@ export const listed = (node: Keywords): readonly unknown[] | undefined =>
           ? [true, false]
           : undefined;
 
-/** The types that its values may have, by `type` alone. */
+/** The types that the values of a schema may have, by `type` alone. */
 export const typesIn = (node: Keywords): readonly string[] =>
   node.type === undefined ? everyType : ([node.type].flat() as readonly string[]);
 
-/** What a field may be that `properties` does not name; `false` where nobody says that there are such. */
+/** The schema of a field that `properties` does not name; `false` where the schema does not say that there are such fields. */
 export const unnamed = (node: Keywords): Node =>
   node.additionalProperties ?? (node.patternProperties !== undefined || unjudged(node).length > 0);
 
-/** It accepts everything. */
+/** Tells whether a schema accepts everything. */
 export const isAny = (node: Node): boolean => node === true || (typeof node === 'object' && constraints(node).length === 0);
 
-/** It accepts nothing, as far as a reader of one schema's references tells. */
+/** Tells whether a schema accepts nothing, as far as its references show. */
 export const isNever = (given: Node, resolve: (node: Node) => Node): boolean => {
   const node = resolve(given);
   return node === false || (typeof node === 'object' && node.not !== undefined && isAny(resolve(node.not)));

@@ -5,19 +5,19 @@ import { declaredErrors, eventsOf, operationsOf } from '../contract/member.ts';
 import { jsonSchema, type Schema } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
 
-/** What is written down is no lock of contracts; the message says where it comes from and what is wrong. */
+/** A file is not a lock of contracts; the message names the file and what is wrong in it. */
 export class LockInvalid extends SeaworthyError {
   readonly code = 'SW_CONTRACT_LOCK_INVALID';
   readonly kind = 'invalid';
 }
 
-/** Of what a service answers: what it may write, and what those who have this version read. */
+/** The two schemas of something that a service answers: what it may write, and what a caller that has this version reads. */
 export interface Sides {
   readonly writes: Node;
   readonly reads: Node;
 }
 
-/** A command or query as it was promised, its schemas as JSON Schema. */
+/** A command or query as it was locked, with its schemas as JSON Schema. */
 export interface LockedOperation {
   readonly kind: 'command' | 'query';
   readonly http: string;
@@ -28,26 +28,26 @@ export interface LockedOperation {
   readonly errors: Readonly<Record<string, { readonly status: number; readonly data?: Sides }>>;
 }
 
-/** An event as it was promised. */
+/** An event as it was locked. */
 export interface LockedEvent {
   readonly key: string;
   readonly notAfter?: string;
   readonly data: Node;
 }
 
-/** All that one contract promised, by name. */
+/** The operations and events of one contract, by name. */
 export interface LockedContract {
   readonly operations: Readonly<Record<string, LockedOperation>>;
   readonly events: Readonly<Record<string, LockedEvent>>;
 }
 
-/** Contracts as plain JSON, to be kept beside the code and compared with what it says later (`contract.lock.json`). */
+/** Contracts as plain JSON, to be kept beside the code and compared with a later version of it (`contract.lock.json`). */
 export interface ContractLock {
   readonly lockVersion: 1;
   readonly contracts: Readonly<Record<string, LockedContract>>;
 }
 
-/** Without what its vendor adds, as a file will give it back. */
+/** The schema without the vendor's additions, as it is when it has been read from a file. */
 const bare = (schema: object): Node => {
   const { $schema: _, '~standard': __, ...rest } = schema as { $schema?: unknown; '~standard'?: unknown };
   return JSON.parse(JSON.stringify(rest)) as Node;
@@ -80,20 +80,20 @@ const locked = (contract: Named): LockedContract => ({
   events: Object.fromEntries(eventsOf(contract).map((event) => [event.name, lockedEvent(event)])),
 });
 
-/** Writes contracts down as JSON, in the order of their names. */
+/** Makes the lock of contracts, in the order of their names. */
 export function lockOf(contracts: readonly Named[]): ContractLock {
   const named = contracts.map((contract) => [contract['~contract'], contract] as const).sort(([a], [b]) => (a < b ? -1 : 1));
   return { lockVersion: 1, contracts: Object.fromEntries(named.map(([name, contract]) => [name, locked(contract)])) };
 }
 
-/** What was written down, read again. Throws `LockInvalid`; `from` names its place in the message. */
+/** Reads a lock from parsed JSON. Throws `LockInvalid`, whose message names `from`, the file. */
 export function readLock(value: unknown, from: string): ContractLock {
   const refuse = (what: string): LockInvalid =>
-    new LockInvalid(`${from} is no lock of contracts (${what}): write one with \`seaworthy contract print --lock\``);
-  if (!isObject(value)) throw refuse('it is no JSON object');
+    new LockInvalid(`${from} is not a lock of contracts (${what}): write one with \`seaworthy contract print --lock\``);
+  if (!isObject(value)) throw refuse('it is not a JSON object');
   if (value['lockVersion'] !== 1) throw refuse(`lockVersion is ${JSON.stringify(value['lockVersion'])} and must be 1`);
   const { contracts } = value;
-  if (!isObject(contracts)) throw refuse('contracts is no object');
+  if (!isObject(contracts)) throw refuse('contracts is not an object');
   for (const [name, contract] of Object.entries(contracts)) {
     const place = `contracts.${name}`;
     if (!isObject(contract) || !isObject(contract['operations']) || !isObject(contract['events']))

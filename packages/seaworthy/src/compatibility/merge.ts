@@ -2,15 +2,15 @@ import { type Keywords, meet, type Node } from '../contract/json-schema.ts';
 import { constraints } from '../contract/references.ts';
 import { equal, includes, listed, typesIn, unjudged } from './keywords.ts';
 
-/** Schemas that hold at once, as one. */
+/** One schema for several that bind a value at once. */
 export interface Merged {
   readonly node: Node;
-  /** It accepts more than they do together: what is found of it may not be so. */
+  /** The merged schema accepts more than the several do together: a mismatch with it is not certain. */
   readonly wider: boolean;
 }
 
-/** More ways than these are not tried, one for each combination of alternatives. */
-const mostWays = 64;
+/** So many combinations of alternatives are tried at most. */
+const mostCombinations = 64;
 
 const least = ['maxLength', 'maxItems', 'maxProperties', 'maximum', 'exclusiveMaximum'] as const;
 const most = ['minLength', 'minItems', 'minProperties', 'minimum', 'exclusiveMinimum'] as const;
@@ -18,11 +18,11 @@ const together = ['propertyNames', 'items'] as const;
 
 const all = (nodes: readonly Node[]): Node => (nodes.length === 1 ? (nodes[0] as Node) : { allOf: nodes });
 
-/** What one member says of a field. */
+/** The schema that one member has for a field. */
 function ofField(member: Keywords, name: string): Node | undefined {
   const own = member.properties?.[name];
   if (own !== undefined) return own;
-  // Its own account of other fields, but that there are none: what another member names is written, whatever this one says.
+  // Its schema of other fields, but not that there are none: a field that another member names is written, whatever this one says.
   return member.patternProperties === undefined && member.additionalProperties !== false ? member.additionalProperties : undefined;
 }
 
@@ -40,8 +40,8 @@ function fields(members: readonly Keywords[]): Pick<Keywords, 'properties' | 'ad
   };
 }
 
-/** What lists hold at each place: of those that say something of it. */
-function places(members: readonly Keywords[]): Pick<Keywords, 'prefixItems'> {
+/** Merges what the members say about the entry at each index of a list. */
+function indexed(members: readonly Keywords[]): Pick<Keywords, 'prefixItems'> {
   const count = Math.max(...members.map((one) => one.prefixItems?.length ?? 0));
   const at = (index: number): Node => {
     const said = members.map((one) => one.prefixItems?.[index] ?? one.items ?? true).filter((one) => one !== true);
@@ -51,8 +51,8 @@ function places(members: readonly Keywords[]): Pick<Keywords, 'prefixItems'> {
 }
 
 /**
- * One schema for all that `members` accept at once, none of which refers or has parts (`allOf`) of its own; `undefined` where
- * their alternatives would be too many.
+ * Merges schemas that bind a value at once, none of which has a `$ref` or `allOf` of its own; `undefined` where they would have too
+ * many alternatives.
  */
 export function merge(members: readonly Keywords[]): Merged | undefined {
   const [only] = members;
@@ -93,10 +93,10 @@ export function merge(members: readonly Keywords[]): Merged | undefined {
     .filter((one, index, every) => every.findIndex((other) => equal(other, one)) === index);
   delete out['anyOf'];
   delete out['oneOf'];
-  if (several.length > 1 && several.reduce((count, { anyOf }) => count * anyOf.length, 1) > mostWays) return undefined;
+  if (several.length > 1 && several.reduce((count, { anyOf }) => count * anyOf.length, 1) > mostCombinations) return undefined;
   const [first, ...rest] = several;
   return {
-    node: { ...out, ...fields(members), ...places(members), ...first, ...(rest.length > 0 && { allOf: rest }) } as Keywords,
+    node: { ...out, ...fields(members), ...indexed(members), ...first, ...(rest.length > 0 && { allOf: rest }) } as Keywords,
     wider,
   };
 }

@@ -2,7 +2,7 @@ import { isObject } from '../contract/json.ts';
 import { type Keywords, mapParts, mapRefs, type Node } from '../contract/json-schema.ts';
 import { constraints, target } from '../contract/references.ts';
 
-/** What a schema says, as a number: two that say the same have one, whatever in them has a name. */
+/** Numbers schemas by their meaning: two with the same meaning have the same number, whatever in them is named and referred to. */
 export type Numbering = (node: Node) => number;
 
 type Refs = (ref: string) => string | number;
@@ -17,7 +17,7 @@ const inOrder = (value: unknown): unknown => {
   );
 };
 
-/** Numbers of keys. */
+/** Gives each key a number. */
 class Keys {
   readonly #numbers = new Map<string, number>();
   of(key: string): number {
@@ -30,7 +30,7 @@ class Keys {
   }
 }
 
-/** Numbers schemas by what constrains, each reference as `refs` has it. */
+/** Numbers schemas by the keywords that constrain; `refs` gives the number or the key of a reference. */
 function numbering(keys: Keys, refs: Refs): { readonly keyOf: (node: Keywords) => string; readonly numberOf: Numbering } {
   const known = new WeakMap<object, number>();
   const keyOf = (node: Keywords): string => {
@@ -50,14 +50,14 @@ function numbering(keys: Keys, refs: Refs): { readonly keyOf: (node: Keywords) =
   return { keyOf, numberOf };
 }
 
-/** What the references of one schema name. */
-interface Named {
+/** The references within one schema. */
+interface References {
   readonly targets: ReadonlyMap<string, Node | undefined>;
-  /** Those that come back to themselves. */
+  /** The references to schemas that contain themselves. */
   readonly cyclic: ReadonlySet<string>;
 }
 
-function namedIn(root: Node): Named {
+function namedIn(root: Node): References {
   const refsIn = (node: unknown): ReadonlySet<string> => {
     const refs = new Set<string>();
     mapRefs(node, (ref) => {
@@ -82,15 +82,15 @@ function namedIn(root: Node): Named {
 }
 
 /**
- * Numbers two schemas alike. What comes back to itself is told apart by what it says, one reference deep, then two, until nothing
- * more is told apart.
+ * Numbers two schemas alike. Recursive schemas are told apart by what they say one reference deep, then two, until no more of them
+ * can be told apart.
  */
 export function numbersOf(...roots: readonly [reader: Node, writer: Node]): readonly [reader: Numbering, writer: Numbering] {
   const sides = roots.map((root, side) => ({ ...namedIn(root), side }));
   const lost = (side: number, ref: string): string => `of ${side} ${ref}`;
   let classes = new Map<string, number>();
 
-  /** Numbers under the present classes; `cyclic` gives that of a reference that comes back to itself. */
+  /** Numbers both sides under the present classes; `cyclic` gives the number or the key of a recursive reference. */
   const numberings = (keys: Keys, cyclic: (name: number) => string | number): readonly ReturnType<typeof numbering>[] =>
     sides.map(({ targets, cyclic: own, side }) => {
       const made = numbering(keys, (ref) => {
@@ -112,7 +112,7 @@ export function numbersOf(...roots: readonly [reader: Node, writer: Node]): read
   }
   const keys = new Keys();
   const made = numberings(keys, (name) => keys.of(`class ${name}`));
-  // What says the same without a name is of the class, too.
+  // A schema with the same meaning that is written out belongs to the class, too.
   each((side, ref, node) => {
     if (typeof node === 'boolean' || node.$ref !== undefined) return;
     keys.alias((made[side] as (typeof made)[number]).keyOf(node), keys.of(`class ${classes.get(lost(side, ref))}`));

@@ -2,18 +2,19 @@ import type { Keywords, Node } from '../contract/json-schema.ts';
 import { constraints, resolver } from '../contract/references.ts';
 import { type Merged, merge } from './merge.ts';
 
-/** Makes a part of a schema, or a form of it. */
+/** Makes a schema from another one, the same object each time for the same `what`. */
 export type Derive = (node: Keywords, what: string, make: () => Node) => Node;
 
-/** Two schemas that are compared. The same part of the same schema is the same object each time, so that a recursive one is seen to come back. */
+/** Two schemas that are compared. What is derived from a schema is the same object each time, so that a recursive one is seen to come back. */
 export interface Pair {
-  /** What a node of the reader refers to. */
+  /** Follows the reference of a node of the reader. */
   readonly readerOf: (node: Node) => Node;
+  /** Follows the reference of a node of the writer. */
   readonly writerOf: (node: Node) => Node;
   readonly derive: Derive;
-  /** What a node of the writer and its parts (`allOf`) say at once: each for itself, and as one if that can be said. */
+  /** All schemas that bind a node of the writer at once (`allOf`): one by one, and merged where that is possible. */
   readonly partsOf: (node: Keywords) => { readonly members: readonly Keywords[]; readonly merged: Merged | undefined };
-  /** Called for each thing that is looked at. Throws when these are too many. */
+  /** Counts one step. Throws when there are too many. */
   readonly step: () => void;
 }
 
@@ -40,7 +41,7 @@ export function pairOf(reader: Node, writer: Node, step: () => void): Pair {
     return made;
   };
 
-  /** Adds what `node` says by itself, and what its parts do; `false` when one of them accepts nothing. */
+  /** Adds the node without its `allOf`, and the schemas in that; `false` when one of them accepts nothing. */
   function collect(given: Node, into: Map<object, Keywords>, seen: Set<Node>): boolean {
     const node = writerOf(given);
     if (typeof node === 'boolean') return node;

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Keywords, Node } from '../contract/json-schema.ts';
 import { accepts, type Meter } from './accepts.ts';
-import type { Misfit } from './misfit.ts';
+import type { Mismatch } from './mismatch.ts';
 
-/** What comparing takes, and what it finds. */
-function counted(reader: Node, writer: Node): { readonly steps: number; readonly found: readonly Misfit[] } {
+/** Compares two schemas, and counts the steps. */
+function counted(reader: Node, writer: Node): { readonly steps: number; readonly found: readonly Mismatch[] } {
   const meter: Meter = { steps: 0, most: 200_000 };
   const found = accepts(reader, writer, meter);
   return { steps: meter.steps, found };
@@ -20,7 +20,7 @@ const text: Keywords = { type: 'string' };
 const ref = (name: string | number): Keywords => ({ $ref: `#/$defs/${name}` });
 const numbers = (count: number): readonly number[] => [...Array(count).keys()];
 
-/** Kinds that refer to each other, the last of which has more to say. */
+/** Kinds that refer to each other, the last of which has more to report. */
 function kinds(
   count: number,
   more: Readonly<Record<string, Node>>,
@@ -124,7 +124,7 @@ describe('comparing takes steps that grow no faster than a power of the size', (
   }
 });
 
-test('what is reached in many ways is told once, at its nearest place', () => {
+test('a mismatch that is reached by many references is reported once, at its nearest place', () => {
   const { found } = counted(kinds(11, { note: text }, ['note']), kinds(11, {}));
   assert.deepEqual(
     found.map(({ path, rule }) => `${path} ${rule}`),
@@ -132,10 +132,10 @@ test('what is reached in many ways is told once, at its nearest place', () => {
   );
 });
 
-test('what would take too many steps is not told to be compatible', () => {
+test('a comparison that takes too many steps is undecided, not compatible', () => {
   const found = accepts(kinds(8, {}), kinds(8, { note: text }), { steps: 0, most: 3 });
   assert.deepEqual(
-    found.map(({ rule, verdict }) => `${rule} ${verdict}`),
-    ['size cannot tell'],
+    found.map(({ rule, severity }) => `${rule} ${severity}`),
+    ['size undecided'],
   );
 });

@@ -146,7 +146,7 @@ test('property: names change nothing of whether a contract is compatible with it
       const found = (reading: readonly boolean[], writing: readonly boolean[]): readonly string[] | undefined => {
         try {
           const [a, b] = [lockOf([made(before, 'POST /act', writing)]), lockOf([made(after, 'POST /act', reading)])];
-          return [...new Set(compatibility(a, b).map(({ place, verdict }) => `${place} ${verdict}`))].sort();
+          return [...new Set(compatibility(a, b).map(({ place, severity }) => `${place} ${severity}`))].sort();
         } catch (error) {
           assert.ok(error instanceof ContractInvalid);
           return undefined;

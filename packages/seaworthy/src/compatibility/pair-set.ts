@@ -1,11 +1,12 @@
-/** Sets of pairs of objects. */
-export interface Pairs {
+/** A set of pairs of objects. */
+export interface PairSet {
   has(a: object, b: object): boolean;
   add(a: object, b: object): void;
   delete(a: object, b: object): void;
 }
 
-export function pairs(): Pairs {
+/** Makes an empty set. It does not keep the objects alive. */
+export function pairSet(): PairSet {
   const all = new WeakMap<object, Set<object>>();
   return {
     has: (a, b) => all.get(a)?.has(b) === true,

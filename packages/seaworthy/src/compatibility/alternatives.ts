@@ -3,8 +3,8 @@ import { both } from '../contract/references.ts';
 import { listed } from './keywords.ts';
 import type { Derive } from './pair.ts';
 
-/** The ways in which a writer may write, each without alternatives of its own. */
-export function ways(writer: Keywords, derive: Derive): readonly Node[] | undefined {
+/** Splits a writer into its alternatives, each without alternatives of its own; `undefined` when it has none. */
+export function alternativesOf(writer: Keywords, derive: Derive): readonly Node[] | undefined {
   const name = writer.anyOf ? 'anyOf' : writer.oneOf ? 'oneOf' : undefined;
   if (name) {
     const { [name]: alternatives = [], ...rest } = writer;

@@ -3,10 +3,11 @@ import { equal, includes, listed, typesIn, unjudged } from './keywords.ts';
 
 type Judgement = boolean | undefined;
 
-/** All must hold: a no decides, and what nobody can tell stays open. */
+/** The judgement that all of several hold: one `false` decides it, and otherwise one `undefined` leaves it open. */
 const every = (judgements: readonly Judgement[]): Judgement =>
   judgements.includes(false) ? false : judgements.includes(undefined) ? undefined : true;
 
+/** The judgement that at least one of several holds. */
 const some = (judgements: readonly Judgement[]): Judgement =>
   judgements.includes(true) ? true : judgements.includes(undefined) ? undefined : false;
 
@@ -17,7 +18,7 @@ function text(node: Keywords, value: string): Judgement {
     try {
       if (!new RegExp(node.pattern, 'u').test(value)) return false;
     } catch {
-      return undefined; // no pattern of JavaScript's: not to be judged here
+      return undefined; // not a pattern of JavaScript: it is not judged here
     }
   }
   return node.format === undefined ? true : undefined;
@@ -34,10 +35,10 @@ function number(node: Keywords, value: number): Judgement {
 }
 
 /**
- * Whether a schema accepts one value; `undefined` when that cannot be told. Lists and objects are looked at by their type alone.
- * `step` is called for each schema that is looked at, each of which is once.
+ * Tells whether a schema accepts one value; `undefined` when that is undecided. Lists and objects are judged by their type alone.
+ * Calls `step` once for each schema within it.
  */
-export function admits(given: Node, value: unknown, resolve: (node: Node) => Node, step: () => void = () => {}): Judgement {
+export function acceptsValue(given: Node, value: unknown, resolve: (node: Node) => Node, step: () => void = () => {}): Judgement {
   const known = new Map<Node, Judgement>();
   const type = typeOf(value);
   function judge(inner: Node): Judgement {
@@ -45,7 +46,7 @@ export function admits(given: Node, value: unknown, resolve: (node: Node) => Nod
     if (typeof node === 'boolean') return node;
     if (known.has(node)) return known.get(node);
     step();
-    // Until it is known nobody can tell: one that comes back to itself says nothing.
+    // Undecided until it is known: a recursive schema that comes back to itself says nothing.
     known.set(node, undefined);
     const judgements: Judgement[] = [];
     if (node.type !== undefined) judgements.push(isOf(type, typesIn(node)));
