@@ -30,12 +30,12 @@ export const store: readonly Mutant[] = [
   },
   {
     name: 'bus: what a lost partition has in line is handed out all the same',
-    edits: [['bus/drivers/embedded-member.ts', 'gone: () => partition.lost,', 'gone: () => false,']],
+    edits: [['bus/drivers/embedded-member.ts', '      owned: partition.owned,\n', '']],
     tests: inSource('bus/drivers/embedded', 'bus/drivers/embedded-group', 'bus/drivers/drivers'),
   },
   {
     name: 'bus: progress goes past what is in hand',
-    edits: [['bus/drivers/embedded-partition.ts', 'return first === undefined ? this.seen : first - 1;', 'return this.seen;']],
+    edits: [['bus/partition.ts', 'return first === undefined ? this.seen : first - 1;', 'return this.seen;']],
     tests: inSource('bus/drivers/drivers', 'bus/drivers/embedded'),
     storm: { over: 'bank' },
   },
@@ -44,11 +44,59 @@ export const store: readonly Mutant[] = [
     edits: [
       [
         'bus/dispatch.ts',
-        '        if (closing.signal.aborted) return;\n        observe.count',
-        '        if (!closing.signal.aborted) return delivery.done();\n        observe.count',
+        '        if (inFlight.closing.aborted || within.aborted) return;\n        observe.count',
+        '        if (!inFlight.closing.aborted) return done();\n        observe.count',
       ],
     ],
     tests: inSource('bus/drivers/embedded', 'bus/drivers/embedded-group', 'bus/drivers/drivers'),
     storm: { over: 'bank' },
+  },
+  {
+    name: 'bus: a member that leaves lets go of its partitions before what is in flight has ended',
+    edits: [
+      [
+        'bus/drivers/embedded-member.ts',
+        'await Promise.all([this.#loop?.close(), this.#dispatch.close(signal)]);',
+        'await this.#loop?.close();\n    void this.#dispatch.close(signal);',
+      ],
+    ],
+    tests: inSource('bus/drivers/drivers'),
+  },
+  {
+    name: 'bus: what a member in memory had is given to others before it has ended',
+    edits: [
+      [
+        'bus/drivers/memory.ts',
+        '        await member.dispatch.close(signal);\n        topics.takeBack(group, member);',
+        '        void member.dispatch.close(signal);\n        topics.takeBack(group, member);',
+      ],
+    ],
+    tests: inSource('bus/drivers/drivers'),
+  },
+  {
+    name: 'bus: an event of any size is published',
+    edits: [['bus/options.ts', 'Buffer.byteLength(text) > maxBytes)', 'Buffer.byteLength(text) < 0 * maxBytes)']],
+    tests: inSource('bus/drivers/drivers'),
+  },
+  {
+    name: 'bus: a message that is not an event is acknowledged before anything took it',
+    edits: [
+      [
+        'bus/incoming.ts',
+        'handle: async (delivered) => unreadable?.(unread, delivered),',
+        'handle: async (delivered) => void unreadable?.(unread, delivered).catch(() => {}),',
+      ],
+    ],
+    tests: inSource('bus/drivers/drivers'),
+  },
+  {
+    name: 'bus: a new group on queues gets what was published before it',
+    edits: [['bus/drivers/memory.ts', "if (this.#features.keeps === 'log') log.push", 'if (this.#features.keeps !== undefined) log.push']],
+    tests: inSource('bus/drivers/drivers'),
+  },
+  {
+    name: 'bus: a held event begins',
+    edits: [['bus/dispatch.ts', 'if (delivery.isHeld?.() && !delivery.owned?.aborted) {', 'if (delivery.isHeld?.() && delivery.owned) {']],
+    tests: inSource('bus/dispatch'),
   },
 ];

@@ -1,101 +1,117 @@
-import { orAborted, scope } from '../core/abort.ts';
+import { type Scope, scope } from '../core/abort.ts';
+import { type Backoff, backoffMs } from '../core/backoff.ts';
+import { InFlight } from '../core/in-flight.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
-import type { SubscribeOptions } from './bus.ts';
-import type { Envelope } from './envelope.ts';
+import type { Delivered, Membership } from './bus.ts';
 
-/** One event on its way to the handler. */
+/** One message on its way to its handler. */
 export interface Delivery {
-  readonly envelope: Envelope;
-  readonly position?: string;
-  readonly orphaned?: boolean;
+  /** Deliveries of one key are handled one after another. */
+  readonly key: string;
+  /** Names the event in the log. */
+  readonly type: string;
+  readonly id: string;
+  readonly position?: string | undefined;
+  readonly orphaned?: boolean | undefined;
+  /** Resolving acknowledges it; rejecting redelivers it. */
+  handle(delivered: Delivered): Promise<void>;
+  /** Aborts once this member no longer owns the event: its handler is aborted, or not begun. Default: it stays this member's. */
+  readonly owned?: Scope | undefined;
+  /** True while the event must not begin, as between the loss of a partition and its new assignment. Then call `Dispatch.resume`. */
+  isHeld?(): boolean;
   /** Called once the event was acknowledged; not at all when it was cut short. */
   done(): void;
-  /** True once somebody else has it: then it is not begun any more. */
-  gone?(): boolean;
-  /** Called when it is in hand no more, either way. */
+  /** Called when the event is no longer in flight or queued, either way. */
   settled?(): void;
 }
 
-/** Hands events to a handler: in order within a key, many keys at one time. */
+/** Hands events to their handlers: in order within a key, many keys at one time. */
 export interface Dispatch {
-  /** How many are in hand or in line. */
+  /** How many are in flight or queued. */
   readonly size: number;
   /** The same, but of each key no more than a few: a key that waits fills `size`, not this. */
   readonly load: number;
   add(delivery: Delivery): void;
-  /** Begins nothing new and waits for what is in hand; aborts it when `signal` does, and leaves alone what ignores that. */
+  /** Looks again at what was held. */
+  resume(): void;
+  /** Begins nothing new and waits for what is in flight; aborts it when `signal` does, and leaves handlers alone that ignore that. */
   close(signal?: AbortSignal): Promise<void>;
 }
 
-/** A rejected event is tried again after this, doubled up to 5 s; its key waits meanwhile. */
-const firstMs = 100;
-const longestMs = 5000;
+/** A rejected event is redelivered after this; its key waits meanwhile. */
+const redelivery: Backoff = { baseMs: 100, capMs: 5000, jitter: 'equal' };
 /** How many of one key count for `load`. */
 const perKey = 8;
 /** How long an aborted handler may take to give up. */
 const graceMs = 1000;
 
-export function dispatch({ topic, group, handle, concurrency }: Required<SubscribeOptions>, runtime: Runtime): Dispatch {
-  const { clock, random, observe } = runtime;
-  const lines = new Map<string, Delivery[]>();
+export function dispatch(
+  { topic, group, concurrency }: Membership & { readonly concurrency: number },
+  { clock, random, observe }: Runtime,
+): Dispatch {
+  /** By key; the first of each is the next one, or in flight. */
+  const queues = new Map<string, Delivery[]>();
   const ready: string[] = [];
-  const running = new Set<Promise<void>>();
-  const closing = new AbortController();
-  const cut = new AbortController();
+  const held: string[] = [];
+  const inFlight = new InFlight({ clock });
   let size = 0;
   let load = 0;
 
-  async function one(delivery: Delivery): Promise<void> {
-    const { envelope, position, orphaned } = delivery;
-    for (let round = 0; !delivery.gone?.(); round++) {
+  async function pause(failures: number, within: Scope): Promise<void> {
+    const waiting = scope({ clock, parents: [within, inFlight.closing] });
+    await sleep(clock, backoffMs(redelivery, failures, random), waiting.signal).catch(() => {});
+    waiting.end();
+  }
+
+  async function deliver({ type, id, position, orphaned, handle, done }: Delivery, within: Scope): Promise<void> {
+    for (let failures = 0; !within.aborted && !(failures > 0 && inFlight.closing.aborted); ) {
+      const delivered: Delivered = {
+        get signal() {
+          return within.signal;
+        },
+        position,
+        // A redelivery in the same process says nothing about a death.
+        orphaned: orphaned && failures === 0,
+      };
       try {
-        // Of what comes again in the same process nobody died.
-        await handle(envelope, { signal: cut.signal, position, orphaned: orphaned && round === 0 });
-        return delivery.done();
+        await handle(delivered);
+        return done();
       } catch (error) {
-        if (closing.signal.aborted) return;
+        if (inFlight.closing.aborted || within.aborted) return;
         observe.count('seaworthy_bus_redelivered_total', { topic, group });
-        observe.log('warn', 'an event was not taken, it comes again', { event: envelope.type, id: envelope.id, group, error });
-        const ms = Math.min(longestMs, firstMs * 2 ** round) * (0.5 + random.next() / 2);
-        await sleep(clock, ms, closing.signal).catch(() => {});
-        if (closing.signal.aborted) return;
+        observe.log('warn', 'handler rejected the event; redelivering', { event: type, id, group, error });
+        await pause(++failures, within);
       }
     }
   }
 
-  async function run(key: string): Promise<void> {
-    const line = lines.get(key) as Delivery[];
-    const delivery = line[0] as Delivery;
-    await one(delivery);
-    line.shift();
+  function settle(key: string): void {
+    const queue = queues.get(key) as Delivery[];
+    const delivery = queue.shift() as Delivery;
     size--;
-    if (line.length < perKey) load--;
-    if (line.length === 0) lines.delete(key);
+    if (queue.length < perKey) load--;
+    if (queue.length === 0) queues.delete(key);
     else ready.push(key);
     delivery.settled?.();
   }
 
   function pump(): void {
-    while (!closing.signal.aborted && ready.length > 0 && running.size < concurrency) {
-      const work: Promise<void> = run(ready.shift() as string).then(() => {
-        running.delete(work);
-        pump();
-      });
-      running.add(work);
+    while (!inFlight.closing.aborted && ready.length > 0 && inFlight.size < concurrency) {
+      const key = ready.shift() as string;
+      const [delivery] = queues.get(key) as [Delivery];
+      if (delivery.isHeld?.() && !delivery.owned?.aborted) {
+        held.push(key);
+        continue;
+      }
+      const parents = delivery.owned ? [delivery.owned] : [];
+      void inFlight
+        .run(key, (within) => deliver(delivery, within), { parents })
+        .then(() => {
+          settle(key);
+          pump();
+        });
     }
-  }
-
-  async function giveUp(drained: Promise<unknown>): Promise<void> {
-    const grace = scope({ clock, timeout: { ms: graceMs, reason: () => new Error('grace') } });
-    await grace.race(drained).catch(() =>
-      observe.log('warn', 'handlers ignore their signal and are left alone: their events come again', {
-        topic,
-        group,
-        handlers: running.size,
-      }),
-    );
-    grace.end();
   }
 
   return {
@@ -106,25 +122,24 @@ export function dispatch({ topic, group, handle, concurrency }: Required<Subscri
       return load;
     },
     add(delivery) {
-      const key = delivery.envelope.partitionkey;
-      const line = lines.get(key);
-      if (line) line.push(delivery);
+      const queue = queues.get(delivery.key);
+      if (queue) queue.push(delivery);
       else {
-        lines.set(key, [delivery]);
-        ready.push(key);
+        queues.set(delivery.key, [delivery]);
+        ready.push(delivery.key);
       }
       size++;
-      if ((line?.length ?? 1) <= perKey) load++;
+      if ((queue?.length ?? 1) <= perKey) load++;
+      pump();
+    },
+    resume() {
+      ready.unshift(...held.splice(0));
       pump();
     },
     async close(signal) {
-      closing.abort();
-      const drained = Promise.all(running);
-      if (!signal) return void (await drained);
-      await orAborted(drained, signal).catch((reason: unknown) => {
-        cut.abort(reason);
-        return giveUp(drained);
-      });
+      const handlers = await inFlight.close(signal, graceMs);
+      if (handlers > 0)
+        observe.log('warn', 'handlers ignore their signal and are left alone: their events are redelivered', { topic, group, handlers });
     },
   };
 }

@@ -1,7 +1,7 @@
-import { SeaworthyError } from '../core/errors.ts';
 import { parseJson } from '../core/parse-json.ts';
 import { textOf } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
+import { EnvelopeInvalid } from './errors.ts';
 
 /** An event on its way: a CloudEvents 1.0 event in structured JSON form (https://github.com/cloudevents/spec, v1.0.2). */
 export interface Envelope {
@@ -25,12 +25,6 @@ export interface Envelope {
   readonly tracestate?: string;
   /** W3C Baggage. Ours. */
   readonly baggage?: string;
-}
-
-/** An event from elsewhere that is no CloudEvents 1.0 event of ours; the message names the attribute and its rule. */
-export class EnvelopeInvalid extends SeaworthyError {
-  readonly code = 'SW_ENVELOPE_INVALID';
-  readonly kind = 'invalid';
 }
 
 export interface EnvelopeParts {
@@ -67,12 +61,12 @@ const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$
 const isTime = (value: unknown): boolean => typeof value === 'string' && rfc3339.test(value) && !Number.isNaN(Date.parse(value));
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
 
-const text = 'must be a text that is not empty';
+const text = 'must be a non-empty string';
 const time = 'must be a time as RFC 3339 writes it, such as 2026-01-31T12:00:00Z';
 const rules: readonly [name: string, holds: (value: unknown) => boolean, rule: string][] = [
   ['specversion', (value) => value === '1.0', 'must be "1.0"'],
   // Engines compare ids as UTF-8, in which all halves of a surrogate pair are one and the same character.
-  ['id', (value) => isText(value) && (value as string).isWellFormed(), `${text} and is well-formed Unicode`],
+  ['id', (value) => isText(value) && (value as string).isWellFormed(), `${text} of well-formed Unicode`],
   ['source', isText, text],
   ['type', isText, text],
   ['partitionkey', isText, text],
@@ -82,22 +76,29 @@ const rules: readonly [name: string, holds: (value: unknown) => boolean, rule: s
   ['notafter', (value) => value === undefined || isTime(value), time],
 ];
 
-/**
- * Reads an event from text. CloudEvents takes JSON as data for granted where `datacontenttype` is absent: it is filled in.
- * Throws `EnvelopeInvalid`, which names each attribute and its rule.
- */
-export function parseEnvelope(text: string): Envelope {
-  let value: unknown;
+/** Reads the JSON of an event. Throws `EnvelopeInvalid`. */
+export function parseEventJson(text: string): unknown {
   try {
-    value = parseJson(text);
+    return parseJson(text);
   } catch (cause) {
     throw new EnvelopeInvalid(`the event is not JSON: ${(cause as Error).message}`, { cause });
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new EnvelopeInvalid('the event must be a JSON object');
-  return checkedEnvelope('datacontenttype' in value ? value : { ...value, datacontenttype: 'application/json' });
 }
 
-/** The event as text. Throws `EnvelopeInvalid`, which names each attribute and its rule. */
+/** Attributes of an event that was read. Throws `EnvelopeInvalid` for what is not a JSON object. */
+export function attributesOf(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new EnvelopeInvalid('the event must be a JSON object');
+  return value as Readonly<Record<string, unknown>>;
+}
+
+/** Fills in `datacontenttype`, since CloudEvents assumes JSON where it is absent. */
+export const withContentType = (attributes: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  'datacontenttype' in attributes ? attributes : { ...attributes, datacontenttype: 'application/json' };
+
+/** Reads an event from its own text. Throws `EnvelopeInvalid`, which names each attribute and its rule. */
+export const parseEnvelope = (text: string): Envelope => checkedEnvelope(withContentType(attributesOf(parseEventJson(text))));
+
+/** Writes the event as text. Throws `EnvelopeInvalid`, which names each attribute and its rule. */
 export function writeEnvelope(envelope: Envelope): string {
   const checked = checkedEnvelope(envelope);
   try {
@@ -107,9 +108,10 @@ export function writeEnvelope(envelope: Envelope): string {
   }
 }
 
-function checkedEnvelope(value: object): Envelope {
+/** Checks each attribute. Throws `EnvelopeInvalid`, which names those that are wrong and their rules. */
+export function checkedEnvelope(value: object): Envelope {
   const fields = value as Readonly<Record<string, unknown>>;
   const wrong = rules.filter(([name, holds]) => !holds(fields[name])).map(([name, , rule]) => `${name} ${rule}`);
-  if (wrong.length > 0) throw new EnvelopeInvalid(`the event is no CloudEvents 1.0 event of ours: ${wrong.join('; ')}`);
+  if (wrong.length > 0) throw new EnvelopeInvalid(`the event is not a CloudEvents 1.0 event with a key: ${wrong.join('; ')}`);
   return value as Envelope;
 }

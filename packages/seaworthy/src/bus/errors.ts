@@ -12,7 +12,37 @@ export class SubscribeInvalid extends SeaworthyError {
   readonly kind = 'invalid';
 }
 
-/** A row of the log is no event, so that somebody else must have written it: it is passed over, and kept. */
+/** A message is not a CloudEvents 1.0 event with a key; the message names each attribute and its rule. */
+export class EnvelopeInvalid extends SeaworthyError {
+  readonly code = 'SW_ENVELOPE_INVALID';
+  readonly kind = 'invalid';
+}
+
+/** Events that the engine can never take, such as one that is too large. Nothing was published; `ids` names them. */
+export class EventsRefused extends SeaworthyError {
+  readonly code = 'SW_BUS_EVENTS_REFUSED';
+  readonly kind = 'invalid';
+  readonly ids: readonly string[];
+
+  constructor(message: string, ids: readonly string[], options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.ids = ids;
+  }
+}
+
+/** Topics or groups that a service needs are missing on the bus; the message names each. */
+export class TopologyMissing extends SeaworthyError {
+  readonly code = 'SW_BUS_TOPOLOGY_MISSING';
+  readonly kind = 'invalid';
+  readonly differences: readonly string[];
+
+  constructor(differences: readonly string[]) {
+    super(`the bus lacks what this process needs (${differences.join('; ')}): apply the topology, or start with rights to do so`);
+    this.differences = differences;
+  }
+}
+
+/** A row of the embedded log is not an event, so that something else must have written it: it is passed over, and kept. */
 export class RowUnreadable extends SeaworthyError {
   readonly code = 'SW_BUS_ROW_UNREADABLE';
   readonly kind = 'internal';

@@ -1,3 +1,14 @@
-export type { Bus, BusDriver, Handle, SubscribeOptions, Subscription } from './bus.ts';
-export { type Envelope, EnvelopeInvalid, parseEnvelope } from './envelope.ts';
-export { BusClosed, RowUnreadable, SubscribeInvalid } from './errors.ts';
+export type {
+  Bus,
+  BusDriver,
+  BusFeatures,
+  Delivered,
+  Handle,
+  Membership,
+  SubscribeOptions,
+  Subscription,
+  Topology,
+  UnreadableMessage,
+} from './bus.ts';
+export { type Envelope, parseEnvelope } from './envelope.ts';
+export { BusClosed, EnvelopeInvalid, EventsRefused, RowUnreadable, SubscribeInvalid, TopologyMissing } from './errors.ts';

@@ -1,15 +1,42 @@
-import type { SubscribeOptions } from './bus.ts';
-import { SubscribeInvalid } from './errors.ts';
+import type { BusFeatures, SubscribeOptions } from './bus.ts';
+import { type Envelope, writeEnvelope } from './envelope.ts';
+import { EventsRefused, SubscribeInvalid } from './errors.ts';
 
-/** The options with their defaults. Throws `SubscribeInvalid`. */
-export function checkedOptions({ topic, group, handle, concurrency = 64 }: SubscribeOptions): Required<SubscribeOptions> {
+/** The options of a subscription, checked and with their defaults. */
+export type Subscribing = Required<Omit<SubscribeOptions, 'unreadable' | 'concurrency'>> &
+  Pick<SubscribeOptions, 'unreadable'> & { readonly concurrency: number };
+
+/** Fills in the defaults. Throws `SubscribeInvalid`. */
+export function checkedOptions({ topic, group, handle, unreadable, concurrency = 64 }: SubscribeOptions): Subscribing {
   const refuse = (name: string, rule: string): never => {
     throw new SubscribeInvalid(`${name} of the subscription of ${JSON.stringify(group)} to ${JSON.stringify(topic)} ${rule}`);
   };
-  if (typeof topic !== 'string' || topic === '') refuse('topic', 'must be a text that is not empty');
-  if (typeof group !== 'string' || group === '') refuse('group', 'must be a text that is not empty');
+  if (typeof topic !== 'string' || topic === '') refuse('topic', 'must be a non-empty string');
+  if (typeof group !== 'string' || group === '') refuse('group', 'must be a non-empty string');
   if (typeof handle !== 'function') refuse('handle', 'must be a function');
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1)
-    refuse('concurrency', `is ${concurrency}: it must be a whole number from 1 on`);
-  return { topic, group, handle, concurrency };
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1) refuse('concurrency', `must be a whole number from 1 on, got ${concurrency}`);
+  return { topic, group, handle, unreadable, concurrency };
+}
+
+/** An event and its text. */
+export interface Written {
+  readonly envelope: Envelope;
+  readonly text: string;
+}
+
+/**
+ * Writes events as text. Throws `EnvelopeInvalid` for what is not an event, and `EventsRefused` with the ids of all that are larger
+ * than the engine takes.
+ */
+export function written(topic: string, envelopes: readonly Envelope[], { maxBytes }: Pick<BusFeatures, 'maxBytes'>): readonly Written[] {
+  const all = envelopes.map((envelope) => ({ envelope, text: writeEnvelope(envelope) }));
+  const large = all.filter(({ text }) => Buffer.byteLength(text) > maxBytes);
+  const [first] = large;
+  if (!first) return all;
+  const { type, id } = first.envelope;
+  const more = large.length > 1 ? `, and ${large.length - 1} more` : '';
+  throw new EventsRefused(
+    `${type} ${id} has ${Buffer.byteLength(first.text)} bytes${more}: the bus takes at most ${maxBytes} of an event of ${topic}; publish a reference in place of the content`,
+    large.map(({ envelope }) => envelope.id),
+  );
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { virtualClock } from '../testing/clock.ts';
-import type { Scope } from './abort.ts';
+import { type Scope, scope } from './abort.ts';
 import { InFlight, type Load } from './in-flight.ts';
 
 const most = { rows: 3, bytes: 100 };
@@ -19,7 +19,7 @@ function flight(limits = most) {
       scopes.set(id, within);
       return within.race(new Promise((resolve) => ends.set(id, () => resolve('done'))));
     };
-    inFlight.run(id, work, load).then(
+    inFlight.run(id, work, { load }).then(
       (outcome) => outcomes.set(id, outcome),
       (reason: unknown) => outcomes.set(id, reason),
     );
@@ -49,7 +49,7 @@ test('work is in flight from its beginning to its end, and takes room of its kin
 test('work that fails leaves, and its room is free again', async () => {
   const { inFlight } = flight();
   await assert.rejects(
-    inFlight.run('a', () => Promise.reject(new Error('no database')), { bytes: 10 }),
+    inFlight.run('a', () => Promise.reject(new Error('no database')), { load: { bytes: 10 } }),
     /no database/,
   );
   assert.deepEqual([inFlight.size, inFlight.room()], [0, most]);
@@ -62,6 +62,17 @@ test('an abort reaches one run alone, with its reason', async () => {
   assert.deepEqual([inFlight.abort('a', 'stop'), inFlight.abort('z', 'stop')], [true, false]);
   await clock.advance(0);
   assert.deepEqual([outcomes.get('a'), inFlight.ids], ['stop', ['b']]);
+});
+
+test('work ends with a parent of its own, such as the ownership of a partition', async () => {
+  const { clock, inFlight, outcomes } = flight();
+  const owned = scope({ clock });
+  inFlight
+    .run('a', (within) => within.race(new Promise(() => {})), { parents: [owned] })
+    .catch((reason: unknown) => outcomes.set('a', reason));
+  owned.abort('lost');
+  await clock.advance(0);
+  assert.deepEqual([outcomes.get('a'), inFlight.size], ['lost', 0]);
 });
 
 test('a delayed id is resumed at its time, and not when it runs, is cancelled or is delayed anew before', async () => {
@@ -95,7 +106,7 @@ test('a close waits for what runs and forgets what is delayed', async () => {
   });
   inFlight.later('later', 100, fail);
   await clock.advance(1000);
-  assert.deepEqual([inFlight.closing, left, scopes.get('a')?.aborted], [true, undefined, false]);
+  assert.deepEqual([inFlight.closing.aborted, left, scopes.get('a')?.aborted], [true, undefined, false]);
   await end('a');
   await closing;
   assert.deepEqual([left, clock.waiting], [0, 0]);

@@ -20,6 +20,13 @@ export interface InFlightOptions {
   readonly most?: Amount;
 }
 
+export interface RunOptions {
+  /** Default: the work takes no room. */
+  readonly load?: Load | undefined;
+  /** The work ends with these as well. Default none. */
+  readonly parents?: readonly (AbortSignal | Scope)[];
+}
+
 interface Run {
   readonly scope: Scope;
   readonly done: Promise<unknown>;
@@ -39,7 +46,7 @@ export class InFlight<Id = string> {
   readonly #running = new Map<Id, Run>();
   readonly #delayed = new Map<Id, Timer>();
   readonly #loads = new Map<string, Amount>();
-  #closing = false;
+  readonly #closing = new AbortController();
 
   constructor({ clock, most = { rows: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY } }: InFlightOptions) {
     this.#clock = clock;
@@ -57,9 +64,9 @@ export class InFlight<Id = string> {
     return [...this.#running.keys()];
   }
 
-  /** True from the moment that `close` was called: begin nothing new. */
-  get closing(): boolean {
-    return this.#closing;
+  /** Aborts when `close` is called: begin nothing new from then on. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   /** Aborts when a close is cut short: the process is going down, which says nothing about the work. */
@@ -85,11 +92,11 @@ export class InFlight<Id = string> {
 
   /**
    * Runs `work` under `id` and returns its outcome. Ask `has` first: an id runs once at a time. A wait for its time ends here.
-   * `within` aborts with `abort` and when a close is cut short. Work without a `load` takes no room.
+   * `within` aborts with `abort` and when a close is cut short.
    */
-  run<V>(id: Id, work: (within: Scope) => Promise<V>, load?: Load): Promise<V> {
+  run<V>(id: Id, work: (within: Scope) => Promise<V>, { load, parents = [] }: RunOptions = {}): Promise<V> {
     this.cancel(id);
-    const run = { scope: scope({ clock: this.#clock, parents: [this.#cut] }), done: nothing };
+    const run = { scope: scope({ clock: this.#clock, parents: [this.#cut, ...parents] }), done: nothing };
     this.#running.set(id, run);
     if (load) this.#add(load, 1);
     const done = this.#settle(id, run, work, load);
@@ -117,7 +124,7 @@ export class InFlight<Id = string> {
   /** Calls `resume` after `ms`, unless `run`, `cancel` or `close` comes first. A later call replaces an earlier one. */
   later(id: Id, ms: number, resume: () => void): void {
     this.cancel(id);
-    if (this.#closing) return;
+    if (this.closing.aborted) return;
     const due = (): void => {
       this.#delayed.delete(id);
       resume();
@@ -136,7 +143,7 @@ export class InFlight<Id = string> {
    * that ignores this is left alone after `graceMs`. Returns how many were left. Default: it waits for all of them.
    */
   async close(signal?: AbortSignal, graceMs?: number): Promise<number> {
-    this.#closing = true;
+    this.#closing.abort();
     for (const id of [...this.#delayed.keys()]) this.cancel(id);
     const drained = this.#drain();
     if (signal) {

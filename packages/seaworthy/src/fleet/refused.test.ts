@@ -69,6 +69,7 @@ function watched(dir: string, asked: string[], subscribes: (bus: Bus) => Bus['su
     async open(machine) {
       const bus = await embedded({ dir }).open(machine);
       return {
+        ...bus,
         publish: async () => {
           asked.push('publish');
           throw new Error('not now');
@@ -77,9 +78,6 @@ function watched(dir: string, asked: string[], subscribes: (bus: Bus) => Bus['su
           asked.push(`subscribe ${options.topic}`);
           return subscribes(bus)(options);
         },
-        condition: bus.condition,
-        pending: bus.pending,
-        close: bus.close,
       };
     },
   };

@@ -98,7 +98,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
 
   function begin(event: Parked, after: () => void = () => {}): void {
     void inFlight
-      .run(event.seq, (within) => attempted(event, within), { bytes: event.size })
+      .run(event.seq, (within) => attempted(event, within), { load: { bytes: event.size } })
       .finally(() => {
         after();
         turns.wake();

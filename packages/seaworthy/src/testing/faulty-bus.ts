@@ -100,6 +100,7 @@ export function faultyBus(driver: BusDriver, faults: Faults): BusDriver {
     async open(runtime) {
       const bus = await driver.open(runtime);
       return {
+        ...bus,
         publish: (topic, envelopes) => publish(bus, topic, envelopes, faults, runtime),
         subscribe(given) {
           const name = JSON.stringify([given.topic, given.group]);
@@ -107,9 +108,6 @@ export function faultyBus(driver: BusDriver, faults: Faults): BusDriver {
           groups.set(name, overtaken);
           return member(bus, given, overtaken, faults, runtime);
         },
-        condition: () => bus.condition(),
-        pending: (topic, group, positions) => bus.pending(topic, group, positions),
-        close: () => bus.close(),
       };
     },
   };

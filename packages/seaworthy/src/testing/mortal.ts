@@ -53,6 +53,7 @@ export function mortalBus(bus: Bus, life: Life): Bus {
   const drop = (one: Subscription): void => void one.close(AbortSignal.abort(life.dead.reason)).catch(() => {});
   life.dead.addEventListener('abort', () => open.forEach(drop), { once: true });
   return {
+    ...bus,
     async publish(topic, envelopes) {
       await life.step(`publishes ${envelopes.length} ${topic}`);
       await whileAlive(life, undefined, () => bus.publish(topic, envelopes));
@@ -72,9 +73,7 @@ export function mortalBus(bus: Bus, life: Life): Bus {
       if (life.dead.aborted) drop(one);
       return one;
     },
-    condition: () => bus.condition(),
     pending: (topic, group, positions) => whileAlive(life, undefined, () => bus.pending(topic, group, positions)),
-    close: () => bus.close(),
   };
 }
 

@@ -56,6 +56,10 @@ export async function play<V>(
   const published: Envelope[] = [];
   const hearing = new Map<string, Handle>();
   const bus: Bus = {
+    features: { keeps: 'log', maxBytes: Number.POSITIVE_INFINITY },
+    plan: async () => [],
+    apply: async () => [],
+    verify: async () => {},
     publish: async (_topic, envelopes) => void published.push(...envelopes),
     async subscribe({ topic, handle }) {
       hearing.set(topic, handle);

@@ -4,24 +4,24 @@ import { runtime } from '../../core/runtime.ts';
 import { memory } from '../../store/drivers/memory.ts';
 import { worker, workerMigrations } from '../../store/worker.ts';
 import { virtualClock } from '../../testing/clock.ts';
-import { join, type Place, saveProgress, takeShare } from './embedded-group.ts';
+import { join, type Seat, saveProgress, takeShare } from './embedded-group.ts';
 import { logMigrations } from './embedded-log.ts';
 
 test('a member that only stalled writes no progress on a partition that another has by now, nor gives it away', async () => {
   const machine = runtime({ clock: virtualClock() });
   const store = await memory().open('bus', machine);
   await store.migrate([...workerMigrations, ...logMigrations]);
-  const place = async (member: string): Promise<Place> => ({
+  const seat = async (member: string): Promise<Seat> => ({
     topic: 'orders',
     group: 'mails',
     member,
     worker: await worker(store, machine),
   });
-  const [stalled, other] = [await place('stalled'), await place('other')];
+  const [stalled, other] = [await seat('stalled'), await seat('other')];
   const never = new AbortController().signal;
   await join(store, stalled);
   const [part = -1] = (await takeShare(store, stalled, never)).mine.keys();
-  const save = (by: Place, position: number, release: boolean): Promise<boolean> =>
+  const save = (by: Seat, position: number, release: boolean): Promise<boolean> =>
     store.transaction((tx) => saveProgress(tx, by, { part, position, release }));
   const row = async (): Promise<unknown> => {
     const [found] = await store.read.all('select position, member from bus_progress where part = ?', part);

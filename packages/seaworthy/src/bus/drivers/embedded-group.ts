@@ -1,18 +1,17 @@
-import type { Store, Tx } from '../../store/store.ts';
+import type { Read, Store, Tx } from '../../store/store.ts';
 import type { Worker } from '../../store/worker.ts';
+import type { Membership } from '../bus.ts';
 import { partitions } from './embedded-log.ts';
 
-/** One member's place in a group. */
-export interface Place {
-  readonly topic: string;
-  readonly group: string;
+/** The seat of one member in a group. */
+export interface Seat extends Membership {
   /** Unique to one subscription of one process. Every write of progress asks for it: that is the fence. */
   readonly member: string;
-  /** By which others know whether its process lives. */
+  /** Tells others whether the member's process lives. */
   readonly worker: Worker;
 }
 
-async function enter(tx: Tx, { topic, group, member, worker }: Place): Promise<void> {
+async function enter(tx: Tx, { topic, group, member, worker }: Seat): Promise<void> {
   await tx.run(
     'insert into bus_member (topic, name, member, owner) values (?, ?, ?, ?) on conflict (topic, name, member) do nothing',
     topic,
@@ -22,25 +21,39 @@ async function enter(tx: Tx, { topic, group, member, worker }: Place): Promise<v
   );
 }
 
-/** Registers the group, at the earliest event, and the member in it. */
-export async function join(store: Store, place: Place): Promise<void> {
+/** Registers a group, from the earliest event kept. Returns whether it was new. */
+export async function register(tx: Tx, { topic, group }: Membership): Promise<boolean> {
+  let added = 0;
+  for (let part = 0; part < partitions; part++) {
+    const { changes } = await tx.run(
+      "insert into bus_progress (topic, name, part, position, owner) values (?, ?, ?, 0, '') on conflict (topic, name, part) do nothing",
+      topic,
+      group,
+      part,
+    );
+    added += changes;
+  }
+  return added > 0;
+}
+
+/** Whether every partition of the topic has a row for the group. */
+export async function isRegistered(read: Read, { topic, group }: Membership): Promise<boolean> {
+  const [row] = await read.all('select count(*) as n from bus_progress where topic = ? and name = ?', topic, group);
+  return Number(row?.['n']) >= partitions;
+}
+
+/** Registers the group, if it is not yet, and the member in it. */
+export async function join(store: Store, seat: Seat): Promise<void> {
   await store.transaction(async (tx) => {
-    await enter(tx, place);
-    for (let part = 0; part < partitions; part++) {
-      await tx.run(
-        "insert into bus_progress (topic, name, part, position, owner) values (?, ?, ?, 0, '') on conflict (topic, name, part) do nothing",
-        place.topic,
-        place.group,
-        part,
-      );
-    }
+    await enter(tx, seat);
+    await register(tx, seat);
   });
 }
 
-/** The partitions that are this member's by right: each belongs to one of the living, in the order of their ids. */
-async function right(tx: Tx, { topic, group, member, worker }: Place): Promise<ReadonlySet<number>> {
+/** The partitions that this member has a right to: each partition belongs to one living member, in the order of their ids. */
+async function right(tx: Tx, { topic, group, member, worker }: Seat): Promise<ReadonlySet<number>> {
   const dead = worker.dead();
-  // It may itself have been taken for dead, if it stalled. It is not.
+  // A member that stalled may itself have been taken for dead.
   await tx.run(
     `delete from bus_member where topic = ? and name = ? and owner <> ? and ${dead.sql}`,
     topic,
@@ -54,23 +67,23 @@ async function right(tx: Tx, { topic, group, member, worker }: Place): Promise<R
 }
 
 export interface Share {
-  /** Mine by right. */
+  /** Those that the member has a right to. */
   readonly right: ReadonlySet<number>;
-  /** Mine by fact, with the position that I saved last. */
+  /** Those that it has, with the position that it saved last. */
   readonly mine: ReadonlyMap<number, number>;
-  /** Those of them that a member which died held: it may have had events up to the end of the log in hand. */
+  /** Those of them that a dead member had, perhaps with events in flight up to the end of the log. */
   readonly orphaned: ReadonlySet<number>;
-  /** Those whose row no position can be read from. */
+  /** Those whose row has no position. */
   readonly unreadable: readonly number[];
 }
 
-/** Takes what is this member's by right and free, or held by the dead. */
-export async function takeShare(store: Store, place: Place, signal: AbortSignal): Promise<Share> {
-  const { topic, group, member, worker } = place;
+/** Takes those partitions that the member has a right to and that are free, or belong to dead members. */
+export async function takeShare(store: Store, seat: Seat, signal?: AbortSignal): Promise<Share> {
+  const { topic, group, member, worker } = seat;
   return store.transaction(
     async (tx) => {
-      await enter(tx, place);
-      const rightful = await right(tx, place);
+      await enter(tx, seat);
+      const rightful = await right(tx, seat);
       const dead = worker.dead();
       const rows = await tx.all(
         `select part, position, member, (member = '' or ${dead.sql}) as free from bus_progress where topic = ? and name = ?`,
@@ -111,14 +124,14 @@ export async function takeShare(store: Store, place: Place, signal: AbortSignal)
 export interface Progress {
   readonly part: number;
   readonly position: number;
-  /** Leaves the partition to others. */
+  /** Leaves the partition to other members. */
   readonly release: boolean;
 }
 
-/** Saves how far this member is with a partition. False when it is its own no more. */
+/** Saves the progress of this member with a partition. False when another member has the partition. */
 export async function saveProgress(
   tx: Tx,
-  { topic, group, member, worker }: Place,
+  { topic, group, member, worker }: Seat,
   { part, position, release }: Progress,
 ): Promise<boolean> {
   const { changes } = await tx.run(
@@ -134,6 +147,6 @@ export async function saveProgress(
   return changes > 0;
 }
 
-export async function leave(tx: Tx, { topic, group, member }: Place): Promise<void> {
+export async function leave(tx: Tx, { topic, group, member }: Seat): Promise<void> {
   await tx.run('delete from bus_member where topic = ? and name = ? and member = ?', topic, group, member);
 }

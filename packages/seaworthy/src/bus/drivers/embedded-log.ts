@@ -1,8 +1,9 @@
 import { type Most, readSome, type Some } from '../../store/read-some.ts';
 import type { Migration, Read, Store } from '../../store/store.ts';
-import { type Envelope, writeEnvelope } from '../envelope.ts';
+import { keyHash } from '../key-hash.ts';
+import type { Written } from '../options.ts';
 
-/** Partitions of a topic: as many processes can share a group. */
+/** Partitions of a topic, and so the number of processes that can share a group. */
 export const partitions = 16;
 export const isPartition = (part: number): boolean => Number.isInteger(part) && part >= 0 && part < partitions;
 
@@ -21,7 +22,7 @@ export const logMigrations: readonly Migration[] = [
     ],
   },
   {
-    // `owner` is the worker, by which one knows whether it lives; `member` is one subscription of it, and the fence.
+    // `owner` is the worker, whose heartbeat shows whether it lives; `member` is one subscription of it, and the fence.
     name: 'seaworthy/bus/2',
     statements: [
       "alter table bus_progress add column member text not null default ''",
@@ -32,27 +33,22 @@ export const logMigrations: readonly Migration[] = [
   },
 ];
 
-/** FNV-1a, 32 bits (http://www.isthe.com/chongo/tech/comp/fnv/): which partition a key belongs to, for ever. */
-export function partitionOf(key: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
-  return (hash >>> 0) % partitions;
-}
+/** The partition of a key, forever. */
+export const partitionOf = (key: string): number => keyHash(key) % partitions;
 
 /**
- * Appends in order; an event that is in the log already is not appended again, but kept as long as if it were new: who sends it
- * again may do so once more. Throws `EnvelopeInvalid` before anything is.
+ * Appends in order. An event that is in the log already is not appended again, but kept for as long as a new one: a relay that
+ * sends it again may do so once more.
  */
-export async function append(store: Store, topic: string, envelopes: readonly Envelope[], now: number): Promise<void> {
-  const rows = envelopes.map((one) => ({ id: one.id, body: writeEnvelope(one), part: partitionOf(one.partitionkey) }));
+export async function append(store: Store, topic: string, events: readonly Written[], now: number): Promise<void> {
   await store.transaction(async (tx) => {
-    for (const { id, body, part } of rows) {
+    for (const { envelope, text } of events) {
       await tx.run(
         'insert into bus_log (topic, part, id, body, at) values (?, ?, ?, ?, ?) on conflict (topic, id) do update set at = excluded.at',
         topic,
-        part,
-        id,
-        body,
+        partitionOf(envelope.partitionkey),
+        envelope.id,
+        text,
         now,
       );
     }
@@ -65,7 +61,7 @@ export interface Logged {
   readonly body: string;
 }
 
-/** What comes after a position, in order. Positions grow in the order of commits: one that was not there is never passed over. */
+/** Reads what comes after a position, in order. Positions grow in the order of commits, so that a late one is never passed over. */
 export async function readLog(store: Store, topic: string, after: number, most: Most): Promise<Some<Logged>> {
   const { rows, more } = await readSome(
     store.read,
@@ -80,13 +76,13 @@ export async function readLog(store: Store, topic: string, after: number, most: 
   return { rows: rows.map((row) => ({ position: Number(row['position']), part: Number(row['part']), body: String(row['body']) })), more };
 }
 
-/** The position of the last event of a topic; 0 when there is none. */
+/** Returns the position of the last event of a topic, or 0 for an empty topic. */
 export async function lastPosition(read: Read, topic: string): Promise<number> {
   const [row] = await read.all('select max(position) as position from bus_log where topic = ?', topic);
   return Number(row?.['position'] ?? 0);
 }
 
-/** Which of these positions a group may still be given an event from. */
+/** Returns those of the positions whose events a group may still be given. */
 export async function pendingPositions(
   read: Read,
   topic: string,
@@ -105,14 +101,14 @@ export async function pendingPositions(
   return new Set(rows.map((row) => String(row['position'])));
 }
 
-/** Keeps rows that are no events, so that they can be read and corrected whenever somebody comes to it. */
+/** Marks rows that are not events. They are never pruned, so that an operator can read and correct them at any time. */
 export async function keepBroken(store: Store, positions: readonly number[]): Promise<void> {
   await store.transaction(async (tx) => {
     for (const position of positions) await tx.run('update bus_log set broken = 1 where position = ?', position);
   });
 }
 
-/** When the first event after a position was published; `undefined` when there is none. */
+/** Returns when the first event after a position was published; `undefined` when there is no such event. */
 export async function firstAt(store: Store, topic: string, after: number): Promise<number | undefined> {
   const [row] = await store.read.all('select at from bus_log where topic = ? and position > ? order by position limit 1', topic, after);
   return row && Number(row['at']);
@@ -121,8 +117,8 @@ export async function firstAt(store: Store, topic: string, after: number): Promi
 const pruneAtOnce = 1000;
 
 /**
- * Forgets what is older than `before` and was passed by every group of its topic; looks at no more rows than it must. What was
- * appended last is kept, however old: a relay that died before it deleted its rows will send that again, and it must be known here.
+ * Deletes events that are older than `before` and that every group of their topic has passed. The events that were appended last
+ * are kept, however old they are: a relay that died before it deleted its rows sends those again, and the log must know them.
  */
 export async function prune(store: Store, before: number): Promise<number> {
   let pruned = 0;

@@ -1,144 +1,215 @@
+import { type Loop, loop } from '../../core/loop.ts';
 import type { Runtime } from '../../core/runtime.ts';
-import { sleep } from '../../core/sleep.ts';
-import { wakeup } from '../../core/wakeup.ts';
 import type { Store } from '../../store/store.ts';
 import type { Worker } from '../../store/worker.ts';
-import type { SubscribeOptions } from '../bus.ts';
-import { dispatch } from '../dispatch.ts';
-import { parseEnvelope } from '../envelope.ts';
-import { RowUnreadable } from '../errors.ts';
-import { join, leave, type Place, saveProgress, takeShare } from './embedded-group.ts';
+import { type Dispatch, dispatch } from '../dispatch.ts';
+import { EnvelopeInvalid, RowUnreadable } from '../errors.ts';
+import { incoming } from '../incoming.ts';
+import { type Message, readMessage } from '../message.ts';
+import type { Subscribing } from '../options.ts';
+import { Partition } from '../partition.ts';
+import { join, leave, type Seat, saveProgress, takeShare } from './embedded-group.ts';
 import { firstAt, isPartition, keepBroken, type Logged, lastPosition, readLog } from './embedded-log.ts';
-import { Partition } from './embedded-partition.ts';
-
-/** One subscription of one process. */
-export interface Member {
-  readonly topic: string;
-  wake(): void;
-  close(signal?: AbortSignal): Promise<void>;
-}
 
 interface Parts {
   readonly store: Store;
   readonly worker: Worker;
   readonly runtime: Runtime;
-  readonly options: Required<SubscribeOptions>;
+  readonly options: Subscribing;
 }
 
-/** Other processes' events and deaths are looked for this often; one's own publishing wakes at once. */
+/** Events and deaths of other processes are looked for this often; publishing in this process wakes at once. */
 const pollMs = 100;
 const shareMs = 1000;
 const saveMs = 200;
-const stumbleMs = 1000;
-/** Of the log at one time. */
+/** How much of the log is read at one time. */
 const batch = { rows: 256, bytes: 2 * 2 ** 20 };
-/** No more is read while so much is in hand, however many keys wait: bytes here, events for each of `concurrency`. */
+/** No more is read while so much is in flight or queued, however many keys wait: bytes here, events for each of `concurrency`. */
 const mostBytes = 8 * 2 ** 20;
 const mostEach = 32;
 
-export async function member({ store, worker, runtime, options }: Parts): Promise<Member> {
-  const { topic, group, concurrency } = options;
-  const { clock, observe } = runtime;
-  const place: Place = { topic, group, member: runtime.ids.next(), worker };
-  const owned = new Map<number, Partition>();
-  const hands = dispatch(options, runtime);
-  const woken = wakeup(clock);
-  const stopping = new AbortController();
-  const told = new Set<number>();
-  let bytes = 0;
-  let full = false;
-  let from = 0;
-  let lagMs = 0;
-  let sharedAt = Number.NEGATIVE_INFINITY;
-  let savedAt = clock.monotonic();
+/** One subscription of one process: it shares the partitions of its topic with the other members of its group. */
+export class EmbeddedMember {
+  readonly #parts: Parts;
+  readonly #seat: Seat;
+  readonly #dispatch: Dispatch;
+  readonly #owned = new Map<number, Partition>();
+  /** Partitions without a position that were reported. */
+  readonly #reported = new Set<number>();
+  #loop: Loop | undefined;
+  #gauges: readonly (() => void)[] = [];
+  /** Bytes in flight or queued. */
+  #bytes = 0;
+  #full = false;
+  /** The log was read up to this position for all partitions that stay. */
+  #from = 0;
+  #lagMs = 0;
+  #sharedAt = Number.NEGATIVE_INFINITY;
+  #savedAt: number;
+  #closed: Promise<void> | undefined;
 
-  function forget(part: number): void {
-    const partition = owned.get(part);
-    if (partition) partition.lost = true;
-    owned.delete(part);
+  private constructor(parts: Parts) {
+    const { worker, runtime, options } = parts;
+    this.#parts = parts;
+    this.#seat = { topic: options.topic, group: options.group, member: runtime.ids.next(), worker };
+    this.#dispatch = dispatch(options, runtime);
+    this.#savedAt = runtime.clock.monotonic();
   }
 
-  /** Takes what is free of its share, marks what is to go to others, and notices what is gone. */
-  async function share(): Promise<void> {
-    sharedAt = clock.monotonic();
-    const { right, mine, orphaned, unreadable } = await takeShare(store, place, stopping.signal);
+  /** Registers the group and the member, takes a share of the partitions, and consumes. */
+  static async open(parts: Parts): Promise<EmbeddedMember> {
+    const member = new EmbeddedMember(parts);
+    await join(parts.store, member.#seat);
+    await member.#share();
+    member.#begin();
+    return member;
+  }
+
+  get topic(): string {
+    return this.#seat.topic;
+  }
+
+  /** Reads the log at once. */
+  wake(): void {
+    this.#loop?.wake();
+  }
+
+  close(signal?: AbortSignal): Promise<void> {
+    this.#closed ??= this.#end(signal);
+    return this.#closed;
+  }
+
+  #begin(): void {
+    const { topic, group } = this.#seat;
+    const { runtime } = this.#parts;
+    const { observe } = runtime;
+    this.#loop = loop({ runtime, name: 'subscription', attributes: { topic, group }, turn: (closing) => this.#turn(closing) });
+    this.#gauges = [
+      observe.gauge('seaworthy_bus_in_flight', { topic, group }, () => this.#dispatch.size),
+      observe.gauge('seaworthy_bus_lag_seconds', { topic, group }, () => this.#lagMs / 1000),
+    ];
+  }
+
+  async #end(signal: AbortSignal | undefined): Promise<void> {
+    const { topic, group } = this.#seat;
+    await Promise.all([this.#loop?.close(), this.#dispatch.close(signal)]);
+    // Unsaved progress is redelivered once this process's worker has left.
+    await this.#save(true).catch((error: unknown) =>
+      this.#parts.runtime.observe.log('error', 'a subscription could not save its progress; its last events are redelivered', {
+        topic,
+        group,
+        error,
+      }),
+    );
+    for (const remove of this.#gauges) remove();
+  }
+
+  async #turn(closing: AbortSignal): Promise<number> {
+    const { clock } = this.#parts.runtime;
+    if (clock.monotonic() - this.#sharedAt >= shareMs) await this.#share(closing);
+    const more = await this.#read(closing);
+    if (clock.monotonic() - this.#savedAt >= saveMs) await this.#save(false, closing);
+    return more ? 0 : pollMs;
+  }
+
+  /** Takes what is free of its share, marks what is to go to other members, and notices what has gone. */
+  async #share(signal?: AbortSignal): Promise<void> {
+    const { store, runtime } = this.#parts;
+    const { clock } = runtime;
+    const { topic } = this.#seat;
+    this.#sharedAt = clock.monotonic();
+    const { right, mine, orphaned, unreadable } = await takeShare(store, this.#seat, signal);
     const end = orphaned.size > 0 ? await lastPosition(store.read, topic) : 0;
     for (const [part, position] of mine)
-      if (!owned.has(part)) owned.set(part, new Partition(position, orphaned.has(part) ? end : undefined));
-    for (const part of unreadable) tellOnce(part);
-    for (const [part, partition] of owned) {
-      if (!mine.has(part)) forget(part);
+      if (!this.#owned.has(part)) this.#owned.set(part, new Partition(clock, position, orphaned.has(part) ? end : undefined));
+    for (const part of unreadable) this.#report(part);
+    for (const [part, partition] of this.#owned) {
+      if (!mine.has(part)) this.#lose(part);
       else partition.leaving = !right.has(part);
     }
-    const active = staying();
-    if (active.length > 0) from = Math.min(...active.map(({ seen }) => seen));
-    const first = await firstAt(store, topic, Math.min(from, ...active.map(({ done }) => done)));
-    lagMs = first === undefined || active.length === 0 ? 0 : Math.max(0, clock.now() - first);
+    const staying = this.#staying();
+    if (staying.length > 0) this.#from = Math.min(...staying.map(({ seen }) => seen));
+    const first = await firstAt(store, topic, Math.min(this.#from, ...staying.map(({ done }) => done)));
+    this.#lagMs = first === undefined || staying.length === 0 ? 0 : Math.max(0, clock.now() - first);
   }
 
-  const staying = (): Partition[] => [...owned.values()].filter(({ leaving }) => !leaving);
-  const isHungry = (): boolean => hands.load <= 2 * concurrency && hands.size <= mostEach * concurrency && bytes <= mostBytes;
+  #staying(): readonly Partition[] {
+    return [...this.#owned.values()].filter(({ leaving }) => !leaving);
+  }
 
-  /** A partition whose progress somebody overwrote: nobody knows where to go on. */
-  function tellOnce(part: number): void {
-    if (told.has(part)) return;
-    told.add(part);
+  #hasRoom(): boolean {
+    const { concurrency } = this.#parts.options;
+    const { load, size } = this.#dispatch;
+    return load <= 2 * concurrency && size <= mostEach * concurrency && this.#bytes <= mostBytes;
+  }
+
+  /** Another member has the partition. What is in flight is aborted: that member repeats it. */
+  #lose(part: number): void {
+    this.#owned.get(part)?.owned.abort(new Error(`partition ${part} of ${this.topic} belongs to another member`));
+    this.#owned.delete(part);
+  }
+
+  /** A partition whose progress was overwritten with something else: there is no position to continue from. */
+  #report(part: number): void {
+    if (this.#reported.has(part)) return;
+    this.#reported.add(part);
+    const { topic, group } = this.#seat;
+    const { observe } = this.#parts.runtime;
     const message = `the row of bus_progress for partition ${part} of ${topic} has no position for ${group}, which gets nothing of it: correct it`;
     observe.count('seaworthy_bus_unreadable_total', { topic, group });
     observe.log('error', message, { topic, group, part, error: new RowUnreadable(message) });
   }
 
-  /** False when the row is no event. */
-  function hand(partition: Partition, { position, part, body }: Logged): boolean {
-    let envelope: ReturnType<typeof parseEnvelope>;
-    try {
-      if (!isPartition(part)) throw new RowUnreadable(`there is no partition ${part}`);
-      envelope = parseEnvelope(body);
-    } catch (cause) {
-      const message = `row ${position} of bus_log is no event and is passed over: correct its body and publish it again`;
-      observe.count('seaworthy_bus_unreadable_total', { topic, group });
-      observe.log('error', message, { topic, group, position, error: new RowUnreadable(message, { cause }) });
-      return false;
-    }
-    partition.hand(position);
-    bytes += body.length;
-    hands.add({
-      envelope,
-      position: String(position),
+  /** Queues one row. False when the row is not an event and is passed over. */
+  #queue(partition: Partition, { position, part, body }: Logged): boolean {
+    const { options, runtime } = this.#parts;
+    const read = (message: Message): ReturnType<typeof readMessage> => {
+      if (!isPartition(part)) throw new EnvelopeInvalid(`there is no partition ${part}`);
+      return readMessage(message);
+    };
+    const standing = { place: `row ${position} of bus_log`, position: String(position) };
+    const { passedOver, ...message } = incoming(options, { body }, standing, runtime, read);
+    if (passedOver) return false;
+    partition.begin(position);
+    this.#bytes += body.length;
+    this.#dispatch.add({
+      ...message,
       orphaned: position <= partition.orphanedTo,
-      gone: () => partition.lost,
+      owned: partition.owned,
       done: () => partition.finish(position),
-      settled() {
-        bytes -= body.length;
-        if (full && isHungry()) woken.notify();
+      settled: () => {
+        this.#bytes -= body.length;
+        if (this.#full && this.#hasRoom()) this.wake();
       },
     });
     return true;
   }
 
-  /** Hands out what is new, and no more than can be held. True when there may be more. */
-  async function read(): Promise<boolean> {
-    full = !isHungry();
-    if (owned.size === 0 || full) return false;
-    const { rows, more } = await readLog(store, topic, from, batch);
-    if (stopping.signal.aborted) return false;
+  /** Queues what is new, and no more than can be held. True when there may be more. */
+  async #read(closing: AbortSignal): Promise<boolean> {
+    const { store } = this.#parts;
+    this.#full = !this.#hasRoom();
+    if (this.#owned.size === 0 || this.#full) return false;
+    const { rows, more } = await readLog(store, this.topic, this.#from, batch);
+    if (closing.aborted) return false;
     const broken: number[] = [];
     for (const row of rows) {
-      // Of a partition that there is not, and so nobody's: whoever has the first one tells of it.
-      const partition = owned.get(isPartition(row.part) ? row.part : 0);
-      if (partition && !partition.leaving && row.position > partition.seen && !hand(partition, row)) broken.push(row.position);
+      // The owner of the first partition reports rows of partitions that do not exist.
+      const partition = this.#owned.get(isPartition(row.part) ? row.part : 0);
+      if (partition && !partition.leaving && row.position > partition.seen && !this.#queue(partition, row)) broken.push(row.position);
     }
-    from = rows.at(-1)?.position ?? from;
-    // Also those that had nothing: who goes on after this member need not look through all this again.
-    for (const partition of staying()) partition.seen = Math.max(partition.seen, from);
+    this.#from = rows.at(-1)?.position ?? this.#from;
+    // Also for partitions that had nothing, so that a later owner need not read all of this again.
+    for (const partition of this.#staying()) partition.seen = Math.max(partition.seen, this.#from);
     if (broken.length > 0) await keepBroken(store, broken);
     return more;
   }
 
-  /** Progress may lag behind what is done: after a crash that comes again, and the inbox knows it. */
-  async function save(last: boolean, signal: AbortSignal | undefined): Promise<void> {
-    savedAt = clock.monotonic();
-    const due = [...owned]
+  /** Progress may lag behind what is done: after a crash those events are redelivered, and the inbox recognises them. */
+  async #save(last: boolean, signal?: AbortSignal): Promise<void> {
+    const { store, runtime } = this.#parts;
+    this.#savedAt = runtime.clock.monotonic();
+    const due = [...this.#owned]
       .map(([part, partition]) => ({ part, partition, position: partition.done, release: last || (partition.leaving && partition.idle) }))
       .filter(({ partition, position, release }) => release || position > partition.saved);
     if (due.length === 0 && !last) return;
@@ -146,61 +217,14 @@ export async function member({ store, worker, runtime, options }: Parts): Promis
     const lost = await store.transaction(
       async (tx) => {
         const gone: number[] = [];
-        for (const one of due) if (!(await saveProgress(tx, place, one)) || one.release) gone.push(one.part);
-        if (last) await leave(tx, place);
+        for (const one of due) if (!(await saveProgress(tx, this.#seat, one)) || one.release) gone.push(one.part);
+        if (last) await leave(tx, this.#seat);
         return gone;
       },
       { signal },
     );
     runtime.reached('bus/progress/after');
     for (const { partition, position } of due) partition.saved = position;
-    for (const part of lost) forget(part);
+    for (const part of lost) this.#lose(part);
   }
-
-  async function round(): Promise<void> {
-    if (clock.monotonic() - sharedAt >= shareMs) await share();
-    const more = await read();
-    if (clock.monotonic() - savedAt >= saveMs) await save(false, stopping.signal);
-    if (!more) await woken.wait(pollMs, stopping.signal);
-  }
-
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      try {
-        await round();
-      } catch (error) {
-        if (stopping.signal.aborted) return;
-        observe.log('error', `the subscription of ${group} to ${topic} stumbled, it goes on`, { error });
-        await sleep(clock, stumbleMs, stopping.signal, { background: true }).catch(() => {});
-      }
-    }
-  }
-
-  await join(store, place);
-  await share();
-  const running = run();
-  const gauges = [
-    observe.gauge('seaworthy_bus_in_hand', { topic, group }, () => hands.size),
-    observe.gauge('seaworthy_bus_lag_seconds', { topic, group }, () => lagMs / 1000),
-  ];
-
-  async function end(signal: AbortSignal | undefined): Promise<void> {
-    stopping.abort();
-    await Promise.all([running, hands.close(signal)]);
-    // What cannot be saved comes again, once this process's worker is gone.
-    await save(true, undefined).catch((error: unknown) =>
-      observe.log('error', `the subscription of ${group} to ${topic} could not save its progress`, { error }),
-    );
-    for (const remove of gauges) remove();
-  }
-
-  let closed: Promise<void> | undefined;
-  return {
-    topic,
-    wake: woken.notify,
-    close(signal) {
-      closed ??= end(signal);
-      return closed;
-    },
-  };
 }

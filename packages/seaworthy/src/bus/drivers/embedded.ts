@@ -1,29 +1,36 @@
 import { worst } from '../../core/condition.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
 import { inTurn, together } from '../../core/ends.ts';
+import { loop } from '../../core/loop.ts';
 import type { Runtime } from '../../core/runtime.ts';
-import { sleep } from '../../core/sleep.ts';
 import { sqlite } from '../../store/drivers/sqlite.ts';
 import { claimStore } from '../../store/owner.ts';
-import type { Store, StoreDriver } from '../../store/store.ts';
+import type { Read, Store, StoreDriver } from '../../store/store.ts';
 import { type Worker, worker, workerMigrations } from '../../store/worker.ts';
-import type { Bus, BusDriver, Subscription } from '../bus.ts';
+import type { Bus, BusDriver, BusFeatures, Membership, Subscription, Topology } from '../bus.ts';
 import { BusClosed } from '../errors.ts';
-import { checkedOptions } from '../options.ts';
+import { checkedOptions, written } from '../options.ts';
+import { verifyByPlan } from '../topology.ts';
+import { isRegistered, register } from './embedded-group.ts';
 import { append, logMigrations, pendingPositions, prune } from './embedded-log.ts';
-import { type Member, member } from './embedded-member.ts';
+import { EmbeddedMember } from './embedded-member.ts';
 
 export interface EmbeddedOptions {
   readonly dir: string;
   /** How long an event is kept after every group has had it. Default 7 d. */
   readonly retention?: Duration;
+  /** The largest event, in bytes. Default 16 MiB. */
+  readonly maxBytes?: number;
 }
 
-/** A durable log in one SQLite file, `<dir>/bus.db`, shared by the processes of one machine. Opening throws `StoreUnusable`. */
+/** Opens a durable log in one SQLite file, `<dir>/bus.db`, which the processes of one machine share. Opening throws `StoreUnusable`. */
 export const embedded = ({ dir, ...options }: EmbeddedOptions): BusDriver => embeddedOn(sqlite({ dir }), options);
 
-/** The same log in the database `bus` of any driver that understands SQLite's SQL. */
-export function embeddedOn(stores: StoreDriver, { retention = '7d' }: Omit<EmbeddedOptions, 'dir'> = {}): BusDriver {
+/** Opens the same log in the database `bus` of any driver that understands SQLite's SQL. */
+export function embeddedOn(
+  stores: StoreDriver,
+  { retention = '7d', maxBytes = 16 * 2 ** 20 }: Omit<EmbeddedOptions, 'dir'> = {},
+): BusDriver {
   const keepMs = milliseconds(retention, 'retention');
   return {
     async open(runtime) {
@@ -31,7 +38,7 @@ export function embeddedOn(stores: StoreDriver, { retention = '7d' }: Omit<Embed
       try {
         await claimStore(store, { kind: 'bus', name: 'embedded' });
         await store.migrate([...workerMigrations, ...logMigrations]);
-        return busOn(store, await worker(store, runtime), runtime, keepMs);
+        return busOn(store, await worker(store, runtime), runtime, { keepMs, maxBytes });
       } catch (error) {
         await store.close();
         throw error;
@@ -40,45 +47,64 @@ export function embeddedOn(stores: StoreDriver, { retention = '7d' }: Omit<Embed
   };
 }
 
-function busOn(store: Store, own: Worker, runtime: Runtime, keepMs: number): Bus {
-  const members = new Set<Member>();
-  const closing = new AbortController();
-  const pruning = (async () => {
-    while (!closing.signal.aborted) {
-      await sleep(runtime.clock, 60_000, closing.signal, { background: true }).catch(() => {});
-      if (closing.signal.aborted) return;
-      await prune(store, runtime.clock.now() - keepMs).catch((error: unknown) =>
-        runtime.observe.log('error', 'the log of the bus could not be pruned', { error }),
-      );
-    }
-  })();
+const sentence = ({ topic, group }: Membership): string => `register the group ${group} on ${topic}, from the earliest event kept`;
+
+/** Topics need no creation: the log takes any. */
+async function missing(read: Read, { groups }: Topology): Promise<readonly Membership[]> {
+  const found: Membership[] = [];
+  for (const one of groups) if (!(await isRegistered(read, one))) found.push(one);
+  return found;
+}
+
+interface Limits {
+  readonly keepMs: number;
+  readonly maxBytes: number;
+}
+
+const pruneEveryMs = 60_000;
+
+function busOn(store: Store, own: Worker, runtime: Runtime, { keepMs, maxBytes }: Limits): Bus {
+  const features: BusFeatures = { keeps: 'log', maxBytes };
+  const members = new Set<EmbeddedMember>();
+  let closing = false;
+  const pruning = loop({
+    runtime,
+    name: 'bus-pruning',
+    delayMs: pruneEveryMs,
+    async turn() {
+      await prune(store, runtime.clock.now() - keepMs);
+      return pruneEveryMs;
+    },
+  });
   const check = (): void => {
-    if (closing.signal.aborted) throw new BusClosed('the bus is closed: neither publish nor subscribe after `close`');
+    if (closing) throw new BusClosed('the bus is closed: neither publish nor subscribe after `close`');
   };
 
   async function end(): Promise<void> {
-    closing.abort();
+    closing = true;
     await inTurn(
-      () => together([pruning, ...[...members].map((one) => one.close())]),
+      () => together([pruning.close(), ...[...members].map((one) => one.close())]),
       () => own.close(),
       () => store.close(),
     );
   }
 
   let closed: Promise<void> | undefined;
-  return {
+  const bus: Bus = {
+    features,
     async publish(topic, envelopes) {
       check();
       if (envelopes.length === 0) return;
+      const events = written(topic, envelopes, features);
       runtime.reached('bus/append/before');
-      await append(store, topic, envelopes, runtime.clock.now());
+      await append(store, topic, events, runtime.clock.now());
       runtime.reached('bus/append/after');
       for (const one of members) if (one.topic === topic) one.wake();
     },
     async subscribe(options): Promise<Subscription> {
       check();
-      const one = await member({ store, worker: own, runtime, options: checkedOptions(options) });
-      if (closing.signal.aborted) await one.close();
+      const one = await EmbeddedMember.open({ store, worker: own, runtime, options: checkedOptions(options) });
+      if (closing) await one.close();
       check();
       members.add(one);
       return {
@@ -88,6 +114,20 @@ function busOn(store: Store, own: Worker, runtime: Runtime, keepMs: number): Bus
         },
       };
     },
+    async plan(topology) {
+      check();
+      return (await missing(store.read, topology)).map(sentence);
+    },
+    async apply(topology) {
+      check();
+      if ((await missing(store.read, topology)).length === 0) return [];
+      return store.transaction(async (tx) => {
+        const done: string[] = [];
+        for (const one of topology.groups) if (await register(tx, one)) done.push(sentence(one));
+        return done;
+      });
+    },
+    verify: (topology) => verifyByPlan(bus, topology),
     condition: () => worst([store.condition(), own.condition()]),
     async pending(topic, group, positions) {
       check();
@@ -98,4 +138,5 @@ function busOn(store: Store, own: Worker, runtime: Runtime, keepMs: number): Bus
       return closed;
     },
   };
+  return bus;
 }

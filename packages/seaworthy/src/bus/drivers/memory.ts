@@ -1,15 +1,30 @@
 import { well } from '../../core/condition.ts';
 import { macrotask } from '../../core/event-loop.ts';
+import type { Random } from '../../core/random.ts';
 import type { Runtime } from '../../core/runtime.ts';
-import type { Bus, BusDriver, Handle } from '../bus.ts';
+import type { Bus, BusDriver, BusFeatures, Membership, Topology } from '../bus.ts';
 import { type Dispatch, dispatch } from '../dispatch.ts';
-import { type Envelope, parseEnvelope, writeEnvelope } from '../envelope.ts';
 import { BusClosed } from '../errors.ts';
-import { checkedOptions } from '../options.ts';
+import { incoming, orderingKey } from '../incoming.ts';
+import type { Message } from '../message.ts';
+import { checkedOptions, type Subscribing, written } from '../options.ts';
+import { verifyByPlan } from '../topology.ts';
 
-/** An event of the log, as text: publisher and subscribers never share an object. */
+export interface MemoryOptions extends Partial<BusFeatures> {
+  /** The share of events that is delivered twice. Default 0. */
+  readonly duplicates?: number;
+}
+
+/** A bus in memory, which also takes what producers of other kinds send. */
+export interface MemoryBusDriver extends BusDriver {
+  /** Puts a message into a topic as it is, whether it is an event or not. */
+  send(topic: string, message: Message): void;
+}
+
+/** A message of the log. Events are kept as text: publisher and subscribers never share an object. */
 interface Logged {
-  readonly text: string;
+  readonly message: Message;
+  readonly key: string;
   readonly position: string;
 }
 
@@ -18,42 +33,84 @@ interface Topic {
   readonly groups: Map<string, Group>;
 }
 
-/** Who of a group has events of a key in hand, the earliest first. */
+interface Member {
+  readonly options: Subscribing;
+  readonly runtime: Runtime;
+  readonly dispatch: Dispatch;
+}
+
+/** The messages of one key that a member has in flight or queued, the earliest first. */
 interface Holding {
-  readonly member: Dispatch;
+  readonly member: Member;
   readonly open: Set<{ readonly logged: Logged }>;
 }
 
 interface Group {
-  /** Not yet handed to anybody. */
-  backlog: Logged[];
+  /** What no member has yet. */
+  readonly backlog: Logged[];
   readonly held: Map<string, Holding>;
-  readonly members: Dispatch[];
+  readonly members: Member[];
 }
 
-/** A bus in memory for tests: one log a topic, lost with the process. With `duplicates`, a share of the events comes twice. */
-export function memory({ duplicates = 0 }: { readonly duplicates?: number } = {}): BusDriver {
-  const topics = new Map<string, Topic>();
-  const topicOf = (name: string): Topic => {
-    const topic = topics.get(name) ?? { log: [], groups: new Map<string, Group>() };
-    topics.set(name, topic);
-    return topic;
-  };
-  const choose = ({ members }: Group, key: string): Dispatch =>
-    members[[...key].reduce((sum, c) => sum + c.charCodeAt(0), 0) % members.length] as Dispatch;
+const without: Random = { next: () => 1 };
 
-  /** A key that somebody has events of in hand stays with that member: two must not have them at one time. */
-  function hand(group: Group, logged: Logged): void {
-    const envelope: Envelope = parseEnvelope(logged.text);
-    const key = envelope.partitionkey;
-    const holding = group.held.get(key) ?? { member: choose(group, key), open: new Set() };
+/** Everything that the members of one bus share. */
+class Topics {
+  readonly #features: BusFeatures;
+  readonly #duplicates: number;
+  readonly #topics = new Map<string, Topic>();
+  #position = 0;
+
+  constructor(features: BusFeatures, duplicates: number) {
+    this.#features = features;
+    this.#duplicates = duplicates;
+  }
+
+  topic(name: string): Topic {
+    const topic = this.#topics.get(name) ?? { log: [], groups: new Map<string, Group>() };
+    this.#topics.set(name, topic);
+    return topic;
+  }
+
+  register({ topic, group }: Membership): Group {
+    const { log, groups } = this.topic(topic);
+    const found = groups.get(group) ?? { backlog: [...log], held: new Map<string, Holding>(), members: [] };
+    groups.set(group, found);
+    return found;
+  }
+
+  append(name: string, messages: readonly Message[], random: Random): void {
+    const { log, groups } = this.topic(name);
+    const added = messages.map((message) => {
+      const position = String(this.#position++);
+      return { message, position, key: orderingKey(name, message, position) };
+    });
+    if (this.#features.keeps === 'log') log.push(...added);
+    for (const group of groups.values()) {
+      group.backlog.push(...added);
+      this.feed(group, random);
+    }
+  }
+
+  feed(group: Group, random: Random): void {
+    if (group.members.length === 0) return;
+    for (const logged of group.backlog.splice(0)) {
+      this.#hand(group, logged);
+      if (random.next() < this.#duplicates) this.#hand(group, logged);
+    }
+  }
+
+  /** A key of which a member has messages stays with that member: two members must not have them at one time. */
+  #hand(group: Group, logged: Logged): void {
+    const { key, message, position } = logged;
+    const chosen = group.members[[...key].reduce((sum, c) => sum + c.charCodeAt(0), 0) % group.members.length] as Member;
+    const holding = group.held.get(key) ?? { member: chosen, open: new Set() };
     const entry = { logged };
     group.held.set(key, holding);
     holding.open.add(entry);
-    holding.member.add({
-      envelope,
-      position: logged.position,
-      gone: () => group.held.get(key) !== holding,
+    const { options, runtime, dispatch: target } = holding.member;
+    target.add({
+      ...incoming(options, message, { place: `message ${position} of ${options.topic}`, position }, runtime),
       done() {
         holding.open.delete(entry);
         if (holding.open.size === 0 && group.held.get(key) === holding) group.held.delete(key);
@@ -61,87 +118,120 @@ export function memory({ duplicates = 0 }: { readonly duplicates?: number } = {}
     });
   }
 
-  function feed(group: Group, { random }: Runtime): void {
-    if (group.members.length === 0) return;
-    for (const logged of group.backlog.splice(0)) {
-      hand(group, logged);
-      if (random.next() < duplicates) hand(group, logged);
-    }
-  }
-
-  /** What a member that is gone did not acknowledge comes again, before all that is later. */
-  function takeBack(group: Group, member: Dispatch): void {
-    const undone: Logged[] = [];
+  /** What a member that left did not acknowledge is redelivered, before all that is later. */
+  takeBack(group: Group, member: Member): void {
+    const undone = new Set<Logged>();
     for (const [key, holding] of group.held) {
       if (holding.member !== member) continue;
-      undone.push(...[...holding.open].map(({ logged }) => logged));
+      for (const { logged } of holding.open) undone.add(logged);
       group.held.delete(key);
     }
     group.backlog.unshift(...undone);
   }
 
+  /** The messages that a group may still be given. */
+  open(topic: string, name: string): readonly Logged[] {
+    const { log, groups } = this.topic(topic);
+    const group = groups.get(name);
+    if (!group) return log;
+    return [...group.backlog, ...[...group.held.values()].flatMap((one) => [...one.open].map(({ logged }) => logged))];
+  }
+
+  missing({ topics, groups }: Topology): { readonly topics: readonly string[]; readonly groups: readonly Membership[] } {
+    return {
+      topics: topics.filter((name) => !this.#topics.has(name)),
+      groups: groups.filter(({ topic, group }) => !this.#topics.get(topic)?.groups.has(group)),
+    };
+  }
+}
+
+const sentences = ({ topics, groups }: Topology): readonly string[] => [
+  ...topics.map((topic) => `create the topic ${topic}`),
+  ...groups.map(({ topic, group }) => `register the group ${group} on ${topic}`),
+];
+
+/**
+ * A bus in memory for tests, lost with the process. As a `log`, the default, it keeps what was published for groups that come later;
+ * with `keeps: 'queues'` a group gets what is published once it is registered. It takes events of up to 16 MiB unless told otherwise.
+ */
+export function memory({ duplicates = 0, keeps = 'log', maxBytes = 16 * 2 ** 20 }: MemoryOptions = {}): MemoryBusDriver {
+  const features: BusFeatures = { keeps, maxBytes };
+  const topics = new Topics(features, duplicates);
   return {
-    async open(runtime) {
-      const mine = new Set<() => Promise<void>>();
-      let closed = false;
-      const check = (): void => {
-        if (closed) throw new BusClosed('the bus is closed: neither publish nor subscribe after `close`');
-      };
-      /** Keys overtake each other, as they do where there is a network. */
-      const later =
-        (handle: Handle): Handle =>
-        async (envelope, delivery) => {
-          for (let turns = Math.floor(runtime.random.next() * 3); turns > 0; turns--) await macrotask();
+    send: (topic, message) => topics.append(topic, [message], without),
+    open: async (runtime) => memoryBus(topics, features, runtime),
+  };
+}
+
+function memoryBus(topics: Topics, features: BusFeatures, runtime: Runtime): Bus {
+  const { random } = runtime;
+  const mine = new Set<() => Promise<void>>();
+  let closed = false;
+  const check = (): void => {
+    if (closed) throw new BusClosed('the bus is closed: neither publish nor subscribe after `close`');
+  };
+  /** Keys overtake each other, as they do where there is a network. */
+  async function overtaken(): Promise<void> {
+    for (let turns = Math.floor(random.next() * 3); turns > 0; turns--) await macrotask();
+  }
+
+  const bus: Bus = {
+    features,
+    async publish(topic, envelopes) {
+      check();
+      const messages = written(topic, envelopes, features).map(({ text: body }) => ({ body }));
+      runtime.reached('bus/append/before');
+      topics.append(topic, messages, random);
+      runtime.reached('bus/append/after');
+    },
+    async subscribe(given) {
+      check();
+      const { handle, unreadable, ...rest } = checkedOptions(given);
+      const options: Subscribing = {
+        ...rest,
+        async handle(envelope, delivery) {
+          await overtaken();
           return handle(envelope, delivery);
-        };
-      const bus: Bus = {
-        async publish(topic, envelopes) {
-          check();
-          const { log, groups } = topicOf(topic);
-          const added = envelopes.map((one, index) => ({ text: writeEnvelope(one), position: String(log.length + index) }));
-          log.push(...added);
-          for (const group of groups.values()) {
-            group.backlog.push(...added);
-            feed(group, runtime);
-          }
         },
-        async subscribe(given) {
-          check();
-          const options = checkedOptions(given);
-          const { log, groups } = topicOf(options.topic);
-          const group = groups.get(options.group) ?? { backlog: [...log], held: new Map<string, Holding>(), members: [] };
-          groups.set(options.group, group);
-          const member = dispatch({ ...options, handle: later(options.handle) }, runtime);
-          group.members.push(member);
-          feed(group, runtime);
-          const close = async (signal?: AbortSignal): Promise<void> => {
-            const index = group.members.indexOf(member);
-            if (index >= 0) group.members.splice(index, 1);
-            await member.close(signal);
-            takeBack(group, member);
-            feed(group, runtime);
-            mine.delete(close);
-          };
-          mine.add(close);
-          return { close };
-        },
-        condition: () => well,
-        async pending(topic, name, positions) {
-          check();
-          const { log, groups } = topicOf(topic);
-          const group = groups.get(name);
-          const open = group
-            ? [...group.backlog, ...[...group.held.values()].flatMap((one) => [...one.open].map(({ logged }) => logged))]
-            : log;
-          const all = new Set(open.map(({ position }) => position));
-          return new Set(positions.filter((one) => all.has(one)));
-        },
-        async close() {
-          closed = true;
-          await Promise.all([...mine].map((close) => close()));
-        },
+        unreadable,
       };
-      return bus;
+      const group = topics.register(options);
+      const member: Member = { options, runtime, dispatch: dispatch(options, runtime) };
+      group.members.push(member);
+      topics.feed(group, random);
+      const close = async (signal?: AbortSignal): Promise<void> => {
+        const index = group.members.indexOf(member);
+        if (index >= 0) group.members.splice(index, 1);
+        await member.dispatch.close(signal);
+        topics.takeBack(group, member);
+        topics.feed(group, random);
+        mine.delete(close);
+      };
+      mine.add(close);
+      return { close };
+    },
+    async plan(topology) {
+      check();
+      return sentences({ ...topology, ...topics.missing(topology) });
+    },
+    async apply(topology) {
+      check();
+      const missing = topics.missing(topology);
+      for (const topic of missing.topics) topics.topic(topic);
+      for (const group of missing.groups) topics.register(group);
+      return sentences(missing);
+    },
+    verify: (topology) => verifyByPlan(bus, topology),
+    condition: () => well,
+    async pending(topic, group, positions) {
+      check();
+      const open = new Set(topics.open(topic, group).map(({ position }) => position));
+      return new Set(positions.filter((position) => open.has(position)));
+    },
+    async close() {
+      closed = true;
+      await Promise.all([...mine].map((close) => close()));
     },
   };
+  return bus;
 }

@@ -87,6 +87,7 @@ export function mortalStore(store: Store, life: Fuse): Store {
 /** The bus as one mortal process sees it: what it dies over is not acknowledged. */
 export function mortalBus(bus: Bus, life: Fuse): Bus {
   return {
+    ...bus,
     async publish(topic, envelopes) {
       life.burn('before the publish');
       await bus.publish(topic, envelopes);
@@ -100,12 +101,17 @@ export function mortalBus(bus: Bus, life: Fuse): Bus {
           await options.handle(envelope, delivery);
           life.burn('acknowledgement');
         },
+        unreadable:
+          options.unreadable &&
+          (async (message, delivery) => {
+            if (life.blown) life.burn('delivery');
+            await options.unreadable?.(message, delivery);
+            life.burn('acknowledgement');
+          }),
       }),
-    condition: () => bus.condition(),
     async pending(topic, group, positions) {
       if (life.blown) life.burn('pending');
       return bus.pending(topic, group, positions);
     },
-    close: () => bus.close(),
   };
 }
