@@ -107,8 +107,8 @@ export const saga: readonly Mutant[] = [
       ['saga/starts.ts', 'if (known) return undefined;', ''],
       [
         'saga/journal.ts',
-        'on conflict (name, saga_key) do nothing',
-        'on conflict (name, saga_key) do update set version = sw_saga.version + 1',
+        "tx.dialect.insertNew({ table: 'sw_saga', columns: startColumns, key: 'name, saga_key' })",
+        "tx.dialect.upsert({ table: 'sw_saga', columns: startColumns, key: 'name, saga_key', set: 'changed' })",
       ],
     ],
     tests: suites,

@@ -57,7 +57,7 @@ export const service: readonly Mutant[] = [
     edits: [
       [
         'service/tombstone.ts',
-        "await tx.run('insert into sw_tombstone (step, at) values (?, ?) on conflict (step) do update set at = excluded.at', step, now);",
+        "await tx.run(tx.dialect.upsert({ table: 'sw_tombstone', columns: 'step, at', key: 'step', set: 'at' }), step, now);",
         '',
       ],
     ],

@@ -3,13 +3,19 @@ import { inSource, type Mutant } from '../mutant.ts';
 export const store: readonly Mutant[] = [
   {
     name: 'store: a worker is dead for nobody',
-    edits: [['store/worker.ts', 'where until >= ? and until <= ? + 2 * ttl)', 'where ? > 0 and ? > 0)']],
+    edits: [['store/worker.ts', 'where until >= ${sql} and until <= ${sql} + 2 * ttl)', 'where ${sql} > 0 and ${sql} > 0)']],
     tests: inSource('outbox/outbox', 'saga/takeover'),
     storm: { over: 'bank' },
   },
   {
     name: 'store: everybody is dead',
-    edits: [['store/worker.ts', 'where until >= ? and until <= ? + 2 * ttl)', 'where until >= ? + 9e15 and until <= ? + 2 * ttl)']],
+    edits: [
+      [
+        'store/worker.ts',
+        'where until >= ${sql} and until <= ${sql} + 2 * ttl)',
+        'where until >= ${sql} + 9e15 and until <= ${sql} + 2 * ttl)',
+      ],
+    ],
     tests: inSource('outbox/outbox', 'saga/takeover'),
   },
   {

@@ -1,6 +1,6 @@
 /** Where time comes from. Nothing else in Seaworthy reads it, so that a whole fleet can run under a virtual clock. */
 export interface Clock {
-  /** Milliseconds since the epoch, for records and leases that other processes read. May jump. */
+  /** Whole milliseconds since the epoch, for records that other processes read. May jump. */
   now(): number;
   /** Milliseconds that only grow, for deadlines and measuring. */
   monotonic(): number;

@@ -1,7 +1,7 @@
-import { type Condition, claim } from '../store/claim.ts';
+import { claim } from '../store/claim.ts';
 import { isDue } from '../store/due.ts';
 import type { Most } from '../store/read-some.ts';
-import type { Read, Store, Tx } from '../store/store.ts';
+import type { Fragment, Read, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { buryRow } from './dead-letter.ts';
 import { advance, type Parked, parkedColumns, parkedOf } from './parked.ts';
@@ -60,20 +60,15 @@ export async function nextDue(read: Read, { consumer, worker, now, longestMs, ty
 const free = { sql: "owner = ''", values: [] };
 
 /** Claims parked events that are due. Until this worker lets go of them, or dies, no other worker attempts them. */
-export async function claimParked(
-  { store, tx }: { readonly store: Pick<Store, 'dialect'>; readonly tx: Tx },
-  { consumer, worker, now, longestMs, types, orphan }: Claiming,
-  most: Most,
-): Promise<Claimed> {
+export async function claimParked(tx: Tx, { consumer, worker, now, longestMs, types, orphan }: Claiming, most: Most): Promise<Claimed> {
   const dead = worker.dead();
   const orphaned = { sql: `owner <> '' and ${dead.sql}`, values: dead.values };
   const unreadable: Unreadable[] = [];
 
   /** The claimed rows as events. A row that is not an event goes to the dead letters, and those behind it go on. */
-  async function claimed(owner: Condition, died: number, some: Most): Promise<readonly Parked[]> {
+  async function claimed(owner: Fragment, died: number, some: Most): Promise<readonly Parked[]> {
     const rows = await claim(
       tx,
-      store.dialect,
       {
         table: 'sw_parked',
         key: ['seq'],

@@ -8,25 +8,26 @@ import { eventColumns, eventValues, type Kept } from './parked.ts';
  */
 export type Reason = 'failed' | 'poison' | 'expired' | 'unhandled' | 'crashed' | 'unreadable';
 
-const again = `on conflict (consumer, event) do update set arrival = excluded.arrival, envelope = excluded.envelope,
-  attempts = excluded.attempts, history = excluded.history, at = excluded.at, reason = excluded.reason, error = excluded.error`;
+const letter = {
+  table: 'sw_dead_letter',
+  columns: `${eventColumns}, reason, error`,
+  key: 'consumer, event',
+  set: 'arrival, envelope, attempts, history, at, reason, error',
+};
 
 /** Puts an event into the dead letters, with the transaction that ends its way through the inbox. */
 export async function bury(tx: Tx, event: Kept, reason: Reason, now: number): Promise<void> {
   const last = event.history.at(-1)?.error;
-  await tx.run(
-    `insert into sw_dead_letter (${eventColumns}, reason, error) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ${again}`,
-    ...eventValues(event, now),
-    reason,
-    last ? `${last.name}: ${last.message}` : '',
-  );
+  await tx.run(tx.dialect.upsert(letter), ...eventValues(event, now), reason, last ? `${last.name}: ${last.message}` : '');
 }
 
 /** Puts a parked row into the dead letters as it is, whether it can be read or not. */
 export async function buryRow(tx: Tx, seq: number, reason: Reason, error: string, now: number): Promise<void> {
   await tx.run(
-    `insert into sw_dead_letter (${eventColumns}, reason, error)
-      select consumer, event, topic, ordering_key, type, arrival, envelope, attempts, history, ?, ?, ? from sw_parked where seq = ? ${again}`,
+    tx.dialect.upsert({
+      ...letter,
+      from: `select consumer, event, topic, ordering_key, type, arrival, envelope, attempts, history, ?, ?, ? from sw_parked where seq = ?`,
+    }),
     now,
     reason,
     error,

@@ -8,7 +8,7 @@ import type { Row, Store, Tx, Value } from '../store/store.ts';
 import type { Reason } from './dead-letter.ts';
 import { DeadLetterUnknown, EventInvalid } from './errors.ts';
 import type { FailedAttempt } from './history.ts';
-import { historyOf, type Line, reorder } from './parked.ts';
+import { historyOf, type Line, parkingColumns, reorder } from './parked.ts';
 
 /** An event that its consumer gave up on, as a list shows it. */
 export interface DeadLetter {
@@ -159,9 +159,11 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       };
       lines.set(JSON.stringify(line), line);
       await tx.run(
-        `insert into sw_parked (consumer, event, topic, ordering_key, type, arrival, envelope, attempts, history, at, due, owner, crashes, redriven)
-          select consumer, event, topic, ordering_key, type, arrival, envelope, 0, history, ?, null, '', 0, 1 from sw_dead_letter where seq = ?
-          on conflict (consumer, event) do nothing`,
+        tx.dialect.insertNew({
+          ...{ table: 'sw_parked', columns: parkingColumns, key: 'consumer, event' },
+          from: `select consumer, event, topic, ordering_key, type, arrival, envelope, 0, history, ?, null, '', 0, 1
+            from sw_dead_letter where seq = ?`,
+        }),
         now,
         row['seq'],
       );

@@ -2,7 +2,7 @@ import type { Bus } from '../bus/bus.ts';
 import { type Loop, loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { isDue } from '../store/due.ts';
-import type { Store } from '../store/store.ts';
+import type { Fragment, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { buryRow } from './dead-letter.ts';
 import { forgetMarks } from './inbox.ts';
@@ -47,7 +47,7 @@ export function housekeeping({ store, bus, runtime, worker, service, rememberMs,
     Number((await store.sqlRead.all(`select count(*) as n from ${table} where consumer = ?`, service))[0]?.['n']);
 
   /** Parked events that no living process subscribes to, and their values; whoever is taken for dead may be about to wake. */
-  const unhandled = (): { readonly sql: string; readonly values: readonly (string | number)[] } => {
+  const unhandled = (): Fragment => {
     const [gone, living] = [worker.dead(), livingSubscription(worker)];
     return {
       sql: `consumer = ? and due is not null and (owner = '' or ${gone.sql})

@@ -16,7 +16,7 @@ export interface Arrived {
  */
 export async function mark(tx: Tx, { consumer, topic, event, position }: Arrived, now: number): Promise<boolean> {
   const { changes } = await tx.run(
-    'insert into sw_inbox (consumer, event, topic, position, at) values (?, ?, ?, ?, ?) on conflict (consumer, event) do nothing',
+    tx.dialect.insertNew({ table: 'sw_inbox', columns: 'consumer, event, topic, position, at', key: 'consumer, event' }),
     consumer,
     event,
     topic,

@@ -1,4 +1,5 @@
 import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
+import { dueAt } from '../store/due.ts';
 import type { Row, Tx, Value } from '../store/store.ts';
 import type { FailedAttempt } from './history.ts';
 
@@ -83,13 +84,14 @@ export const eventValues = ({ line, arrival, envelope, attempts, history }: Kept
   at,
 ];
 
+export const parkingColumns = `${eventColumns}, due, owner, crashes, redriven`;
+
 /** Does nothing when it is parked already: a repeat may outlive the mark of the first copy. */
 export async function park(tx: Tx, event: Fresh): Promise<void> {
   await tx.run(
-    `insert into sw_parked (${eventColumns}, due, owner, crashes, redriven) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0)
-      on conflict (consumer, event) do nothing`,
+    tx.dialect.insertNew({ table: 'sw_parked', columns: parkingColumns, key: 'consumer, event' }),
     ...eventValues(event, event.at),
-    event.dueMs ?? null,
+    ...[event.dueMs === undefined ? null : dueAt(event.dueMs), '', 0, 0],
   );
 }
 
@@ -138,7 +140,7 @@ export async function postpone(tx: Tx, event: Parked, owner: string, dueMs: numb
     `update sw_parked set attempts = ?, history = ?, due = ?, owner = '' where seq = ? and owner = ?`,
     attempts,
     JSON.stringify(history),
-    dueMs,
+    dueAt(dueMs),
     seq,
     owner,
   );

@@ -114,7 +114,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
   async function take(claiming: Claiming): Promise<Claimed> {
     runtime.reached('inbox/claim/before');
     const claimed = await store
-      .transaction((tx) => claimParked({ store, tx: store.sql(tx) }, claiming, inFlight.room()))
+      .transaction((tx) => claimParked(store.sql(tx), claiming, inFlight.room()))
       .catch(async (error: unknown) => {
         // The claim may have been committed: an event that no process knows it owns would never be attempted again.
         if (error instanceof CommitUnknown) await writeUntilClosed((tx) => release(tx, service, worker, inFlight.ids));

@@ -1,6 +1,6 @@
 import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
-import type { Store } from '../store/store.ts';
+import type { Fragment, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 
 /**
@@ -28,7 +28,7 @@ export interface SubscribedParts {
 const freshMs = 200;
 
 /** An SQL condition on rows of `sw_subscription`, and its values: their process lives. */
-export function livingSubscription(worker: Worker): { readonly sql: string; readonly values: readonly (string | number)[] } {
+export function livingSubscription(worker: Worker): Fragment {
   const { sql, values } = worker.dead();
   return { sql: `not (${sql})`, values };
 }
@@ -75,7 +75,7 @@ export function subscribed({ store, runtime, worker, service, types }: Subscribe
           ...values,
         );
         await own.run(
-          'insert into sw_subscription (consumer, type, owner) values (?, ?, ?) on conflict (consumer, type, owner) do nothing',
+          own.dialect.insertNew({ table: 'sw_subscription', columns: 'consumer, type, owner', key: 'consumer, type, owner' }),
           service,
           type,
           worker.id,

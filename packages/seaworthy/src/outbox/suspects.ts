@@ -83,8 +83,7 @@ export async function suspicionOf(
 /** Writes down, before the handler runs, that so many processes died with it in hand. */
 export async function suspect(tx: Tx, consumer: string, event: string, deaths: number): Promise<void> {
   await tx.run(
-    `insert into sw_in_hand (consumer, event, deaths) values (?, ?, ?)
-      on conflict (consumer, event) do update set deaths = excluded.deaths`,
+    tx.dialect.upsert({ table: 'sw_in_hand', columns: 'consumer, event, deaths', key: 'consumer, event', set: 'deaths' }),
     consumer,
     event,
     deaths,

@@ -1,5 +1,6 @@
 import { idsFrom } from '../core/ids.ts';
 import type { TraceContext } from '../core/trace.ts';
+import { dueAt } from '../store/due.ts';
 import type { Tx } from '../store/store.ts';
 import type { Cause, Interruption } from './cause.ts';
 
@@ -82,11 +83,12 @@ export interface Instance {
   readonly unreadable?: string;
 }
 
+const startColumns = 'id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed, deadline, until, trace';
+
 /** Inserts a started instance. False when there is one of the same name and key. */
 export async function insert(tx: Tx, instance: Instance): Promise<boolean> {
   const { changes } = await tx.run(
-    `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed, deadline, until, trace)
-      values (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?) on conflict (name, saga_key) do nothing`,
+    tx.dialect.insertNew({ table: 'sw_saga', columns: startColumns, key: 'name, saga_key' }),
     instance.id,
     instance.name,
     instance.key,
@@ -94,12 +96,13 @@ export async function insert(tx: Tx, instance: Instance): Promise<boolean> {
     JSON.stringify(instance.input),
     instance.state,
     JSON.stringify(instance.journal),
+    0,
     instance.due,
     instance.owner,
     instance.started,
     instance.changed,
-    instance.deadlineMs,
-    instance.until,
+    instance.deadlineMs === undefined ? undefined : Math.ceil(instance.deadlineMs),
+    instance.until === undefined ? undefined : dueAt(instance.until),
     instance.trace && JSON.stringify(instance.trace),
   );
   return changes > 0;
@@ -175,7 +178,8 @@ export const hurried = 0;
  */
 export async function advance(tx: Tx, instance: Instance, plan: string, change: Change, now: number): Promise<Instance | undefined> {
   const soon = instance.due === hurried ? now : Math.min(instance.due, now);
-  const { state, journal, cause = instance.cause, attempts = 0, due = soon, error } = change;
+  const { state, journal, cause = instance.cause, attempts = 0, error } = change;
+  const due = dueAt(change.due ?? soon);
   const next: Instance = {
     ...instance,
     plan,

@@ -17,7 +17,7 @@ const instance = (id: string, more: Partial<Instance> = {}): Instance => ({
 
 test('instances are listed the newest first, by name, key and state', async () => {
   const store = await memory().open('trips', runtime({ clock: virtualClock() }));
-  await store.migrate(sagaMigrations(store.dialect));
+  await store.migrate(sagaMigrations);
   const states: readonly SagaState[] = ['done', 'running', 'stuck'];
   await store.transaction(async (tx) => {
     for (const [index, state] of states.entries()) await insert(tx, instance(String(index), { state, started: index }));
@@ -36,7 +36,7 @@ test('instances are listed the newest first, by name, key and state', async () =
 
 test('a list reads a few megabytes of rows at one time, however large they are, and leaves out what is large', async () => {
   const store = await memory().open('trips', runtime({ clock: virtualClock() }));
-  await store.migrate(sagaMigrations(store.dialect));
+  await store.migrate(sagaMigrations);
   await store.transaction((tx) => insert(tx, instance('small', { input: 1 })));
   assert.deepEqual(await listSagas(store.read, { key: 'small' }), [await sagaOf(store.read, 'small')]);
   const large = 'x'.repeat(2 ** 20);

@@ -1,5 +1,5 @@
 import type { Runtime } from '../core/runtime.ts';
-import type { Read, Row, Store } from '../store/store.ts';
+import type { Fragment, Read, Row, Store } from '../store/store.ts';
 import { crashed, type Worker } from '../store/worker.ts';
 import type { Instance } from './journal.ts';
 import { type Direction, directionOf } from './lanes.ts';
@@ -25,7 +25,7 @@ export interface Orphans {
 export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker: Worker, sagas: ReadonlyMap<string, AnySaga>): Orphans {
   /** With the version at which this code could not carry it on; none where its row may be mended by hand. */
   let passedOver: ReadonlyMap<string, number | undefined> = new Map();
-  const condition = (): { readonly sql: string; readonly values: readonly (string | number)[] } => {
+  const condition = (): Fragment => {
     const { sql, values } = worker.dead();
     return { sql: `${live} and (owner = '' or ${sql})`, values };
   };

@@ -28,8 +28,8 @@ const damages: readonly (readonly [string, RegExp])[] = [
   ["cause = '{}'", /`cause` must say why/],
   ["stopping = 'enough'", /`stopping` is not JSON/],
   ["stopping = '{}'", /`stopping` must say why/],
-  ["until = 'soon'", /`until` must be a number/],
-  ["attempts = 'many'", /`attempts` must be a number/],
+  ['until = 9223372036854775807', /`until` must be a number/],
+  ['attempts = 9223372036854775807', /`attempts` must be a number/],
   ["state = 'paused'", /`state` must be one of running/],
 ];
 

@@ -360,7 +360,9 @@ test('an intent whose numbers are none is left aside by name, too', async () => 
   const first = await at.process();
   await end(first.running);
   await at.store.transaction((tx) =>
-    tx.run(`insert into sw_intent (${columns}) values ('charge', 'bad', '', '{"id":"a"}', '{}', 'today', 'none', 0, 'gone')`),
+    tx.run(
+      `insert into sw_intent (${columns}) values ('charge', 'bad', '', '{"id":"a"}', '{}', 9223372036854775807, 9223372036854775807, 0, 'gone')`,
+    ),
   );
   const { running } = await at.process();
   await at.when('it is named', () => at.logged.some((line) => line.startsWith('a row cannot be read')));

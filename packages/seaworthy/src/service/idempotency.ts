@@ -16,10 +16,10 @@ export interface Keyed {
 export const idempotencyMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/idempotency/1',
-    statements: [
+    statements: ({ types: { integer, key, text }, tableOptions }) => [
       `create table sw_idempotency (
-        operation text not null, idempotency_key text not null, fingerprint text not null, answer text not null, at bigint not null, of_step integer not null,
-        primary key (operation, idempotency_key))`,
+        operation ${key} not null, idempotency_key ${key} not null, fingerprint ${text} not null, answer ${text} not null,
+        at ${integer} not null, of_step ${integer} not null, primary key (operation, idempotency_key))${tableOptions}`,
       // A saga may repeat the calls of its steps days later: their answers are kept longer.
       'create index sw_idempotency_at on sw_idempotency (of_step, at)',
     ],

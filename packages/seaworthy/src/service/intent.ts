@@ -1,9 +1,9 @@
 import { parseJson } from '../core/parse-json.ts';
 import { keptTrace, type TraceContext } from '../core/trace.ts';
 import { type Aside, readable } from '../store/damaged.ts';
-import { isDue } from '../store/due.ts';
+import { dueAt, isDue } from '../store/due.ts';
 import { type Most, readSome } from '../store/read-some.ts';
-import type { Migration, Read, Row, Tx } from '../store/store.ts';
+import type { Migration, Read, Row, Tx, Value } from '../store/store.ts';
 import { crashed, type DeadOwner } from '../store/worker.ts';
 import { type Keyed, sameOrThrow } from './idempotency.ts';
 import { stepOf } from './tombstone.ts';
@@ -30,14 +30,14 @@ export const isSuspect = (crashes: number): boolean => crashes >= 2;
 export const intentMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/intent/1',
-    statements: [
+    statements: ({ types: { integer, key, text }, tableOptions, partialIndex }) => [
       `create table sw_intent (
-        operation text not null, idempotency_key text not null, fingerprint text not null, input text not null, intent text not null,
-        since bigint not null, attempts integer not null, due bigint not null, owner text not null, trace text, step text,
-        in_hand integer not null default 0, crashes integer not null default 0,
-        primary key (operation, idempotency_key))`,
+        operation ${key} not null, idempotency_key ${key} not null, fingerprint ${text} not null, input ${text} not null,
+        intent ${text} not null, since ${integer} not null, attempts ${integer} not null, due ${integer} not null, owner ${key} not null,
+        trace ${text}, step ${key},
+        in_hand ${integer} not null default 0, crashes ${integer} not null default 0, primary key (operation, idempotency_key))${tableOptions}`,
       'create index sw_intent_due on sw_intent (due)',
-      `create index sw_intent_suspect on sw_intent (due) where ${suspect}`,
+      `create index sw_intent_suspect on sw_intent (due)${partialIndex(suspect)}`,
       // Whoever undoes a step asks whether it has one.
       'create index sw_intent_step on sw_intent (step)',
     ],
@@ -77,7 +77,7 @@ export async function keep(tx: Tx, intent: Intent, owner: string, due: number): 
     JSON.stringify(intent.intent ?? null),
     since,
     trace && JSON.stringify(trace),
-    due,
+    dueAt(due),
     owner,
     stepOf(key),
   );
@@ -146,7 +146,7 @@ export async function settle(tx: Tx, intent: Keyed, owner: string): Promise<bool
 export async function postpone(tx: Tx, intent: Keyed, owner: string, due: number): Promise<void> {
   await tx.run(
     'update sw_intent set attempts = attempts + 1, crashes = 0, in_hand = 0, due = ? where operation = ? and idempotency_key = ? and owner = ?',
-    due,
+    dueAt(due),
     intent.operation,
     intent.key,
     owner,
@@ -158,7 +158,7 @@ export async function take(tx: Tx, intent: Keyed, owner: string, due: number, cr
   await tx.run(
     'update sw_intent set owner = ?, due = ?, crashes = ?, in_hand = 1 where operation = ? and idempotency_key = ?',
     owner,
-    due,
+    dueAt(due),
     crashes,
     intent.operation,
     intent.key,
@@ -170,7 +170,7 @@ export async function hold(tx: Tx, intent: Keyed, owner: string, due: number, cr
   await tx.run(
     'update sw_intent set owner = ?, due = ?, crashes = ?, in_hand = 0 where operation = ? and idempotency_key = ?',
     owner,
-    due,
+    dueAt(due),
     crashes,
     intent.operation,
     intent.key,
@@ -182,7 +182,7 @@ export async function takeDeathBack(tx: Tx, intent: Keyed, owner: string, due: n
   await tx.run(
     `update sw_intent set crashes = crashes - 1, in_hand = 0, due = ?
       where operation = ? and idempotency_key = ? and owner = ? and in_hand = 1 and crashes = ?`,
-    due,
+    dueAt(due),
     intent.operation,
     intent.key,
     owner,
@@ -219,7 +219,7 @@ const size = 'case when json_valid(input) and json_valid(intent) then octet_leng
 async function found(
   read: Read,
   which: string,
-  values: readonly (string | number)[],
+  values: readonly Value[],
   { owner, most, aside }: Pick<Due, 'owner' | 'most' | 'aside'>,
 ): Promise<readonly Found[]> {
   const selection = { columns: `${columns}, ${deathColumns}, ${size} as size`, size, from: `sw_intent where ${which}`, values };

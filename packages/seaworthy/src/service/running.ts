@@ -126,8 +126,8 @@ async function runOn(
   await claimStore(store, { kind: 'service', name });
   await store.migrate([
     ...workerMigrations,
-    ...outboxMigrations(store.dialect),
-    ...sagaMigrations(store.dialect),
+    ...outboxMigrations,
+    ...sagaMigrations,
     ...idempotencyMigrations,
     ...tombstoneMigrations,
     ...intentMigrations,

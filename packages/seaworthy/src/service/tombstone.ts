@@ -3,9 +3,9 @@ import { StepInProgress, StepUndone } from './errors.ts';
 
 export const tombstoneMigrations: readonly Migration[] = [
   {
-    name: 'service/tombstone/1',
-    statements: [
-      'create table sw_tombstone (step text not null primary key, at bigint not null)',
+    name: 'seaworthy/tombstone/1',
+    statements: ({ types: { integer, key }, tableOptions }) => [
+      `create table sw_tombstone (step ${key} not null primary key, at ${integer} not null)${tableOptions}`,
       'create index sw_tombstone_at on sw_tombstone (at)',
     ],
   },
@@ -35,7 +35,7 @@ const waitMs = (openMs: number): number => Math.min(30_000, Math.max(1000, openM
  */
 export async function bury(tx: Tx, step: string, now: number): Promise<StepInProgress | undefined> {
   // Whoever still undoes the step needs its tombstone: it ages from the last time.
-  await tx.run('insert into sw_tombstone (step, at) values (?, ?) on conflict (step) do update set at = excluded.at', step, now);
+  await tx.run(tx.dialect.upsert({ table: 'sw_tombstone', columns: 'step, at', key: 'step', set: 'at' }), step, now);
   const [open] = await tx.all('select operation, since, attempts from sw_intent where step = ? order by since limit 1', step);
   if (!open) return undefined;
   const tried = Number(open['attempts']) > 0 ? `, after ${open['attempts']} runs that gave none` : '';

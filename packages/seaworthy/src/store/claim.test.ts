@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { runtime } from '../core/runtime.ts';
 import { seededRandom } from '../testing/clock.ts';
-import { type Claiming, claim } from './claim.ts';
+import { claim } from './claim.ts';
+import type { Claiming } from './dialect.ts';
 import { memory } from './drivers/memory.ts';
 import { isDue } from './due.ts';
 import type { Most } from './read-some.ts';
@@ -52,7 +53,7 @@ const claiming = (more: Partial<Claiming> = {}): Claiming => ({
 
 const idsOf = (rows: readonly Row[]): readonly number[] => rows.map((row) => Number(row['id']));
 const taken = (store: Store, most: Most, more?: Partial<Claiming>): Promise<readonly Row[]> =>
-  store.transaction((tx) => claim(tx, store.dialect, claiming(more), most));
+  store.transaction((tx) => claim(tx, claiming(more), most));
 const piece = (id: number, more: Partial<Piece> = {}): Piece => ({ id, due: id, size: 10, owner: '', ...more });
 
 const cases: Readonly<

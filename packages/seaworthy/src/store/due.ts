@@ -7,6 +7,12 @@ export const isDue = (now: number, longestMs: number): { readonly sql: string; r
   values: [now, now + longestMs],
 });
 
+/**
+ * The time at which a wait ends, in the whole milliseconds that a column keeps. It is rounded down, so that a timer of the same length
+ * never fires before it.
+ */
+export const dueAt = (at: number): number => Math.floor(at);
+
 /** The same for a row that says when it was written: milliseconds that are left until its time has come. */
 export const waitOf = ({ due, written }: { readonly due: number; readonly written: number }, now: number): number =>
   written > now ? 0 : due - now;

@@ -10,6 +10,7 @@ export function lentTx<T>(store: Store<T, unknown>, tx: T, run: Lifetime): T {
   const own = store.sql(tx);
   if ((own as unknown) !== tx) return tx;
   const lent: Tx = {
+    dialect: own.dialect,
     all: (...given) => run.use('tx', () => own.all(...given)),
     run: (...given) => run.use('tx', () => own.run(...given)),
     savepoint: (work) => run.use('tx', () => own.savepoint(work)),

@@ -1,10 +1,21 @@
 import { hash } from 'node:crypto';
+import type { Dialect } from './dialect.ts';
 import { MigrationEdited, MigrationFailed, StatementFailed } from './errors.ts';
 import type { Migration, Tx } from './store.ts';
 
-const fingerprint = (migration: Migration): string => hash('sha256', migration.statements.join(';\n'), 'base64url');
+/** A migration in the words of one engine. */
+export interface Written {
+  readonly name: string;
+  readonly statements: readonly string[];
+}
 
-async function apply(tx: Tx, { name, statements }: Migration): Promise<void> {
+const writtenIn =
+  (dialect: Dialect) =>
+  ({ name, statements }: Migration): Written => ({ name, statements: typeof statements === 'function' ? statements(dialect) : statements });
+
+const fingerprint = (migration: Written): string => hash('sha256', migration.statements.join(';\n'), 'base64url');
+
+async function apply(tx: Tx, { name, statements }: Written): Promise<void> {
   for (const statement of statements) {
     try {
       await tx.run(statement);
@@ -16,11 +27,11 @@ async function apply(tx: Tx, { name, statements }: Migration): Promise<void> {
 }
 
 /** Looks at what a migration did. Throws `MigrationFailed`. */
-export type Verify = (migration: Migration) => Promise<void>;
+export type Verify = (migration: Written) => Promise<void>;
 
 /** Two of one name are not told apart: the second would be taken for the first, edited. */
-function refuseTwins(migrations: readonly Migration[]): void {
-  const names = new Map<string, Migration>();
+function refuseTwins(migrations: readonly Written[]): void {
+  const names = new Map<string, Written>();
   for (const migration of migrations) {
     const other = names.get(migration.name);
     names.set(migration.name, migration);
@@ -35,12 +46,16 @@ function refuseTwins(migrations: readonly Migration[]): void {
  */
 export async function applyMigrations(
   tx: Tx,
-  migrations: readonly Migration[],
+  given: readonly Migration[],
   guard: (tx: Tx) => Promise<Verify> = async () => async () => {},
 ): Promise<void> {
+  const migrations = given.map(writtenIn(tx.dialect));
   refuseTwins(migrations);
   let verify: Verify | undefined;
-  await tx.run('create table if not exists sw_migration (name text not null primary key, fingerprint text not null)');
+  const { types, tableOptions } = tx.dialect;
+  await tx.run(
+    `create table if not exists sw_migration (name ${types.key} not null primary key, fingerprint ${types.text} not null)${tableOptions}`,
+  );
   const applied = new Map((await tx.all('select name, fingerprint from sw_migration')).map((row) => [row['name'], row['fingerprint']]));
   for (const migration of migrations) {
     const { name } = migration;

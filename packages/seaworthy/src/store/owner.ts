@@ -10,7 +10,9 @@ export interface Owner {
 const migrations: readonly Migration[] = [
   {
     name: 'seaworthy/owner/1',
-    statements: ['create table sw_owner (one integer not null primary key, kind text not null, name text not null)'],
+    statements: ({ types, tableOptions }) => [
+      `create table sw_owner (one ${types.integer} not null primary key, kind ${types.text} not null, name ${types.text} not null)${tableOptions}`,
+    ],
   },
 ];
 
@@ -28,7 +30,7 @@ export async function claimStore(store: Store<unknown, unknown>, owner: Owner): 
     (await found(store.sqlRead)) ??
     (await store.transaction(async (tx) => {
       const own = store.sql(tx);
-      await own.run('insert into sw_owner (one, kind, name) values (1, ?, ?) on conflict (one) do nothing', owner.kind, owner.name);
+      await own.run(own.dialect.insertNew({ table: 'sw_owner', columns: 'one, kind, name', key: 'one' }), 1, owner.kind, owner.name);
       return found(own);
     }));
   if (!row || (row['kind'] === owner.kind && row['name'] === owner.name)) return;

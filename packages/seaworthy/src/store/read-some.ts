@@ -1,4 +1,4 @@
-import type { Read, Row, Value } from './store.ts';
+import type { Read, Row, Value } from './statements.ts';
 
 /** How much is read at one time: so many rows, and so many bytes. */
 export interface Most {

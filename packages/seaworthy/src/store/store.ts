@@ -1,18 +1,9 @@
 import type { Condition } from '../core/condition.ts';
 import type { Runtime } from '../core/runtime.ts';
+import type { Dialect } from './dialect.ts';
+import type { Fragment, Read, Statements } from './statements.ts';
 
-/** What a column may hold, in and out. Whole numbers go in as integers; integers beyond 2^53 come back as bigint. */
-export type Value = string | number | bigint | boolean | null | Uint8Array;
-export type Row = Readonly<Record<string, Value>>;
-
-/**
- * One SQL statement with `?` placeholders, one value for each; the driver translates. Booleans are stored as 0 and 1 where the
- * engine has none. What is refused throws `StatementFailed`: also a second statement, or a `commit`, in the same text.
- */
-export interface Read {
-  /** Every row of the answer. Outside a transaction it sees only what is committed and durable. */
-  all(sql: string, ...values: readonly (Value | undefined)[]): Promise<readonly Row[]>;
-}
+export type { Fragment, Read, Row, Statements, Value } from './statements.ts';
 
 /** A transaction, or a savepoint in it, as long as it is open and after it. */
 export interface Level {
@@ -23,9 +14,8 @@ export interface Level {
 }
 
 /** The toolkit's own transaction; adapters (kysely, drizzle, ...) bring another type in its place. */
-export interface Tx extends Read {
-  /** Runs one statement that changes rows. */
-  run(sql: string, ...values: readonly (Value | undefined)[]): Promise<{ readonly changes: number }>;
+export interface Tx extends Statements {
+  readonly dialect: Dialect;
   /**
    * When `work` throws, what it did is undone and the error goes on; the transaction itself lives. Until it has settled,
    * everything done through `tx` is inside it. Savepoints end in the reverse of their order: crossed ones, and one that is still
@@ -43,7 +33,8 @@ export interface Tx extends Read {
 export interface Migration {
   /** Unique in the store, for example `orders/1`; names that begin with `seaworthy/` are the toolkit's. */
   readonly name: string;
-  readonly statements: readonly string[];
+  /** In order. A function is given the dialect of the database, so that one migration fits several engines. */
+  readonly statements: readonly string[] | ((dialect: Dialect) => readonly string[]);
 }
 
 export interface TransactionOptions {
@@ -72,7 +63,7 @@ export interface TransactionOptions {
  * - One transaction's failure never harms another's, even where the driver commits several together.
  */
 export interface Store<T = Tx, R = Read> {
-  readonly dialect: 'sqlite' | 'postgres';
+  readonly dialect: Dialect;
   readonly read: R;
   transaction<V>(work: (tx: T) => Promise<V>, options?: TransactionOptions): Promise<V>;
   /** The toolkit's own view of the same transaction, for the rows that it keeps beside the user's. */
@@ -85,6 +76,11 @@ export interface Store<T = Tx, R = Read> {
    * committed now and then, as the heartbeat of a `worker` does.
    */
   condition(): Condition;
+  /**
+   * An expression: whole milliseconds since the epoch by the clock of the database, which is the same for all processes that share it.
+   * Leases are compared by it. A database that is a file of this machine gives the value of this process's clock.
+   */
+  now(): Fragment;
   /** Applies what has not been applied yet, in order, once, also when several processes start together. */
   migrate(migrations: readonly Migration[]): Promise<void>;
   /** Lets running transactions finish, then closes. Later calls reject with `StoreClosed`. */

@@ -15,7 +15,7 @@ export async function tracedTransaction<T, V>(
   work: (span: Span) => Promise<V>,
   usual: (error: unknown) => boolean = () => false,
 ): Promise<V> {
-  const span = runtime.observe.span('seaworthy_store_transaction', undefined, { ...place, detail: { dialect: store.dialect } });
+  const span = runtime.observe.span('seaworthy_store_transaction', undefined, { ...place, detail: { dialect: store.dialect.name } });
   try {
     const value = await work(span);
     span.end('committed');

@@ -15,7 +15,7 @@ async function machine() {
   let ahead = 0;
   let slept = 0;
   const clock = { ...time, now: () => time.now() + ahead + slept, monotonic: () => time.monotonic() + slept };
-  const store = await memory().open('bank', runtime({ clock: time }));
+  const store = await memory().open('bank', runtime({ clock }));
   await time.run(store.migrate(workerMigrations));
   const logged: string[] = [];
   const observe: Observe = { ...silent, log: (level, message) => void logged.push(`${level}: ${message}`) };
@@ -33,6 +33,8 @@ async function machine() {
       slept += ms;
     },
     start: (on: Store = store) => time.run(worker(on, runtime({ clock, observe }))),
+    /** A process on another machine, whose clock is so far ahead of the database's. */
+    startElsewhere: (ms: number) => time.run(worker(store, runtime({ clock: { ...clock, now: () => clock.now() + ms }, observe }))),
     /** Its process is gone, without a word. */
     async crash() {
       const mute = { ...clock, after: () => ({ cancel: () => {} }) };
@@ -149,9 +151,26 @@ test('a heartbeat that somebody has damaged is none', async () => {
   const one = await machine();
   const gone = await one.crash();
   const living = await one.start();
-  await one.run(one.store.transaction((tx) => tx.run("update sw_worker set until = 'soon' where id = ?", gone.id)));
+  await one.run(one.store.transaction((tx) => tx.run('update sw_worker set until = 9223372036854775807 where id = ?', gone.id)));
   assert.equal(await one.isDead(gone, living), true);
   await one.end(living);
+});
+
+test('machines whose clocks are an hour apart leave each other their leases, and agree on who is dead', async () => {
+  const one = await machine();
+  const leads = (whose: Worker): Promise<boolean> => one.run(one.store.transaction((tx) => whose.holdLease(tx, 'relay')));
+  const behind = await one.startElsewhere(-hour);
+  const gone = await one.crash();
+  assert.equal(await leads(gone), true);
+  const ahead = await one.startElsewhere(hour);
+  for (let passed = 0; passed <= 2900; passed += 100) {
+    for (const other of [behind, ahead]) assert.equal(await leads(other), false, `${passed} ms after the last heartbeat`);
+    await one.advance(100);
+  }
+  await one.advance(200);
+  assert.deepEqual([await leads(ahead), await leads(behind)], [true, false]);
+  assert.deepEqual([await one.isDead(ahead, behind), await one.isDead(behind, ahead)], [false, false]);
+  await one.end(behind, ahead);
 });
 
 test('nobody takes itself for dead, however late its heartbeat is', async () => {

@@ -2,23 +2,20 @@ import { type Condition, well } from '../core/condition.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { steady } from './steady.ts';
-import type { Migration, Store, Tx } from './store.ts';
+import type { Fragment, Migration, Store, Tx } from './store.ts';
 
 export const workerMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/worker/1',
-    statements: [
-      'create table sw_worker (id text not null primary key, until bigint not null, ttl bigint not null)',
-      'create table sw_lease (name text not null primary key, owner text not null)',
+    statements: ({ types, tableOptions }) => [
+      `create table sw_worker (id ${types.key} not null primary key, until ${types.integer} not null, ttl ${types.integer} not null)${tableOptions}`,
+      `create table sw_lease (name ${types.key} not null primary key, owner ${types.key} not null)${tableOptions}`,
     ],
   },
 ];
 
-/** An SQL condition on the column `owner`: its worker is dead. */
-export interface DeadOwner {
-  readonly sql: string;
-  readonly values: readonly (string | number)[];
-}
+/** A condition on the column `owner`: its worker is dead. */
+export type DeadOwner = Fragment;
 
 /**
  * An SQL condition on the column `owner` of a row whose worker is dead: it did not stop in order, since `close` would have removed
@@ -60,20 +57,21 @@ const kept = 100;
 /** Registers a worker and keeps its heartbeat going, three beats to a `ttl`; one that fails is tried again at once. */
 export async function worker(store: Store<unknown, unknown>, runtime: Runtime, { ttl = '3s' }: WorkerOptions = {}): Promise<Worker> {
   const { clock, ids, observe } = runtime;
-  const ttlMs = milliseconds(ttl, 'ttl');
+  const ttlMs = Math.ceil(milliseconds(ttl, 'ttl'));
   const id = ids.next();
   const steadily = steady(clock, ttlMs);
   let closed = false;
   /** Of the last heartbeat that was written, monotonic. */
   let beaten = Number.NEGATIVE_INFINITY;
-  const began = clock.monotonic();
+  /** When rows of dead workers are deleted next, monotonic. */
+  let pruneAt = clock.monotonic() + kept * ttlMs;
 
   function dead(): DeadOwner {
-    const now = clock.now();
+    const { sql, values } = store.now();
     return steadily.look()
       ? {
-          sql: 'owner not in (select ? union all select id from sw_worker where until >= ? and until <= ? + 2 * ttl)',
-          values: [id, now, now],
+          sql: `owner not in (select ? union all select id from sw_worker where until >= ${sql} and until <= ${sql} + 2 * ttl)`,
+          values: [id, ...values, ...values],
         }
       : { sql: 'owner not in (select ? union all select id from sw_worker)', values: [id] };
   }
@@ -83,17 +81,18 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
     let at = clock.monotonic();
     await store.transaction(async (tx) => {
       const own = store.sql(tx);
-      const now = clock.now();
+      const { sql, values } = store.now();
       at = clock.monotonic();
-      await own.run(
-        'insert into sw_worker (id, until, ttl) values (?, ?, ?) on conflict (id) do update set until = excluded.until',
-        id,
-        now + ttlMs,
-        ttlMs,
-      );
-      if (trusted && at - began >= kept * ttlMs)
-        await own.run('delete from sw_worker where until < ? or until > ?', now - kept * ttlMs, now + kept * ttlMs);
+      const written = await own.run(`update sw_worker set until = ${sql} + ? where id = ?`, ...values, ttlMs, id);
+      if (written.changes === 0)
+        await own.run(`insert into sw_worker (id, until, ttl) values (?, ${sql} + ?, ?)`, id, ...values, ttlMs, ttlMs);
+      if (trusted && at >= pruneAt)
+        await own.run(
+          `delete from sw_worker where until < ${sql} - ? or until > ${sql} + ?`,
+          ...[...values, kept * ttlMs, ...values, kept * ttlMs],
+        );
     });
+    if (trusted && at >= pruneAt) pruneAt = at + (kept / 5) * ttlMs;
     beaten = at;
     steadily.mark();
   }
@@ -125,14 +124,10 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
     dead,
     async holdLease(tx, name) {
       const { sql, values } = dead();
-      const { changes } = await tx.run(
-        `insert into sw_lease (name, owner) values (?, ?)
-          on conflict (name) do update set owner = excluded.owner where sw_lease.owner = excluded.owner or sw_lease.${sql}`,
-        name,
-        id,
-        ...values,
-      );
-      return changes > 0;
+      const taken = await tx.run(`update sw_lease set owner = ? where name = ? and (owner = ? or ${sql})`, id, name, id, ...values);
+      if (taken.changes > 0) return true;
+      const made = await tx.run(tx.dialect.insertNew({ table: 'sw_lease', columns: 'name, owner', key: 'name' }), name, id);
+      return made.changes > 0;
     },
     condition() {
       if (clock.monotonic() - beaten <= ttlMs) return well;

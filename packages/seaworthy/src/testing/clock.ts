@@ -34,7 +34,7 @@ export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
     timer.run();
   };
   return {
-    now: () => start + elapsed,
+    now: () => start + Math.floor(elapsed),
     monotonic: () => elapsed,
     after(ms, run) {
       const timer: Waiting = { at: elapsed + Math.max(0, ms), order: order++, run };

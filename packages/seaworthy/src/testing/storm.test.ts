@@ -42,7 +42,7 @@ test('without faults and deaths it is a calm day', async () => {
 });
 
 test('a bus that lets events of a key overtake each other breaks the fleet, and the storm says so', async () => {
-  const bad = bankStorm(1, { faults: { ...fair, 'bus/delivery/overtaken': 0.5 }, deaths: 0 });
+  const bad = bankStorm(1, { faults: { ...fair, 'bus/delivery/overtaken': 0.9 }, deaths: 0 });
   await assert.rejects(bad, (error) => error instanceof StormFailed && /lines of/.test(error.message));
 });
 

@@ -13,7 +13,7 @@ export interface Seat extends Membership {
 
 async function enter(tx: Tx, { topic, group, member, worker }: Seat): Promise<void> {
   await tx.run(
-    'insert into bus_member (topic, name, member, owner) values (?, ?, ?, ?) on conflict (topic, name, member) do nothing',
+    tx.dialect.insertNew({ table: 'bus_member', columns: 'topic, name, member, owner', key: 'topic, name, member' }),
     topic,
     group,
     member,
@@ -26,10 +26,8 @@ export async function register(tx: Tx, { topic, group }: Membership): Promise<bo
   let added = 0;
   for (let part = 0; part < partitions; part++) {
     const { changes } = await tx.run(
-      "insert into bus_progress (topic, name, part, position, owner) values (?, ?, ?, 0, '') on conflict (topic, name, part) do nothing",
-      topic,
-      group,
-      part,
+      tx.dialect.insertNew({ table: 'bus_progress', columns: 'topic, name, part, position, owner', key: 'topic, name, part' }),
+      ...[topic, group, part, 0, ''],
     );
     added += changes;
   }

@@ -10,25 +10,18 @@ export const isPartition = (part: number): boolean => Number.isInteger(part) && 
 export const logMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/bus/1',
-    statements: [
+    statements: ({ types: { identity, integer, key, text }, tableOptions }) => [
       `create table bus_log (
-        position integer primary key autoincrement, topic text not null, part integer not null, id text not null, body text not null,
-        at bigint not null, broken integer not null default 0, unique (topic, id))`,
+        position ${identity}, topic ${key} not null, part ${integer} not null, id ${key} not null, body ${text} not null,
+        at ${integer} not null, broken ${integer} not null default 0, unique (topic, id))${tableOptions}`,
       'create index bus_log_topic on bus_log (topic, position)',
+      // `owner` is the worker, by which one knows whether it lives; `member` is one subscription of it, and the fence.
       `create table bus_progress (
-        topic text not null, name text not null, part integer not null, position bigint not null, owner text not null,
-        primary key (topic, name, part))`,
-      'create table bus_member (topic text not null, name text not null, owner text not null, primary key (topic, name, owner))',
-    ],
-  },
-  {
-    // `owner` is the worker, whose heartbeat shows whether it lives; `member` is one subscription of it, and the fence.
-    name: 'seaworthy/bus/2',
-    statements: [
-      "alter table bus_progress add column member text not null default ''",
-      'drop table bus_member',
+        topic ${key} not null, name ${key} not null, part ${integer} not null, position ${integer} not null, owner ${key} not null,
+        member ${key} not null default '', primary key (topic, name, part))${tableOptions}`,
       `create table bus_member (
-        topic text not null, name text not null, member text not null, owner text not null, primary key (topic, name, member))`,
+        topic ${key} not null, name ${key} not null, member ${key} not null, owner ${key} not null,
+        primary key (topic, name, member))${tableOptions}`,
     ],
   },
 ];
@@ -44,7 +37,7 @@ export async function append(store: Store, topic: string, events: readonly Writt
   await store.transaction(async (tx) => {
     for (const { envelope, text } of events) {
       await tx.run(
-        'insert into bus_log (topic, part, id, body, at) values (?, ?, ?, ?, ?) on conflict (topic, id) do update set at = excluded.at',
+        tx.dialect.upsert({ table: 'bus_log', columns: 'topic, part, id, body, at', key: 'topic, id', set: 'at' }),
         topic,
         partitionOf(envelope.partitionkey),
         envelope.id,

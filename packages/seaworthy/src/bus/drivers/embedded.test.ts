@@ -189,8 +189,8 @@ test('rows that are no events, of no partition, or without a position are named 
     ),
   );
   const db = new DatabaseSync(join(dir, 'bus.db'));
-  db.exec(`update bus_log set body = x'00' where id = 'k0/0'; update bus_log set part = 'none' where id = 'k1/0';
-    insert into bus_progress (topic, name, part, position, owner) values ('orders', 'g', ${partitionOf('k2')}, 'far', '')`);
+  db.exec(`update bus_log set body = '{oops' where id = 'k0/0'; update bus_log set part = 99 where id = 'k1/0';
+    insert into bus_progress (topic, name, part, position, owner) values ('orders', 'g', ${partitionOf('k2')}, 9223372036854775807, '')`);
   await one.run(one.bus.subscribe({ topic, group: 'g', handle: group.handle }));
   await one.pass(2000);
   const aside = keys.filter((key) => key === 'k0' || key === 'k1' || partitionOf(key) === partitionOf('k2'));

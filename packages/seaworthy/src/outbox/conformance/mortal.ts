@@ -47,6 +47,7 @@ const mortalRead = (read: Read, life: Fuse): Read => ({
 });
 
 const mortalTx = (tx: Tx, life: Fuse): Tx => ({
+  dialect: tx.dialect,
   async all(sql, ...values) {
     life.burn(sql);
     return tx.all(sql, ...values);
@@ -79,6 +80,7 @@ export function mortalStore(store: Store, life: Fuse): Store {
       return value;
     },
     condition: () => store.condition(),
+    now: () => store.now(),
     migrate: (migrations) => store.migrate(migrations),
     close: () => store.close(),
   };

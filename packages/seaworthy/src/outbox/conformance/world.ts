@@ -7,7 +7,7 @@ import { silent } from '../../core/observe.ts';
 import type { Random } from '../../core/random.ts';
 import { type Runtime, runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
-import type { Store } from '../../store/store.ts';
+import type { Migration, Store } from '../../store/store.ts';
 import { type Worker, worker, workerMigrations } from '../../store/worker.ts';
 import type { Subscription } from '../attempt.ts';
 import { type Consumer, type ConsumerOptions, consumer } from '../consumer.ts';
@@ -62,11 +62,11 @@ export const orders = contract('orders', {
 /** The subscriber's own event: published by its handler, with its effects. */
 export const stock = contract('stock', { reserved: event({ key: 'order', data: placed }) });
 
-const tables = {
+const tables: Migration = {
   name: 'test/1',
-  statements: [
-    'create table asked (name text not null primary key)',
-    'create table effect (seq integer primary key autoincrement, line text not null, n integer not null)',
+  statements: ({ types: { identity, integer, key } }) => [
+    `create table asked (name ${key} not null primary key)`,
+    `create table effect (seq ${identity}, line ${key} not null, n ${integer} not null)`,
   ],
 };
 
@@ -180,7 +180,7 @@ export function world(ground: Ground, time: Time): World {
     };
     try {
       const store = mortalStore(options.database ? options.database(ownStore) : ownStore, life);
-      await ownStore.migrate([...workerMigrations, ...outboxMigrations(store.dialect), tables]);
+      await ownStore.migrate([...workerMigrations, ...outboxMigrations, tables]);
       const bus = mortalBus(options.bus ? options.bus(ownBus) : ownBus, life);
       const own = await worker(store, parts);
       ends.unshift(() => own.close());
@@ -202,7 +202,7 @@ export function world(ground: Ground, time: Time): World {
         gauges,
         async place(line, n, name = 'placed') {
           await store.transaction(async (tx) => {
-            const asked = await tx.run('insert into asked (name) values (?) on conflict (name) do nothing', `${line}/${n}`);
+            const asked = await tx.run(tx.dialect.insertNew({ table: 'asked', columns: 'name', key: 'name' }), `${line}/${n}`);
             if (asked.changes === 0) return;
             const events = collector(orders, parts);
             events.publish(name, { order: line, n });

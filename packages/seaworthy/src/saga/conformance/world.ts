@@ -134,8 +134,8 @@ export async function world(driver: StoreDriver, clock: Time, random: Random): P
   const store = await driver.open('trips', rt);
   await store.migrate([
     ...workerMigrations,
-    ...outboxMigrations(store.dialect),
-    ...sagaMigrations(store.dialect),
+    ...outboxMigrations,
+    ...sagaMigrations,
     { name: 'trips/1', statements: ['create table note (id text primary key, text text not null)'] },
   ]);
   const callee: Callee = { log: [], options: [], answers: {} };

@@ -1,26 +1,40 @@
 import assert from 'node:assert/strict';
 import type { Runtime } from '../../core/runtime.ts';
-import { worker, workerMigrations } from '../worker.ts';
+import { type Worker, worker, workerMigrations } from '../worker.ts';
 import { named, type Promised } from './bank.ts';
 
-/** Of workers and their leases. */
+/** Workers and their leases. */
 export const working: readonly Promised[] = [
   named('a lease has one living owner; the dead one and the closed one make room', async (store, runtime) => {
     await store.migrate(workerMigrations);
-    let now = 1_000_000;
-    const timers: (() => void)[] = [];
-    const frozen: Runtime = {
-      ...runtime,
-      clock: { ...runtime.clock, now: () => now, after: (_ms, run) => ({ cancel: () => void timers.push(run) }) },
-    };
-    const first = await worker(store, frozen);
-    const second = await worker(store, frozen);
-    const leads = (who: typeof first): Promise<boolean> => store.transaction((tx) => who.holdLease(tx, 'relay'));
+    // Its heart beats once.
+    const mute: Runtime = { ...runtime, clock: { ...runtime.clock, after: () => ({ cancel: () => {} }) } };
+    const first = await worker(store, mute, { ttl: '1m' });
+    const second = await worker(store, mute, { ttl: '1m' });
+    const leads = (who: Worker): Promise<boolean> => store.transaction((tx) => who.holdLease(tx, 'relay'));
     assert.deepEqual([await leads(first), await leads(second), await leads(first)], [true, false, true]);
-    now += 3001; // nobody's heart has beaten since
-    const third = await worker(store, frozen);
+    await store.transaction((tx) => tx.run('update sw_worker set until = until - 60001'));
+    const third = await worker(store, mute, { ttl: '1m' });
     assert.deepEqual([await leads(third), await leads(first)], [true, false]);
     await third.close();
     assert.equal(await leads(second), true);
+  }),
+  named('workers whose own clocks are far apart leave each other their leases', async (store, runtime) => {
+    await store.migrate(workerMigrations);
+    const apart = (ms: number): Runtime => ({ ...runtime, clock: { ...runtime.clock, now: () => runtime.clock.now() + ms } });
+    const workers = await Promise.all([0, 30_000, -30_000].map((ms) => worker(store, apart(ms))));
+    const leads = async (): Promise<readonly boolean[]> => {
+      const all: boolean[] = [];
+      for (const one of workers) all.push(await store.transaction((tx) => one.holdLease(tx, 'relay')));
+      return all;
+    };
+    assert.deepEqual(
+      [await leads(), await leads()],
+      [
+        [true, false, false],
+        [true, false, false],
+      ],
+    );
+    for (const one of workers) await one.close();
   }),
 ];

@@ -8,6 +8,7 @@ import { CommitFailed, StoreClosed } from '../errors.ts';
 import { named } from '../statement.ts';
 import type { Row, Store, StoreDriver, TransactionOptions, Tx, Value } from '../store.ts';
 import { Connection } from './sqlite-connection.ts';
+import { sqliteDialect } from './sqlite-dialect.ts';
 import { migrateSqlite } from './sqlite-migrations.ts';
 import { TxState } from './tx-state.ts';
 
@@ -160,6 +161,7 @@ function openMemory(service: string, runtime: Runtime): Store {
     }
 
     const tx: Tx = {
+      dialect: sqliteDialect,
       all(sql, ...values) {
         const now = values.map(taken);
         return given(sql, (): readonly Row[] => connection.all(sql, now));
@@ -237,11 +239,12 @@ function openMemory(service: string, runtime: Runtime): Store {
     },
   };
   return {
-    dialect: 'sqlite',
+    dialect: sqliteDialect,
     read,
     sqlRead: read,
     sql: (tx) => tx,
     condition: () => well,
+    now: () => ({ sql: '?', values: [runtime.clock.now()] }),
     transaction: (work, options = {}) => transaction(work, options),
     migrate: (migrations) => transaction((tx) => migrateSqlite(tx, migrations), { foreignKeys: false }),
     close() {

@@ -1,5 +1,5 @@
 import { MigrationFailed, StatementFailed } from '../errors.ts';
-import { applyMigrations, type Verify } from '../migrations.ts';
+import { applyMigrations, type Verify, type Written } from '../migrations.ts';
 import type { Migration, Row, Tx } from '../store.ts';
 
 /** How many rows of `child` refer to a row of `parent` that is not there. */
@@ -42,7 +42,7 @@ const made = (tx: Tx): Promise<readonly Row[]> =>
   tx.all("select name, type, tbl_name from sqlite_schema where type in ('index', 'trigger') and sql is not null");
 
 /** One that went with its table while the table is there again: a constraint or an effect that nobody took away by name. */
-async function lost(tx: Tx, before: readonly Row[], { statements }: Migration): Promise<string | undefined> {
+async function lost(tx: Tx, before: readonly Row[], { statements }: Written): Promise<string | undefined> {
   const now = await tx.all('select name, type from sqlite_schema');
   const is = (name: unknown, type: unknown): boolean =>
     now.some((row) => row['type'] === type && String(row['name']).toLowerCase() === String(name).toLowerCase());
@@ -58,7 +58,7 @@ async function lost(tx: Tx, before: readonly Row[], { statements }: Migration): 
 async function guard(tx: Tx): Promise<Verify> {
   let before = await brokenReferences(tx);
   let objects = await made(tx);
-  const wrong = async (migration: Migration): Promise<string | undefined> => {
+  const wrong = async (migration: Written): Promise<string | undefined> => {
     const after = await brokenReferences(tx);
     const known = before;
     before = after;

@@ -6,6 +6,7 @@ import { StoreClosed, StoreUnusable } from '../errors.ts';
 import type { Store } from '../store.ts';
 import { retryWhileBusy } from './sqlite-busy.ts';
 import { Connection } from './sqlite-connection.ts';
+import { sqliteDialect } from './sqlite-dialect.ts';
 import { files } from './sqlite-files.ts';
 import { migrateSqlite } from './sqlite-migrations.ts';
 import { type Standing, standing } from './sqlite-standing.ts';
@@ -81,11 +82,12 @@ export async function openSqlite(path: string, service: string, durability: Dura
     },
   };
   const store: Store = {
-    dialect: 'sqlite',
+    dialect: sqliteDialect,
     read: reading,
     sqlRead: reading,
     sql: (tx) => tx,
     condition: stands.condition,
+    now: () => ({ sql: '?', values: [clock.now()] }),
     async transaction(work, options) {
       refuseClosed();
       return queue.add(work, { signal: options?.signal });

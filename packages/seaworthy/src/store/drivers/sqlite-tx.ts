@@ -1,6 +1,7 @@
 import type { SeaworthyError } from '../../core/errors.ts';
 import type { Tx } from '../store.ts';
 import type { Connection } from './sqlite-connection.ts';
+import { sqliteDialect } from './sqlite-dialect.ts';
 import { TxState } from './tx-state.ts';
 
 /**
@@ -92,6 +93,7 @@ export function beginRun(connection: Connection, late: (error: SeaworthyError) =
   }
 
   const tx: Tx = {
+    dialect: sqliteDialect,
     all: (sql, ...values) => state.ran(sql, () => step(() => connection.all(sql, values, changes))),
     run: (sql, ...values) => state.ran(sql, () => step(() => connection.run(sql, values, changes))),
     savepoint: (work) =>

@@ -1,0 +1,80 @@
+import type { Most } from './read-some.ts';
+import type { Fragment, Row, Statements } from './statements.ts';
+
+/** Which rows an insert makes, and by which columns it recognises one that is there already. */
+export interface Insertion {
+  readonly table: string;
+  /** Separated by commas, in the order of the values. */
+  readonly columns: string;
+  /** The columns of a primary key or a unique constraint, separated by commas. */
+  readonly key: string;
+  /** A `select` that gives the rows. By default one row of placeholders, one for each column. */
+  readonly from?: string;
+}
+
+/** The types of columns. */
+export interface ColumnTypes {
+  /** Numbers the rows in the order of their insertion, never uses a number again, and is the primary key. */
+  readonly identity: string;
+  /** Text that may be part of a key, and is equal only to itself: case and accents count. */
+  readonly key: string;
+  /** Text of any length, outside of keys. */
+  readonly text: string;
+  /** Whole numbers of 64 bits. */
+  readonly integer: string;
+}
+
+/** Which rows of a table a worker takes, and what it writes on them. */
+export interface Claiming {
+  readonly table: string;
+  /** The columns of its primary key. */
+  readonly key: readonly string[];
+  /** Rows that are work at all, such as those of one consumer. */
+  readonly live: Fragment;
+  /** Rows whose time has come; see `isDue`. The column `due` gives the order in any case. Default: all of them. */
+  readonly due?: Fragment | undefined;
+  /** Rows that the worker may take by their `owner`: free ones, its own, or those of dead workers (`Worker.dead`). */
+  readonly owner: Fragment;
+  /** The worker's id, written into the column `owner`. It is the fence of every later write. */
+  readonly worker: string;
+  /** Further columns to write, such as `crashes = crashes + 1`. Default none. */
+  readonly set?: Fragment;
+  /** The columns that are returned. */
+  readonly columns: string;
+  /** An expression: how large a row is in bytes. */
+  readonly size: string;
+}
+
+/**
+ * What the toolkit's own statements say differently on different engines. A statement that reads the same on all of them is written
+ * out where it is used.
+ */
+export interface Dialect {
+  /** Of the engine, for telemetry: `sqlite`, `postgres`. */
+  readonly name: string;
+  readonly types: ColumnTypes;
+  /** Follows the closing parenthesis of a `create table`. */
+  readonly tableOptions: string;
+  /** The end of a `create index` that covers only rows which meet `condition`; empty where every index covers all rows. */
+  partialIndex(condition: string): string;
+  /** An insert that leaves a row alone whose key is there already: its `changes` count only rows that it made. */
+  insertNew(insertion: Insertion): string;
+  /** An insert that overwrites the columns `set` of a row whose key is there already. */
+  upsert(insertion: Insertion & { readonly set: string }): string;
+  /** Takes the rows for a worker, in any order, each with its time in the column `claim_due`. */
+  claim(tx: Statements, claiming: Claiming, most: Most): Promise<readonly Row[]>;
+  /** Whether a table that is made or changed in a transaction is as before when the transaction is rolled back. */
+  readonly transactionalDdl: boolean;
+}
+
+const listed = (columns: string): readonly string[] => columns.split(',').map((column) => column.trim());
+
+/** The part of an insertion that all engines share. */
+export const insertInto = ({ table, columns, from }: Insertion): string =>
+  `insert into ${table} (${columns}) ${from ?? `values (${listed(columns).map(() => '?')})`}`;
+
+/** The columns of `set`, each with the value that the refused row had for it. */
+export const overwriting = (set: string, value: (column: string) => string): string =>
+  listed(set)
+    .map((column) => `${column} = ${value(column)}`)
+    .join(', ');

@@ -1,0 +1,18 @@
+import { claimStatement } from '../claim.ts';
+import { type Dialect, insertInto, overwriting } from '../dialect.ts';
+
+/** Strict tables refuse a value that is not of its column's type, as other engines do (https://sqlite.org/stricttables.html). */
+export const sqliteDialect: Dialect = {
+  name: 'sqlite',
+  types: { identity: 'integer primary key autoincrement', key: 'text', text: 'text', integer: 'integer' },
+  tableOptions: ' strict',
+  partialIndex: (condition) => ` where ${condition}`,
+  insertNew: (insertion) => `${insertInto(insertion)} on conflict (${insertion.key}) do nothing`,
+  upsert: ({ set, ...insertion }) =>
+    `${insertInto(insertion)} on conflict (${insertion.key}) do update set ${overwriting(set, (column) => `excluded.${column}`)}`,
+  claim(tx, claiming, most) {
+    const { sql, values } = claimStatement(claiming, most);
+    return tx.all(sql, ...values);
+  },
+  transactionalDdl: true,
+};
