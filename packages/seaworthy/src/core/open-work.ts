@@ -141,6 +141,11 @@ export class OpenWork {
     if (this.#stray) throw this.#unheard(run, this.#stray);
   }
 
+  /** Throws `NotAwaited` when a rejection, here or in the work around, was awaited only by functions that nothing awaits. */
+  verifyStrays(run: string): void {
+    if (this.#whole.#stray) throw this.#unheard(run, this.#whole.#stray);
+  }
+
   /**
    * Whoever awaits a rejection in a function that is not awaited itself has not handled it: Node tells of that once nothing else is to
    * be done. To be awaited before the last `verify`; `undefined` when nothing was rejected.

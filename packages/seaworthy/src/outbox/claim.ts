@@ -1,3 +1,4 @@
+import { textOf } from '../core/thrown.ts';
 import { claim } from '../store/claim.ts';
 import { isDue } from '../store/due.ts';
 import type { Most } from '../store/read-some.ts';
@@ -88,7 +89,7 @@ export async function claimParked(tx: Tx, { consumer, worker, now, longestMs, ty
       try {
         events.push(parkedOf(row));
       } catch (error) {
-        await buryRow(tx, seq, 'unreadable', `${(error as Error).message}`, now);
+        await buryRow(tx, seq, 'unreadable', textOf(error), now);
         await advance(tx, { consumer, topic: String(row['topic']), key: String(row['ordering_key']) }, now);
         unreadable.push({ seq, id: String(row['event']), type: String(row['type']), error });
       }

@@ -3,10 +3,11 @@ import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { textOf } from '../core/thrown.ts';
 import { type TraceContext, traceOf } from '../core/trace.ts';
 import { readSome } from '../store/read-some.ts';
 import type { Row, Store } from '../store/store.ts';
-import type { Worker } from '../store/worker.ts';
+import { fenced, type Worker } from '../store/worker.ts';
 
 export interface RelayOptions {
   /** How many events go to the bus at once. Default 512. */
@@ -105,7 +106,7 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
   let waiting = 0;
   let countAgain = 0;
 
-  const lead = async (): Promise<boolean> => store.transaction((tx) => worker.holdLease(store.sql(tx), 'relay'));
+  const lead = async (): Promise<boolean> => store.transaction((tx) => worker.holdLease(store.sql(tx), 'relay'), fenced);
 
   async function remove(seqs: readonly number[]): Promise<boolean> {
     const { marks, padded } = placeholders(seqs);
@@ -114,7 +115,7 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
       if (!(await worker.holdLease(own, 'relay'))) return false;
       await own.run(`delete from sw_outbox where seq in (${marks})`, ...padded);
       return true;
-    });
+    }, fenced);
   }
 
   /** Rows that are no events are kept in another table as they are, so that those behind them can be sent. */
@@ -126,13 +127,13 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
         await own.run(
           `insert into sw_set_aside (origin, number, at, content, error) select 'sw_outbox', seq, ?, envelope, ? from sw_outbox where seq = ?`,
           clock.now(),
-          error.message,
+          textOf(error),
           seq,
         );
         await own.run('delete from sw_outbox where seq = ?', seq);
       }
       return true;
-    });
+    }, fenced);
     if (!done) return false;
     for (const { seq, error } of rows) {
       const message = `row ${seq} of sw_outbox is no event: it is in sw_set_aside now, to be corrected and put back`;

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { quiescent } from '../core/event-loop.ts';
 import { type Observe, silent } from '../core/observe.ts';
 import { memory } from '../store/drivers/memory.ts';
+import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { suite } from './conformance/suite.ts';
@@ -84,12 +85,10 @@ named('a close takes up none of those that wait in line, and waits for those tha
   const asked: string[] = [];
   const view: Store = {
     ...sea.store,
-    sqlRead: {
-      all(sql, ...values) {
-        asked.push(sql);
-        return sea.store.sqlRead.all(sql, ...values);
-      },
-    },
+    sqlRead: readerBy((sql, values) => {
+      asked.push(sql);
+      return sea.store.sqlRead.all(sql, ...values);
+    }),
   };
   const { engine } = await sea.process([paying], view, { concurrency: 1 });
   await sea.run(engine, ({ start }) => {
@@ -202,13 +201,11 @@ named('a close waits for the look at the database that is under way: then its st
   let looking = false;
   const view: Store = {
     ...sea.store,
-    sqlRead: {
-      async all(sql, ...values) {
-        looking = hold !== undefined;
-        await hold;
-        return sea.store.sqlRead.all(sql, ...values);
-      },
-    },
+    sqlRead: readerBy(async (sql, values) => {
+      looking = hold !== undefined;
+      await hold;
+      return sea.store.sqlRead.all(sql, ...values);
+    }),
   };
   const { engine, worker } = await sea.process([trip], view);
   await sea.clock.advance(10);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runtime } from '../core/runtime.ts';
 import { memory } from '../store/drivers/memory.ts';
-import type { Read } from '../store/store.ts';
+import { readerBy } from '../store/read-by.ts';
 import { virtualClock } from '../testing/clock.ts';
 import { type Entry, type Instance, insert, type SagaState, timed } from './journal.ts';
 import { listSagas, sagaOf } from './list.ts';
@@ -45,13 +45,11 @@ test('a list reads a few megabytes of rows at one time, however large they are, 
     for (let index = 10; index < 22; index++) await insert(tx, instance(String(index), { state: 'stuck', input: large, journal }));
   });
   let most = 0;
-  const read: Read = {
-    async all(sql, ...values) {
-      const rows = await store.read.all(sql, ...values);
-      most = Math.max(most, JSON.stringify(rows).length);
-      return rows;
-    },
-  };
+  const read = readerBy(async (sql, values) => {
+    const rows = await store.read.all(sql, ...values);
+    most = Math.max(most, JSON.stringify(rows).length);
+    return rows;
+  });
   for (const [listed, first] of [
     [await listSagas(read, { state: 'stuck' }), '21'],
     [await stuckSagas(read), '10'],

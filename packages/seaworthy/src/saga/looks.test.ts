@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sqlite } from '../store/drivers/sqlite.ts';
+import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { trip, world } from './conformance/world.ts';
@@ -17,12 +18,10 @@ test('what an engine asks for at its start, each second and in lists passes over
   const asked = new Set<string>();
   const watched = (store: Store): Store => ({
     ...store,
-    sqlRead: {
-      all(sql, ...values) {
-        asked.add(sql);
-        return store.sqlRead.all(sql, ...values);
-      },
-    },
+    sqlRead: readerBy((sql, values) => {
+      asked.add(sql);
+      return store.sqlRead.all(sql, ...values);
+    }),
   });
   const view = watched(sea.store);
   const { engine, worker } = await sea.process([trip], view);

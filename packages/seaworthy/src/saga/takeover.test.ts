@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Failure } from '../client/call.ts';
 import { Crashed, fuse, mortalStore } from '../outbox/conformance/mortal.ts';
 import { memory } from '../store/drivers/memory.ts';
+import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { worker } from '../store/worker.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
@@ -262,12 +263,10 @@ named('G7: orphans of other code, however many, do not hide one that fits', asyn
   let read = 0;
   const view: Store = {
     ...sea.store,
-    sqlRead: {
-      all(sql, ...values) {
-        if (/where id = /.test(sql)) read++;
-        return sea.store.sqlRead.all(sql, ...values);
-      },
-    },
+    sqlRead: readerBy((sql, values) => {
+      if (/where id = /.test(sql)) read++;
+      return sea.store.sqlRead.all(sql, ...values);
+    }),
   };
   const free = orphans(view as Store<unknown, unknown>, sea.runtime, own, new Map([['one', one]]));
   const taken: string[] = [];

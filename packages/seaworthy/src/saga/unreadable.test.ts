@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memory } from '../store/drivers/memory.ts';
+import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { suite } from './conformance/suite.ts';
@@ -107,13 +108,11 @@ test('a start reads nothing of what waits with the definition of this code, and 
   let most = 0;
   const view: Store = {
     ...sea.store,
-    sqlRead: {
-      async all(sql, ...values) {
-        const rows = await sea.store.sqlRead.all(sql, ...values);
-        if (rows.some((row) => 'journal' in row)) most = Math.max(most, rows.length);
-        return rows;
-      },
-    },
+    sqlRead: readerBy(async (sql, values) => {
+      const rows = await sea.store.sqlRead.all(sql, ...values);
+      if (rows.some((row) => 'journal' in row)) most = Math.max(most, rows.length);
+      return rows;
+    }),
   };
   await sea.process([paying], view);
   await sea.when(
@@ -134,13 +133,11 @@ test('rows in an unknown state are reported without being read whole', async () 
   let whole = false;
   const view: Store = {
     ...sea.store,
-    sqlRead: {
-      async all(sql, ...values) {
-        const rows = await sea.store.sqlRead.all(sql, ...values);
-        whole ||= rows.some((row) => 'journal' in row || 'input' in row);
-        return rows;
-      },
-    },
+    sqlRead: readerBy(async (sql, values) => {
+      const rows = await sea.store.sqlRead.all(sql, ...values);
+      whole ||= rows.some((row) => 'journal' in row || 'input' in row);
+      return rows;
+    }),
   };
   await sea.process([paying], view, { runtime: { ...sea.runtime, observe } });
   await sea.when('it is reported', () => logged.length > 0);

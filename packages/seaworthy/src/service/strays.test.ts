@@ -139,7 +139,13 @@ async function play(...args: readonly string[]): Promise<{ readonly code: number
 test('neither a helper that nobody awaits nor a callback that uses a handler too late ends the process', async () => {
   const { code, out, err } = await play();
   assert.equal(code, 0, err);
-  assert.deepEqual(JSON.parse(out), { helper: 'SW_NOT_AWAITED', wrapping: 'SW_NOT_AWAITED', late: 'ok', timer: 'ok', caught: 'ok' });
+  assert.deepEqual(JSON.parse(out), {
+    helper: 'SW_NOT_AWAITED',
+    wrapping: 'SW_NOT_AWAITED',
+    late: 'ok',
+    timer: 'ok',
+    caught: 'SW_STORE_TRANSACTION_LOST',
+  });
 });
 
 test('a rejection that has nothing to do with a handler ends the process as ever', async () => {

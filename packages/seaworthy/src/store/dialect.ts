@@ -22,6 +22,8 @@ export interface ColumnTypes {
   readonly text: string;
   /** Whole numbers of 64 bits. */
   readonly integer: string;
+  /** Bytes, as they are. */
+  readonly bytes: string;
 }
 
 /** Which rows of a table a worker takes, and what it writes on them. */

@@ -6,13 +6,28 @@ export class StatementFailed extends SeaworthyError {
   readonly kind = 'internal';
 }
 
+/**
+ * A statement failed outside of a savepoint, and with it the transaction: every later statement, and the commit, is refused. Let the
+ * statement's error go on, or run what may fail inside `tx.savepoint` and catch it there.
+ */
+export class TransactionLost extends SeaworthyError {
+  readonly code = 'SW_STORE_TRANSACTION_LOST';
+  readonly kind = 'internal';
+}
+
+/** A row does not match the schema that it was read by; the message names the statement and what is wrong. */
+export class RowMismatch extends SeaworthyError {
+  readonly code = 'SW_STORE_ROW_MISMATCH';
+  readonly kind = 'internal';
+}
+
 /** The commit itself failed: nothing of the transaction is left. */
 export class CommitFailed extends SeaworthyError {
   readonly code = 'SW_STORE_COMMIT_FAILED';
   readonly kind = 'unavailable';
 }
 
-/** Nobody knows whether the commit happened: the connection broke while it did, or the disk refused its log. Read again what it would have changed. */
+/** The outcome of the commit is unknown: the connection broke meanwhile, or the disk refused its log. Read again what it would have changed. */
 export class CommitUnknown extends SeaworthyError {
   readonly code = 'SW_STORE_COMMIT_UNKNOWN';
   readonly kind = 'unavailable';

@@ -1,15 +1,36 @@
+export type { ColumnTypes, Dialect, Insertion } from './dialect.ts';
 export {
   CommitFailed,
   CommitUnknown,
   MigrationEdited,
   MigrationFailed,
   RowDamaged,
+  RowMismatch,
   SavepointMisused,
   StatementFailed,
   StoreClosed,
   StoreTaken,
   StoreUnusable,
+  TransactionLost,
   TransactionOver,
 } from './errors.ts';
-export type { Level, Migration, Read, Row, Store, StoreDriver, TransactionOptions, Tx, Value } from './store.ts';
+export type { RowSchema } from './row-schema.ts';
+export type {
+  Changed,
+  Fragment,
+  Isolation,
+  Level,
+  Migration,
+  Read,
+  Reader,
+  Row,
+  Statement,
+  Statements,
+  Store,
+  StoreDriver,
+  TransactionOptions,
+  Tx,
+  Value,
+  Values,
+} from './store.ts';
 export { type Worker, type WorkerOptions, worker, workerMigrations } from './worker.ts';

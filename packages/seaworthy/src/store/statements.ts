@@ -1,15 +1,13 @@
+import type { RowSchema } from './row-schema.ts';
+
 /** What a column may hold, in and out. Whole numbers go in as integers; integers beyond 2^53 come back as bigint. */
 export type Value = string | number | bigint | boolean | null | Uint8Array;
+/** A row, by the names of its columns. It is a plain object, which belongs to the caller. */
 export type Row = Readonly<Record<string, Value>>;
-
-/**
- * One SQL statement with `?` placeholders, one value for each; the driver translates. Booleans are stored as 0 and 1 where the
- * engine has none. What is refused throws `StatementFailed`: also a second statement, or a `commit`, in the same text.
- */
-export interface Read {
-  /** Every row of the answer. Outside a transaction it sees only what is committed and durable. */
-  all(sql: string, ...values: readonly (Value | undefined)[]): Promise<readonly Row[]>;
-}
+/** The values of a statement's placeholders; `undefined` is stored as null. */
+export type Values = readonly (Value | undefined)[];
+/** A statement and its values. */
+export type Statement = readonly [sql: string, ...values: Values];
 
 /** A part of a statement, with the values of its placeholders. */
 export interface Fragment {
@@ -17,8 +15,40 @@ export interface Fragment {
   readonly values: readonly Value[];
 }
 
-/** What runs inside a transaction. */
+/**
+ * Reads rows. A statement has a `?` placeholder for each value; the driver translates. Booleans are stored as 0 and 1 where the
+ * engine has none. A statement that is refused throws `StatementFailed`: also a second statement, or a `commit`, in the same text,
+ * and a text value with U+0000 in it, which some engines cannot keep.
+ */
+export interface Read {
+  /**
+   * Returns the rows as the output of `schema`, any Standard Schema of one row: zod, valibot, arktype. Throws `RowMismatch` when a row
+   * does not match it.
+   */
+  all<O>(schema: RowSchema<O>, sql: string, ...values: Values): Promise<readonly O[]>;
+  /** Returns every row of the answer. */
+  all(sql: string, ...values: Values): Promise<readonly Row[]>;
+}
+
+/** Reads rows outside of transactions. It sees only what is committed and durable. */
+export interface Reader extends Read {
+  /** The same, with statements that reject with the signal's reason, and end in the engine where they can, when `signal` aborts. */
+  withSignal(signal: AbortSignal): Read;
+}
+
+/** What a statement has changed. */
+export interface Changed {
+  /** The number of rows. */
+  readonly changes: number;
+}
+
+/** Reads and changes rows in a transaction. */
 export interface Statements extends Read {
   /** Runs one statement that changes rows. */
-  run(sql: string, ...values: readonly (Value | undefined)[]): Promise<{ readonly changes: number }>;
+  run(sql: string, ...values: Values): Promise<Changed>;
+  /**
+   * Runs several statements in their order, in one exchange with the engine where it can. Resolves with what each has changed. When
+   * one is refused it rejects with that error, and those after it have no effect.
+   */
+  runAll(statements: readonly Statement[]): Promise<readonly Changed[]>;
 }

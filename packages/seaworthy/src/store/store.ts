@@ -1,15 +1,15 @@
 import type { Condition } from '../core/condition.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Dialect } from './dialect.ts';
-import type { Fragment, Read, Statements } from './statements.ts';
+import type { Fragment, Reader, Statements, Values } from './statements.ts';
 
-export type { Fragment, Read, Row, Statements, Value } from './statements.ts';
+export type { Changed, Fragment, Read, Reader, Row, Statement, Statements, Value, Values } from './statements.ts';
 
 /** A transaction, or a savepoint in it, as long as it is open and after it. */
 export interface Level {
-  /** It was taken back, or a savepoint around it was. */
+  /** Whether it was rolled back, or a savepoint around it was. */
   readonly undone: boolean;
-  /** Throws `NotAwaited` when a statement given in it has not settled, or was refused while nobody awaited it. `run` names who gave it. */
+  /** Throws `NotAwaited` when a statement given in it has not settled, or was refused while nothing awaited it. `run` names the work that gave it. */
   verify(run: string): void;
 }
 
@@ -17,11 +17,20 @@ export interface Level {
 export interface Tx extends Statements {
   readonly dialect: Dialect;
   /**
-   * When `work` throws, what it did is undone and the error goes on; the transaction itself lives. Until it has settled,
-   * everything done through `tx` is inside it. Savepoints end in the reverse of their order: crossed ones, and one that is still
-   * open at the end, roll the transaction back with `SavepointMisused`.
+   * Runs `work`; when it throws, its changes are undone and the error goes on, while the transaction lives. Until `work` has settled,
+   * everything that `tx` does is inside the savepoint. When a statement failed in it and `work` still returns, it is undone as well,
+   * and rejects with `TransactionLost`. Savepoints end in the reverse of their order: crossed ones, and one that is still open at the
+   * end, roll the transaction back with `SavepointMisused`.
    */
   savepoint<V>(work: () => Promise<V>): Promise<V>;
+  /**
+   * Runs a statement with the commit, in one exchange with the engine where it can, after all other statements and in the order in
+   * which they were given. Nothing reads its rows before. One that was given in a savepoint goes with it. When it is refused the
+   * transaction rejects with `StatementFailed`, and nothing of it is left.
+   */
+  runAtCommit(sql: string, ...values: Values): void;
+  /** Tells `topic` once the transaction has committed; see `Store.tell`. One that was told in a savepoint goes with it. */
+  tell(topic: string): void;
   /** The innermost savepoint that is open, or the transaction itself. What is collected for the commit belongs to it. */
   readonly level: Level;
 }
@@ -37,16 +46,29 @@ export interface Migration {
   readonly statements: readonly string[] | ((dialect: Dialect) => readonly string[]);
 }
 
+/**
+ * How much a transaction sees of those that run beside it. `serializable`: nothing, as if they ran one by one. `repeatable read`: it
+ * reads one state throughout. `read committed`: each statement reads the latest state.
+ */
+export type Isolation = 'serializable' | 'repeatable read' | 'read committed';
+
 export interface TransactionOptions {
-  /** Gives up waiting for the turn, or rolls back, when it aborts. */
+  /** Gives up the wait for a turn, or rolls back, when it aborts. */
   readonly signal?: AbortSignal | undefined;
+  /** The weakest isolation that the work bears; a driver may give more. Default `serializable`. */
+  readonly isolation?: Isolation | undefined;
+  /**
+   * `own`: the transaction does not queue behind those of handlers, however many wait for a turn or hold a connection. For short
+   * transactions by which others judge a process, such as heartbeats and leases. Default `shared`.
+   */
+  readonly lane?: 'shared' | 'own' | undefined;
 }
 
 /**
  * PORT. The database of one service.
  *
  * Guarantees of every driver, shown by the conformance suite:
- * - Serializable: committed transactions have the same effect as some order of them one by one.
+ * - Serializable, unless a transaction asks for less: committed transactions have the same effect as some order of them one by one.
  * - `work` may run more than once, one run after the other: after a conflict, or when it holds up others, everything it did
  *   is rolled back and it runs again, with a fresh `tx`. So it changes nothing outside `tx`; what it collects must begin
  *   empty on every run.
@@ -57,23 +79,25 @@ export interface TransactionOptions {
  * - Values are taken as they are when the statement is given.
  * - Every statement must have settled when the work, or the savepoint that it belongs to, ends, and the rejection of a refused one
  *   must have been awaited: else the transaction is rolled back and rejects with `NotAwaited`. No such rejection ends the process.
+ * - A statement that fails outside of a savepoint loses its transaction, even if `work` catches the error: later statements and the
+ *   commit are refused with `TransactionLost`, and nothing of it is left.
  * - An aborted `signal` rejects with its reason at once, waiting or running; the transaction is rolled back, or was never
  *   begun. Once `work` has settled it may come too late: then the transaction commits and resolves.
  * - After an error that made the engine roll everything back by itself, the transaction rejects, even if `work` caught it.
  * - One transaction's failure never harms another's, even where the driver commits several together.
  */
-export interface Store<T = Tx, R = Read> {
+export interface Store<T = Tx, R = Reader> {
   readonly dialect: Dialect;
   readonly read: R;
   transaction<V>(work: (tx: T) => Promise<V>, options?: TransactionOptions): Promise<V>;
   /** The toolkit's own view of the same transaction, for the rows that it keeps beside the user's. */
   sql(tx: T): Tx;
   /** The toolkit's own view of `read`. */
-  readonly sqlRead: Read;
+  readonly sqlRead: Reader;
   /**
-   * How it stands, from what it met last: it asks nobody and costs nothing. `failing` while disk or engine refused what was
-   * asked of it last, `broken` once it refuses everything for as long as it is open. So who wants to know lets something be
-   * committed now and then, as the heartbeat of a `worker` does.
+   * Returns the state of the store, by what it met last, without a query. `failing` while disk or engine refused the latest request,
+   * `broken` once it refuses everything for as long as it is open. A caller that wants to know commits something now and then, as
+   * the heartbeat of a `worker` does.
    */
   condition(): Condition;
   /**
@@ -81,6 +105,13 @@ export interface Store<T = Tx, R = Read> {
    * Leases are compared by it. A database that is a file of this machine gives the value of this process's clock.
    */
   now(): Fragment;
+  /**
+   * Calls `wake` soon after `topic` was told, by this process or, where the engine can, by another one on the same database. A notice
+   * may be lost or come late: it makes polling quicker and never replaces it. `wake` must not throw. Returns what ends the listening.
+   */
+  hear(topic: string, wake: () => void): () => void;
+  /** Calls the listeners of `topic`. A transaction tells with `tx.tell`, so that they see what it has committed. */
+  tell(topic: string): void;
   /** Applies what has not been applied yet, in order, once, also when several processes start together. */
   migrate(migrations: readonly Migration[]): Promise<void>;
   /** Lets running transactions finish, then closes. Later calls reject with `StoreClosed`. */
@@ -88,6 +119,6 @@ export interface Store<T = Tx, R = Read> {
 }
 
 /** Opens the database of each service. */
-export interface StoreDriver<T = Tx, R = Read> {
+export interface StoreDriver<T = Tx, R = Reader> {
   open(service: string, runtime: Runtime): Promise<Store<T, R>>;
 }

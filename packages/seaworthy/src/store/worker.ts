@@ -2,7 +2,7 @@ import { type Condition, well } from '../core/condition.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { steady } from './steady.ts';
-import type { Fragment, Migration, Store, Tx } from './store.ts';
+import type { Fragment, Migration, Store, TransactionOptions, Tx } from './store.ts';
 
 export const workerMigrations: readonly Migration[] = [
   {
@@ -54,6 +54,12 @@ export interface WorkerOptions {
  */
 const kept = 100;
 
+/**
+ * For transactions by which others judge this process, or whose every write names its owner: they wait for no handler, and their fence
+ * is all the isolation that they need.
+ */
+export const fenced: TransactionOptions = { lane: 'own', isolation: 'read committed' };
+
 /** Registers a worker and keeps its heartbeat going, three beats to a `ttl`; one that fails is tried again at once. */
 export async function worker(store: Store<unknown, unknown>, runtime: Runtime, { ttl = '3s' }: WorkerOptions = {}): Promise<Worker> {
   const { clock, ids, observe } = runtime;
@@ -91,7 +97,7 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
           `delete from sw_worker where until < ${sql} - ? or until > ${sql} + ?`,
           ...[...values, kept * ttlMs, ...values, kept * ttlMs],
         );
-    });
+    }, fenced);
     if (trusted && at >= pruneAt) pruneAt = at + (kept / 5) * ttlMs;
     beaten = at;
     steadily.mark();
@@ -140,7 +146,7 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
       await store.transaction(async (tx) => {
         const own = store.sql(tx);
         await own.run('delete from sw_worker where id = ?', id);
-      });
+      }, fenced);
     },
   };
 }

@@ -1,7 +1,8 @@
 import type { Bus, Subscription } from '../bus/bus.ts';
 import type { Transport } from '../client/transport.ts';
 import { scope } from '../core/abort.ts';
-import type { Read, Store } from '../store/store.ts';
+import { readerBy } from '../store/read-by.ts';
+import type { Store } from '../store/store.ts';
 import type { Life } from './life.ts';
 
 /** What a dead process was at comes to nothing, and nothing of it goes on: neither its `catch` nor its `finally`. */
@@ -19,12 +20,10 @@ async function whileAlive<T>(life: Life, signal: AbortSignal | undefined, work: 
 
 /** A database as one process sees it: it may die before and after each commit and each read. The database lives on. */
 export function mortalStore<T, R>(store: Store<T, R>, life: Life): Store<T, R> {
-  const sqlRead: Read = {
-    async all(sql, ...values) {
-      await life.step('reads');
-      return store.sqlRead.all(sql, ...values);
-    },
-  };
+  const sqlRead = readerBy(async (sql, values) => {
+    await life.step('reads');
+    return store.sqlRead.all(sql, ...values);
+  });
   return {
     ...store,
     sqlRead,
@@ -37,7 +36,7 @@ export function mortalStore<T, R>(store: Store<T, R>, life: Life): Store<T, R> {
             await life.step('is about to commit');
             return result;
           },
-          { signal },
+          { ...options, signal },
         ),
       );
       await life.step('has committed');

@@ -1,5 +1,6 @@
 import type { Bus } from '../../bus/bus.ts';
-import type { Read, Store, Tx } from '../../store/store.ts';
+import { allBy, readerBy } from '../../store/read-by.ts';
+import type { Read, Reader, Store, Tx } from '../../store/store.ts';
 
 /** What a dead process gets from everything that it touches. Nobody but the suite ever sees it. */
 export class Crashed extends Error {}
@@ -39,24 +40,29 @@ export function fuse(steps = Number.POSITIVE_INFINITY): Fuse {
   };
 }
 
-const mortalRead = (read: Read, life: Fuse): Read => ({
-  async all(sql, ...values) {
+const mortalRead = (read: Read, life: Fuse): Reader =>
+  readerBy(async (sql, values) => {
     if (life.blown) life.burn(sql);
     return read.all(sql, ...values);
-  },
-});
+  });
 
 const mortalTx = (tx: Tx, life: Fuse): Tx => ({
   dialect: tx.dialect,
-  async all(sql, ...values) {
+  all: allBy(async (sql, values) => {
     life.burn(sql);
     return tx.all(sql, ...values);
-  },
+  }),
   async run(sql, ...values) {
     life.burn(sql);
     return tx.run(sql, ...values);
   },
+  async runAll(statements) {
+    life.burn('several statements');
+    return tx.runAll(statements);
+  },
   savepoint: (work) => tx.savepoint(work),
+  runAtCommit: (sql, ...values) => tx.runAtCommit(sql, ...values),
+  tell: (topic) => tx.tell(topic),
   get level() {
     return tx.level;
   },
@@ -81,6 +87,8 @@ export function mortalStore(store: Store, life: Fuse): Store {
     },
     condition: () => store.condition(),
     now: () => store.now(),
+    hear: (topic, wake) => store.hear(topic, wake),
+    tell: (topic) => store.tell(topic),
     migrate: (migrations) => store.migrate(migrations),
     close: () => store.close(),
   };

@@ -17,4 +17,8 @@ export const accounts: Migration = {
 export const balance = async (read: Pick<Tx, 'all'>, name: string): Promise<number> =>
   Number((await read.all('select balance from account where name = ?', name))[0]?.['balance']);
 
+/** The names of all accounts, in their order. */
+export const names = async ({ read }: Store): Promise<readonly unknown[]> =>
+  (await read.all('select name from account order by name')).map(({ name }) => name);
+
 export const open = (tx: Tx, name: string, amount: number): Promise<unknown> => tx.run('insert into account values (?, ?)', name, amount);

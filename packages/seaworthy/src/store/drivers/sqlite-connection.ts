@@ -1,9 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { StatementFailed } from '../errors.ts';
-import { shapeOf } from '../statement.ts';
-import type { Row, Value } from '../store.ts';
-
-type Values = readonly (Value | undefined)[];
+import type { Row, Value, Values } from '../store.ts';
+import { shapeOf } from './sqlite-statement.ts';
 
 interface Prepared {
   readonly statement: StatementSync;
@@ -18,20 +16,13 @@ type Control = 'begin immediate' | 'commit' | 'rollback' | `${'savepoint' | 'rel
 
 const cached = 500;
 
-/** Whether this Node reads a text to its end: older ones (22.19) read it up to its first U+0000, in silence. */
-const readsZeros = ((): boolean => {
-  const probe = new DatabaseSync(':memory:');
-  const row = probe.prepare("select 'a' || char(0) || 'b' as text").get();
-  probe.close();
-  return row?.['text'] === 'a\0b';
-})();
-
 /** A whole number goes in as an integer: node:sqlite would make 5 a 5.0, which a column of text keeps as '5.0'. */
 function toColumn(value: Value | undefined, index: number): SQLInputValue {
   if (typeof value === 'string') {
-    if (readsZeros || !value.includes('\0')) return value;
+    // PostgreSQL cannot keep it, and Node 22 reads a text up to it.
+    if (!value.includes('\0')) return value;
     throw new TypeError(
-      `value ${index + 1} has U+0000 in it, which Node ${process.version} cannot read back: take a newer Node, or keep it as bytes`,
+      `value ${index + 1} is a text with U+0000 in it, which not every engine can keep: replace it, or keep the text as bytes`,
     );
   }
   if (typeof value === 'bigint' || value === null) return value;
@@ -48,13 +39,20 @@ function toColumn(value: Value | undefined, index: number): SQLInputValue {
 const toValue = (value: SQLOutputValue | undefined): SQLOutputValue =>
   typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : (value ?? null);
 
+/** The rows of node:sqlite have no prototype. */
+function plain(rows: readonly Record<string, SQLOutputValue>[]): readonly Row[] {
+  const all: Row[] = [];
+  for (const row of rows) all.push({ ...row });
+  return all;
+}
+
 /** Rows with an integer beyond 2^53: that one stays a bigint. */
 function wideRows(statement: StatementSync, columns: readonly SQLInputValue[]): readonly Row[] {
   statement.setReadBigInts(true);
   try {
     const rows = statement.all(...columns);
     for (const row of rows) for (const name of Object.keys(row)) row[name] = toValue(row[name]);
-    return rows as unknown as readonly Row[];
+    return plain(rows);
   } finally {
     statement.setReadBigInts(false);
   }
@@ -145,7 +143,7 @@ export class Connection {
       // A statement that changes rows must not be tried twice.
       if (returning) return wideRows(statement, columns);
       try {
-        return statement.all(...columns) as unknown as readonly Row[];
+        return plain(statement.all(...columns));
       } catch (error) {
         if ((error as { code?: string }).code !== 'ERR_OUT_OF_RANGE') throw error;
         return wideRows(statement, columns);

@@ -4,7 +4,7 @@ import { type Dialect, insertInto, overwriting } from '../dialect.ts';
 /** Strict tables refuse a value that is not of its column's type, as other engines do (https://sqlite.org/stricttables.html). */
 export const sqliteDialect: Dialect = {
   name: 'sqlite',
-  types: { identity: 'integer primary key autoincrement', key: 'text', text: 'text', integer: 'integer' },
+  types: { identity: 'integer primary key autoincrement', key: 'text', text: 'text', integer: 'integer', bytes: 'blob' },
   tableOptions: ' strict',
   partialIndex: (condition) => ` where ${condition}`,
   insertNew: (insertion) => `${insertInto(insertion)} on conflict (${insertion.key}) do nothing`,

@@ -16,11 +16,13 @@ interface Broken {
 async function brokenReferences(tx: Tx): Promise<ReadonlyMap<string, Broken> | string> {
   let rows: readonly Row[];
   try {
-    rows = await tx.all(
-      `select "table" as child, parent, count(*) as n from pragma_foreign_key_check group by 1, 2
+    rows = await tx.savepoint(() =>
+      tx.all(
+        `select "table" as child, parent, count(*) as n from pragma_foreign_key_check group by 1, 2
         union all
         select s.name, f."table", 1 from sqlite_schema s, pragma_foreign_key_list(s.name) f
           where s.type = 'table' and not exists (select 1 from sqlite_schema p where p.type = 'table' and lower(p.name) = lower(f."table"))`,
+      ),
     );
   } catch (error) {
     if (error instanceof StatementFailed) return error.message;

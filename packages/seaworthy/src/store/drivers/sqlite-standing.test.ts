@@ -9,11 +9,12 @@ import { type Observe, silent } from '../../core/observe.ts';
 import { runtime } from '../../core/runtime.ts';
 import { CommitUnknown, StoreUnusable } from '../errors.ts';
 import type { Store, Tx } from '../store.ts';
+import { Topics } from '../topics.ts';
 import { Connection } from './sqlite-connection.ts';
 import { files } from './sqlite-files.ts';
 import { standing } from './sqlite-standing.ts';
 import { openSqlite } from './sqlite-store.ts';
-import { writer } from './sqlite-writer.ts';
+import { Writer } from './sqlite-writer.ts';
 import type { Disk } from './wal-sync.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-standing-'));
@@ -115,11 +116,12 @@ test('a store whose disk is full is failing, and well with the first that is wri
   const path = fresh();
   const stands = standing('bank', one.runtime);
   const connection = new Connection(path, false, (error) => stands.met('write', error));
-  const queue = writer({
+  const queue = new Writer({
     connection,
     log: undefined,
     files: files(path, one.runtime.clock),
     standing: stands,
+    topics: new Topics(one.runtime.observe),
     service: 'bank',
     runtime: one.runtime,
   });

@@ -1,16 +1,19 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { orAborted } from '../../core/abort.ts';
 import { inTurn } from '../../core/ends.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { StoreClosed, StoreUnusable } from '../errors.ts';
+import { readerBy } from '../read-by.ts';
 import type { Store } from '../store.ts';
+import { Topics } from '../topics.ts';
 import { retryWhileBusy } from './sqlite-busy.ts';
 import { Connection } from './sqlite-connection.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { files } from './sqlite-files.ts';
 import { migrateSqlite } from './sqlite-migrations.ts';
 import { type Standing, standing } from './sqlite-standing.ts';
-import { writer } from './sqlite-writer.ts';
+import { Writer } from './sqlite-writer.ts';
 import { type Disk, walSync } from './wal-sync.ts';
 
 /** How hard a commit is: `full` survives a loss of power, `normal` only a crash of the process. Default `full`. */
@@ -59,38 +62,46 @@ export async function openSqlite(path: string, service: string, durability: Dura
   const { clock } = runtime;
   const opened = files(path, clock);
   const durable = durability === 'full' ? walSync({ path: opened.path, write, standing: stands, clock, disk }) : undefined;
-  const queue = writer({ connection: write, log: durable, files: opened, standing: stands, service, runtime });
+  const topics = new Topics(runtime.observe);
+  const queue = new Writer({ connection: write, log: durable, files: opened, standing: stands, topics, service, runtime });
   let closing: Promise<void> | undefined;
   const refuseClosed = (): void => {
     if (closing) throw new StoreClosed(`the store of ${service} is closed`);
   };
-  const reading: Store['read'] = {
-    async all(sql, ...values) {
-      refuseClosed();
-      const { rows, flushed } = await retryWhileBusy(() => {
+  const reading = readerBy(async (sql, values, signal) => {
+    signal?.throwIfAborted();
+    refuseClosed();
+    const { until, ...patient } = patience();
+    const { rows, flushed } = await retryWhileBusy(
+      () => {
+        signal?.throwIfAborted();
         refuseClosed();
         stands.check();
         const rows = read.all(sql, values);
         stands.worked('read');
         // Asked after it, which may have seen what was committed a moment ago.
         return { rows, flushed: durable?.flushedForReaders() };
-      }, patience());
-      // Nobody hears of what may be lost.
-      await flushed?.catch(() => {}); // it has broken the store
-      stands.check();
-      return rows;
-    },
-  };
+      },
+      { ...patient, until: () => signal?.aborted === true || until() },
+    );
+    // Nobody hears of what may be lost.
+    if (flushed) await (signal ? orAborted(flushed, signal) : flushed).catch(() => {}); // it has broken the store
+    signal?.throwIfAborted();
+    stands.check();
+    return rows;
+  });
   const store: Store = {
     dialect: sqliteDialect,
     read: reading,
     sqlRead: reading,
     sql: (tx) => tx,
     condition: stands.condition,
+    hear: (topic, wake) => topics.hear(topic, wake),
+    tell: (topic) => topics.tell(topic),
     now: () => ({ sql: '?', values: [clock.now()] }),
     async transaction(work, options) {
       refuseClosed();
-      return queue.add(work, { signal: options?.signal });
+      return queue.add(work, options ?? {});
     },
     async migrate(migrations) {
       refuseClosed();

@@ -1,5 +1,6 @@
 import type { SeaworthyError } from '../../core/errors.ts';
-import type { Tx } from '../store.ts';
+import { allBy } from '../read-by.ts';
+import type { Changed, Tx, Value } from '../store.ts';
 import type { Connection } from './sqlite-connection.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { TxState } from './tx-state.ts';
@@ -45,6 +46,9 @@ class Levels {
   }
 }
 
+/** As it is now: the statement runs later. */
+export const copyOf = <V extends Value | undefined>(value: V): V => (value instanceof Uint8Array ? (value.slice() as typeof value) : value);
+
 /** One run of a transaction's work, behind a savepoint of the transaction that its group shares. */
 export interface Run {
   readonly tx: Tx;
@@ -52,8 +56,10 @@ export interface Run {
   end(error?: unknown): void;
   /** Until it can be told whether anybody handled what was refused, to be awaited before `keep`; `undefined` when nothing was. */
   settled(): Promise<void> | undefined;
-  /** Keeps what the work did. Throws when there is nothing that could be kept. */
+  /** Keeps what the work did, with the statements that go with the commit. Throws when there is nothing that could be kept. */
   keep(): void;
+  /** The topics to tell after the commit. */
+  readonly told: readonly string[];
   /** Takes back what the work did, unless the engine has already taken back everything. */
   undo(): void;
 }
@@ -70,7 +76,8 @@ export function beginRun(connection: Connection, late: (error: SeaworthyError) =
     try {
       return execute();
     } catch (error) {
-      if (!connection.inTransaction) state.fail(error);
+      if (connection.inTransaction) state.lose(error);
+      else state.fail(error);
       throw error;
     }
   }
@@ -87,20 +94,30 @@ export function beginRun(connection: Connection, late: (error: SeaworthyError) =
       levels.close(false);
       throw error;
     }
-    state.leave(mark, true);
-    levels.close(true);
+    if (mark.lost) await state.settled();
+    const kept = state.leave(mark, true);
+    levels.close(kept);
+    if (!kept) throw mark.lost;
     return value;
   }
 
   const tx: Tx = {
     dialect: sqliteDialect,
-    all: (sql, ...values) => state.ran(sql, () => step(() => connection.all(sql, values, changes))),
+    all: allBy((sql, values) => state.ran(sql, () => step(() => connection.all(sql, values, changes)))),
     run: (sql, ...values) => state.ran(sql, () => step(() => connection.run(sql, values, changes))),
+    runAll: (statements) =>
+      state.ran(statements[0]?.[0] ?? 'none', () => {
+        const all: Changed[] = [];
+        for (const [sql, ...values] of statements) all.push(step(() => connection.run(sql, values, changes)));
+        return all;
+      }),
     savepoint: (work) =>
       state.begun(
         () => 'a savepoint',
         () => savepoint(work),
       ),
+    runAtCommit: (sql, ...values) => state.defer(sql, values.map(copyOf)),
+    tell: (topic) => state.tell(topic),
     get level() {
       return state.level;
     },
@@ -114,7 +131,11 @@ export function beginRun(connection: Connection, late: (error: SeaworthyError) =
     settled: () => state.settled(),
     keep() {
       state.finish();
+      for (const { sql, values } of state.deferred) connection.run(sql, values, changes);
       levels.closeAll(true);
+    },
+    get told() {
+      return state.told;
     },
     undo() {
       state.end();

@@ -3,7 +3,8 @@ import { macrotask } from '../../core/event-loop.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { isA } from '../../core/thrown.ts';
 import { CommitFailed, CommitUnknown, StoreUnusable } from '../errors.ts';
-import type { Tx } from '../store.ts';
+import type { TransactionOptions, Tx } from '../store.ts';
+import type { Topics } from '../topics.ts';
 import { isConstraint, retryWhileBusy } from './sqlite-busy.ts';
 import type { Connection } from './sqlite-connection.ts';
 import type { Files } from './sqlite-files.ts';
@@ -11,35 +12,13 @@ import type { Standing } from './sqlite-standing.ts';
 import { beginRun } from './sqlite-tx.ts';
 import type { WalSync } from './wal-sync.ts';
 
-/** One transaction that waits, runs, or has run and waits for the commit of its group. */
-interface Member {
-  readonly work: (tx: Tx) => Promise<unknown>;
-  readonly signal: AbortSignal | undefined;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  /** Set while it runs: ends the run, whatever its work still does. */
-  stop: ((ending: Ending) => void) | undefined;
-  value: unknown;
-  /** It runs in a group of its own, since it harmed or held up the one that it was in, or is not like others. */
-  solo: boolean;
-  readonly foreignKeys: boolean;
-}
-
 /** How a run ended. `yielded`: it is to run again once its work has settled. */
 type Ending = { readonly kind: 'done'; readonly value: unknown } | { readonly kind: 'failed'; readonly error: unknown } | typeof yielded;
 const yielded = { kind: 'yielded' } as const;
 
-export interface WriteOptions {
-  readonly signal?: AbortSignal | undefined;
+export interface WriteOptions extends TransactionOptions {
   /** Whether foreign keys are enforced. Default true; without it the transaction has a group of its own. */
   readonly foreignKeys?: boolean;
-}
-
-/** The one who writes to a file: transactions run one after another, and those that wait together commit together. */
-export interface Writer {
-  add<V>(work: (tx: Tx) => Promise<V>, options: WriteOptions): Promise<V>;
-  /** Resolves once nothing waits. */
-  idle(): Promise<void>;
 }
 
 /** A group is committed after so many members, or so long a time, even while others wait or one still runs. */
@@ -49,57 +28,152 @@ const longestMs = 20;
 /** What the work sees of a run that is taken back so that those before it can commit. */
 class Yielded extends Error {}
 
+interface Outcome {
+  /** Called once, before the others. */
+  readonly settle: () => void;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One transaction that waits, runs, or has run and waits for the commit of its group. */
+class Member {
+  readonly work: (tx: Tx) => Promise<unknown>;
+  readonly signal: AbortSignal | undefined;
+  readonly foreignKeys: boolean;
+  /** Whether it goes before those of the shared lane. */
+  readonly isUrgent: boolean;
+  readonly #outcome: Outcome;
+  #open = true;
+  /** Set while it runs: ends the run, whatever its work still does. */
+  stop: ((ending: Ending) => void) | undefined;
+  value: unknown;
+  told: readonly string[] = [];
+  /** It runs in a group of its own, since it harmed or held up the one that it was in, or is not like others. */
+  solo: boolean;
+
+  constructor(work: (tx: Tx) => Promise<unknown>, { signal, foreignKeys = true, lane }: WriteOptions, outcome: Outcome) {
+    this.work = work;
+    this.signal = signal;
+    this.foreignKeys = foreignKeys;
+    this.isUrgent = lane === 'own';
+    this.solo = !foreignKeys;
+    this.#outcome = outcome;
+  }
+
+  resolve(): void {
+    this.#settle();
+    this.#outcome.resolve(this.value);
+  }
+
+  reject(error: unknown): void {
+    this.#settle();
+    this.#outcome.reject(error);
+  }
+
+  #settle(): void {
+    if (this.#open) this.#outcome.settle();
+    this.#open = false;
+  }
+}
+
 export interface WriterParts {
   readonly connection: Connection;
   /** Without it a commit is told of at once. */
   readonly log: WalSync | undefined;
   readonly files: Files;
   readonly standing: Standing;
+  readonly topics: Topics;
   readonly service: string;
   readonly runtime: Runtime;
 }
 
-export function writer({ connection, log, files, standing, service, runtime }: WriterParts): Writer {
-  const { clock, observe } = runtime;
-  const waiting: Member[] = [];
+/** Writes to a file: transactions run one after another, and those that wait together commit together. */
+export class Writer {
+  readonly #parts: WriterParts;
+  readonly #waiting: Member[] = [];
   /** Those whose first run was taken back and has not settled yet. */
-  const yielding = new Set<Member>();
-  let unsettled = 0;
-  let settledAll = (): void => {};
-  let pumping: Promise<void> | undefined;
+  readonly #yielding = new Set<Member>();
+  #unsettled = 0;
+  #settledAll = (): void => {};
+  #pumping: Promise<void> | undefined;
   /** Statements so far, as of the last commit. */
-  let changed = 0;
+  #changed = 0;
 
-  const late = (error: Error): void => observe.log('error', error.message, { service, error });
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+  }
+
+  /** Runs a transaction once it is its turn. Resolves when its commit is durable. */
+  add<V>(work: (tx: Tx) => Promise<V>, options: WriteOptions): Promise<V> {
+    const { signal } = options;
+    return new Promise<V>((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const left = (): void => this.#abort(member);
+      const member = new Member(work, options, {
+        settle: () => {
+          signal?.removeEventListener('abort', left);
+          if (--this.#unsettled === 0) this.#settledAll();
+        },
+        resolve: resolve as (value: unknown) => void,
+        reject,
+      });
+      this.#unsettled++;
+      signal?.addEventListener('abort', left, { once: true });
+      this.#enqueue(member);
+    });
+  }
+
+  /** Resolves once nothing waits. */
+  async idle(): Promise<void> {
+    if (this.#unsettled > 0) {
+      await new Promise<void>((resolve) => {
+        this.#settledAll = resolve;
+      });
+    }
+    await this.#pumping;
+  }
+
+  #enqueue(member: Member): void {
+    const place = member.isUrgent ? this.#waiting.findIndex((other) => !other.isUrgent) : -1;
+    if (place >= 0) this.#waiting.splice(place, 0, member);
+    else this.#waiting.push(member);
+    this.#pumping ??= this.#pump();
+  }
+
+  readonly #late = (error: Error): void => {
+    const { runtime, service } = this.#parts;
+    runtime.observe.log('error', error.message, { service, error });
+  };
 
   /** Whose work is done can no longer leave: it commits with its group. */
-  function abort(member: Member): void {
+  #abort(member: Member): void {
     const error = member.signal?.reason;
     if (member.stop) {
       member.stop({ kind: 'failed', error });
       return;
     }
-    const place = waiting.indexOf(member);
-    if (place >= 0) waiting.splice(place, 1);
-    if (place >= 0 || yielding.delete(member)) member.reject(error);
+    const place = this.#waiting.indexOf(member);
+    if (place >= 0) this.#waiting.splice(place, 1);
+    if (place >= 0 || this.#yielding.delete(member)) member.reject(error);
   }
 
   /** Once its first run has settled it comes next, in a group of its own. */
-  function again(member: Member, settled: Promise<unknown>): void {
-    observe.count('seaworthy_store_yields_total', { service });
+  #again(member: Member, settled: Promise<unknown>): void {
+    const { runtime, service } = this.#parts;
+    runtime.observe.count('seaworthy_store_yields_total', { service });
     member.solo = true;
-    yielding.add(member);
+    this.#yielding.add(member);
     settled.then(() => {
-      if (!yielding.delete(member)) return;
-      waiting.unshift(member);
-      pumping ??= pump();
+      if (!this.#yielding.delete(member)) return;
+      this.#waiting.unshift(member);
+      this.#pumping ??= this.#pump();
     });
   }
 
   /** Runs the first that waits. True when it is done; what failed has been taken back and rejected, and is nobody else's concern. */
-  async function run(member: Member): Promise<boolean> {
-    const attempt = beginRun(connection, late);
-    waiting.shift();
+  async #run(member: Member): Promise<boolean> {
+    const attempt = beginRun(this.#parts.connection, this.#late);
+    this.#waiting.shift();
     let settled: Promise<unknown> = Promise.resolve();
     const ending = await new Promise<Ending>((resolve) => {
       member.stop = (early) => {
@@ -121,11 +195,12 @@ export function writer({ connection, log, files, standing, service, runtime }: W
         if (heard) await heard;
         attempt.keep();
         member.value = ending.value;
+        member.told = attempt.told;
         return true;
       }
       attempt.undo();
       if (ending.kind === 'failed') member.reject(ending.error);
-      else again(member, settled);
+      else this.#again(member, settled);
     } catch (error) {
       member.reject(error);
       attempt.undo();
@@ -133,16 +208,22 @@ export function writer({ connection, log, files, standing, service, runtime }: W
     return false;
   }
 
-  /** Takes everything back; who was done runs again, in the order that it was. */
-  function rerun(done: readonly Member[]): void {
+  #rollback(): void {
+    const { connection } = this.#parts;
     if (connection.inTransaction) connection.control('rollback');
+  }
+
+  /** Takes everything back; who was done runs again, in the order that it was. */
+  #rerun(done: readonly Member[]): void {
+    this.#rollback();
     for (const member of done.toReversed()) {
       if (member.signal?.aborted) member.reject(member.signal.reason);
-      else waiting.unshift(member);
+      else this.#waiting.unshift(member);
     }
   }
 
-  async function commit(done: readonly Member[]): Promise<void> {
+  async #commit(done: readonly Member[]): Promise<void> {
+    const { connection, log, files, standing, topics, service, runtime } = this.#parts;
     const rejected = (error: unknown): void => {
       for (const member of done) member.reject(error);
     };
@@ -154,11 +235,11 @@ export function writer({ connection, log, files, standing, service, runtime }: W
       if (isConstraint(cause) && done.length > 1) {
         // A deferred constraint: only alone can it be told whose it is.
         for (const member of done) member.solo = true;
-        rerun(done);
+        this.#rerun(done);
         return;
       }
       standing.met('write', cause);
-      if (connection.inTransaction) connection.control('rollback');
+      this.#rollback();
       return rejected(new CommitFailed(`the commit of ${service} failed (${(cause as Error).message}): nothing of it is left`, { cause }));
     }
     try {
@@ -169,34 +250,39 @@ export function writer({ connection, log, files, standing, service, runtime }: W
         standing.broke('its files were removed or replaced while it was open', new Error(`${missing} is not the file that was opened`));
       standing.check();
     } catch (cause) {
-      const message = `nobody knows what became of a commit of ${service} (${(cause as Error).message}): start it again, and read again what it changed`;
+      const message = `the outcome of a commit of ${service} is unknown (${(cause as Error).message}): start it again, and read again what it changed`;
       return rejected(new CommitUnknown(message, { cause }));
     }
-    if (connection.changed !== changed) standing.worked('write');
-    changed = connection.changed;
-    observe.count('seaworthy_store_commits_total', { service });
-    observe.count('seaworthy_store_transactions_total', { service }, done.length);
-    for (const member of done) member.resolve(member.value);
+    if (connection.changed !== this.#changed) standing.worked('write');
+    this.#changed = connection.changed;
+    runtime.observe.count('seaworthy_store_commits_total', { service });
+    runtime.observe.count('seaworthy_store_transactions_total', { service }, done.length);
+    for (const member of done) member.resolve();
+    for (const { told } of done) for (const topic of told) topics.tell(topic);
   }
 
   /** Foreign keys are turned on and off between transactions only. */
-  async function grouped(done: Member[]): Promise<void> {
-    const first = waiting[0];
-    if (first?.foreignKeys !== false) return group(done, first);
+  async #grouped(done: Member[]): Promise<void> {
+    const { connection } = this.#parts;
+    const first = this.#waiting[0];
+    if (first?.foreignKeys !== false) return this.#group(done, first);
     connection.foreignKeys(false);
     try {
-      await group(done, first);
+      await this.#group(done, first);
     } finally {
-      if (connection.inTransaction) connection.control('rollback');
+      this.#rollback();
       connection.foreignKeys(true);
     }
   }
 
-  async function group(done: Member[], first: Member | undefined): Promise<void> {
+  async #group(done: Member[], first: Member | undefined): Promise<void> {
+    const { connection, standing, service, runtime } = this.#parts;
+    const waiting = this.#waiting;
     standing.check();
     await retryWhileBusy(() => connection.control('begin immediate'), { service, runtime, until: () => waiting.length === 0 });
     // While the lock was waited for another one may have come first, which wants its foreign keys otherwise.
     if (waiting[0]?.foreignKeys !== first?.foreignKeys) return connection.control('rollback');
+    const { clock } = runtime;
     const began = clock.monotonic();
     let current: Member | undefined;
     let late = false;
@@ -211,73 +297,35 @@ export function writer({ connection, log, files, standing, service, runtime }: W
         current = waiting[0] as Member;
         // Whose work is done should not wait for one that hangs.
         if (done.length > 0) timer ??= clock.after(longestMs, commitSoon);
-        if (await run(current)) done.push(current);
-        if (!connection.inTransaction) return rerun(done.splice(0));
+        if (await this.#run(current)) done.push(current);
+        if (!connection.inTransaction) return this.#rerun(done.splice(0));
         if (current.solo) break;
       }
     } finally {
       timer?.cancel();
     }
-    if (done.length > 0) await commit(done);
+    if (done.length > 0) await this.#commit(done);
     else connection.control('rollback');
   }
 
-  async function pump(): Promise<void> {
-    while (waiting.length > 0) {
+  async #pump(): Promise<void> {
+    const { standing, service } = this.#parts;
+    while (this.#waiting.length > 0) {
       // Whatever arrives in the same turn of the event loop joins the group.
       await macrotask();
-      if (waiting.length === 0) break;
+      if (this.#waiting.length === 0) break;
       const done: Member[] = [];
       try {
-        await grouped(done);
+        await this.#grouped(done);
       } catch (cause) {
         standing.met('write', cause);
         const error = isA(cause, StoreUnusable)
           ? cause
           : new StoreUnusable(`the database of ${service} cannot be written: ${(cause as Error).message}`, { cause });
-        for (const member of [...done, ...waiting.splice(0)]) member.reject(error);
-        if (connection.inTransaction) connection.control('rollback');
+        for (const member of [...done, ...this.#waiting.splice(0)]) member.reject(error);
+        this.#rollback();
       }
     }
-    pumping = undefined;
+    this.#pumping = undefined;
   }
-
-  return {
-    add<V>(work: (tx: Tx) => Promise<V>, { signal, foreignKeys = true }: WriteOptions): Promise<V> {
-      return new Promise<V>((resolve, reject) => {
-        if (signal?.aborted) return reject(signal.reason);
-        const left = (): void => abort(member);
-        let open = true;
-        const settle = (): void => {
-          if (!open) return;
-          open = false;
-          signal?.removeEventListener('abort', left);
-          if (--unsettled === 0) settledAll();
-        };
-        const member: Member = {
-          ...{ work, signal, stop: undefined, value: undefined, solo: !foreignKeys, foreignKeys },
-          resolve(value) {
-            settle();
-            resolve(value as V);
-          },
-          reject(error) {
-            settle();
-            reject(error);
-          },
-        };
-        unsettled++;
-        signal?.addEventListener('abort', left, { once: true });
-        waiting.push(member);
-        pumping ??= pump();
-      });
-    },
-    async idle() {
-      if (unsettled > 0) {
-        await new Promise<void>((resolve) => {
-          settledAll = resolve;
-        });
-      }
-      await pumping;
-    },
-  };
 }

@@ -1,9 +1,13 @@
 import type { SeaworthyError } from '../../core/errors.ts';
 import { type Named, OpenWork } from '../../core/open-work.ts';
 import { reported } from '../../core/strays.ts';
-import { SavepointMisused, TransactionOver } from '../errors.ts';
-import { named } from '../statement.ts';
-import type { Level } from '../store.ts';
+import { textOf } from '../../core/thrown.ts';
+
+import { SavepointMisused, TransactionLost, TransactionOver } from '../errors.ts';
+import { statementName } from '../statement-name.ts';
+import type { Level, Values } from '../store.ts';
+
+const none: readonly never[] = [];
 
 /** The run of a transaction's work, or a savepoint in it, with the statements that were given while it was the innermost one. */
 export class Mark implements Level {
@@ -11,6 +15,7 @@ export class Mark implements Level {
   readonly statements: OpenWork;
   readonly #around: Mark | undefined;
   #undone = false;
+  #lost: TransactionLost | undefined;
 
   constructor(late: (error: SeaworthyError) => void, around?: Mark) {
     this.#around = around;
@@ -26,9 +31,26 @@ export class Mark implements Level {
     this.#undone = true;
   }
 
+  /** What its statements are refused with since one of them failed. */
+  get lost(): TransactionLost | undefined {
+    return this.#lost;
+  }
+
+  lose(cause: unknown): void {
+    const message = `a statement has failed before, and its transaction or savepoint is lost (${textOf(cause)}): let its error go on, or run what may fail inside \`tx.savepoint\` and catch it there`;
+    this.#lost ??= new TransactionLost(message, { cause });
+  }
+
   verify(run: string): void {
     this.statements.verify(run);
   }
+}
+
+/** A statement that runs with the commit, and the level that it was given in. */
+interface Deferred {
+  readonly mark: Mark;
+  readonly sql: string;
+  readonly values: Values;
 }
 
 /** What one run of a transaction's work may still do. Once it has failed it stays so, whatever the work catches. */
@@ -38,6 +60,8 @@ export class TxState {
   readonly #open: Mark[];
   #over: 'done' | 'failed' | undefined;
   #failure: { readonly error: unknown } | undefined;
+  #deferred: Deferred[] | undefined;
+  #told: { readonly mark: Mark; readonly topic: string }[] | undefined;
 
   /** `late` is told of each use after the work has ended well: whoever forgot to await hears of no error either. */
   constructor(late: (error: SeaworthyError) => void) {
@@ -49,7 +73,11 @@ export class TxState {
   /** Asked before each statement. */
   check(): void {
     if (this.#failure) throw this.#failure.error;
-    if (!this.#over) return;
+    if (!this.#over) {
+      const { lost } = this.level;
+      if (lost) throw lost;
+      return;
+    }
     const error = new TransactionOver('this tx was used after its transaction had settled: await everything inside `transaction`');
     if (this.#over === 'done') this.#late(error);
     throw error;
@@ -66,9 +94,9 @@ export class TxState {
     try {
       value = execute();
     } catch (error) {
-      return this.begun(named(sql), () => Promise.reject(error));
+      return this.begun(statementName(sql), () => Promise.reject(error));
     }
-    return statements.done(named(sql), value);
+    return statements.done(statementName(sql), value);
   }
 
   /** The promise of what `begin` begins, a statement or a savepoint; the work must await it. */
@@ -85,26 +113,65 @@ export class TxState {
     this.#failure ??= { error };
   }
 
+  /** A statement failed: its level is lost. The first failure counts. */
+  lose(cause: unknown): void {
+    this.level.lose(cause);
+  }
+
+  /** Keeps a statement for the commit. */
+  defer(sql: string, values: Values): void {
+    this.check();
+    this.#deferred ??= [];
+    this.#deferred.push({ mark: this.level, sql, values });
+  }
+
+  /** What is to run with the commit, in the order in which it was given. */
+  get deferred(): readonly Deferred[] {
+    return this.#deferred?.filter(({ mark }) => !mark.undone) ?? none;
+  }
+
+  /** Keeps a topic that is told after the commit. */
+  tell(topic: string): void {
+    this.check();
+    this.#told ??= [];
+    this.#told.push({ mark: this.level, topic });
+  }
+
+  /** What is to be told after the commit, each topic once. */
+  get told(): readonly string[] {
+    return this.#told ? [...new Set(this.#told.filter(({ mark }) => !mark.undone).map(({ topic }) => topic))] : none;
+  }
+
   enter(): Mark {
     const mark = new Mark(this.#late, this.level);
     this.#open.push(mark);
     return mark;
   }
 
-  /** Ends the savepoint `mark`. Savepoints end in the reverse of their order, else one would take the other's rows along. */
-  leave(mark: Mark, keep: boolean): void {
-    this.check();
+  /**
+   * Ends the savepoint `mark`. Savepoints end in the reverse of their order, else one would take the other's rows along. Returns
+   * whether it is kept: one that is lost is not.
+   */
+  leave(mark: Mark, keep: boolean): boolean {
+    const kept = keep && !mark.lost;
+    if (this.#failure || this.#over) this.check();
     if (this.level !== mark)
       this.fail(new SavepointMisused('a savepoint ended while one that began after it was open: await each before the next begins'));
     else if (keep) this.#verify(mark, 'the work of a savepoint');
-    else mark.undo();
-    this.check();
+    if (keep && mark.lost) this.#verifyWith(() => mark.statements.verifyStrays('the work of a savepoint'));
+    if (this.#failure) throw this.#failure.error;
+    if (!kept) mark.undo();
     this.#open.pop();
+    return kept;
   }
 
   #verify(mark: Mark, what: string): void {
+    this.#verifyWith(() => mark.verify(what));
+  }
+
+  #verifyWith(verify: () => void): void {
     try {
-      mark.verify(what);
+      verify();
     } catch (error) {
       this.fail(error);
     }
@@ -120,6 +187,7 @@ export class TxState {
     if (this.#open.length > 1)
       this.fail(new SavepointMisused('the work ended while a savepoint was open: await every savepoint inside `transaction`'));
     else this.#verify(this.level, 'the work of a transaction');
+    if (this.level.lost) this.fail(this.level.lost);
     this.end();
     if (this.#failure) throw this.#failure.error;
     this.#over = 'done';

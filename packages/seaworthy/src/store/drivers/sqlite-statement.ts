@@ -52,6 +52,3 @@ export function shapeOf(sql: string): Shape {
   const reading = first === 'select' || first === 'values' || (first === 'with' && !changing);
   return { placeholders: words.filter((text) => text === '?').length, reading, changing, returning: words.includes('returning'), fault };
 }
-
-/** Names a statement in errors, without its values. */
-export const named = (sql: string) => (): string => `the statement \`${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}\``;

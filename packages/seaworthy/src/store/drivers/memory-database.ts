@@ -1,0 +1,77 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Runtime } from '../../core/runtime.ts';
+import { CommitFailed } from '../errors.ts';
+import type { Row, Values } from '../store.ts';
+import { Connection } from './sqlite-connection.ts';
+
+/** What came of a statement. */
+export type Outcome = { readonly value: unknown } | { readonly error: unknown };
+
+/** A statement or a mark of a savepoint, and what came of it: played again, it must give the same. */
+export interface Played {
+  readonly execute: () => unknown;
+  readonly outcome: Outcome;
+}
+
+export function outcomeOf(execute: () => unknown): Outcome {
+  try {
+    return { value: execute() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** One connection, which plays the statements of the transaction whose turn it is. What is not committed, no other transaction sees. */
+export class MemoryDatabase {
+  readonly service: string;
+  readonly runtime: Runtime;
+  readonly connection = new Connection(':memory:');
+  /** Grows with each commit. */
+  version = 0;
+  /** Whose statements the connection has played, and not committed. */
+  #played: readonly Played[] | undefined;
+
+  constructor(service: string, runtime: Runtime) {
+    this.service = service;
+    this.runtime = runtime;
+  }
+
+  read(sql: string, values: Values): readonly Row[] {
+    this.drop();
+    return this.connection.all(sql, values);
+  }
+
+  /** Plays the statements so far, unless no other transaction played meanwhile. False when one gives something else than before. */
+  play(statements: readonly Played[], foreignKeys: boolean): boolean {
+    if (this.#played === statements) return true;
+    this.drop();
+    this.connection.foreignKeys(foreignKeys);
+    this.connection.exec('begin');
+    this.#played = statements;
+    let same = true;
+    for (const { execute, outcome } of statements) same = isDeepStrictEqual(outcomeOf(execute), outcome) && same;
+    return same;
+  }
+
+  /** Takes back what has been played; given statements, only if they are played. */
+  drop(statements = this.#played): void {
+    if (this.#played !== statements) return;
+    this.#played = undefined;
+    if (this.connection.inTransaction) this.connection.exec('rollback');
+  }
+
+  /** Commits what has been played. Throws `CommitFailed`. */
+  commit(): void {
+    const { runtime, service } = this;
+    try {
+      runtime.reached('store/commit/before');
+      this.connection.exec('commit');
+      this.#played = undefined;
+    } catch (cause) {
+      throw new CommitFailed(`the commit of ${service} failed (${(cause as Error).message}): nothing of it is left`, { cause });
+    }
+    this.version++;
+    runtime.reached('store/commit/after');
+    runtime.observe.count('seaworthy_store_commits_total', { service });
+  }
+}

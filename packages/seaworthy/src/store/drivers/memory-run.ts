@@ -1,0 +1,181 @@
+import { orAborted } from '../../core/abort.ts';
+import { macrotask } from '../../core/event-loop.ts';
+import { isA } from '../../core/thrown.ts';
+import { CommitFailed } from '../errors.ts';
+import { allBy } from '../read-by.ts';
+import { statementName } from '../statement-name.ts';
+import type { Changed, Row, TransactionOptions, Tx, Value } from '../store.ts';
+import { type MemoryDatabase, outcomeOf, type Played } from './memory-database.ts';
+import { sqliteDialect } from './sqlite-dialect.ts';
+import { copyOf } from './sqlite-tx.ts';
+import { TxState } from './tx-state.ts';
+
+export interface RunOptions extends TransactionOptions {
+  /** Whether foreign keys are enforced. Default true. */
+  readonly foreignKeys?: boolean;
+}
+
+/** A transaction saw a database that has changed since: it must run again. */
+export class Conflict extends Error {}
+
+/** What the work does with the rows that it is given says nothing about what it saw. */
+const copied = <R>(outcome: R): R =>
+  Array.isArray(outcome)
+    ? (outcome.map((row: Row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, copyOf(value as Value)]))) as R)
+    : outcome;
+
+/** One run of a transaction's work. */
+export class MemoryRun {
+  readonly #database: MemoryDatabase;
+  readonly #signal: AbortSignal | undefined;
+  readonly #foreignKeys: boolean;
+  readonly #state: TxState;
+  readonly #statements: Played[] = [];
+  /** The version that it has seen. */
+  #seen: number;
+  #conflict: Conflict | undefined;
+  /** The statement that was given last, while it has not run: they run in the order in which they are given. */
+  #last: Promise<unknown> | undefined;
+
+  constructor(database: MemoryDatabase, { signal, foreignKeys = true }: RunOptions) {
+    const { service, runtime } = database;
+    this.#database = database;
+    this.#signal = signal;
+    this.#foreignKeys = foreignKeys;
+    this.#seen = database.version;
+    this.#state = new TxState((error) => runtime.observe.log('error', error.message, { service, error }));
+  }
+
+  /** The topics to tell after the commit. */
+  get told(): readonly string[] {
+    return this.#state.told;
+  }
+
+  /** Runs the work and commits. Throws `Conflict`. */
+  async commit<V>(work: (tx: Tx) => Promise<V>): Promise<V> {
+    const state = this.#state;
+    const signal = this.#signal;
+    try {
+      const running = work(this.#tx());
+      const value = await (signal ? orAborted(running, signal) : running);
+      await state.settled();
+      state.finish();
+      await macrotask();
+      if (signal?.aborted) throw signal.reason;
+      this.#revise();
+      for (const { sql, values } of state.deferred) this.#database.connection.run(sql, values);
+      this.#database.commit();
+      return value;
+    } catch (error) {
+      // Whatever the work made of it: what it saw was no longer so.
+      if (!isA(error, CommitFailed) && !signal?.aborted) this.#revise();
+      throw error;
+    } finally {
+      this.#database.drop(this.#statements);
+      state.end();
+    }
+  }
+
+  #tx(): Tx {
+    const { connection } = this.#database;
+    const state = this.#state;
+    const run = (sql: string, values: readonly (Value | undefined)[]): Promise<Changed> => {
+      const now = values.map(copyOf);
+      return this.#given(sql, () => connection.run(sql, now));
+    };
+    return {
+      dialect: sqliteDialect,
+      all: allBy((sql, values) => {
+        const now = values.map(copyOf);
+        return this.#given(sql, (): readonly Row[] => connection.all(sql, now));
+      }),
+      run: (sql, ...values) => run(sql, values),
+      runAll: (statements) => Promise.all(statements.map(([sql, ...values]) => run(sql, values))),
+      savepoint: (work) =>
+        state.begun(
+          () => 'a savepoint',
+          () => this.#savepoint(work),
+        ),
+      runAtCommit: (sql, ...values) => state.defer(sql, values.map(copyOf)),
+      tell: (topic) => state.tell(topic),
+      get level() {
+        return state.level;
+      },
+    };
+  }
+
+  /** What it has seen must be so still. Throws `Conflict`. */
+  #revise(): void {
+    if (this.#conflict) throw this.#conflict;
+    const { version, runtime } = this.#database;
+    const same = this.#database.play(this.#statements, this.#foreignKeys);
+    if (version === this.#seen) return;
+    this.#seen = version;
+    if (same && (this.#statements.length === 0 || runtime.random.next() < 0.5)) return;
+    this.#conflict = new Conflict();
+    this.#state.fail(this.#conflict);
+    throw this.#conflict;
+  }
+
+  #step<R>(execute: () => R): R {
+    this.#state.check();
+    this.#revise();
+    const outcome = outcomeOf(execute);
+    this.#statements.push({ execute, outcome });
+    if ('value' in outcome) return copied(outcome.value as R);
+    // Some errors take the whole transaction back, such as `on conflict rollback`.
+    if (this.#database.connection.inTransaction) this.#state.lose(outcome.error);
+    else this.#state.fail(outcome.error);
+    throw outcome.error;
+  }
+
+  async #inTurn<R>(before: Promise<unknown> | undefined, execute: () => R): Promise<R> {
+    this.#state.check();
+    for (let others = Math.floor(this.#database.runtime.random.next() * 3); others > 0; others--) await macrotask();
+    await before;
+    return this.#step(execute);
+  }
+
+  #given<R>(sql: string, execute: () => R): Promise<R> {
+    return this.#state.begun(statementName(sql), () => {
+      const running = this.#inTurn(this.#last, execute);
+      const ran = (): void => {
+        if (this.#last === settled) this.#last = undefined;
+      };
+      const settled: Promise<void> = running.then(ran, ran);
+      this.#last = settled;
+      return running;
+    });
+  }
+
+  async #allRan(): Promise<void> {
+    while (this.#last) await this.#last;
+  }
+
+  async #savepoint<R>(work: () => Promise<R>): Promise<R> {
+    const { connection } = this.#database;
+    this.#state.check();
+    if (this.#last) await this.#allRan();
+    const mark = this.#state.enter();
+    const name = `s${mark.depth}`;
+    const takeBack = (): void => this.#step(() => connection.exec(`rollback to ${name}; release ${name}`));
+    this.#step(() => connection.exec(`savepoint ${name}`));
+    let value: R;
+    try {
+      value = await work();
+    } catch (error) {
+      // What was given inside it must not run behind it.
+      await this.#allRan();
+      this.#state.leave(mark, false);
+      takeBack();
+      throw error;
+    }
+    if (mark.lost) await this.#state.settled();
+    if (this.#state.leave(mark, true)) this.#step(() => connection.exec(`release ${name}`));
+    else {
+      takeBack();
+      throw mark.lost;
+    }
+    return value;
+  }
+}

@@ -1,0 +1,33 @@
+import type { Observe } from '../core/observe.ts';
+
+/** The listeners of one process, by topic. */
+export class Topics {
+  readonly #observe: Pick<Observe, 'log'>;
+  readonly #listeners = new Map<string, Set<() => void>>();
+
+  constructor(observe: Pick<Observe, 'log'>) {
+    this.#observe = observe;
+  }
+
+  /** Calls `wake` whenever `topic` is told. Returns what ends that. */
+  hear(topic: string, wake: () => void): () => void {
+    const listeners = this.#listeners.get(topic) ?? new Set();
+    this.#listeners.set(topic, listeners);
+    // The same function may listen twice.
+    const listener = (): void => wake();
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+    };
+  }
+
+  tell(topic: string): void {
+    for (const listener of this.#listeners.get(topic) ?? []) {
+      try {
+        listener();
+      } catch (error) {
+        this.#observe.log('error', `a listener of the topic ${topic} failed: it must not throw`, { topic, error });
+      }
+    }
+  }
+}
