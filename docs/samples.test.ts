@@ -65,6 +65,15 @@ describe('samples', { concurrency: 2 }, () => {
     assert.deepEqual(lost, []);
   });
 
+  test('the first code of every page has twenty lines at most', () => {
+    const long = pages.flatMap((page) => {
+      const [, code] = /^```ts(?: excerpt)?\n([\s\S]*?)^```$/m.exec(readFileSync(join(root, page), 'utf8')) ?? [];
+      const length = (code ?? '').split('\n').length - 1;
+      return length > 20 ? [`${page}: ${length}`] : [];
+    });
+    assert.deepEqual(long, []);
+  });
+
   test('type-check as a user would write them', async () => {
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
     const { stdout } = await run(process.execPath, [tsc, '-p', folder]).catch((error: { stdout: string }) => error);

@@ -7,7 +7,7 @@ export const navigation: Readonly<Record<string, readonly string[]>> = {
     'docs/guides/sagas.md',
     'docs/guides/deployment.md',
     'docs/guides/backup.md',
-    'docs/pitfalls.md',
+    'docs/anti-patterns.md',
   ],
   Patterns: [
     'docs/contract.md',
