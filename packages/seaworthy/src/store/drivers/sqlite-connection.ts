@@ -5,6 +5,7 @@ import { shapeOf } from './sqlite-statement.ts';
 
 interface Prepared {
   readonly statement: StatementSync;
+  readonly names: Names;
   readonly placeholders: number;
   readonly reading: boolean;
   readonly changing: boolean;
@@ -39,20 +40,41 @@ function toColumn(value: Value | undefined, index: number): SQLInputValue {
 const toValue = (value: SQLOutputValue | undefined): SQLOutputValue =>
   typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : (value ?? null);
 
-/** The rows of node:sqlite have no prototype. */
-function plain(rows: readonly Record<string, SQLOutputValue>[]): readonly Row[] {
-  const all: Row[] = [];
-  for (const row of rows) all.push({ ...row });
-  return all;
+/** A row as node:sqlite gives it here: its own objects have no prototype, and take twice as long. */
+type Columns = readonly SQLOutputValue[];
+
+function rowsOf({ names }: Names, all: readonly Columns[]): readonly Row[] {
+  const rows: Row[] = [];
+  for (const columns of all) {
+    const row: Record<string, Value> = {};
+    for (let index = 0; index < columns.length; index++) row[names[index] as string] = columns[index] as Value;
+    rows.push(row);
+  }
+  return rows;
 }
 
-/** Rows with an integer beyond 2^53: that one stays a bigint. */
-function wideRows(statement: StatementSync, columns: readonly SQLInputValue[]): readonly Row[] {
+/** The names of a statement's columns. Those of `select *` are other ones once somebody has changed the table. */
+class Names {
+  readonly #statement: StatementSync;
+  readonly #mayChange: boolean;
+  #names: readonly string[] | undefined;
+
+  constructor(statement: StatementSync, sql: string) {
+    this.#statement = statement;
+    this.#mayChange = sql.includes('*');
+  }
+
+  get names(): readonly string[] {
+    if (!this.#names || this.#mayChange) this.#names = this.#statement.columns().map(({ name }) => name);
+    return this.#names;
+  }
+}
+
+/** Columns with an integer beyond 2^53: that one stays a bigint. */
+function wideColumns(statement: StatementSync, values: readonly SQLInputValue[]): readonly Columns[] {
   statement.setReadBigInts(true);
   try {
-    const rows = statement.all(...columns);
-    for (const row of rows) for (const name of Object.keys(row)) row[name] = toValue(row[name]);
-    return plain(rows);
+    return (statement.all(...values) as unknown as readonly Columns[]).map((columns) => columns.map(toValue));
   } finally {
     statement.setReadBigInts(false);
   }
@@ -119,7 +141,9 @@ export class Connection {
     if (!prepared) {
       const { fault, ...shape } = shapeOf(sql);
       if (fault !== undefined) throw new TypeError(`the statement ${fault}`);
-      prepared = { statement: this.#database.prepare(sql), ...shape };
+      const statement = this.#database.prepare(sql);
+      statement.setReturnArrays(true);
+      prepared = { statement, names: new Names(statement, sql), ...shape };
       if (this.#statements.size >= cached) this.#statements.delete(this.#statements.keys().next().value as string);
       this.#statements.set(sql, prepared);
     }
@@ -137,16 +161,16 @@ export class Connection {
   /** `changes` is called before a statement that may change something. */
   all(sql: string, values: Values, changes?: () => void): readonly Row[] {
     try {
-      const { statement, reading, returning } = this.#prepare(sql, values);
+      const { statement, names, reading, returning } = this.#prepare(sql, values);
       if (!reading) changes?.();
       const columns = values.map(toColumn);
       // A statement that changes rows must not be tried twice.
-      if (returning) return wideRows(statement, columns);
+      if (returning) return rowsOf(names, wideColumns(statement, columns));
       try {
-        return plain(statement.all(...columns));
+        return rowsOf(names, statement.all(...columns) as unknown as readonly Columns[]);
       } catch (error) {
         if ((error as { code?: string }).code !== 'ERR_OUT_OF_RANGE') throw error;
-        return wideRows(statement, columns);
+        return rowsOf(names, wideColumns(statement, columns));
       }
     } catch (error) {
       throw this.#explain(sql, error);

@@ -60,6 +60,8 @@ export class TxState {
   readonly #open: Mark[];
   #over: 'done' | 'failed' | undefined;
   #failure: { readonly error: unknown } | undefined;
+  /** Some level is lost: most transactions never ask which. */
+  #hasLost = false;
   #deferred: Deferred[] | undefined;
   #told: { readonly mark: Mark; readonly topic: string }[] | undefined;
 
@@ -74,8 +76,7 @@ export class TxState {
   check(): void {
     if (this.#failure) throw this.#failure.error;
     if (!this.#over) {
-      const { lost } = this.level;
-      if (lost) throw lost;
+      if (this.#hasLost && this.level.lost) throw this.level.lost;
       return;
     }
     const error = new TransactionOver('this tx was used after its transaction had settled: await everything inside `transaction`');
@@ -115,6 +116,7 @@ export class TxState {
 
   /** A statement failed: its level is lost. The first failure counts. */
   lose(cause: unknown): void {
+    this.#hasLost = true;
     this.level.lose(cause);
   }
 
