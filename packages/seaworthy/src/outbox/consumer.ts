@@ -50,8 +50,6 @@ export interface ConsumerParts<T> extends ConsumerOptions {
 
 /** Handles the events of other services, each with its effects once. */
 export interface Consumer {
-  /** Looks at once for parked events that are due, such as redriven ones. */
-  wake(): void;
   /** Takes nothing new; waits for what is in hand. What `signal` cuts short is rolled back and comes again: it is no failure. */
   close(signal?: AbortSignal): Promise<void>;
 }
@@ -180,5 +178,5 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
     await close(AbortSignal.abort(error));
     throw error;
   }
-  return { wake: retrying.wake, close };
+  return { close };
 }

@@ -9,6 +9,7 @@ import type { Reason } from './dead-letter.ts';
 import { DeadLetterUnknown, EventInvalid } from './errors.ts';
 import type { FailedAttempt } from './history.ts';
 import { historyOf, type Line, parkingColumns, reorder } from './parked.ts';
+import { parkedTopic } from './topics.ts';
 
 /** An event that its consumer gave up on, as a list shows it. */
 export interface DeadLetter {
@@ -65,8 +66,8 @@ export interface DeadLetters {
   edit(id: string, data: unknown): Promise<void>;
   /**
    * Gives them back to their handlers, within a key in the order in which they were published, also among events that are parked,
-   * with all attempts before them; `notAfter` does not stop them any more. Returns how many. Wake the consumer, or it finds them by
-   * itself within its `poll`.
+   * with all attempts before them; `notAfter` does not stop them any more. Returns how many. A consumer in
+   * another process finds them within its `poll`.
    */
   redrive(filter: DeadLetterFilter): Promise<number>;
   /** Deletes them. Returns how many. */
@@ -170,6 +171,7 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       await tx.run('delete from sw_dead_letter where seq = ?', row['seq']);
     }
     for (const line of lines.values()) await reorder(tx, line, now);
+    tx.tell(parkedTopic);
     return { count: rows.length, more };
   }
 

@@ -9,6 +9,7 @@ import type { TraceContext } from '../core/trace.ts';
 import type { Level, Tx, Value } from '../store/store.ts';
 import { EventInvalid } from './errors.ts';
 import type { Publish } from './publish.ts';
+import { outboxTopic } from './topics.ts';
 
 /** The events of one run of one handler. Begin with a fresh one at each run, since a conflict may repeat it. */
 export interface Collector<M> {
@@ -58,8 +59,8 @@ function keyOf(event: Event & At, examined: Examined<unknown>): string {
     throw new EventInvalid(`the data of ${type} breaks its contract (${sentence(findings)}): correct what is published`, findings);
   }
   const key = (examined.value as Readonly<Record<string, unknown>>)[event.key];
-  if (typeof key === 'string' && key !== '' && key.isWellFormed()) return key;
-  const issue = { path: event.key, message: 'is the key and must be a string that is not empty, of well-formed Unicode' };
+  if (typeof key === 'string' && key !== '' && key.isWellFormed() && !key.includes('\0')) return key;
+  const issue = { path: event.key, message: 'is the key and must be a string that is not empty, of well-formed Unicode without U+0000' };
   throw new EventInvalid(`the data of ${type} has no key (${sentence([issue])})`, [issue]);
 }
 
@@ -103,13 +104,14 @@ export function collector<S extends string, M extends Members>(
       runtime.reached('outbox/append/before');
       for (let from = 0; from < values.length; from += 2 * rowsAtOnce) {
         const some = values.slice(from, from + 2 * rowsAtOnce);
-        await tx.run(
+        tx.runAtCommit(
           `insert into sw_outbox (at, envelope) values ${Array(some.length / 2)
             .fill('(?, ?)')
             .join(', ')}`,
           ...some,
         );
       }
+      tx.tell(outboxTopic);
       runtime.reached('outbox/append/after');
       return kept.length;
     },

@@ -8,6 +8,7 @@ import { type TraceContext, traceOf } from '../core/trace.ts';
 import { readSome } from '../store/read-some.ts';
 import type { Row, Store } from '../store/store.ts';
 import { fenced, type Worker } from '../store/worker.ts';
+import { outboxTopic } from './topics.ts';
 
 export interface RelayOptions {
   /** How many events go to the bus at once. Default 512. */
@@ -27,8 +28,6 @@ export interface RelayParts extends RelayOptions {
 
 /** Carries the events of one outbox to the bus. */
 export interface Relay {
-  /** Call it after a commit that wrote events. */
-  wake(): void;
   /** Publishes nothing new; waits for the batch in hand, until `signal` aborts. What remains is for the next relay. */
   close(signal?: AbortSignal): Promise<void>;
 }
@@ -193,9 +192,13 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     observe.gauge('seaworthy_outbox_lag_seconds', attributes, () => (oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000)),
   ];
   const turns = loop({ runtime, name: 'relay', turn });
+  // Another process may lead: a relay that does not looks for the lease by its poll alone.
+  const deafen = store.hear(outboxTopic, () => {
+    if (leading) turns.wake();
+  });
   return {
-    wake: turns.wake,
     close(signal) {
+      deafen();
       for (const remove of removals) remove();
       // Cut short, it leaves a batch that may be published again: the inbox recognises its events.
       return turns.close(signal);

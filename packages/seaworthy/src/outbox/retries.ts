@@ -16,6 +16,7 @@ import { EventRefused } from './errors.ts';
 import { settleFailure } from './failure.ts';
 import { type Parked, postpone, unpark } from './parked.ts';
 import { type Processed, processSpan } from './process.ts';
+import { parkedTopic } from './topics.ts';
 
 /** No more parked events are claimed while so much is in flight. */
 const mostBytes = 8 * 2 ** 20;
@@ -149,9 +150,11 @@ export function retries<T>(parts: Consuming<T>): Loop {
   }
 
   const turns = loop({ runtime, name: 'retries', turn });
+  const deafen = store.hear(parkedTopic, turns.wake);
   return {
     wake: turns.wake,
     async close(signal) {
+      deafen();
       await together([turns.close(), inFlight.close(signal)]);
       // The last turn may have begun more.
       await inFlight.close(signal);

@@ -3,6 +3,7 @@ import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { quiescent } from '../core/event-loop.ts';
 import { type Observe, silent } from '../core/observe.ts';
+import { outboxTopic } from '../outbox/topics.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
@@ -225,9 +226,8 @@ named('an event that a saga publishes with its start wakes the relay, once it is
     .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
   held(sea);
   const there: Promise<number>[] = [];
-  const { engine } = await sea.process([telling], sea.store, {
-    published: () => void there.push(sea.store.read.all('select 1 from sw_outbox').then(({ length }) => length)),
-  });
+  sea.store.hear(outboxTopic, () => void there.push(sea.store.read.all('select 1 from sw_outbox').then(({ length }) => length)));
+  const { engine } = await sea.process([telling]);
   await sea.run(engine, ({ start }) => start(telling, { id: 't' }));
   await sea.when('it pays', () => sea.callee.log.length === 1);
   assert.deepEqual(await Promise.all(there), [1]);

@@ -54,7 +54,6 @@ export interface EngineParts extends Tracing {
   readonly sagas: readonly AnySaga[];
   readonly call: Caller;
   readonly worker: Worker;
-  readonly published: () => void;
   /** Instances at work at one time, in shares; see lanes.ts. Default 256. */
   readonly concurrency?: number | undefined;
   /** How many processes may die while they run one step, 3 or more. Default 5. */
@@ -81,7 +80,7 @@ function crashesOf(crashes: number): number {
 }
 
 export function sagaEngine({ concurrency = 256, crashes = 5, alone = aPlace(), ...given }: EngineParts): SagaEngine {
-  const { store, runtime, worker, published } = given;
+  const { store, runtime, worker } = given;
   const parts: DriveParts = { ...given, crashes: crashesOf(crashes), moves: moves(store) };
   const { clock, observe } = runtime;
   const sagas = new Map(given.sagas.map((saga) => [saga.name, saga as Defined]));
@@ -300,7 +299,6 @@ export function sagaEngine({ concurrency = 256, crashes = 5, alone = aPlace(), .
         ...{ start, stop, write },
         committed() {
           for (const one of ignored) observe.log('warn', 'a saga was not started: there is one of its key, with another input', one);
-          if (fresh.length > 0) published();
           // One that was stopped at once is read again, and seen to be.
           const halted = new Set(stopped.map(({ id }) => id));
           for (const one of fresh) enqueue(one.id, directionOf(one), halted.has(one.id) ? undefined : one);

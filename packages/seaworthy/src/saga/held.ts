@@ -22,8 +22,6 @@ export interface DriveParts extends Tracing {
   readonly moves: Moves;
   /** After so many deaths of processes a step or an undo that each was running is not run again. */
   readonly crashes: number;
-  /** Called after a commit that published something. */
-  readonly published: () => void;
 }
 
 /** How an engine may interrupt one instance. */
@@ -39,7 +37,7 @@ export interface Interrupts {
 /** The row was not as this engine saw it: taken over, stopped or judged meanwhile. */
 export class Overtaken extends Error {}
 
-export type Work = (tx: unknown, own: Tx) => Promise<Change & { readonly published?: number }>;
+export type Work = (tx: unknown, own: Tx) => Promise<Change>;
 
 /** One instance in the hand of one engine. */
 export interface Held {
@@ -88,22 +86,21 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
     if (!written) throw new Overtaken();
     return written;
   };
-  /** A transition alone, or in one transaction with `work`; and how many events that published. */
-  const write = async (work: Change | Work, now: number): Promise<{ readonly written: Instance; readonly published: number }> => {
-    if (typeof work !== 'function')
-      return { written: seen(await moves.write({ instance, plan, change: timed(instance, work, now), now })), published: 0 };
+  /** A transition alone, or in one transaction with `work`. */
+  const write = async (work: Change | Work, now: number): Promise<Instance> => {
+    if (typeof work !== 'function') return seen(await moves.write({ instance, plan, change: timed(instance, work, now), now }));
     return unrepeated(store, async (tx, own) => {
-      const { published = 0, ...change } = await work(tx, own);
-      return { written: seen(await advance(own, instance, plan, timed(instance, change, now), now)), published };
+      const change = await work(tx, own);
+      return seen(await advance(own, instance, plan, timed(instance, change, now), now));
     });
   };
 
   async function move(work: Change | Work): Promise<void> {
     const now = clock.now();
-    let done: { readonly written: Instance; readonly published: number };
+    let written: Instance;
     runtime.reached('saga/advance/before');
     try {
-      done = await tracedTransaction(parts, following(instance.trace, follow), () => write(work, now), overtaken);
+      written = await tracedTransaction(parts, following(instance.trace, follow), () => write(work, now), overtaken);
     } catch (error) {
       if (!overtaken(error)) throw error;
       const current = await readSaga(store.sqlRead, instance.id);
@@ -112,8 +109,7 @@ export function hold(parts: DriveParts, saga: AnySaga, begun: Instance): Held {
       return;
     }
     runtime.reached('saga/advance/after');
-    if (done.published > 0) parts.published();
-    instance = done.written;
+    instance = written;
     const { id, key, state, cause, trace } = instance;
     if (state === 'done' || state === 'undone') observe.count('seaworthy_saga_ended_total', { saga: saga.name, state });
     if (state === 'undone' && cause)

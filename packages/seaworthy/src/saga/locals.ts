@@ -32,13 +32,16 @@ export async function runLocals(
   parts: DriveParts,
   saga: AnySaga,
   { tx, own, instance, journal, parents, begins }: LocalsParts,
-): Promise<Change & { readonly published: number }> {
+): Promise<Change> {
   const { contract, runtime } = parts;
   const entries = [...journal];
   const events = collector(contract, runtime, { trace: instance.trace, tx: own });
   for (;;) {
     const change = nextTransition(saga, entries);
-    if (change) return { ...change, published: await events.write(own) };
+    if (change) {
+      await events.write(own);
+      return change;
+    }
     const next = saga.steps[entries.length] as Recorded;
     const { name, step } = next;
     begins?.(next);

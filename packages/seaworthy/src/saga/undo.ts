@@ -60,7 +60,8 @@ export async function undo(held: Held, { cut }: Interrupts): Promise<number | un
           return run(seenWithin(given, within) as never);
         };
         await traced('undo', parts, instance, step, [cut], work, (name) => own.level.verify(name));
-        return { state: 'undoing', journal, published: await events.write(own) };
+        await events.write(own);
+        return { state: 'undoing', journal };
       });
     } else {
       const undoes = stepKey(instance, step.name);

@@ -136,7 +136,6 @@ async function runOn(
   const worker = await registerWorker(store, runtime);
   milliseconds(options.relay?.poll ?? '1s', 'relay.poll');
   let posting: Relay | undefined;
-  const wakeRelay = (): void => posting?.wake();
   const sagas = sagaEngine({
     ...{
       store,
@@ -145,7 +144,6 @@ async function runOn(
       sagas: service.sagas,
       call,
       worker,
-      published: wakeRelay,
       concurrency,
       crashes,
       alone: aloneOn(bus),
@@ -155,7 +153,6 @@ async function runOn(
   const collectors: Collectors = {
     publishing: (tx, trace) => collector(service.contract, runtime, { tx: store.sql(tx), trace }) as ReturnType<Collectors['publishing']>,
     starting: sagas.collect,
-    wakeRelay,
   };
   const operations = service.contract as unknown as Readonly<Record<string, Operation & At>>;
   const known = new Map<string, { readonly operation: Operation & At; readonly handler: AnyExternal }>();

@@ -18,8 +18,6 @@ export interface Collectors {
   /** `trace` is what publishes or starts them. */
   publishing(tx: unknown, trace: TraceContext | undefined): Collected & { readonly publish: Publish<Record<string, never>> };
   starting(tx: unknown, trace: TraceContext | undefined): Collected & { readonly start: Start; readonly stop: Stop; committed(): void };
-  /** Called after a commit that wrote events, so that nobody needs to poll. */
-  wakeRelay(): void;
 }
 
 /** What the handlers of one service run on. */
@@ -55,7 +53,6 @@ export function unit({ store, runtime, collectors }: UnitParts, tx: unknown, tra
   const events = collectors.publishing(tx, trace);
   const sagas = collectors.starting(tx, trace);
   const failures = failing(life, () => own.level);
-  let published = 0;
   return {
     tx: lentTx(store, tx, life),
     publish: life.lend('publish', events.publish),
@@ -71,11 +68,10 @@ export function unit({ store, runtime, collectors }: UnitParts, tx: unknown, tra
       });
     },
     async write(tx) {
-      published = await events.write(tx);
+      await events.write(tx);
       await sagas.write(tx);
     },
     committed() {
-      if (published > 0) collectors.wakeRelay();
       sagas.committed();
     },
   };

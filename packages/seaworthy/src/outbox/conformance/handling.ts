@@ -180,7 +180,6 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
       assert.deepEqual(letter.history[0]?.error.issues, [{ path: 'n', message: 'must be an integer' }]);
       // Still poison: it comes back.
       assert.equal(await world.run(dead.redrive({ ids: ['event 2'] })), 1);
-      receiver.consumer?.wake();
       await world.until('it is back', async () => (await dead.list()).length === 1);
       for (const [value] of Object.values(lossy))
         await assert.rejects(dead.edit('event 2', { order: 'a', n: value }), (error: unknown) => error instanceof EventInvalid);

@@ -188,7 +188,6 @@ export const keeping: readonly { readonly name: string; readonly body: (world: W
       await world.until('somebody looked', async () => due !== undefined);
       assert.equal(due, null);
       down = false;
-      second.consumer?.wake();
       await world.until('both have their effects', async () => (await effects(second.store)).length === 2);
       assert.deepEqual(await numbers(second.store, 'a'), [1, 2]);
     },
@@ -224,7 +223,6 @@ export const keeping: readonly { readonly name: string; readonly body: (world: W
       await world.until('it is parked', async () => (await count(one.store, 'sw_parked')) === 1);
       await world.run(one.store.transaction((tx) => tx.run('update sw_parked set due = 0')));
       arm((store) => store.transaction((tx) => tx.run('update sw_parked set owner = ?', other.worker.id)));
-      one.consumer?.wake();
       await world.time.pass(2000);
       await world.time.pass(2000);
       assert.equal(tried, 1);

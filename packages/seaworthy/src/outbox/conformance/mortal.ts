@@ -61,7 +61,10 @@ const mortalTx = (tx: Tx, life: Fuse): Tx => ({
     return tx.runAll(statements);
   },
   savepoint: (work) => tx.savepoint(work),
-  runAtCommit: (sql, ...values) => tx.runAtCommit(sql, ...values),
+  runAtCommit(sql, ...values) {
+    life.burn(sql);
+    tx.runAtCommit(sql, ...values);
+  },
   tell: (topic) => tx.tell(topic),
   get level() {
     return tx.level;

@@ -124,7 +124,6 @@ export const parking: readonly { readonly name: string; readonly body: (world: W
       assert.deepEqual(envelope?.data, { order: 'a', n: 1 });
       healed = true;
       await world.run(dead.redrive({ ids: [letter?.id as string] }));
-      receiver.consumer?.wake();
       await world.until('it has its effect', async () => (await effects(receiver.store)).length === 3);
       assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
       assert.equal(await count(receiver.store, 'sw_parked'), 0);

@@ -208,7 +208,6 @@ export function world(ground: Ground, time: Time): World {
             events.publish(name, { order: line, n });
             await events.write(tx);
           });
-          relaying?.wake();
         },
         async close(signal) {
           processes.delete(process);

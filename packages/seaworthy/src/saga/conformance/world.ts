@@ -165,7 +165,6 @@ export async function world(driver: StoreDriver, clock: Time, random: Random): P
         sagas,
         call,
         worker: own,
-        published: () => {},
         ...more,
       });
       await engine.begin();
