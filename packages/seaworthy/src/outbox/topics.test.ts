@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { memory as memoryBus } from '../bus/drivers/memory.ts';
+import { contract, event } from '../contract/contract.ts';
+import { runtime } from '../core/runtime.ts';
+import { memory } from '../store/drivers/memory.ts';
+import type { Tx } from '../store/store.ts';
+import { worker, workerMigrations } from '../store/worker.ts';
+import { subscription } from './attempt.ts';
+import { consumer } from './consumer.ts';
+import { deadLetters } from './dead-letters.ts';
+import { EventInvalid } from './errors.ts';
+import { collector } from './outbox.ts';
+import { relay } from './relay.ts';
+import { outboxMigrations } from './tables.ts';
+
+const orders = contract('orders', { placed: event({ key: 'order', data: z.object({ order: z.string() }) }) });
+
+/** Sender and receiver in one database, which look by themselves once an hour. */
+async function world(attempt: () => void) {
+  const machine = runtime();
+  const store = await memory().open('orders', machine);
+  await store.migrate([...workerMigrations, ...outboxMigrations]);
+  const bus = await memoryBus().open(machine);
+  const own = await worker(store, machine);
+  const parts = { store, bus, runtime: machine, worker: own, service: 'orders', poll: '1h' } as const;
+  let attempted = Promise.withResolvers<void>();
+  const consuming = await consumer({
+    ...parts,
+    retry: { attempts: 1 },
+    subscriptions: [
+      subscription(orders.placed, async (_tx: Tx) => {
+        attempted.resolve();
+        attempt();
+      }),
+    ],
+  });
+  const relaying = relay(parts);
+  // Both have looked before anything is there.
+  while ((await store.read.all('select name from sw_lease')).length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  return {
+    store,
+    machine,
+    async attempted() {
+      await attempted.promise;
+      attempted = Promise.withResolvers();
+    },
+    place: (order: string) =>
+      store.transaction(async (tx) => {
+        const events = collector(orders, machine, { tx });
+        events.publish('placed', { order });
+        await events.write(tx);
+      }),
+    async close() {
+      await Promise.all([relaying.close(), consuming.close()]);
+      await own.close();
+      await Promise.all([store.close(), bus.close()]);
+    },
+  };
+}
+
+test('the commit that writes an event wakes the relay, and a redrive wakes the consumer, long before they look by themselves', async () => {
+  let broken = true;
+  const one = await world(() => {
+    if (broken) throw new Error('broken');
+  });
+  await one.place('a');
+  await one.attempted();
+  const dead = deadLetters(one.store, one.machine);
+  while ((await dead.list()).length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  broken = false;
+  await dead.redrive({});
+  await one.attempted();
+  await one.close();
+});
+
+test('a key with U+0000 in it, which no database keeps everywhere, is refused where it is published', async () => {
+  const one = await world(() => {});
+  await assert.rejects(one.place('a\0b'), (error: unknown) => error instanceof EventInvalid && /order: .*U\+0000/.test(error.message));
+  await one.close();
+});
