@@ -37,8 +37,8 @@ function flush(code: string): string {
 }
 
 const pages = ['README.md', ...globSync('docs/**/*.md', { cwd: root }).sort()];
-/** A list, and one whose files and commands are followed as a whole (scripts/package/tutorial.ts). */
-const without = ['docs/errors.md', 'docs/first-service.md'];
+/** The tutorial's files and commands are followed as a whole (scripts/package/tutorial.ts). */
+const without = ['docs/first-service.md'];
 const samples = pages.flatMap(samplesOf);
 /** No automatic globals beside Node's own, and one program for all of them: the compiler starts once. */
 const config = { extends: '../../tsconfig.json', compilerOptions: { moduleDetection: 'force', noUnusedLocals: false }, include: ['*.ts'] };
@@ -63,6 +63,14 @@ describe('samples', { concurrency: 2 }, () => {
       excerptsOf(page).flatMap((code) => (lines.some((program) => isPartOf(program, flush(code))) ? [] : [`${page}: ${code}`])),
     );
     assert.deepEqual(lost, []);
+  });
+
+  test('every page has code before its first section', () => {
+    const late = pages.filter((page) => {
+      const text = readFileSync(join(root, page), 'utf8');
+      return !without.includes(page) && text.indexOf('\n```') > text.indexOf('\n## ');
+    });
+    assert.deepEqual(late, []);
   });
 
   test('the first code of every page has twenty lines at most', () => {
