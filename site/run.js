@@ -27,7 +27,8 @@ function run(command, args) {
 }
 const vitepress = (...args) => run(process.execPath, [join(here, 'node_modules/vitepress/bin/vitepress.js'), ...args]);
 
-const renderer = join(here, 'node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js');
+const mermaid = join(here, 'node_modules/@mermaid-js/tiny');
+const renderer = join(mermaid, 'dist/mermaid.tiny.js');
 if (!existsSync(renderer)) run('npm', ['ci', '--no-audit']);
 
 for (const folder of [pages, dist]) rmSync(folder, { recursive: true, force: true });
@@ -41,6 +42,7 @@ for (const page of ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...globSync(
 bring(join(root, 'LICENSE'), 'LICENSE.md');
 bring(join(here, 'home.md'), 'index.md');
 bring(renderer, 'public/mermaid.js');
+bring(join(mermaid, 'LICENSE'), 'public/mermaid.LICENSE.txt');
 
 const broken = await brokenDiagrams(renderer, pages);
 if (broken.length > 0) fail(`diagrams that cannot be parsed:\n${broken.join('\n')}`);

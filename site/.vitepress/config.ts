@@ -39,6 +39,6 @@ export default defineConfig({
     sidebar: Object.entries(navigation).map(([text, all]) => ({ text, items: all.map(item) })),
     outline: { level: [2, 3] },
     search: { provider: 'local' },
-    docFooter: { prev: 'Before', next: 'Next' },
+    docFooter: { prev: 'Previous', next: 'Next' },
   },
 });
