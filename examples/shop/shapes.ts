@@ -14,4 +14,11 @@ export const Item = z.object({
 export type Item = z.infer<typeof Item>;
 export const Items = z.array(Item).min(1).max(2000);
 
+/** A column of JSON text, as what it says. */
+export const jsonOf = <S extends z.ZodType>(schema: S) =>
+  z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(schema);
+
 export const OrderRef = z.object({ orderId: OrderId });

@@ -1,5 +1,6 @@
 import type { Migration, Read, Tx } from 'seaworthy/store';
-import type { Item } from '../shapes.ts';
+import { z } from 'zod';
+import { type Item, Items, jsonOf } from '../shapes.ts';
 
 export const migrations: readonly Migration[] = [
   {
@@ -11,15 +12,14 @@ export const migrations: readonly Migration[] = [
   },
 ];
 
-export interface Stock {
-  readonly productId: string;
-  readonly available: number;
-  readonly reserved: number;
-}
+const Units = z.object({ available: z.int(), reserved: z.int() });
+const ReservedItems = z.object({ items: jsonOf(Items) });
+
+export type Stock = z.infer<typeof Units> & { readonly productId: string };
 
 export async function stockOf(read: Read, productId: string): Promise<Stock | undefined> {
-  const [row] = await read.all('select available, reserved from stock where product_id = ?', productId);
-  return row && { productId, available: Number(row['available']), reserved: Number(row['reserved']) };
+  const [units] = await read.all(Units, 'select available, reserved from stock where product_id = ?', productId);
+  return units && { productId, ...units };
 }
 
 /** Sets what is available and leaves what is reserved. */
@@ -60,8 +60,8 @@ export async function reserve(
 }
 
 export async function reservedFor(read: Read, orderId: string): Promise<Item[] | undefined> {
-  const [row] = await read.all('select items from reservations where order_id = ?', orderId);
-  return row && (JSON.parse(String(row['items'])) as Item[]);
+  const [row] = await read.all(ReservedItems, 'select items from reservations where order_id = ?', orderId);
+  return row?.items;
 }
 
 /** Moves an order's units back to available; answers whether there were any. */

@@ -1,5 +1,6 @@
 import type { Migration, Read } from 'seaworthy/store';
-import type { Item } from '../shapes.ts';
+import { z } from 'zod';
+import { Items, jsonOf, Money } from '../shapes.ts';
 
 export const migrations: readonly Migration[] = [
   {
@@ -13,29 +14,36 @@ export const migrations: readonly Migration[] = [
   },
 ];
 
-export interface OrderRow {
-  readonly orderId: string;
-  readonly customerId: string;
-  readonly status: 'pending' | 'confirmed' | 'cancelled';
-  readonly reason: string | undefined;
-  readonly total: number;
-  readonly items: Item[];
-  readonly placedAt: string;
-  readonly cancelling: boolean;
-}
+/** A row of `orders`, as the rest of the service sees it. */
+const OrderRow = z
+  .object({
+    order_id: z.string(),
+    customer_id: z.string(),
+    status: z.enum(['pending', 'confirmed', 'cancelled']),
+    reason: z.string().nullable(),
+    total: Money,
+    items: jsonOf(Items),
+    placed_at: z.int(),
+    cancelling: z.int(),
+  })
+  .transform((row) => ({
+    orderId: row.order_id,
+    customerId: row.customer_id,
+    status: row.status,
+    reason: row.reason ?? undefined,
+    total: row.total,
+    items: row.items,
+    placedAt: new Date(row.placed_at).toISOString(),
+    cancelling: row.cancelling === 1,
+  }));
+export type OrderRow = z.infer<typeof OrderRow>;
 
 /** The order, wherever it is asked for: on a snapshot or inside a transaction. */
 export async function findOrder(read: Read, orderId: string): Promise<OrderRow | undefined> {
-  const [row] = await read.all('select * from orders where order_id = ?', orderId);
-  if (!row) return undefined;
-  return {
+  const [order] = await read.all(
+    OrderRow,
+    'select order_id, customer_id, status, reason, total, items, placed_at, cancelling from orders where order_id = ?',
     orderId,
-    customerId: String(row['customer_id']),
-    status: String(row['status']) as OrderRow['status'],
-    reason: row['reason'] === null ? undefined : String(row['reason']),
-    total: Number(row['total']),
-    items: JSON.parse(String(row['items'])) as Item[],
-    placedAt: new Date(Number(row['placed_at'])).toISOString(),
-    cancelling: Boolean(row['cancelling']),
-  };
+  );
+  return order;
 }

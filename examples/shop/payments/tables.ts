@@ -1,4 +1,6 @@
 import type { Migration, Read, Tx } from 'seaworthy/store';
+import { z } from 'zod';
+import { Money } from '../shapes.ts';
 
 export const migrations: readonly Migration[] = [
   {
@@ -9,21 +11,14 @@ export const migrations: readonly Migration[] = [
   },
 ];
 
-export interface Payment {
-  readonly paymentId: string;
-  readonly amount: number;
-  readonly state: 'captured' | 'refunded';
-}
+const Payment = z
+  .object({ payment_id: z.string(), amount: Money, state: z.enum(['captured', 'refunded']) })
+  .transform(({ payment_id: paymentId, ...rest }) => ({ paymentId, ...rest }));
+export type Payment = z.infer<typeof Payment>;
 
 export async function findPayment(read: Read, orderId: string): Promise<Payment | undefined> {
-  const [row] = await read.all('select payment_id, amount, state from payments where order_id = ?', orderId);
-  return (
-    row && {
-      paymentId: String(row['payment_id']),
-      amount: Number(row['amount']),
-      state: row['state'] === 'refunded' ? 'refunded' : 'captured',
-    }
-  );
+  const [payment] = await read.all(Payment, 'select payment_id, amount, state from payments where order_id = ?', orderId);
+  return payment;
 }
 
 export async function capture(

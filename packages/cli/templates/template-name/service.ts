@@ -1,5 +1,9 @@
 import { service } from 'seaworthy/service';
+import { z } from 'zod';
 import { templateName } from './contract.ts';
+
+const Entry = z.object({ body: z.string() });
+const Tally = z.object({ entries: z.int() });
 
 export default service(templateName, {
   migrations: [
@@ -14,15 +18,15 @@ export default service(templateName, {
   handlers: {
     // One transaction: the row and the event are committed together, or neither is.
     async add({ input, tx, publish, fail }) {
-      const [known] = await tx.all('select body from entry where id = ?', input.entryId);
-      if (known) throw fail('AlreadyThere', { text: String(known['body']) });
+      const [known] = await tx.all(Entry, 'select body from entry where id = ?', input.entryId);
+      if (known) throw fail('AlreadyThere', { text: known.body });
       await tx.run('insert into entry (id, body) values (?, ?)', input.entryId, input.text);
       publish('entryAdded', input);
       return input;
     },
     async tally({ read }) {
-      const [row] = await read.all("select entries from tally where name = 'all'");
-      return { entries: Number(row?.['entries'] ?? 0) };
+      const [row] = await read.all(Tally, "select entries from tally where name = 'all'");
+      return { entries: row?.entries ?? 0 };
     },
   },
   // Each event takes effect once, however often it is delivered. Other services hear `entryAdded` in the same way.
