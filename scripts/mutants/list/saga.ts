@@ -1,7 +1,16 @@
 import { inSource, type Mutant } from '../mutant.ts';
 
 const deaths = inSource('saga/suspects', 'saga/kill');
-const suites = inSource('saga/forward', 'saga/undo', 'saga/stop', 'saga/takeover', 'saga/verdict', 'saga/unheard', 'saga/engine');
+const suites = inSource(
+  'saga/machine',
+  'saga/forward',
+  'saga/undo',
+  'saga/stop',
+  'saga/takeover',
+  'saga/verdict',
+  'saga/commit-unknown',
+  'saga/engine',
+);
 const storm = { over: 'bank' } as const;
 
 export const saga: readonly Mutant[] = [
@@ -12,56 +21,61 @@ export const saga: readonly Mutant[] = [
   },
   {
     name: 'saga: a suspect does not write its death before its run',
-    edits: [['saga/suspects.ts', "Number(row['crashes']) + 1", "Number(row['crashes'])"]],
+    edits: [['saga/saga-store.ts', "Number(row['crashes']) + 1", "Number(row['crashes'])"]],
     tests: deaths,
   },
   {
     name: 'saga: what may kill the process runs beside what may, too',
-    edits: [['saga/suspects.ts', 'crashes >= 2', 'crashes >= 200']],
+    edits: [['saga/schedule.ts', 'crashes >= 2', 'crashes >= 200']],
     tests: deaths,
   },
   {
-    name: 'saga: a step that kills its process is run for ever',
-    edits: [['saga/forward.ts', 'instance.crashes >= held.parts.crashes', 'instance.crashes >= 1000 * held.parts.crashes']],
+    name: 'saga: a step or an undo that kills its process runs forever',
+    edits: [['saga/machine.ts', 'crashes < definition.crashes', 'crashes < 1000 * definition.crashes']],
     tests: deaths,
   },
   {
-    name: 'saga: an undo that kills its process is run for ever',
-    edits: [['saga/undo.ts', 'instance.crashes >= parts.crashes', 'instance.crashes >= 1000 * parts.crashes']],
-    tests: deaths,
+    name: 'saga: a remote step runs before its intent is written',
+    edits: [['saga/machine.ts', "step.kind === 'remote' && at === journal.length", "step.kind === 'remote' && at < 0"]],
+    tests: inSource('saga/machine'),
+  },
+  {
+    name: 'saga: a declared error counts as an unknown outcome',
+    edits: [['saga/machine.ts', "{ step, state: 'refused' }", "{ step, state: 'done' }"]],
+    tests: inSource('saga/machine'),
   },
   {
     name: 'saga: deaths before a transition count after it',
-    edits: [['saga/journal.ts', 'version = version + 1, crashes = 0,', 'version = version + 1,']],
+    edits: [['saga/saga-store.ts', 'version = version + 1, crashes = 0,', 'version = version + 1,']],
     tests: deaths,
   },
   {
     name: 'saga: a step can be undone only once its result is known',
-    edits: [['saga/where.ts', "new Set(['done', 'intended', 'stuck'])", "new Set(['done', 'stuck'])"]],
+    edits: [['saga/machine.ts', "new Set(['done', 'intended', 'stuck'])", "new Set(['done', 'stuck'])"]],
     tests: suites,
     storm: { ...storm, soon: true },
   },
   {
     name: 'saga: a step whose commit nobody heard of is written again',
-    edits: [['saga/journal.ts', ' and version = ?', ' and ? >= 0']],
+    edits: [['saga/saga-store.ts', ' and version = ?', ' and ? >= 0']],
     tests: suites,
     storm: { ...storm, soon: true },
   },
   {
     name: 'saga: no fence, so that a process that only stalled writes over whoever took over',
-    edits: [['saga/journal.ts', ' and owner = ? and version = ?', " and ? <> '' and ? >= 0"]],
+    edits: [['saga/saga-store.ts', ' and owner = ? and version = ?', " and ? <> '' and ? >= 0"]],
     tests: suites,
     storm: { over: 'bank', instances: 2, soon: true },
   },
   {
     name: 'saga: a stopped saga goes on',
-    edits: [['saga/journal.ts', "updates(' and stopping is null')", "updates('')"]],
+    edits: [['saga/saga-store.ts', "updates(' and stopping is null')", "updates('')"]],
     tests: suites,
     storm,
   },
   {
     name: 'saga: steps are undone in the order in which they were done',
-    edits: [['saga/where.ts', 'journal.findLastIndex((entry, index)', 'journal.findIndex((entry, index)']],
+    edits: [['saga/machine.ts', 'journal.findLastIndex((entry, index)', 'journal.findIndex((entry, index)']],
     tests: suites,
     storm,
   },
@@ -90,23 +104,31 @@ export const saga: readonly Mutant[] = [
   {
     name: 'saga: an open breaker counts as an attempt',
     edits: [
-      ['saga/step.ts', 'if (!inProgress && !(error instanceof LocalRejection)) return undefined;', 'if (!inProgress) return undefined;'],
+      [
+        'saga/step-run.ts',
+        'if (!inProgress && !(error instanceof LocalRejection)) return undefined;',
+        'if (!inProgress) return undefined;',
+      ],
     ],
     tests: suites,
   },
   {
     name: 'saga: a step in progress elsewhere counts as an attempt',
     edits: [
-      ['saga/step.ts', 'const inProgress = error instanceof CallFailed &&', 'const inProgress = false && error instanceof CallFailed &&'],
+      [
+        'saga/step-run.ts',
+        'const inProgress = error instanceof CallFailed &&',
+        'const inProgress = false && error instanceof CallFailed &&',
+      ],
     ],
     tests: suites,
   },
   {
     name: 'saga: the same key starts a second instance',
     edits: [
-      ['saga/starts.ts', 'if (known) return undefined;', ''],
+      ['saga/starts.ts', 'if (key !== undefined && (await isKeyTaken(own, saga.name, key))) return undefined;', ''],
       [
-        'saga/journal.ts',
+        'saga/saga-store.ts',
         "tx.dialect.insertNew({ table: 'sw_saga', columns: startColumns, key: 'name, saga_key' })",
         "tx.dialect.upsert({ table: 'sw_saga', columns: startColumns, key: 'name, saga_key', set: 'changed' })",
       ],
@@ -115,7 +137,7 @@ export const saga: readonly Mutant[] = [
   },
   {
     name: 'saga: a verdict is given to what is not stuck',
-    edits: [['saga/verdict.ts', "where id = ? and state = 'stuck'`, id", 'where id = ?`, id']],
+    edits: [['saga/saga-store.ts', "where id = ? and state = 'stuck'`, id", 'where id = ?`, id']],
     tests: suites,
   },
 ];

@@ -67,7 +67,7 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
       'saga   ships    unload +done$',
       // Errors with the place in the user's own file, of a toolkit that is linked.
       `warn   docks    ships\\.arrived was parked .*\\n +there is no berth for the Kraken\\n +at fleet\\.ts:${lineOf('no berth')}:\\d+$`,
-      `warn   ships    the step crane of unload failed, it is tried again .*\\n +the crane slipped\\n +at fleet\\.ts:${lineOf('the crane slipped')}:\\d+$`,
+      `warn   ships    the step crane of unload failed; retrying .*\\n +the crane slipped\\n +at fleet\\.ts:${lineOf('the crane slipped')}:\\d+$`,
       `error  ships    ships\\.arrive failed\\n +no such column: nobody, in: select nobody \\(SW_STORE_STATEMENT_FAILED\\)\\n +at fleet\\.ts:${lineOf('select nobody')}:\\d+$`,
       // The gateway tried it again.
       'error  ships    ships\\.arrive failed \\(the same error as at [\\d:.]+\\)$',

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { command, contract, event } from '../contract/contract.ts';
 import { systemClock } from '../core/clock.ts';
 import { runtime } from '../core/runtime.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { external } from '../service/handler.ts';
 import { service } from '../service/service.ts';
 import { fleet } from './fleet.ts';

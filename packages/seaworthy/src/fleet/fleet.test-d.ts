@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { command, contract, event } from '../contract/contract.ts';
 import { gateway } from '../gateway/gateway.ts';
 import { route } from '../gateway/route.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { service } from '../service/service.ts';
 import { fleet } from './fleet.ts';
 

@@ -5,7 +5,7 @@ import { memory as memoryBus } from '../bus/drivers/memory.ts';
 import { command, contract } from '../contract/contract.ts';
 import { silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { service } from '../service/service.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';

@@ -12,7 +12,7 @@ import { systemClock } from '../core/clock.ts';
 import { runtime } from '../core/runtime.ts';
 import { gateway } from '../gateway/gateway.ts';
 import { route } from '../gateway/route.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { external } from '../service/handler.ts';
 import { service } from '../service/service.ts';
 import { fleet } from './fleet.ts';

@@ -13,7 +13,7 @@ import { type Runtime, runtime } from '../core/runtime.ts';
 import { baggageOf, type TraceContext } from '../core/trace.ts';
 import { gateway } from '../gateway/gateway.ts';
 import { route } from '../gateway/route.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { external } from '../service/handler.ts';
 import { service } from '../service/service.ts';
 import { openTelemetry } from '../telemetry/opentelemetry.ts';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { Failure } from '../client/call.ts';
 import { RunOver } from '../core/lifetime.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, trips, type World } from './conformance/world.ts';
-import { saga } from './saga.ts';
+import { saga } from './definition.ts';
+import { suite } from './suite.fixture.ts';
+import { Ref, remote, trips, type World } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 

@@ -7,16 +7,16 @@ import type { Clock } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
 import type { Lifetime } from '../core/lifetime.ts';
 import type { TraceContext } from '../core/trace.ts';
-import type { Refusals } from './journal.ts';
-import type { Recorded } from './saga.ts';
+import type { StepDefinition } from './definition.ts';
+import type { Refusals } from './instance.ts';
 
 /** The calls of one run of a step or an undo. */
 export interface Calls {
   readonly call: Call;
-  /** Whether a command was called that may have happened: all that did not end in a declared error. */
+  /** Whether a command was called that may have happened: any that did not end with a declared error. */
   readonly happened: () => boolean;
   readonly refusals: () => Refusals;
-  /** Whether a call is to be made under another key since a verdict changed what it sends: nothing was done. */
+  /** Whether a call must be made under another key, since a verdict changed what it sends. Nothing was done. */
   readonly moved: () => boolean;
 }
 
@@ -24,23 +24,23 @@ export interface CallsParts {
   readonly caller: Caller;
   readonly clock: Clock;
   readonly key: string;
-  readonly step: Recorded;
+  readonly step: StepDefinition;
   readonly within: Scope;
-  /** Every call must have settled when it ends. */
+  /** The lifetime of the run: every call must have settled when it ends. */
   readonly run: Lifetime;
-  /** Of the run. */
+  /** The trace of the run. */
   readonly trace: TraceContext | undefined;
   /** The key of the step that the calls undo. */
   readonly undoes?: string;
-  /** Of earlier runs. A refused call did nothing, and its answer is kept under its key: it is repeated under another one. */
+  /** The refusals of earlier runs. A refused call did nothing, and its answer is kept under its key: it is repeated under another key. */
   readonly refusals?: Refusals | undefined;
-  /** Since then the step's result, and so what is sent, may be another one. */
+  /** The refusals at the moment when a verdict gave the step its result: from then on the calls may send something else. */
   readonly told?: Refusals | undefined;
 }
 
 const isKeyReused = (error: unknown): boolean => error instanceof CallFailed && error.problem.code === 'SW_IDEMPOTENCY_KEY_REUSED';
 
-/** Calls whose keys are the step's own, so that a repeated run makes the same calls. */
+/** Makes the calls of a run. Their keys are derived from the step's key, so that a repeated run makes the same calls. */
 export function callsOf({ caller, clock, key, step, within, run, trace, undoes, refusals = {}, told }: CallsParts): Calls {
   const counts = new Map<string, number>();
   const deadline = new Deadline(clock, clock.monotonic() + step.timeoutMs);
@@ -64,7 +64,7 @@ export function callsOf({ caller, clock, key, step, within, run, trace, undoes, 
     if (operation.kind !== 'command') return answer;
     unsettled++;
     answer.then(undefined, (error: unknown) => {
-      // A verdict made it another call than the one whose key it has: nothing was done. But what was sent since keeps its key.
+      // A verdict changed the call under this key: nothing was done. But what was sent since the verdict keeps its key.
       const another = told !== undefined && before === told[place] && isKeyReused(error);
       if (!(error instanceof Failure) && !another) return;
       moved ||= another;

@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import { DurationInvalid } from '../core/duration.ts';
 import { BreakerOpen } from '../resilience/errors.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import type { Cause } from './cause.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, type Time, trips, type World } from './conformance/world.ts';
+import { SagaInvalid, saga } from './definition.ts';
 import type { SagaEngine } from './engine.ts';
-import { SagaInvalid, saga } from './saga.ts';
+import type { Cause } from './instance.ts';
+import { suite } from './suite.fixture.ts';
+import { Ref, remote, type Time, trips, type World } from './world.fixture.ts';
 
 /** What it may take in all. */
 const whole = 120_000;

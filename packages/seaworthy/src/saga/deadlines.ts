@@ -2,13 +2,13 @@ import { durationOf } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
-import { interrupt } from './journal.ts';
+import { interrupt } from './saga-store.ts';
 
-/** The deadlines that sagas have for the whole, as one process sees them pass. */
+/** The deadlines of whole instances, as one process sees them pass. */
 export interface Deadlines {
-  /** The moment at which a saga that starts now and may take so long is late. */
+  /** Returns the moment at which an instance that starts now is late. */
   until(deadlineMs: number | undefined): number | undefined;
-  /** Marks own instances whose moment has passed as to be cut short. `taken`: some of them may have been another's until now. */
+  /** Marks own instances whose moment has passed as to be interrupted. `taken` says that some of them may have belonged to another worker until now. */
   look(taken: boolean): Promise<void>;
 }
 
@@ -17,13 +17,13 @@ const batch = 500;
 const jumpMs = 1000;
 
 /**
- * A row says when its saga is late by the clock that all processes read, which may jump. What jumps under a process is told by its
- * monotonic time, and the moments of what it has in hand are moved by as much. A clock that was set back while nobody looked leaves
- * moments further ahead than their deadlines: they are taken for what they can be at most. Neither ends a saga too early.
+ * A row says when its saga is late by the clock that all processes read, which may jump. A process sees a jump by its monotonic time, and
+ * moves the moments of its own instances by as much. A clock that was set back while no process ran leaves moments further ahead than
+ * their deadlines: they are reduced to what they can be at most. Neither ends a saga too early.
  */
 export function deadlines(store: Store<unknown, unknown>, { clock }: Runtime, worker: Worker): Deadlines {
   const offset = (): number => clock.now() - clock.monotonic();
-  /** Of the clock from monotonic time, as the moments of own instances have it. */
+  /** The offset of the clock from monotonic time by which the moments of own instances are written. */
   let known = offset();
   const now = (): number => clock.monotonic() + known;
   const running = "state = 'running' and owner = ?";
@@ -36,7 +36,7 @@ export function deadlines(store: Store<unknown, unknown>, { clock }: Runtime, wo
     try {
       await store.transaction(async (tx) => {
         await store.sql(tx).run(`update sw_saga set until = until + ? where ${running} and until is not null`, jumped, worker.id);
-        // Whoever is started behind this in the database has a moment of the new clock.
+        // An instance that starts behind this in the database has a moment of the new clock.
         known = before + jumped;
       });
     } catch (error) {

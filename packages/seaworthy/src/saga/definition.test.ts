@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { Ref, trips } from './conformance/world.ts';
-import { SagaInvalid, saga } from './saga.ts';
+import { SagaInvalid, saga } from './definition.ts';
+import { Ref, trips } from './world.fixture.ts';
 
 test('two steps of one name, names that cannot be kept, and a timeout without a unit are refused', () => {
   const one = saga(trips, 'one', { input: Ref }).local('a', { do: () => 1 });

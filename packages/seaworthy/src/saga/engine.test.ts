@@ -8,9 +8,9 @@ import { memory } from '../store/drivers/memory.ts';
 import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, trip, trips, type World, world } from './conformance/world.ts';
-import { saga } from './saga.ts';
+import { saga } from './definition.ts';
+import { suite } from './suite.fixture.ts';
+import { Ref, remote, trip, trips, type World, world } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 

@@ -1,333 +1,298 @@
 import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
 import { type Scope, scope } from '../core/abort.ts';
-import type { Timer } from '../core/clock.ts';
+import { InFlight } from '../core/in-flight.ts';
+import { type Loop, loop } from '../core/loop.ts';
 import type { TraceContext } from '../core/trace.ts';
-import { wakeup } from '../core/wakeup.ts';
 import { type Alone, alone as aPlace } from '../outbox/suspects.ts';
 import { isDue, waitOf } from '../store/due.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
-import { deadlines } from './deadlines.ts';
-import { drive, type Next } from './drive.ts';
-import type { DriveParts } from './held.ts';
-import { hurried, type Instance } from './journal.ts';
-import { type Direction, directionOf, lanes } from './lanes.ts';
-import { readSaga } from './list.ts';
-import { moves } from './moves.ts';
-import { orphans } from './orphans.ts';
-import { type Room, room } from './room.ts';
-import { SagaUnreadable, shownOf } from './row.ts';
-import { type AnySaga, SagaInvalid, type Start, type Stop } from './saga.ts';
+import { type Deadlines, deadlines } from './deadlines.ts';
+import { type AnySaga, SagaInvalid, type Start, type Stop, verifyVersions } from './definition.ts';
+import { drive, type ExecutorParts, type Next } from './executor.ts';
+import { type Instance, SagaUnreadable, shownOf } from './instance.ts';
+import { journalWriter } from './journal-writer.ts';
+import { hurried } from './machine.ts';
+import { type Orphans, orphans } from './orphans.ts';
+import { bytesOf, countSagas, live, lostRows, ownInstances, readSaga, takeDeathBack, writeDeath } from './saga-store.ts';
+import { type Direction, directionOf, isSuspect, type Lanes, lanes, type Room, room, type Suspects, suspects } from './schedule.ts';
 import { collectStarts, type Defined, type StartsParts } from './starts.ts';
-import { longestWaitMs, SagaStopping } from './step.ts';
-import { isSuspect, suspects, takeDeathBack, writeDeath } from './suspects.ts';
-import { live, lost } from './tables.ts';
-import type { Tracing } from './traced.ts';
-import { verifyVersions } from './versions.ts';
+import { longestWaitMs, SagaStopping, type Tracing } from './step-run.ts';
 
 /** The starts and stops of one run of one handler. */
 export interface Started {
   readonly start: Start;
   readonly stop: Stop;
-  /** Writes them with the handler's transaction, with the local steps that a saga begins with. Returns how many. */
+  /** Writes them with the handler's transaction, with the local steps that a saga begins with. Returns how many there were. */
   write(own: Tx): Promise<number>;
-  /** After the commit: they are taken up at once. */
+  /** Takes them up at once. Call it after the commit. */
   committed(): void;
 }
 
-/** Runs the sagas of one service in this process. */
-export interface SagaEngine {
-  /** For one run of a handler, in its transaction; `trace` is what the handler is part of. */
-  collect(tx: unknown, trace?: TraceContext): Started;
-  /** Looks once whether this code can carry on every live saga; changes nothing. Throws `SagaStranded`. */
-  verify(): Promise<void>;
-  /** Verifies, takes up what an earlier process left, and works from then on. */
-  begin(): Promise<void>;
-  /** Begins no further step; waits for those that run, and aborts them when `signal` does. Nothing counts as failed. */
-  close(signal?: AbortSignal): Promise<void>;
-}
-
+/** What a service needs to run its sagas. */
 export interface EngineParts extends Tracing {
   readonly store: Store<unknown, unknown>;
   readonly contract: Contract<string, Members>;
   readonly sagas: readonly AnySaga[];
   readonly call: Caller;
   readonly worker: Worker;
-  /** Instances at work at one time, in shares; see lanes.ts. Default 256. */
+  /** How many instances may be active at one time, in shares; see schedule.ts. Default 256. */
   readonly concurrency?: number | undefined;
   /** How many processes may die while they run one step, 3 or more. Default 5. */
   readonly crashes?: number | undefined;
-  /** Where what may kill the process is run. Default a place of the engine's own. */
+  /** Where what may kill the process runs. Default: a place of the engine's own. */
   readonly alone?: Alone | undefined;
 }
 
 const pollMs = 1000;
 const batch = 500;
-/** As much of instances as is read at one time; each direction of each saga has its share. */
+/** How many bytes of instances are read at one time. Each direction of each saga has its share. */
 const mostBytes = 16 * 2 ** 20;
-/** Until a saga that cannot be read is looked at again. */
+/** The wait before an instance that cannot be read is read again. */
 const asideMs = 30_000;
-/** Of those in no state that there is, so many are told of. */
+/** How many instances in an unknown state are reported. */
 const lostAtMost = 100;
-/** Before the first that is due. */
+/** Before the first instance that is due. */
 const unseen = { due: 0, id: '' };
 
-/** Throws `SagaInvalid` for a number of crashes that would blame the innocent. */
+/** Returns a number of crashes. Throws `SagaInvalid` for one that would blame the innocent. */
 function crashesOf(crashes: number): number {
   if (Number.isSafeInteger(crashes) && crashes >= 3) return crashes;
   throw new SagaInvalid(`sagaCrashes must be a whole number from 3 on, got ${crashes}: two deaths may blame a saga that was only beside`);
 }
 
-export function sagaEngine({ concurrency = 256, crashes = 5, alone = aPlace(), ...given }: EngineParts): SagaEngine {
-  const { store, runtime, worker } = given;
-  const parts: DriveParts = { ...given, crashes: crashesOf(crashes), moves: moves(store) };
-  const { clock, observe } = runtime;
-  const sagas = new Map(given.sagas.map((saga) => [saga.name, saga as Defined]));
-  const late = deadlines(store, runtime, worker);
-  const starting: StartsParts = { ...parts, sagas, owner: worker.id, deadlines: late };
-  const free = orphans(store, runtime, worker, sagas);
-  const line = lanes(sagas.values(), concurrency);
-  const rooms = new Map<string, Room>();
-  const active = new Map<string, { readonly stop: Scope; readonly done: Promise<void> }>();
-  const timers = new Map<string, Timer>();
-  /** Whose rows cannot be read. */
-  const aside = new Set<string>();
-  const woken = wakeup(clock);
-  const stopping = new AbortController();
-  const cut = scope({ clock });
-  const apart = suspects({ alone, closing: stopping.signal, run: ({ id, direction }) => work(id, direction, undefined, true) });
-  let polling: Promise<void> = Promise.resolve();
-  let seen = unseen;
-  let stuck = 0;
-  let lostIds: ReadonlySet<string> = new Set();
-  let alive = 0;
-  const gauges: (() => void)[] = [];
+/** Runs the sagas of one service in this process. */
+export class SagaEngine {
+  readonly #given: EngineParts;
+  readonly #parts: ExecutorParts;
+  readonly #sagas: ReadonlyMap<string, Defined>;
+  readonly #starting: StartsParts;
+  readonly #deadlines: Deadlines;
+  readonly #orphans: Orphans;
+  readonly #lanes: Lanes;
+  readonly #suspects: Suspects;
+  readonly #inFlight: InFlight;
+  readonly #rooms = new Map<string, Room>();
+  /** Instances whose rows cannot be read. */
+  readonly #aside = new Set<string>();
+  readonly #closing = new AbortController();
+  #lost: ReadonlySet<string> = new Set();
+  #seen = unseen;
+  #stuck = 0;
+  #live = 0;
+  #looked = false;
+  #looking: Loop | undefined;
+  #verified: Promise<void> | undefined;
+  #gauges: readonly (() => void)[] = [];
 
-  /** `fresh`: as it was written just now, which saves reading it if its turn is now. */
-  function enqueue(id: string, direction: Direction, fresh?: Instance): void {
-    if (timers.has(id) || active.has(id) || apart.has(id)) return;
-    line.add(id, direction);
-    go(fresh);
+  constructor(given: EngineParts) {
+    const { store, runtime, worker, sagas, concurrency = 256, crashes = 5, alone = aPlace() } = given;
+    this.#given = given;
+    this.#parts = { ...given, crashes: crashesOf(crashes), journal: journalWriter(store) };
+    this.#sagas = new Map(sagas.map((saga) => [saga.name, saga as Defined]));
+    this.#deadlines = deadlines(store, runtime, worker);
+    this.#starting = { ...this.#parts, sagas: this.#sagas, owner: worker.id, deadlines: this.#deadlines };
+    this.#orphans = orphans(store, runtime, worker, this.#sagas);
+    this.#lanes = lanes(sagas, concurrency);
+    this.#inFlight = new InFlight({ clock: runtime.clock });
+    const run = ({ id, direction }: { readonly id: string; readonly direction: Direction }): Promise<void> =>
+      this.#run(id, direction, (stop) => this.#aloneIn(id, direction, stop));
+    this.#suspects = suspects({ alone, closing: this.#closing.signal, run });
   }
 
-  /** Begins with those whose turn it is. */
-  function go(fresh?: Instance): void {
-    while (!stopping.signal.aborted) {
-      const next = line.next();
-      if (!next) return;
-      work(next.id, next.direction, next.id === fresh?.id ? fresh : undefined);
+  /** Collects the starts and stops of one run of a handler, in its transaction, as a part of `trace`. */
+  collect(tx: unknown, trace?: TraceContext): Started {
+    const { fresh, ignored, stopped, start, stop, write } = collectStarts(this.#starting, tx, trace);
+    const committed = (): void => {
+      for (const one of ignored) this.#given.runtime.observe.log('warn', 'saga not started: an instance of its key has another input', one);
+      // An instance that was stopped at once is read again, and seen to be.
+      const halted = new Set(stopped.map(({ id }) => id));
+      for (const one of fresh) this.#enqueue(one.id, directionOf(one), halted.has(one.id) ? undefined : one);
+      for (const { id, saga } of stopped)
+        if (this.#inFlight.isDelayed(id) || this.#lanes.has(id) || this.#inFlight.has(id)) this.#halt(id, saga);
+    };
+    return { start, stop, write, committed };
+  }
+
+  /** Checks once whether this code can continue every active saga; changes nothing. Throws `SagaStranded`. */
+  verify(): Promise<void> {
+    this.#verified ??= verifyVersions(this.#given.store.sqlRead, this.#given.sagas);
+    return this.#verified;
+  }
+
+  /** Verifies, takes up what an earlier process left, and works from then on. */
+  async begin(): Promise<void> {
+    await this.verify();
+    const { runtime, sagas } = this.#given;
+    const { observe } = runtime;
+    this.#gauges = [
+      observe.gauge('seaworthy_saga_active', {}, () => this.#lanes.active),
+      ...sagas.map(({ name }) => observe.gauge('seaworthy_saga_waiting', { saga: name }, () => this.#lanes.waiting(name))),
+      observe.gauge('seaworthy_saga_unreadable', {}, () => new Set([...this.#aside, ...this.#lost]).size),
+      observe.gauge('seaworthy_saga_live', {}, () => this.#live),
+      observe.gauge('seaworthy_saga_stuck', {}, () => this.#stuck),
+      observe.gauge('seaworthy_saga_suspect', {}, () => this.#suspects.size),
+    ];
+    this.#looking = loop({ runtime, name: 'the look for active sagas', turn: () => this.#look() });
+  }
+
+  /** Begins no further step and waits for those that run; aborts them when `signal` aborts. Nothing counts as failed. */
+  async close(signal?: AbortSignal): Promise<void> {
+    this.#closing.abort();
+    const drained = this.#inFlight.close(signal);
+    await this.#looking?.close();
+    await Promise.all([drained, this.#suspects.close()]);
+    for (const remove of this.#gauges) remove();
+  }
+
+  /** Adds an instance to its lane. `fresh` is the instance as it was just written, which saves reading it if it runs at once. */
+  #enqueue(id: string, direction: Direction, fresh?: Instance): void {
+    if (this.#inFlight.isDelayed(id) || this.#inFlight.has(id) || this.#suspects.has(id)) return;
+    this.#lanes.add(id, direction);
+    this.#go(fresh);
+  }
+
+  /** Starts the instances whose turn it is. */
+  #go(fresh?: Instance): void {
+    while (!this.#closing.signal.aborted) {
+      const one = this.#lanes.next();
+      if (!one) return;
+      const { id, direction } = one;
+      this.#run(id, direction, (stop) => this.#inLane(id, direction, id === fresh?.id ? fresh : undefined, stop));
     }
   }
 
-  function later(id: string, ms: number, direction: Direction): void {
-    timers.set(
-      id,
-      clock.after(
-        ms,
-        () => {
-          timers.delete(id);
-          enqueue(id, direction);
-        },
-        { background: true },
-      ),
-    );
+  /** Ends an instance's wait for its time. */
+  #hurry(id: string, direction: Direction): void {
+    this.#inFlight.cancel(id);
+    this.#enqueue(id, direction);
   }
 
-  /** It waits for its time no longer. */
-  function hurry(id: string, direction: Direction): void {
-    timers.get(id)?.cancel();
-    timers.delete(id);
-    enqueue(id, direction);
+  /** Aborts the run of an instance that is to be stopped, or ends its wait. */
+  #halt(id: string, saga: string): void {
+    this.#inFlight.abort(id, new SagaStopping(`the saga ${id} is to be stopped`));
+    this.#hurry(id, { saga, back: true });
   }
 
-  /** It is to be stopped: it waits neither for its time nor for those ahead of it that run. */
-  function halt(id: string, saga: string): void {
-    active.get(id)?.stop.abort(new SagaStopping(`the saga ${id} is to be stopped`));
-    hurry(id, { saga, back: true });
+  async #run(id: string, direction: Direction, work: (stop: Scope) => Promise<Next>): Promise<void> {
+    const next = await this.#inFlight.run(id, (stop) => work(stop).catch((error: unknown) => this.#failed(id, direction, error)));
+    this.#lanes.leave(id);
+    if (next && 'suspect' in next) this.#suspects.add({ id, direction, crashes: next.suspect.crashes });
+    else if (next && 'turned' in next) this.#enqueue(id, directionOf(next.turned), next.turned);
+    else if (next) this.#inFlight.later(id, next.ms, () => this.#enqueue(id, direction));
+    this.#go();
   }
 
-  /** Own instances that are to go on now, though a timer of this process may have them wait; but none that cannot be read. */
-  async function told(which: string, ...values: readonly number[]): Promise<readonly { readonly id: string; readonly to: Direction }[]> {
-    const rows = await store.sqlRead.all(
-      `select id, name, state, stopping from sw_saga where owner = ? and ${which} limit ?`,
-      ...[worker.id, ...values, batch],
-    );
-    return rows
-      .map((row) => ({ id: String(row['id']), to: directionOf({ name: row['name'], state: row['state'], stopping: row['stopping'] }) }))
-      .filter(({ id }) => !aside.has(id));
-  }
-
-  /** Waits until there is room for what an instance holds; the others of its direction may be large as well. */
-  async function enter(id: string, { saga, back }: Direction, stop: Scope): Promise<() => void> {
-    const name = `${saga} ${back}`;
-    const own = rooms.get(name) ?? room(mostBytes / 2 / sagas.size);
-    rooms.set(name, own);
-    const [row] = await store.sqlRead.all('select octet_length(input) + octet_length(journal) as size from sw_saga where id = ?', id);
-    const waiting = scope({ clock, parents: [stop, stopping.signal] });
-    return own.take(Number(row?.['size'] ?? 0), waiting.signal).finally(() => waiting.end());
-  }
-
-  async function run(id: string, direction: Direction, fresh: Instance | undefined, stop: Scope): Promise<Next> {
-    if (fresh) return carryOn(id, direction, fresh, stop);
-    const leave = await enter(id, direction, stop);
-    try {
-      const instance = stopping.signal.aborted ? undefined : await readSaga(store.sqlRead, id);
-      return instance && isSuspect(instance.crashes) ? { suspect: instance } : await carryOn(id, direction, instance, stop);
-    } finally {
-      leave();
+  #failed(id: string, { saga }: Direction, error: unknown): Next {
+    const { observe } = this.#given.runtime;
+    if (!(error instanceof SagaUnreadable)) {
+      observe.log('error', 'saga could not read or write its journal; retrying in 1 s', { id, error });
+      return { ms: pollMs };
     }
-  }
-
-  async function runAlone(id: string, direction: Direction, stop: Scope): Promise<Next> {
-    const leave = await enter(id, direction, stop);
-    const written = await writeDeath(store, worker, id);
-    try {
-      const instance = written === undefined || stopping.signal.aborted ? undefined : await readSaga(store.sqlRead, id);
-      return await carryOn(id, direction, instance && { ...instance, crashes: instance.crashes - 1 }, stop);
-    } finally {
-      leave();
-      if (written !== undefined) await takeDeathBack(store, worker, id, written);
-    }
-  }
-
-  async function carryOn(id: string, { back }: Direction, instance: Instance | undefined, stop: Scope): Promise<Next> {
-    aside.delete(id);
-    if (!instance || instance.owner !== worker.id || (instance.state !== 'running' && instance.state !== 'undoing')) return undefined;
-    if (directionOf(instance).back !== back) return { turned: instance };
-    const early = waitOf({ due: instance.due, written: instance.changed }, clock.now());
-    // A stop does not wait for its time; the undo that follows does.
-    if (early > 0 && (instance.stopping === undefined || instance.state === 'undoing')) return { ms: early };
-    return drive(parts, sagas.get(instance.name) as AnySaga, instance, { stop, closing: stopping.signal, cut });
-  }
-
-  function work(id: string, direction: Direction, fresh: Instance | undefined, alone = false): Promise<void> {
-    const stop = scope({ clock });
-    const done = (alone ? runAlone(id, direction, stop) : run(id, direction, fresh, stop))
-      .catch((error: unknown): Next => {
-        if (error instanceof SagaUnreadable) return setAside(id, direction, error);
-        observe.log('error', 'a saga stumbled over its own database, it goes on', { id, error });
-        return { ms: pollMs };
-      })
-      .then((next) => {
-        active.delete(id);
-        line.leave(id);
-        if (next && 'suspect' in next) apart.add({ id, direction, crashes: next.suspect.crashes });
-        else if (next && 'turned' in next) enqueue(id, directionOf(next.turned), next.turned);
-        else if (next && !stopping.signal.aborted) later(id, next.ms, direction);
-        go();
-      });
-    active.set(id, { stop, done });
-    return done;
-  }
-
-  /** It is told of once, and looked at again now and then: somebody may have mended it. */
-  function setAside(id: string, { saga }: Direction, error: SagaUnreadable): Next {
-    if (!aside.has(id) && !lostIds.has(id))
-      observe.log('error', 'a saga cannot be read and is left aside, the others go on', { saga, id, error });
-    aside.add(id);
+    // It is reported once, and read again now and then: its row may be corrected.
+    if (!this.#aside.has(id) && !this.#lost.has(id)) observe.log('error', 'saga cannot be read; leaving it aside', { saga, id, error });
+    this.#aside.add(id);
     return { ms: asideMs };
   }
 
-  let looked = false;
-  /** Instances that nobody living owns, and own ones that no wake told of. */
-  async function look(): Promise<void> {
-    const now = clock.now();
-    const taken = await free.take(batch);
-    observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
-    // Of what was there at the start, the start has told.
-    if (looked && taken.length > 0) observe.log('info', 'sagas of a process that has ended are taken over', { sagas: taken.length });
-    looked = true;
-    await late.look(taken.length > 0);
-    for (const { id, crashes, ...direction } of taken) {
-      if (isSuspect(crashes)) apart.add({ id, direction, crashes });
-      else enqueue(id, direction);
+  /** Waits until there is room for what an instance holds; the others of its direction may be large as well. */
+  async #enter(id: string, { saga, back }: Direction, stop: Scope): Promise<() => void> {
+    const { store, runtime } = this.#given;
+    const name = `${saga} ${back}`;
+    const own = this.#rooms.get(name) ?? room(mostBytes / 2 / this.#sagas.size);
+    this.#rooms.set(name, own);
+    const bytes = await bytesOf(store.sqlRead, id);
+    const waiting = scope({ clock: runtime.clock, parents: [stop, this.#closing.signal] });
+    return own.take(bytes, waiting.signal).finally(() => waiting.end());
+  }
+
+  /** Runs an instance beside others. */
+  async #inLane(id: string, direction: Direction, fresh: Instance | undefined, stop: Scope): Promise<Next> {
+    if (fresh) return this.#continue(id, direction, fresh, stop);
+    const leave = await this.#enter(id, direction, stop);
+    try {
+      const instance = this.#closing.signal.aborted ? undefined : await readSaga(this.#given.store.sqlRead, id);
+      if (instance && isSuspect(instance.crashes)) return { suspect: instance };
+      return await this.#continue(id, direction, instance, stop);
+    } finally {
+      leave();
     }
-    // What waits in line is due as well, and may be many: each look goes on behind the last one.
+  }
+
+  /** Runs a suspect while no other suspect of the process runs. Its death is written before the run, and taken back after it. */
+  async #aloneIn(id: string, direction: Direction, stop: Scope): Promise<Next> {
+    const { store, worker } = this.#given;
+    const leave = await this.#enter(id, direction, stop);
+    let written: number | undefined;
+    try {
+      written = await store.transaction((tx) => writeDeath(store.sql(tx), worker.id, id));
+      const instance = written === undefined || this.#closing.signal.aborted ? undefined : await readSaga(store.sqlRead, id);
+      return await this.#continue(id, direction, instance && { ...instance, crashes: instance.crashes - 1 }, stop);
+    } finally {
+      leave();
+      const crashes = written;
+      if (crashes !== undefined) await store.transaction((tx) => takeDeathBack(store.sql(tx), worker.id, id, crashes));
+    }
+  }
+
+  async #continue(id: string, { back }: Direction, instance: Instance | undefined, stop: Scope): Promise<Next> {
+    const { worker, runtime } = this.#given;
+    this.#aside.delete(id);
+    if (!instance || instance.owner !== worker.id || (instance.state !== 'running' && instance.state !== 'undoing')) return undefined;
+    if (directionOf(instance).back !== back) return { turned: instance };
+    const early = waitOf({ due: instance.due, written: instance.changed }, runtime.clock.now());
+    // A stop does not wait for its time; the undo that follows does.
+    if (early > 0 && (instance.stopping === undefined || instance.state === 'undoing')) return { ms: early };
+    const saga = this.#sagas.get(instance.name) as AnySaga;
+    return drive(this.#parts, saga, instance, { stop, closing: this.#closing.signal, cut: this.#inFlight.cut });
+  }
+
+  /** Looks for instances without a living owner, and for own ones that no wake-up reported. Returns the milliseconds until the next look. */
+  async #look(): Promise<number> {
+    const { store, runtime, worker } = this.#given;
+    const { observe } = runtime;
+    const now = runtime.clock.now();
+    const taken = await this.#orphans.take(batch);
+    observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
+    // The start has reported what was there then.
+    if (this.#looked && taken.length > 0) observe.log('info', 'sagas of a process that has ended are taken over', { sagas: taken.length });
+    this.#looked = true;
+    await this.#deadlines.look(taken.length > 0);
+    for (const { id, crashes, ...direction } of taken) {
+      if (isSuspect(crashes)) this.#suspects.add({ id, direction, crashes });
+      else this.#enqueue(id, direction);
+    }
+    // Instances in line are due as well, and may be many: each look begins behind the last one.
     const missed = isDue(now - pollMs, pollMs + longestWaitMs);
-    const due = await store.sqlRead.all(
-      `select id, name, state, stopping, due from sw_saga where ${live} and owner = ? and ${missed.sql} and (due, id) > (?, ?)
-        order by due, id limit ?`,
+    const { due, id: last } = this.#seen;
+    const dueOnes = await ownInstances(
+      store.sqlRead,
       worker.id,
-      ...missed.values,
-      seen.due,
-      seen.id,
+      `${live} and ${missed.sql} and (due, id) > (?, ?) order by due, id`,
+      [...missed.values, due, last],
       batch,
     );
-    for (const row of due) enqueue(String(row['id']), directionOf({ name: row['name'], state: row['state'], stopping: row['stopping'] }));
-    const last = due.length < batch ? undefined : due.at(-1);
-    seen = last ? { due: Number(last['due']), id: String(last['id']) } : unseen;
-    for (const { id, to } of await told("state = 'running' and stopping is not null")) halt(id, to.saga);
-    for (const { id, to } of await told(`${live} and due = ?`, hurried)) hurry(id, to);
-    await lookForLost();
-    const [count] = await store.sqlRead.all("select count(*) as n from sw_saga where state = 'stuck'");
-    stuck = Number(count?.['n'] ?? 0);
-    const [lives] = await store.sqlRead.all(`select count(*) as n from sw_saga where ${live}`);
-    alive = Number(lives?.['n'] ?? 0);
-    if (taken.length === batch) woken.notify();
+    for (const one of dueOnes) this.#enqueue(one.id, directionOf(one));
+    this.#seen = dueOnes.length < batch ? unseen : (dueOnes.at(-1) ?? unseen);
+    const readable = ({ id }: { readonly id: string }): boolean => !this.#aside.has(id);
+    const stopping = await ownInstances(store.sqlRead, worker.id, "state = 'running' and stopping is not null", [], batch);
+    for (const { id, name } of stopping.filter(readable)) this.#halt(id, name);
+    const hurriedOnes = await ownInstances(store.sqlRead, worker.id, `${live} and due = ?`, [hurried], batch);
+    for (const one of hurriedOnes.filter(readable)) this.#hurry(one.id, directionOf(one));
+    await this.#lookForLost();
+    this.#stuck = await countSagas(store.sqlRead, "state = 'stuck'");
+    this.#live = await countSagas(store.sqlRead, live);
+    return taken.length === batch ? 0 : pollMs;
   }
 
-  /** Instances in a state that there is not: no other look finds them. */
-  async function lookForLost(): Promise<void> {
-    const rows = await store.sqlRead.all(`select id, name, saga_key, state from sw_saga where ${lost} limit ?`, lostAtMost);
-    const news = rows.map(shownOf).filter(({ id }) => !lostIds.has(id) && !aside.has(id));
+  /** Reports instances in an unknown state: no other look finds them. */
+  async #lookForLost(): Promise<void> {
+    const { store, runtime } = this.#given;
+    const rows = await lostRows(store.sqlRead, lostAtMost);
+    const news = rows.map(shownOf).filter(({ id }) => !this.#lost.has(id) && !this.#aside.has(id));
     for (const { id, name: saga, unreadable: reason } of news)
-      observe.log('error', 'a saga cannot be read and is left aside, the others go on', { saga, id, reason });
-    lostIds = new Set(rows.map((row) => String(row['id'])));
+      runtime.observe.log('error', 'saga cannot be read; leaving it aside', { saga, id, reason });
+    this.#lost = new Set(rows.map((row) => String(row['id'])));
   }
-
-  async function poll(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      await look().catch((error: unknown) =>
-        observe.log('error', 'live sagas could not be looked for, they are looked for again', { error }),
-      );
-      await woken.wait(pollMs, stopping.signal);
-    }
-  }
-
-  let verified: Promise<void> | undefined;
-  const verify = (): Promise<void> => {
-    verified ??= verifyVersions(store.sqlRead, given.sagas);
-    return verified;
-  };
-
-  return {
-    verify,
-    collect(tx, trace) {
-      const { fresh, ignored, stopped, start, stop, write } = collectStarts(starting, tx, trace);
-      return {
-        ...{ start, stop, write },
-        committed() {
-          for (const one of ignored) observe.log('warn', 'a saga was not started: there is one of its key, with another input', one);
-          // One that was stopped at once is read again, and seen to be.
-          const halted = new Set(stopped.map(({ id }) => id));
-          for (const one of fresh) enqueue(one.id, directionOf(one), halted.has(one.id) ? undefined : one);
-          for (const { id, saga } of stopped) if (timers.has(id) || line.has(id) || active.has(id)) halt(id, saga);
-        },
-      };
-    },
-    async begin() {
-      await verify();
-      gauges.push(
-        observe.gauge('seaworthy_saga_active', {}, () => line.active),
-        ...given.sagas.map(({ name }) => observe.gauge('seaworthy_saga_waiting', { saga: name }, () => line.waiting(name))),
-        observe.gauge('seaworthy_saga_unreadable', {}, () => new Set([...aside, ...lostIds]).size),
-        observe.gauge('seaworthy_saga_live', {}, () => alive),
-        observe.gauge('seaworthy_saga_stuck', {}, () => stuck),
-        observe.gauge('seaworthy_saga_suspect', {}, () => apart.size),
-      );
-      polling = poll();
-    },
-    async close(signal) {
-      stopping.abort();
-      const end = (): void => cut.abort(signal?.reason);
-      signal?.addEventListener('abort', end, { once: true });
-      if (signal?.aborted) end();
-      for (const timer of timers.values()) timer.cancel();
-      await polling;
-      await Promise.all([apart.close(), ...[...active.values()].map(({ done }) => done)]);
-      signal?.removeEventListener('abort', end);
-      for (const remove of gauges) remove();
-    },
-  };
 }

@@ -7,12 +7,12 @@ import type { Duration } from '../core/duration.ts';
 import { BreakerOpen, BulkheadFull } from '../resilience/errors.ts';
 import type { Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import type { Cause } from './cause.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, trip, trips, type World } from './conformance/world.ts';
-import { saga } from './saga.ts';
+import { saga } from './definition.ts';
+import type { Cause } from './instance.ts';
 import { SagaInputInvalid } from './starts.ts';
-import { ResultInvalid, StepTimeout } from './step.ts';
+import { ResultInvalid, StepTimeout } from './step-run.ts';
+import { suite } from './suite.fixture.ts';
+import { Ref, remote, trip, trips, type World } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -302,12 +302,12 @@ named('of several local steps in one transaction the cause names the one that fa
   const { cause } = await sea.until('undone');
   assert.deepEqual(cause, { kind: 'failed', step: 'bad', message: 'no' });
   assert.equal(runs.length, 4);
-  const again = 'warn: the step bad of two failed, it is tried again';
+  const again = 'warn: the step bad of two failed; retrying';
   assert.deepEqual(warnings(sea), [
     `${again} (1)`,
     `${again} (2)`,
     `${again} (3)`,
-    'warn: the step bad of two failed, and the saga is undone (4)',
+    'warn: the step bad of two failed; undoing the saga (4)',
   ]);
 });
 
@@ -328,7 +328,7 @@ named('a local step that is given up at its first run is told of as that, whatev
   const { engine } = await sea.process([last]);
   await sea.run(engine, ({ start }) => start(last, { id: 'l' }));
   await sea.until('undone');
-  assert.equal(warnings(sea).at(-1), 'warn: the step bad of last failed, and the saga is undone (1)');
+  assert.equal(warnings(sea).at(-1), 'warn: the step bad of last failed; undoing the saga (1)');
 });
 
 named('every failed run of a step or of an undo is logged by its name, a declared error is not', async (sea) => {
@@ -345,10 +345,10 @@ named('every failed run of a step or of an undo is logged by its name, a declare
   await sea.start(engine);
   await sea.until('undone');
   assert.deepEqual(warnings(sea), [
-    'warn: the step pay of trip failed, it is tried again (1)',
-    'warn: the step pay of trip failed, it is tried again (2)',
-    'warn: the step pay of trip failed, and the saga is undone (3)',
-    'warn: the undo of book of trip failed, it is tried again (1)',
+    'warn: the step pay of trip failed; retrying (1)',
+    'warn: the step pay of trip failed; retrying (2)',
+    'warn: the step pay of trip failed; undoing the saga (3)',
+    'warn: the undo of book of trip failed; retrying (1)',
   ]);
   await sea.run(engine, ({ start }) => start(trip, { id: 'u' }));
   await sea.when('both are undone', async () => (await sea.store.read.all("select 1 from sw_saga where state = 'undone'")).length === 2);

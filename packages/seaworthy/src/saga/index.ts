@@ -1,11 +1,38 @@
-export { type Cause, causeText, type Interruption } from './cause.ts';
-export type { Entry, GivenVerdict, Instance, SagaState } from './journal.ts';
+export {
+  type Builder,
+  type Saga,
+  SagaInvalid,
+  SagaStranded,
+  type Start,
+  type Started,
+  type Stop,
+  type Stopping,
+  saga,
+} from './definition.ts';
+export {
+  type Cause,
+  causeText,
+  type Entry,
+  type GivenVerdict,
+  type Instance,
+  type Interruption,
+  type PlannedStep,
+  plannedSteps,
+  type SagaState,
+  SagaUnreadable,
+  StepCrashed,
+} from './instance.ts';
 export { type ListedSaga, listSagas, type SagaFilter, sagaOf } from './list.ts';
-export { retrySaga, SagaNotRunning, SagaNotWaiting, stopSaga } from './operator.ts';
-export { SagaUnreadable } from './row.ts';
-export { type Builder, type Saga, SagaInvalid, type Start, type Started, type Stop, type Stopping, saga } from './saga.ts';
+export { currentStep, type SagaPosition } from './machine.ts';
 export { SagaInputInvalid } from './starts.ts';
-export { ResultInvalid, StepCrashed, StepTimeout } from './step.ts';
-export { resolveStuck, SagaNotStuck, stuckSagas, type Verdict } from './verdict.ts';
-export { type PlannedStep, plannedSteps, SagaStranded } from './versions.ts';
-export { currentStep, type SagaPosition } from './where.ts';
+export { ResultInvalid, StepTimeout } from './step-run.ts';
+export {
+  resolveStuck,
+  retrySaga,
+  SagaNotRunning,
+  SagaNotStuck,
+  SagaNotWaiting,
+  stopSaga,
+  stuckSagas,
+  type Verdict,
+} from './verdict.ts';

@@ -11,10 +11,9 @@ import { systemRandom } from '../core/random.ts';
 import { runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
-import { Ref, remote, type Time, trips, world } from './conformance/world.ts';
-import type { Instance } from './journal.ts';
-import { instanceOf } from './row.ts';
-import { saga } from './saga.ts';
+import { saga } from './definition.ts';
+import { type Instance, instanceOf } from './instance.ts';
+import { Ref, remote, type Time, trips, world } from './world.fixture.ts';
 
 /** The same in every process, and twenty times as fast: the leases of the dead are over soon. */
 const speed = 20;

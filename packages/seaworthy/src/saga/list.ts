@@ -1,9 +1,9 @@
 import { readSome } from '../store/read-some.ts';
 import type { Read, Row, Value } from '../store/store.ts';
-import type { Instance, SagaState } from './journal.ts';
-import { instanceOf, sagaColumns, shownOf } from './row.ts';
+import { type Instance, type SagaState, sagaColumns, shownOf } from './instance.ts';
+import { rowOf } from './saga-store.ts';
 
-/** Which instances. Everything that is given must hold. */
+/** Which instances to list: those that meet all that is given. */
 export interface SagaFilter {
   readonly name?: string | undefined;
   readonly key?: string | undefined;
@@ -59,7 +59,7 @@ export async function listFrom(
   return ids.flatMap((id) => found.get(id) ?? []);
 }
 
-/** The instances of one service, the newest first. Default the first 100 of them. */
+/** Returns the instances of one service, the newest first. Default: the first 100 of them. */
 export async function listSagas(
   read: Read,
   { name, key, state }: SagaFilter = {},
@@ -75,17 +75,8 @@ export async function listSagas(
   );
 }
 
-const rowOf = async (read: Read, id: string): Promise<Row | undefined> =>
-  (await read.all(`select ${sagaColumns} from sw_saga where id = ?`, id))[0];
-
-/** One instance by its id, to be looked at; `undefined` when there is none. */
+/** Returns one instance by its id, to be shown; `undefined` when there is none. */
 export async function sagaOf(read: Read, id: string): Promise<Instance | undefined> {
   const row = await rowOf(read, id);
   return row && shownOf(row);
-}
-
-/** One instance to be carried on; `undefined` when there is none. Throws `SagaUnreadable`. */
-export async function readSaga(read: Read, id: string): Promise<Instance | undefined> {
-  const row = await rowOf(read, id);
-  return row && instanceOf(row);
 }

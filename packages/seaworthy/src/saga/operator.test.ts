@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, stuck, trips, type World } from './conformance/world.ts';
-import { retrySaga, SagaNotRunning, SagaNotWaiting, stopSaga } from './operator.ts';
-import { saga } from './saga.ts';
+import { saga } from './definition.ts';
+import { suite } from './suite.fixture.ts';
+import { retrySaga, SagaNotRunning, SagaNotWaiting, stopSaga } from './verdict.ts';
+import { Ref, remote, stuck, trips, type World } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 

@@ -1,42 +1,44 @@
 import type { Runtime } from '../core/runtime.ts';
 import type { Fragment, Read, Row, Store } from '../store/store.ts';
 import { crashed, type Worker } from '../store/worker.ts';
-import type { Instance } from './journal.ts';
-import { type Direction, directionOf } from './lanes.ts';
-import { readSaga } from './list.ts';
-import { SagaUnreadable } from './row.ts';
-import type { AnySaga } from './saga.ts';
-import { isSuspect } from './suspects.ts';
-import { live } from './tables.ts';
-import { incompatibility, isPlanOf } from './versions.ts';
+import { type AnySaga, incompatibility, isPlanOf } from './definition.ts';
+import { type Instance, SagaUnreadable } from './instance.ts';
+import { briefColumns, briefOf, live, readSaga } from './saga-store.ts';
+import { type Direction, directionOf, isSuspect } from './schedule.ts';
 
+/** An instance that was taken over. */
 export interface Taken extends Direction {
   readonly id: string;
-  /** How many processes died while they had it in hand. */
+  /** How many processes died while they had the instance in flight. */
   readonly crashes: number;
 }
 
-/** Live instances that nobody living owns. */
+/** Active instances without a living owner. */
 export interface Orphans {
-  /** Takes over up to `limit`. Those that this code cannot carry on wait for code that can. */
+  /** Takes over up to `limit` instances. Those that this code cannot continue wait for code that can. */
   take(limit: number): Promise<readonly Taken[]>;
 }
 
 export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker: Worker, sagas: ReadonlyMap<string, AnySaga>): Orphans {
-  /** With the version at which this code could not carry it on; none where its row may be mended by hand. */
+  /** The instances that this code cannot continue, with their versions; without a version where the row may be corrected by hand. */
   let passedOver: ReadonlyMap<string, number | undefined> = new Map();
   const condition = (): Fragment => {
     const { sql, values } = worker.dead();
     return { sql: `${live} and (owner = '' or ${sql})`, values };
   };
 
-  /** Told once. */
+  /** Reports an instance once. */
   function passOver({ id, name, key }: Pick<Instance, 'id' | 'name' | 'key'>, reason: string): void {
     if (!passedOver.has(id))
-      runtime.observe.log('error', 'a saga of other code is not taken over, it waits for that code', { saga: name, key, id, reason });
+      runtime.observe.log('error', 'saga not taken over: its definition is incompatible with this deployment', {
+        saga: name,
+        key,
+        id,
+        reason,
+      });
   }
 
-  /** Those that fit. What they hold is read only where the definition is another one, and one by one, since it may be large. */
+  /** The ids of those that this code can continue. An instance is read only where its definition differs, and one by one, since it may be large. */
   async function fitting(rows: readonly Row[]): Promise<readonly string[]> {
     const unfit = new Map<string, number | undefined>();
     const ids: string[] = [];
@@ -58,7 +60,7 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
     return ids;
   }
 
-  /** Why this code cannot carry it on, and whether that lasts for as long as its row is as it is. */
+  /** Why this code cannot continue an instance, and whether that lasts for as long as its row does not change. */
   async function whyNot(read: Read, id: string): Promise<{ readonly reason: string; readonly lasting: boolean } | undefined> {
     try {
       const instance = await readSaga(read, id);
@@ -85,9 +87,9 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
         const mine: Taken[] = [];
         const { sql, values } = condition();
         for (const id of candidates) {
-          // Who was taken for dead may have gone on until now.
+          // An owner that was taken for dead may have continued until now.
           const [row] = await own.all(
-            `select name, plan, state, stopping, crashes, case when due <= ? and ${crashed} then 1 else 0 end as died
+            `select ${briefColumns}, plan, crashes, case when due <= ? and ${crashed} then 1 else 0 end as died
               from sw_saga where id = ? and ${sql}`,
             runtime.clock.now(),
             id,
@@ -99,13 +101,13 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
           // A suspect's death was written before its run.
           const crashes = isSuspect(before) ? before : before + Number(row['died']);
           await own.run('update sw_saga set owner = ?, crashes = ? where id = ?', worker.id, crashes, id);
-          mine.push({ id, crashes, ...directionOf({ name: row['name'], state: row['state'], stopping: row['stopping'] }) });
+          mine.push({ id, crashes, ...directionOf(briefOf(row)) });
         }
         return mine;
       });
       for (const { id, saga, crashes } of taken) {
         if (!isSuspect(crashes)) continue;
-        runtime.observe.log('error', 'a saga may be what kills its processes: it is run alone', { saga, id, crashes });
+        runtime.observe.log('error', 'a saga may be what kills its processes; running it alone', { saga, id, crashes });
       }
       return taken;
     },

@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import { memory } from '../store/drivers/memory.ts';
 import type { Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, trip, trips, type World, world } from './conformance/world.ts';
+import { saga } from './definition.ts';
 import type { SagaEngine, Started } from './engine.ts';
-import { saga } from './saga.ts';
 import { SagaInputInvalid } from './starts.ts';
+import { suite } from './suite.fixture.ts';
+import { Ref, remote, trip, trips, type World, world } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 

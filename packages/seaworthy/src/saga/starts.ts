@@ -3,52 +3,111 @@ import { asJson } from '../contract/as-json.ts';
 import { type Examined, examineNow, type Schema, sentence } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { TraceContext } from '../core/trace.ts';
-import type { Tx } from '../store/store.ts';
+import type { Level, Read, Tx } from '../store/store.ts';
 import type { Deadlines } from './deadlines.ts';
-import type { DriveParts } from './held.ts';
-import { type Instance, insert, markStopping, timed } from './journal.ts';
-import { runLocals } from './locals.ts';
-import type { AnySaga, Start, Started, Stop, Stopping } from './saga.ts';
-import { type Asked, standingOf, startedOf, stoppingOf, whenAwaited } from './standing.ts';
-import { planOf } from './versions.ts';
+import { type AnySaga, planOf, type Start, type Started, type Stop, type Stopping } from './definition.ts';
+import { type ExecutorParts, runLocals } from './executor.ts';
+import type { Instance } from './instance.ts';
+import { insertSaga, isKeyTaken, keyRow, markStopping } from './saga-store.ts';
 
-/** A saga was started with an input that breaks its schema; nothing of the handler is left. */
+/** A saga was started with an input that breaks its schema. The handler's transaction is rolled back. */
 export class SagaInputInvalid extends SeaworthyError {
   readonly code = 'SW_SAGA_INPUT_INVALID';
   readonly kind = 'internal';
 }
 
-/** A handler started or stopped a saga that its service does not list: a bug in the service. Nothing of the handler is left. */
+/** A handler started or stopped a saga that its service does not list. The handler's transaction is rolled back. */
 export class SagaUnlisted extends SeaworthyError {
   readonly code = 'SW_SAGA_UNLISTED';
   readonly kind = 'internal';
 }
 
-/** A definition as the engine knows it, whatever its types are. */
+/** The instance of a key as a handler sees it. `stopping` is a state of its own: the instance runs and is to be undone. */
+interface Standing {
+  readonly id: string;
+  readonly state: string;
+  readonly input: unknown;
+}
+
+/** One call of `start` or `stop`: what it makes of the instance of its key, if there is one. */
+interface Asked {
+  readonly level: Level;
+  readonly saga: string;
+  /** `undefined` where each start is an instance of its own. */
+  readonly key: string | undefined | Promise<string | undefined>;
+  readonly after: (before: Standing | undefined) => Promise<Standing | undefined> | Standing | undefined;
+}
+
+function parsed(input: unknown): unknown {
+  try {
+    return JSON.parse(String(input));
+  } catch {
+    return undefined; // no input is equal to it
+  }
+}
+
+/** The instance of a key as `earlier` calls of the same handler leave it. They are not written yet. */
+async function standingOf(read: Read, saga: string, key: string, earlier: readonly Asked[]): Promise<Standing | undefined> {
+  const row = await keyRow(read, saga, key);
+  let standing: Standing | undefined;
+  if (row) {
+    const halted = row['state'] === 'running' && row['stopping'] !== null;
+    standing = { id: String(row['id']), state: halted ? 'stopping' : String(row['state']), input: parsed(row['input']) };
+  }
+  for (const one of earlier) if (one.saga === saga && !one.level.undone && (await one.key) === key) standing = await one.after(standing);
+  return standing;
+}
+
+/** The outcome of a start with `input` under the identity `id`. */
+function startedOf(before: Standing | undefined, id: string, input: unknown): Started {
+  if (!before) return { started: true, id };
+  const already = before.state as Extract<Started, { started: false }>['already'];
+  return { started: false, id: before.id, already, sameInput: isDeepStrictEqual(before.input, input) };
+}
+
+/** The outcome of a stop. */
+function stoppingOf(before: Standing | undefined): Stopping {
+  if (before?.state === 'running' || before?.state === 'stopping') return { stopping: true, id: before.id };
+  return { stopping: false, already: (before?.state ?? 'unknown') as Extract<Stopping, { stopping: false }>['already'] };
+}
+
+/** A promise that asks only once it is awaited. */
+function whenAwaited<V>(ask: () => Promise<V>): PromiseLike<V> {
+  let asked: Promise<V> | undefined;
+  return {
+    // biome-ignore lint/suspicious/noThenProperty: the promise is meant to be awaited
+    then(fulfilled, rejected) {
+      asked ??= ask();
+      return asked.then(fulfilled, rejected);
+    },
+  };
+}
+
+/** A definition without its types. */
 export interface Defined extends AnySaga {
   readonly input: Schema;
   readonly key: ((input: unknown) => string) | undefined;
 }
 
-/** What one run of one handler started and stopped, as far as it took effect. */
+/** The starts and stops of one run of one handler, as far as they take effect. */
 export interface Starts {
   readonly start: Start;
   readonly stop: Stop;
   /**
-   * Writes them in the order of the calls with the handler's transaction, and the local steps that a saga begins with; those of a
-   * savepoint that was taken back are left out. Returns how many there were. Throws `SagaInputInvalid` for a schema that validates
+   * Writes them in the order of the calls with the handler's transaction, together with the local steps that a saga begins with. Those of
+   * a savepoint that was rolled back are left out. Returns how many there were. Throws `SagaInputInvalid` for a schema that validates
    * asynchronously.
    */
   write(own: Tx): Promise<number>;
-  /** New instances. */
+  /** The new instances. */
   readonly fresh: readonly Instance[];
-  /** Starts under the key of an instance that began with another input, which no handler looked at. */
+  /** Starts under the key of an instance that began with another input, whose outcome was not awaited. */
   readonly ignored: readonly { readonly saga: string; readonly key: string; readonly id: string }[];
   /** Instances that are to be stopped. */
   readonly stopped: readonly { readonly id: string; readonly saga: string }[];
 }
 
-export interface StartsParts extends DriveParts {
+export interface StartsParts extends ExecutorParts {
   readonly sagas: ReadonlyMap<string, Defined>;
   /** The id of the worker that drives what is started. */
   readonly owner: string;
@@ -57,19 +116,19 @@ export interface StartsParts extends DriveParts {
 
 /** What a saga is started with. */
 interface Given {
-  /** As its steps will read it. */
+  /** The input as the steps will read it. */
   readonly input: unknown;
   /** `undefined` where each start is an instance of its own. */
   readonly key: string | undefined;
 }
 
-/** One call of `start` or `stop`, with what it was given as that was then. */
+/** One call of `start` or `stop`, with its arguments as they were then. */
 interface Write extends Asked {
-  /** Writes it. */
+  /** Writes the start or stop. */
   take(own: Tx): Promise<void>;
 }
 
-/** JSON as it will be read. Throws `SagaInputInvalid`. */
+/** The input as JSON keeps it. Throws `SagaInputInvalid`. */
 function inputJson({ name }: Defined, value: unknown): unknown {
   const json = asJson(value);
   if ('value' in json) return json.value;
@@ -92,23 +151,35 @@ async function begin(
 ): Promise<Instance | undefined> {
   const { clock, reached } = parts.runtime;
   const now = clock.now();
-  if (key !== undefined) {
-    const [known] = await own.all('select 1 as known from sw_saga where name = ? and saga_key = ?', saga.name, key);
-    if (known) return undefined;
-  }
+  if (key !== undefined && (await isKeyTaken(own, saga.name, key))) return undefined;
   const bare: Instance = {
-    ...{ id, name: saga.name, key: key ?? id, plan: planOf(saga), input, owner: parts.owner, crashes: 0, version: 0 },
-    ...{ started: now, changed: now, due: now, attempts: 0, trace },
-    ...{ deadlineMs: saga.deadlineMs, until: parts.deadlines.until(saga.deadlineMs) },
-    ...{ state: 'running', journal: [], cause: undefined, stopping: undefined, error: undefined },
+    id,
+    name: saga.name,
+    key: key ?? id,
+    plan: planOf(saga),
+    input,
+    state: 'running',
+    journal: [],
+    cause: undefined,
+    stopping: undefined,
+    attempts: 0,
+    due: now,
+    error: undefined,
+    owner: parts.owner,
+    crashes: 0,
+    version: 0,
+    started: now,
+    changed: now,
+    deadlineMs: saga.deadlineMs,
+    until: parts.deadlines.until(saga.deadlineMs),
+    trace,
   };
-  const { state, journal } = timed(bare, await runLocals(parts, saga, { tx, own, instance: bare, journal: [], parents: [] }), now);
+  const after = await runLocals(parts, saga, bare, { tx, own, now, parents: [] });
   reached('saga/start/before');
-  const fresh: Instance = { ...bare, state, journal };
-  return (await insert(own, fresh)) ? fresh : undefined;
+  return (await insertSaga(own, after)) ? after : undefined;
 }
 
-/** Collects what one run of a handler starts and stops in `tx`; `trace` is what it is part of. */
+/** Collects what one run of a handler starts and stops in `tx`, as a part of `trace`. */
 export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceContext | undefined): Starts {
   const within = parts.store.sql(tx);
   const all: Write[] = [];
@@ -120,7 +191,7 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
     if (defined) return defined;
     throw new SagaUnlisted(`the service ${parts.contract['~contract']} does not run the saga ${saga.name}: add it to its \`sagas\``);
   };
-  /** What is asked for last stands behind all that was asked for before. */
+  /** Puts a call behind all earlier ones, and returns those. */
   function ask(one: Omit<Write, 'level'>): readonly Write[] {
     const earlier = all.slice();
     all.push({ ...one, level: within.level });
@@ -134,10 +205,10 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
     const examined = examineNow(defined.input, inputJson(defined, input));
     const given = examined instanceof Promise ? examined.then((later) => givenOf(defined, later)) : givenOf(defined, examined);
     const key = given instanceof Promise ? given.then((later) => later.key) : given.key;
-    // They are heard in `write`, which a handler that failed does not come to.
+    // Their failures are thrown by `write`, which a handler that failed does not come to.
     if (given instanceof Promise) given.catch(() => {});
     if (key instanceof Promise) key.catch(() => {});
-    let told = false;
+    let awaited = false;
     const earlier = ask({
       saga: name,
       key,
@@ -146,14 +217,14 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
         const what = await given;
         const begun = await begin(parts, { own, tx, trace, id }, defined, what);
         if (begun) fresh.push(begun);
-        else if (!told) {
+        else if (!awaited) {
           const there = await standingOf(own, name, String(what.key), []);
           if (there && !isDeepStrictEqual(there.input, what.input)) ignored.push({ saga: name, key: String(what.key), id: there.id });
         }
       },
     });
     return whenAwaited(async () => {
-      told = true;
+      awaited = true;
       const what = await given;
       const before = what.key === undefined ? undefined : await standingOf(within, name, what.key, earlier);
       return startedOf(before, id, what.input);

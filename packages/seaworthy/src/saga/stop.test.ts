@@ -4,11 +4,11 @@ import { scope } from '../core/abort.ts';
 import { BreakerOpen } from '../resilience/errors.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, stuck, trip, trips, world } from './conformance/world.ts';
-import { markStopping } from './journal.ts';
-import { saga } from './saga.ts';
-import { bounded } from './step.ts';
+import { saga } from './definition.ts';
+import { markStopping } from './saga-store.ts';
+import { bounded } from './step-run.ts';
+import { suite } from './suite.fixture.ts';
+import { Ref, remote, stuck, trip, trips, world } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 

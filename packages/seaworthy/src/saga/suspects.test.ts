@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { alone } from '../outbox/suspects.ts';
 import { worker } from '../store/worker.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, trip, trips, type World } from './conformance/world.ts';
+import { SagaInvalid, saga } from './definition.ts';
 import { orphans } from './orphans.ts';
-import { SagaInvalid, saga } from './saga.ts';
+import { suite } from './suite.fixture.ts';
+import { Ref, remote, trip, trips, type World } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -75,7 +75,7 @@ named('a death counts for what was due and owned by a process that did not stop 
   ]);
   assert.deepEqual(
     sea.said.filter((line) => line.startsWith('error')),
-    ['error: a saga may be what kills its processes: it is run alone'],
+    ['error: a saga may be what kills its processes; running it alone'],
   );
 });
 

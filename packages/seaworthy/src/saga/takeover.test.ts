@@ -7,11 +7,11 @@ import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { worker } from '../store/worker.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, trip, trips, world } from './conformance/world.ts';
+import { saga } from './definition.ts';
 import type { SagaEngine } from './engine.ts';
 import { orphans } from './orphans.ts';
-import { saga } from './saga.ts';
+import { suite } from './suite.fixture.ts';
+import { Ref, remote, trip, trips, world } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 

@@ -4,10 +4,10 @@ import { CallFailed } from '../client/errors.ts';
 import { BreakerOpen } from '../resilience/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, trip, trips } from './conformance/world.ts';
-import { saga } from './saga.ts';
+import { saga } from './definition.ts';
+import { suite } from './suite.fixture.ts';
 import { resolveStuck, SagaNotStuck, stuckSagas } from './verdict.ts';
+import { Ref, remote, trip, trips } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 

@@ -4,12 +4,12 @@ import { memory } from '../store/drivers/memory.ts';
 import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, trips, world } from './conformance/world.ts';
+import { saga } from './definition.ts';
+import { SagaUnreadable } from './instance.ts';
 import { listSagas, sagaOf } from './list.ts';
-import { SagaUnreadable } from './row.ts';
-import { saga } from './saga.ts';
+import { suite } from './suite.fixture.ts';
 import { resolveStuck, stuckSagas } from './verdict.ts';
+import { Ref, remote, trips, world } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -67,7 +67,7 @@ for (const [damage, told] of damages) {
         const reasons = (): readonly string[] =>
           logged.flatMap((line) => {
             const [message, { error, reason }] = line as [string, { error?: Error; reason?: string }];
-            return message.startsWith('a saga cannot be read') ? [error?.message ?? String(reason)] : [];
+            return message.startsWith('saga cannot be read') ? [error?.message ?? String(reason)] : [];
           });
         await sea.when('it is told of', () => reasons().length > 0);
         await sea.clock.advance(120_000);

@@ -3,11 +3,11 @@ import { Failure } from '../client/call.ts';
 import { CallFailed } from '../client/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, stuck, trip, trips, type World } from './conformance/world.ts';
-import { advance } from './journal.ts';
-import { saga } from './saga.ts';
+import { saga } from './definition.ts';
+import { writeTransition } from './saga-store.ts';
+import { suite } from './suite.fixture.ts';
 import { resolveStuck, stuckSagas, type Verdict } from './verdict.ts';
+import { Ref, remote, stuck, trip, trips, type World } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -34,7 +34,7 @@ named(
       ...others,
       ...{ state: 'undoing', attempts: 0, owner: '', due: now, changed: now, version: before.version + 1, error: undefined },
     });
-    const late = sea.store.transaction((tx) => advance(tx, before, before.plan, { state: 'undone', journal: before.journal }, now));
+    const late = sea.store.transaction((tx) => writeTransition(tx, before, { ...before, state: 'undone', changed: now }));
     assert.equal(await late, undefined);
   },
 );

@@ -1,30 +1,42 @@
 import { SeaworthyError } from '../core/errors.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Read, Store } from '../store/store.ts';
-import type { Entry, GivenVerdict } from './journal.ts';
+import { causeText, type Entry, type GivenVerdict } from './instance.ts';
 import { type ListedSaga, listFrom } from './list.ts';
-import { instanceOf, sagaColumns } from './row.ts';
-import { kept } from './step.ts';
+import { hurry, interrupt, readSaga, readStuck, writeVerdict } from './saga-store.ts';
+import { resultJson } from './step-run.ts';
 
-/** There is no saga of this id that is stuck. */
+/** No saga of this id is stuck. */
 export class SagaNotStuck extends SeaworthyError {
   readonly code = 'SW_SAGA_NOT_STUCK';
   readonly kind = 'not_found';
 }
 
-/** What a person decides about an undo that cannot succeed by itself. */
+/** Only a running saga can be stopped. This one has ended, is being undone or stuck, is to be stopped already, or does not exist. */
+export class SagaNotRunning extends SeaworthyError {
+  readonly code = 'SW_SAGA_NOT_RUNNING';
+  readonly kind = 'conflict';
+}
+
+/** Only a waiting saga can be hurried. This one has ended, runs or is due, or does not exist. */
+export class SagaNotWaiting extends SeaworthyError {
+  readonly code = 'SW_SAGA_NOT_WAITING';
+  readonly kind = 'conflict';
+}
+
+/** A decision on an undo that cannot succeed by itself. */
 export type Verdict =
-  /** The cause is mended: try the undo again. */
+  /** Run the undo again: its cause is corrected. */
   | { readonly kind: 'retry' }
-  /** It need not be undone, or somebody did it by hand. */
+  /** Leave the undo out: it is not needed, or was done by hand. */
   | { readonly kind: 'skip' }
   /**
-   * Tells the undo what the step had given, which nobody saw, and tries it again. A call whose input that changes gets another key,
-   * by its place: to each operation the undo makes the same calls in the same order, with the result and without.
+   * Run the undo again with a result of the step, which was never seen. A call whose input thereby changes gets another key, by its
+   * place: to each operation the undo must make the same calls in the same order, with the result and without.
    */
   | { readonly kind: 'result'; readonly result: unknown };
 
-/** The instances that wait for a verdict, the oldest first. Default the first 100 of them. */
+/** Returns the instances that wait for a verdict, the oldest first. Default: the first 100 of them. */
 export async function stuckSagas(
   read: Read,
   options: { readonly limit?: number; readonly offset?: number } = {},
@@ -35,12 +47,12 @@ export async function stuckSagas(
 /** What a verdict makes of the step whose undo is stuck. */
 function changeOf(verdict: Verdict, { step, undo, refusals = {} }: Entry, now: number): Partial<Entry> {
   if (verdict.kind === 'skip') return { state: 'skipped', ...(undo && { undo: { ...undo, ended: now } }) };
-  return verdict.kind === 'result' ? { result: kept(step, verdict.result), told: refusals } : {};
+  return verdict.kind === 'result' ? { result: resultJson(step, verdict.result), told: refusals } : {};
 }
 
 /**
- * Gives a verdict; the saga goes on with its undo within seconds. The journal keeps it, when it was given, and `by` whom. Throws `SagaNotStuck`, `SagaUnreadable`, and
- * `ResultInvalid` for a result that is not JSON.
+ * Gives a verdict on a stuck saga. It continues with its undo within seconds. The journal keeps the verdict, its time, and `by` whom it was
+ * given. Throws `SagaNotStuck`, `SagaUnreadable`, and `ResultInvalid` for a result that is not JSON.
  */
 export async function resolveStuck(
   store: Store<unknown, unknown>,
@@ -51,22 +63,69 @@ export async function resolveStuck(
 ): Promise<void> {
   await store.transaction(async (tx) => {
     const own = store.sql(tx);
-    const [row] = await own.all(`select ${sagaColumns} from sw_saga where id = ? and state = 'stuck'`, id);
-    if (!row) throw new SagaNotStuck(`no saga ${id} is stuck: list those that are`);
-    const { journal } = instanceOf(row);
+    const instance = await readStuck(own, id);
+    if (!instance) throw new SagaNotStuck(`no saga ${id} is stuck: list those that are`);
+    const { journal } = instance;
     const index = journal.findIndex(({ state }) => state === 'stuck');
     const entry = journal[index] as Entry;
     const now = runtime.clock.now();
     const given: GivenVerdict = { kind: verdict.kind, ...(by !== undefined && { by }), at: now, ...(entry.undo && { stuck: entry.undo }) };
-    const judged: Entry = { ...entry, ...changeOf(verdict, entry, now), verdicts: [...(entry.verdicts ?? []), given] };
-    // The journal keeps how its undo failed: what comes now begins anew.
-    await own.run(
-      `update sw_saga set version = version + 1, state = 'undoing', journal = ?, attempts = 0, error = null, due = ?, owner = '', changed = ?
-        where id = ?`,
-      JSON.stringify(journal.with(index, judged)),
-      now,
-      now,
-      id,
-    );
+    const resolved: Entry = { ...entry, ...changeOf(verdict, entry, now), verdicts: [...(entry.verdicts ?? []), given] };
+    await writeVerdict(own, id, journal.with(index, resolved), now);
   });
+}
+
+const notStopped: Readonly<Record<string, string>> = {
+  undoing: 'is being undone already',
+  stuck: 'is being undone, and its undo waits for a verdict: retry, skip or result',
+  done: 'has ended, and is done: take it back by a saga or a command of its own',
+  undone: 'has ended, and is undone',
+};
+
+/**
+ * Stops a running saga, also one that only waits: it is undone, with `reason` and `by` in its cause. The process that runs it notices within
+ * a second or so; without one, the next that starts. Throws `SagaNotRunning` and `SagaUnreadable`.
+ */
+export async function stopSaga(
+  store: Store<unknown, unknown>,
+  id: string,
+  { reason, by }: { readonly reason: string; readonly by?: string },
+): Promise<void> {
+  await store.transaction(async (tx) => {
+    const own = store.sql(tx);
+    const instance = await readSaga(own, id);
+    if (!instance) throw new SagaNotRunning(`there is no saga ${id}, so that nothing is stopped`);
+    const { name, key, state, stopping } = instance;
+    const which = `the saga ${name} ${key} (${id})`;
+    if (stopping && state === 'running') throw new SagaNotRunning(`${which} is to be undone already: ${causeText(stopping)}`);
+    if (state !== 'running') throw new SagaNotRunning(`${which} ${notStopped[state]}; only a running saga can be stopped`);
+    await interrupt(own, id, { kind: 'stopped', reason, ...(by !== undefined && { by }) });
+  });
+}
+
+/**
+ * Hurries a saga that waits for the next run of a step or of its undo: it continues at once. A stuck saga gets the verdict `retry`, by `by`.
+ * The process that runs it notices within a second or so. Throws `SagaNotWaiting` and `SagaUnreadable`.
+ */
+export async function retrySaga(
+  store: Store<unknown, unknown>,
+  runtime: Runtime,
+  id: string,
+  { by }: { readonly by?: string } = {},
+): Promise<void> {
+  const stuck = await store.transaction(async (tx) => {
+    const own = store.sql(tx);
+    const instance = await readSaga(own, id);
+    if (!instance) throw new SagaNotWaiting(`there is no saga ${id}, so that nothing is hurried`);
+    const { name, key, state, due } = instance;
+    const which = `the saga ${name} ${key} (${id})`;
+    if (state === 'stuck') return true;
+    if (state === 'done' || state === 'undone')
+      throw new SagaNotWaiting(`${which} has ended, and is ${state}: there is nothing to run again`);
+    if (due <= runtime.clock.now())
+      throw new SagaNotWaiting(`${which} waits for no time: it runs or is due, or continues once a process runs its service`);
+    await hurry(own, id);
+    return false;
+  });
+  if (stuck) await resolveStuck(store, runtime, id, { kind: 'retry' }, by === undefined ? {} : { by });
 }

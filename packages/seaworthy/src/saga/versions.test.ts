@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, stuck, trip, trips } from './conformance/world.ts';
-import type { Entry, Instance } from './journal.ts';
-import { type AnySaga, saga } from './saga.ts';
-import { incompatibility, plannedSteps, planOf, SagaStranded } from './versions.ts';
+import { type AnySaga, incompatibility, planOf, SagaStranded, saga } from './definition.ts';
+import { type Entry, type Instance, plannedSteps } from './instance.ts';
+import { suite } from './suite.fixture.ts';
+import { Ref, remote, stuck, trip, trips } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -23,7 +22,7 @@ named('G8: a definition that cannot carry on live instances is refused by name; 
     sea.process([inserted]),
     (error: unknown) => error instanceof SagaStranded && /trip t .*its step 1 was note and is first now/.test(error.message),
   );
-  await assert.rejects(sea.process([]), /there is no such saga any more/);
+  await assert.rejects(sea.process([]), /its saga is not defined any more/);
   await sea.process([longer]);
 });
 
@@ -58,7 +57,7 @@ named('G8: after a rollback of the code, what the newer code had begun is refuse
   await sea.when('it is at the new step', () => sea.callee.log.includes('repay g'));
   await second.engine.close(AbortSignal.abort(new Error('rollback')));
   await second.worker.close();
-  await assert.rejects(sea.process([old]), /grows g .*its step more is gone/);
+  await assert.rejects(sea.process([old]), /grows g .*its step more was removed/);
   const lost = old.step('more', { do: ({ call, input }) => call(remote.repay, input) });
   await assert.rejects(sea.process([lost]), /its step more can no longer be undone/);
   await sea.process([grown]);
@@ -92,8 +91,8 @@ function defined(plan: string): AnySaga {
 const was = 'remote a undo, local b undo, remote c, remote d undo';
 for (const [what, now, states, why] of [
   ['nothing has changed', was, ['done', 'done', 'done', 'intended'], undefined],
-  ['the step that runs is gone', 'remote a undo, local b undo', ['done', 'done', 'intended'], /its step c is gone/],
-  ['a step that has not begun is gone', 'remote a undo, local b undo', ['done', 'done'], undefined],
+  ['the step that runs was removed', 'remote a undo, local b undo', ['done', 'done', 'intended'], /its step c was removed/],
+  ['a step that has not begun was removed', 'remote a undo, local b undo', ['done', 'done'], undefined],
   ['steps behind are in another order', 'remote a undo, local b undo, remote d undo, remote c', ['done', 'done'], undefined],
   ['steps that were begun are in another order', 'local b undo, remote a undo', ['done', 'done'], /its step 1 was a and is b now/],
   ['a step that is done has lost its undo', 'remote a, local b undo', ['done', 'done'], /its step a can no longer be undone/],

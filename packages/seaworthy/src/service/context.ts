@@ -1,7 +1,7 @@
 import type { Fail } from '../client/call.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Publish } from '../outbox/publish.ts';
-import type { Start, Stop } from '../saga/saga.ts';
+import type { Start, Stop } from '../saga/definition.ts';
 import type { Refuse } from './refusal.ts';
 
 /** What every context has, so that a handler needs no globals. */

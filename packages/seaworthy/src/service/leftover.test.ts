@@ -7,7 +7,7 @@ import { silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
 import { fleet } from '../fleet/fleet.ts';
 import { start } from '../fleet/start.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Store } from '../store/store.ts';
 import { external } from './handler.ts';

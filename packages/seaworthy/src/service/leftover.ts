@@ -1,5 +1,5 @@
 import type { Runtime } from '../core/runtime.ts';
-import { live } from '../saga/tables.ts';
+import { live } from '../saga/saga-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 

@@ -11,7 +11,7 @@ import { RunOver } from '../core/lifetime.ts';
 import { type Observe, silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
 import { policyOn } from '../resilience/policy.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { TransactionOver } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';

@@ -15,7 +15,7 @@ import { failedReply } from '../http/reply.ts';
 import { httpServer } from '../http/server.ts';
 import { type Fuse, fuse, mortalStore } from '../outbox/conformance/mortal.ts';
 import { policyOn } from '../resilience/policy.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Store, StoreDriver, Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';

@@ -12,9 +12,8 @@ import type { Follow } from '../outbox/process.ts';
 import { type Relay, type RelayOptions, relay } from '../outbox/relay.ts';
 import { aloneOn } from '../outbox/suspects.ts';
 import { outboxMigrations } from '../outbox/tables.ts';
-import { sagaEngine } from '../saga/engine.ts';
-import { forgetEnded } from '../saga/journal.ts';
-import { sagaMigrations } from '../saga/tables.ts';
+import { SagaEngine } from '../saga/engine.ts';
+import { forgetEnded, sagaMigrations } from '../saga/saga-store.ts';
 import { claimStore } from '../store/owner.ts';
 import type { Store, StoreDriver } from '../store/store.ts';
 import { worker as registerWorker, workerMigrations } from '../store/worker.ts';
@@ -136,7 +135,7 @@ async function runOn(
   const worker = await registerWorker(store, runtime);
   milliseconds(options.relay?.poll ?? '1s', 'relay.poll');
   let posting: Relay | undefined;
-  const sagas = sagaEngine({
+  const sagas = new SagaEngine({
     ...{
       store,
       runtime,
@@ -152,7 +151,7 @@ async function runOn(
   });
   const collectors: Collectors = {
     publishing: (tx, trace) => collector(service.contract, runtime, { tx: store.sql(tx), trace }) as ReturnType<Collectors['publishing']>,
-    starting: sagas.collect,
+    starting: (tx, trace) => sagas.collect(tx, trace),
   };
   const operations = service.contract as unknown as Readonly<Record<string, Operation & At>>;
   const known = new Map<string, { readonly operation: Operation & At; readonly handler: AnyExternal }>();

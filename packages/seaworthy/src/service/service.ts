@@ -2,7 +2,7 @@ import type { Contract, Members } from '../contract/contract.ts';
 import { operationsOf } from '../contract/member.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Attachable } from '../resilience/policy.ts';
-import type { AnySaga } from '../saga/saga.ts';
+import type { AnySaga } from '../saga/definition.ts';
 import type { Migration, Read, StoreDriver, Tx } from '../store/store.ts';
 import type { Handlers, On, Reacts } from './handler.ts';
 

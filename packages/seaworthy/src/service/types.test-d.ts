@@ -5,7 +5,7 @@ import { fleet } from '../fleet/fleet.ts';
 import { type Answer, aggregate } from '../gateway/aggregate.ts';
 import { gateway } from '../gateway/gateway.ts';
 import { route } from '../gateway/route.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import type { Tx } from '../store/store.ts';
 import { external, type Handler } from './handler.ts';
 import { service } from './service.ts';

@@ -12,7 +12,7 @@ import { runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import { type Fuse, fuse, mortalStore } from '../outbox/conformance/mortal.ts';
 import { policyOn } from '../resilience/policy.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
 import type { Store, StoreDriver } from '../store/store.ts';

@@ -9,7 +9,7 @@ import { command, contract, event } from '../contract/contract.ts';
 import { type Observe, silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
 import { policyOn } from '../resilience/policy.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { SagaUnlisted } from '../saga/starts.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';

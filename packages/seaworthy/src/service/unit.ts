@@ -2,7 +2,7 @@ import { Lifetime } from '../core/lifetime.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Publish } from '../outbox/publish.ts';
-import type { Start, Stop } from '../saga/saga.ts';
+import type { Start, Stop } from '../saga/definition.ts';
 import { lentTx } from '../store/lent.ts';
 import type { Store, Tx } from '../store/store.ts';
 import { type Failing, failing } from './failing.ts';

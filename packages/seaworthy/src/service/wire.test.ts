@@ -14,7 +14,7 @@ import { runtime } from '../core/runtime.ts';
 import { failedReply } from '../http/reply.ts';
 import { type HttpServer, httpServer } from '../http/server.ts';
 import { policyOn } from '../resilience/policy.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { external } from './handler.ts';
 import { type RunningService, run } from './running.ts';

@@ -4,7 +4,7 @@ import type { Random } from '../core/random.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import { type Fleet, fleet } from '../fleet/fleet.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { external } from '../service/handler.ts';
 import { service } from '../service/service.ts';
 import type { StormProcess } from './storm.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { command, contract } from '../contract/contract.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import type { Given } from './given.ts';
 
 const Trip = z.object({ id: z.string() });

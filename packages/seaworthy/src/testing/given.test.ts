@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { command, contract, event } from '../contract/contract.ts';
-import { saga } from '../saga/saga.ts';
+import { saga } from '../saga/definition.ts';
 import { service } from '../service/service.ts';
 import { GivenInvalid } from './errors.ts';
 import { given } from './given.ts';

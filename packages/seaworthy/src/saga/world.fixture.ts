@@ -1,23 +1,22 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { Failure, reply } from '../../client/call.ts';
-import type { Caller, CallOptions } from '../../client/caller.ts';
-import { type Contract, command, contract, event, type Members, query } from '../../contract/contract.ts';
-import type { Schema } from '../../contract/schema.ts';
-import type { Clock } from '../../core/clock.ts';
-import { type Observe, silent } from '../../core/observe.ts';
-import type { Random } from '../../core/random.ts';
-import { type Runtime, runtime } from '../../core/runtime.ts';
-import { outboxMigrations } from '../../outbox/tables.ts';
-import { memory } from '../../store/drivers/memory.ts';
-import { sqlite } from '../../store/drivers/sqlite.ts';
-import type { Store, StoreDriver, Tx } from '../../store/store.ts';
-import { type Worker, worker, workerMigrations } from '../../store/worker.ts';
-import { type EngineParts, type SagaEngine, sagaEngine } from '../engine.ts';
-import type { Instance } from '../journal.ts';
-import { instanceOf } from '../row.ts';
-import { type AnySaga, saga } from '../saga.ts';
-import { sagaMigrations } from '../tables.ts';
+import { Failure, reply } from '../client/call.ts';
+import type { Caller, CallOptions } from '../client/caller.ts';
+import { type Contract, command, contract, event, type Members, query } from '../contract/contract.ts';
+import type { Schema } from '../contract/schema.ts';
+import type { Clock } from '../core/clock.ts';
+import { type Observe, silent } from '../core/observe.ts';
+import type { Random } from '../core/random.ts';
+import { type Runtime, runtime } from '../core/runtime.ts';
+import { outboxMigrations } from '../outbox/tables.ts';
+import { memory } from '../store/drivers/memory.ts';
+import { sqlite } from '../store/drivers/sqlite.ts';
+import type { Store, StoreDriver, Tx } from '../store/store.ts';
+import { type Worker, worker, workerMigrations } from '../store/worker.ts';
+import { type AnySaga, saga } from './definition.ts';
+import { type EngineParts, SagaEngine } from './engine.ts';
+import { type Instance, instanceOf } from './instance.ts';
+import { sagaMigrations } from './saga-store.ts';
 
 /** Written by hand, so that the room needs no schema library. */
 export function record<T extends Record<string, 'string' | 'integer'>>(types: T): Schema<Fields<T>, Fields<T>> {
@@ -158,7 +157,7 @@ export async function world(driver: StoreDriver, clock: Time, random: Random): P
     transactions,
     async process(sagas, view = store, more = {}) {
       const own = await worker(view, rt);
-      const engine = sagaEngine({
+      const engine = new SagaEngine({
         store: view as Store<unknown, unknown>,
         runtime: rt,
         contract: trips as unknown as Contract<string, Members>,

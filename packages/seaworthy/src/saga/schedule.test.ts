@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, remote, trips } from './conformance/world.ts';
-import { type Direction, lanes } from './lanes.ts';
-import { SagaInvalid, saga } from './saga.ts';
+import { SagaInvalid, saga } from './definition.ts';
+import { type Direction, lanes } from './schedule.ts';
+import { suite } from './suite.fixture.ts';
+import { Ref, remote, trips } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { Ref, record, remote, trips, type World } from './conformance/world.ts';
+import { saga } from './definition.ts';
 import type { SagaEngine } from './engine.ts';
-import { saga } from './saga.ts';
+import { suite } from './suite.fixture.ts';
+import { Ref, record, remote, trips, type World } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -94,7 +94,7 @@ named('nobody need await them; another input under the key of an instance is the
   await sea.run(engine, ({ start }) => void start(staying, { id: 'a', days: 1 }));
   await sea.until('done');
   await sea.run(engine, ({ start }) => void start(staying, { id: 'a', days: 1 }));
-  const warned = (): number => sea.said.filter((line) => line.startsWith('warn: a saga was not started')).length;
+  const warned = (): number => sea.said.filter((line) => line.startsWith('warn: saga not started')).length;
   assert.equal(warned(), 0);
   await sea.run(engine, ({ start }) => void start(staying, { id: 'a', days: 2 }));
   assert.equal(warned(), 1);

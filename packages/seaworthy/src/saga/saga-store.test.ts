@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { advance, type Change, forgetEnded, type Instance, insert, markStopping, type SagaState } from './journal.ts';
+import type { Instance, SagaState } from './instance.ts';
 import { sagaOf } from './list.ts';
+import { forgetEnded, insertSaga, markStopping, writeTransition } from './saga-store.ts';
+import { suite } from './suite.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -21,6 +22,9 @@ const fresh: Instance = {
     trace: undefined,
   },
 };
+/** A transition at 5. */
+type Change = Partial<Instance>;
+const after = (instance: Instance, change: Change): Instance => ({ ...instance, ...change, changed: 5 });
 const intended: Change = { state: 'running', journal: [{ step: 'pay', state: 'intended' }] };
 /** From step to step only the journal changes, which has a statement of its own. */
 const changes: readonly (readonly [string, Change])[] = [
@@ -35,10 +39,11 @@ for (const [where, change] of changes) {
   named(`G7: a transition ${where} is written once, by its owner, and by nobody who saw the instance otherwise`, async ({ store }) => {
     const other: Instance = { ...fresh, id: 'b', key: 'b' };
     await store.transaction(async (tx) => {
-      await insert(tx, fresh);
-      await insert(tx, other);
+      await insertSaga(tx, fresh);
+      await insertSaga(tx, other);
     });
-    const write = (instance: Instance): ReturnType<typeof advance> => store.transaction((tx) => advance(tx, instance, plan, change, 5));
+    const write = (instance: Instance): ReturnType<typeof writeTransition> =>
+      store.transaction((tx) => writeTransition(tx, instance, after(instance, change)));
     const before = await sagaOf(store.read, 'a');
     assert.equal(await write({ ...fresh, owner: 'another' }), undefined);
     assert.equal(await write({ ...fresh, version: 1 }), undefined);
@@ -53,10 +58,10 @@ for (const [where, change] of changes) {
   const forward = change.state === 'running' || change.state === 'done';
   named(`stop: a transition ${where} is ${forward ? 'barred' : 'written'} once somebody has stopped the instance`, async ({ store }) => {
     await store.transaction(async (tx) => {
-      await insert(tx, fresh);
+      await insertSaga(tx, fresh);
       assert.equal(await markStopping(tx, 'trip', 'a', { kind: 'stopped', reason: 'enough' }), 'a');
     });
-    const written = await store.transaction((tx) => advance(tx, fresh, plan, change, 5));
+    const written = await store.transaction((tx) => writeTransition(tx, fresh, after(fresh, change)));
     assert.equal(written?.state, forward ? undefined : change.state);
     const { state, stopping } = (await sagaOf(store.read, 'a')) as Instance;
     assert.deepEqual([state, stopping], [forward ? 'running' : change.state, { kind: 'stopped', reason: 'enough' }]);
@@ -66,7 +71,7 @@ for (const [where, change] of changes) {
 named('stop: only what runs is marked, and with the first reason', async ({ store }) => {
   const states: readonly SagaState[] = ['running', 'undoing', 'stuck', 'done', 'undone'];
   await store.transaction(async (tx) => {
-    for (const state of states) await insert(tx, { ...fresh, id: state, key: state, state });
+    for (const state of states) await insertSaga(tx, { ...fresh, id: state, key: state, state });
   });
   for (const reason of ['first', 'second'])
     for (const key of states) await store.transaction((tx) => markStopping(tx, 'trip', key, { kind: 'stopped', reason }));
@@ -77,18 +82,11 @@ named('stop: only what runs is marked, and with the first reason', async ({ stor
   );
 });
 
-named('a transition that says no time is due at once, though the instance waited for a later one', async ({ store }) => {
-  const waiting: Instance = { ...fresh, due: 1000, attempts: 2, error: 'lost' };
-  await store.transaction((tx) => insert(tx, waiting));
-  const written = await store.transaction((tx) => advance(tx, waiting, plan, { state: 'undoing', journal: [] }, 5));
-  assert.deepEqual([written?.due, written?.attempts, written?.error], [5, 0, undefined]);
-});
-
 named('what began long ago and ended lately is not forgotten yet', async ({ store, clock, runtime }) => {
   const begun = clock.now();
   const id = runtime.ids.next();
   await clock.advance(1000);
-  await store.transaction((tx) => insert(tx, { ...fresh, id, state: 'done', changed: clock.now() }));
+  await store.transaction((tx) => insertSaga(tx, { ...fresh, id, state: 'done', changed: clock.now() }));
   await clock.advance(1000);
   const forget = (before: number): Promise<number> => store.transaction((tx) => forgetEnded(tx, before, 10));
   assert.equal(await forget(begun + 1000), 0);

@@ -3,10 +3,11 @@ import { macrotask } from '../core/event-loop.ts';
 import { CommitUnknown } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { type Instance, insert } from './journal.ts';
+import type { Instance } from './instance.ts';
+import { journalWriter, type Transition } from './journal-writer.ts';
 import { sagaOf } from './list.ts';
-import { type Move, moves } from './moves.ts';
+import { insertSaga } from './saga-store.ts';
+import { suite } from './suite.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -26,14 +27,14 @@ const instanceOf = (id: string): Instance => ({
   },
   ...{ started: 1, changed: 1, due: 1, cause: undefined, stopping: undefined, error: undefined },
 });
-const moveOf = (instance: Instance, result: unknown): Move => ({
-  ...{ instance, plan: instance.plan, now: 2 },
-  change: { state: 'done', journal: [{ step: 'pay', state: 'done', result }] },
+const transitionOf = (seen: Instance, result: unknown): Transition => ({
+  seen,
+  after: { ...seen, state: 'done', journal: [{ step: 'pay', state: 'done', result }], changed: 2 },
 });
 async function inserted(store: Store, ...ids: readonly string[]): Promise<readonly Instance[]> {
   const all = ids.map(instanceOf);
   await store.transaction(async (tx) => {
-    for (const one of all) await insert(tx, one);
+    for (const one of all) await insertSaga(tx, one);
   });
   return all;
 }
@@ -48,13 +49,13 @@ named('transitions that are asked for together share a transaction; those that c
       transactions++;
       return store.transaction(async (tx) => {
         const value = await work(tx);
-        if (late.length === 0) late.push(...all.slice(10).map((one) => writer.write(moveOf(one, 1))));
+        if (late.length === 0) late.push(...all.slice(10).map((one) => writer.write(transitionOf(one, 1))));
         return value;
       }, options);
     },
   };
-  const writer = moves(watched as never);
-  await Promise.all(all.slice(0, 10).map((one) => writer.write(moveOf(one, 1))));
+  const writer = journalWriter(watched as never);
+  await Promise.all(all.slice(0, 10).map((one) => writer.write(transitionOf(one, 1))));
   await Promise.all(late);
   for (const { id } of all) assert.equal((await sagaOf(store.read, id))?.state, 'done');
   // A store may begin with the first at once.
@@ -79,8 +80,8 @@ function busy(store: Store, ends: Transaction = store.transaction): Store & { re
 named('transitions that come before their transaction has its turn are part of it, and each is told its own', async ({ store }) => {
   const all = await inserted(store, 'a', 'b', 'c');
   const view = busy(store);
-  const writer = moves(view as never);
-  const written = await Promise.all(all.map((one) => writer.write(moveOf(one, one.id))));
+  const writer = journalWriter(view as never);
+  const written = await Promise.all(all.map((one) => writer.write(transitionOf(one, one.id))));
   assert.deepEqual(
     written.map((one) => [one?.id, one?.journal[0]?.result]),
     ['a', 'b', 'c'].map((id) => [id, id]),
@@ -98,8 +99,8 @@ for (const [what, committed] of [
       if (committed) await store.transaction(work, options);
       throw new CommitUnknown('as the test says');
     };
-    const writer = moves(busy(store, unheard) as never);
-    const written = await Promise.all(all.map((one) => writer.write(moveOf(one, 1))));
+    const writer = journalWriter(busy(store, unheard) as never);
+    const written = await Promise.all(all.map((one) => writer.write(transitionOf(one, 1))));
     assert.deepEqual(
       written.map((one) => one?.version),
       new Array(3).fill(committed ? undefined : 1),
@@ -114,20 +115,20 @@ for (const [what, committed] of [
 named('a transition that is alone in a commit that nobody heard of is told so', async ({ store }) => {
   const [a] = (await inserted(store, 'a')) as [Instance];
   const unheard: Transaction = () => Promise.reject(new CommitUnknown('as the test says'));
-  const writer = moves(busy(store, unheard) as never);
-  await assert.rejects(writer.write(moveOf(a, 1)), CommitUnknown);
+  const writer = journalWriter(busy(store, unheard) as never);
+  await assert.rejects(writer.write(transitionOf(a, 1)), CommitUnknown);
   // And the next one is written.
-  assert.equal((await writer.write(moveOf(a, 2)))?.version, 1);
+  assert.equal((await writer.write(transitionOf(a, 2)))?.version, 1);
 });
 
 named('a transition that cannot be written, or is refused, holds up none of those beside it', async ({ store }) => {
   const [a, b, c, d] = (await inserted(store, 'a', 'b', 'c', 'd')) as [Instance, Instance, Instance, Instance];
-  const writer = moves(store as never);
+  const writer = journalWriter(store as never);
   const [good, bad, stale, other] = await Promise.allSettled([
-    writer.write(moveOf(a, 1)),
-    writer.write(moveOf(b, 5n)),
-    writer.write(moveOf({ ...c, version: 7 }, 1)),
-    writer.write(moveOf(d, 1)),
+    writer.write(transitionOf(a, 1)),
+    writer.write(transitionOf(b, 5n)),
+    writer.write(transitionOf({ ...c, version: 7 }, 1)),
+    writer.write(transitionOf(d, 1)),
   ]);
   assert.equal(good.status === 'fulfilled' && good.value?.state, 'done');
   assert.match(String(bad.status === 'rejected' && bad.reason), /BigInt/);
@@ -139,8 +140,8 @@ named('a transition that cannot be written, or is refused, holds up none of thos
 
 named('once the store is closed each transition is told so', async ({ store }) => {
   const [a, b] = (await inserted(store, 'a', 'b')) as [Instance, Instance];
-  const writer = moves(store as never);
+  const writer = journalWriter(store as never);
   await store.close();
-  for (const outcome of await Promise.allSettled([writer.write(moveOf(a, 1)), writer.write(moveOf(b, 1))]))
+  for (const outcome of await Promise.allSettled([writer.write(transitionOf(a, 1)), writer.write(transitionOf(b, 1))]))
     assert.match(String(outcome.status === 'rejected' && outcome.reason), /closed/);
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './conformance/suite.ts';
-import { trip } from './conformance/world.ts';
-import { forgetEnded } from './journal.ts';
+import { forgetEnded } from './saga-store.ts';
+import { suite } from './suite.fixture.ts';
+import { trip } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 

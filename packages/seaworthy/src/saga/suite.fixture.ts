@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { Random } from '../../core/random.ts';
-import type { StoreDriver } from '../../store/store.ts';
-import { stores, type Time, type World, world } from './world.ts';
+import type { Random } from '../core/random.ts';
+import type { StoreDriver } from '../store/store.ts';
+import { stores, type Time, type World, world } from './world.fixture.ts';
 
 export interface Suite {
   /** The folder of its databases. */

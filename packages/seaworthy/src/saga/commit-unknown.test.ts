@@ -5,8 +5,8 @@ import { memory } from '../store/drivers/memory.ts';
 import { CommitUnknown } from '../store/errors.ts';
 import type { Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { Ref, remote, trips, world } from './conformance/world.ts';
-import { saga } from './saga.ts';
+import { saga } from './definition.ts';
+import { Ref, remote, trips, world } from './world.fixture.ts';
 
 async function add(tx: Tx, id: string): Promise<void> {
   await tx.run("insert into note (id, text) values (?, 'x') on conflict (id) do update set text = note.text || 'x'", id);

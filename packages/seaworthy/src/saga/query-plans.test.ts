@@ -7,9 +7,9 @@ import { sqlite } from '../store/drivers/sqlite.ts';
 import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { trip, world } from './conformance/world.ts';
 import { listSagas } from './list.ts';
 import { stuckSagas } from './verdict.ts';
+import { trip, world } from './world.fixture.ts';
 
 test('what an engine asks for at its start, each second and in lists passes over the sagas that have ended', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));

@@ -1,0 +1,66 @@
+import type { Store } from '../store/store.ts';
+import type { Instance } from './instance.ts';
+import { writeTransition } from './saga-store.ts';
+
+/** One transition of one instance: from what its owner saw to what the machine makes of it. */
+export interface Transition {
+  readonly seen: Instance;
+  readonly after: Instance;
+}
+
+/** Writes the transitions of one engine. Those that are asked for while another transaction runs share the next one. */
+export interface JournalWriter {
+  /**
+   * Resolves with the instance once the transition is committed, or with `undefined` when `writeTransition` refused it. Rejects as
+   * `transaction` does, for this transition alone.
+   */
+  write(transition: Transition): Promise<Instance | undefined>;
+}
+
+interface Request extends Transition {
+  resolve(written: Instance | undefined): void;
+  reject(error: unknown): void;
+}
+
+/** Makes the journal writer of one engine. */
+export function journalWriter(store: Store<unknown, unknown>): JournalWriter {
+  const waiting: Request[] = [];
+  let running = false;
+
+  async function commit(given?: readonly Request[]): Promise<void> {
+    // Requests that come before the transaction has its turn are part of it; a rerun has the same ones.
+    let taken = given;
+    const together = (): readonly Request[] => {
+      taken ??= waiting.splice(0);
+      return taken;
+    };
+    try {
+      const written = await store.transaction(async (tx) => {
+        const own = store.sql(tx);
+        const all: (Instance | undefined)[] = [];
+        for (const { seen, after } of together()) all.push(await writeTransition(own, seen, after));
+        return all;
+      });
+      for (const [index, { resolve }] of together().entries()) resolve(written[index]);
+    } catch (error) {
+      const [first, ...others] = together();
+      // Which one failed shows when each is alone. A transition whose commit was not reported has moved its row on, and is refused.
+      if (others.length > 0) await Promise.all(together().map((one) => commit([one])));
+      else first?.reject(error);
+    }
+  }
+
+  async function run(): Promise<void> {
+    running = true;
+    while (waiting.length > 0) await commit();
+    running = false;
+  }
+
+  return {
+    write: (transition) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ ...transition, resolve, reject });
+        if (!running) run();
+      }),
+  };
+}

@@ -1,0 +1,246 @@
+import { idsFrom } from '../core/ids.ts';
+import { dueAt } from '../store/due.ts';
+import { readSome } from '../store/read-some.ts';
+import type { Migration, Read, Row, Tx, Value } from '../store/store.ts';
+import { type Entry, type Instance, type Interruption, instanceOf, type SagaState, sagaColumns, shownOf } from './instance.ts';
+import { hurried } from './machine.ts';
+
+/** Active instances. Keep this wording: SQLite matches it to the partial index. */
+export const live = "state in ('running', 'undoing')";
+
+/** Instances that have not ended. Keep this wording, too. */
+const open = "state in ('running', 'undoing', 'stuck')";
+
+/** Instances in an unknown state. */
+const lost = "state not in ('running', 'undoing', 'stuck', 'done', 'undone')";
+
+/** The bytes of a row that its user decides on. */
+export const heldBytes = 'octet_length(input) + octet_length(journal)';
+
+/** The table of the journal, for `store.migrate`. */
+export const sagaMigrations: readonly Migration[] = [
+  {
+    name: 'seaworthy/saga/1',
+    statements: ({ types: { integer, key, text }, tableOptions, partialIndex }) => [
+      // `journal` is a JSON array with an entry for each step that was started, in order; see instance.ts.
+      `create table sw_saga (
+        id ${key} not null primary key, name ${key} not null, saga_key ${key} not null, plan ${key} not null, input ${text} not null,
+        state ${key} not null, journal ${text} not null, cause ${text}, stopping ${text}, attempts ${integer} not null,
+        due ${integer} not null, error ${text}, owner ${key} not null, version ${integer} not null default 0,
+        started ${integer} not null, changed ${integer} not null, deadline ${integer}, until ${integer}, trace ${text},
+        crashes ${integer} not null default 0, unique (name, saga_key))${tableOptions}`,
+      `create index sw_saga_live on sw_saga (owner, due, id)${partialIndex(live)}`,
+      `create index sw_saga_late on sw_saga (owner, until)${partialIndex("state = 'running' and until is not null")}`,
+      `create index sw_saga_stopping on sw_saga (owner)${partialIndex("state = 'running' and stopping is not null")}`,
+      `create index sw_saga_plan on sw_saga (name, plan, id)${partialIndex(open)}`,
+      `create index sw_saga_lost on sw_saga (id)${partialIndex(lost)}`,
+      `create index sw_saga_stuck on sw_saga (changed)${partialIndex("state = 'stuck'")}`,
+    ],
+  },
+];
+
+const startColumns = 'id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed, deadline, until, trace';
+
+/** Inserts a started instance. Returns false when there is one of the same name and key. */
+export async function insertSaga(tx: Tx, instance: Instance): Promise<boolean> {
+  const { changes } = await tx.run(
+    tx.dialect.insertNew({ table: 'sw_saga', columns: startColumns, key: 'name, saga_key' }),
+    instance.id,
+    instance.name,
+    instance.key,
+    instance.plan,
+    JSON.stringify(instance.input),
+    instance.state,
+    JSON.stringify(instance.journal),
+    0,
+    instance.due,
+    instance.owner,
+    instance.started,
+    instance.changed,
+    instance.deadlineMs === undefined ? undefined : Math.ceil(instance.deadlineMs),
+    instance.until === undefined ? undefined : dueAt(instance.until),
+    instance.trace && JSON.stringify(instance.trace),
+  );
+  return changes > 0;
+}
+
+/** What a transition changes beside the journal, in the order of the columns. */
+const columns = ['plan', 'state', 'cause', 'attempts', 'due', 'error'] as const;
+
+function updates(unless: string): { readonly step: string; readonly whole: string } {
+  const set = 'update sw_saga set version = version + 1, crashes = 0, journal = ?, changed = ?';
+  const where = `where id = ? and owner = ? and version = ?${unless}`;
+  return { step: `${set} ${where}`, whole: `${set}, ${columns.map((column) => `${column} = ?`).join(', ')} ${where}` };
+}
+const forwards = updates(' and stopping is null');
+const backwards = updates('');
+
+/**
+ * Writes the transition from `seen` to `after`, if the instance still belongs to its owner and is still as the owner saw it: a commit
+ * whose answer was lost has moved it on as well. A stopped instance makes no transition forwards. Returns the instance as it was
+ * written, or `undefined` when the transition was refused: read the row again.
+ */
+export async function writeTransition(tx: Tx, seen: Instance, after: Instance): Promise<Instance | undefined> {
+  const next: Instance = { ...after, due: dueAt(after.due) };
+  const { plan, state, journal, cause, attempts, due, error, changed } = next;
+  const fence = [seen.id, seen.owner, seen.version] as const;
+  const { step, whole } = state === 'running' || state === 'done' ? forwards : backwards;
+  // From step to step nothing else changes, and no index.
+  const { changes } = columns.every((column) => next[column] === seen[column])
+    ? await tx.run(step, JSON.stringify(journal), changed, ...fence)
+    : await tx.run(whole, JSON.stringify(journal), changed, plan, state, cause && JSON.stringify(cause), attempts, due, error, ...fence);
+  return changes > 0 ? { ...next, version: seen.version + 1 } : undefined;
+}
+
+/** The row of one instance. */
+export const rowOf = async (read: Read, id: string): Promise<Row | undefined> =>
+  (await read.all(`select ${sagaColumns} from sw_saga where id = ?`, id))[0];
+
+/** Reads one instance; `undefined` when there is none. Throws `SagaUnreadable`. */
+export async function readSaga(read: Read, id: string): Promise<Instance | undefined> {
+  const row = await rowOf(read, id);
+  return row && instanceOf(row);
+}
+
+/** The definitions of instances that have not ended: their names, and their steps as they were written. */
+export const openPlans = async (read: Read): Promise<readonly { readonly name: string; readonly plan: string }[]> =>
+  (await read.all(`select distinct name, plan from sw_saga where ${open}`)).map((row) => ({
+    name: String(row['name']),
+    plan: String(row['plan']),
+  }));
+
+const page = { rows: 16, bytes: 2 ** 22 };
+
+/** Reads the instances of a plan that have not ended, a few at a time, since each may be large. */
+export async function* openInstances(read: Read, name: string, plan: string): AsyncGenerator<Instance> {
+  for (let [after, more] = ['', true]; more; ) {
+    const from = `sw_saga where ${open} and name = ? and plan = ? and id > ? order by id`;
+    const some = await readSome(read, { columns: sagaColumns, size: heldBytes, from, values: [name, plan, after] }, page);
+    yield* some.rows.map(shownOf);
+    after = String(some.rows.at(-1)?.['id']);
+    more = some.more;
+  }
+}
+
+/** Returns how many bytes an instance takes; 0 when there is none. */
+export async function bytesOf(read: Read, id: string): Promise<number> {
+  const [row] = await read.all(`select ${heldBytes} as size from sw_saga where id = ?`, id);
+  return Number(row?.['size'] ?? 0);
+}
+
+/** Whether there is an instance of a key. */
+export const isKeyTaken = async (read: Read, name: string, key: string): Promise<boolean> =>
+  (await read.all('select 1 as known from sw_saga where name = ? and saga_key = ?', name, key)).length > 0;
+
+/** The row of a key as far as a handler sees it. */
+export const keyRow = async (read: Read, name: string, key: string): Promise<Row | undefined> =>
+  (await read.all('select id, state, stopping, input from sw_saga where name = ? and saga_key = ?', name, key))[0];
+
+/** Marks a running instance as to be interrupted, unless it is already. Returns its id if it was marked. */
+export async function markStopping(tx: Tx, name: string, key: string, why: Interruption): Promise<string | undefined> {
+  const [row] = await tx.all("select id from sw_saga where name = ? and saga_key = ? and state = 'running'", name, key);
+  if (!row) return undefined;
+  const id = String(row['id']);
+  return (await interrupt(tx, id, why)) ? id : undefined;
+}
+
+/** The same by the id. Returns false when the instance does not run, or is marked already. */
+export async function interrupt(tx: Tx, id: string, why: Interruption): Promise<boolean> {
+  const mark = "update sw_saga set stopping = ? where id = ? and state = 'running' and stopping is null";
+  return (await tx.run(mark, JSON.stringify(why), id)).changes > 0;
+}
+
+/** Makes an instance due at once. Its version stays, so that what its owner runs is not in vain. */
+export async function hurry(tx: Tx, id: string): Promise<void> {
+  await tx.run('update sw_saga set due = ? where id = ?', hurried, id);
+}
+
+/** Reads a stuck instance; `undefined` when there is none of this id. Throws `SagaUnreadable`. */
+export async function readStuck(read: Read, id: string): Promise<Instance | undefined> {
+  const [row] = await read.all(`select ${sagaColumns} from sw_saga where id = ? and state = 'stuck'`, id);
+  return row && instanceOf(row);
+}
+
+/** Writes the journal of a stuck instance after a verdict. Any process takes it over; its undo begins anew. */
+export async function writeVerdict(tx: Tx, id: string, journal: readonly Entry[], now: number): Promise<void> {
+  await tx.run(
+    `update sw_saga set version = version + 1, state = 'undoing', journal = ?, attempts = 0, error = null, due = ?, owner = '', changed = ?
+      where id = ?`,
+    JSON.stringify(journal),
+    now,
+    now,
+    id,
+  );
+}
+
+/**
+ * Removes up to `limit` instances that ended before `before`, and their keys with them. Returns how many. Ids are in the order of time,
+ * so that younger instances are not even looked at.
+ */
+export async function forgetEnded(tx: Tx, before: number, limit: number): Promise<number> {
+  const { changes } = await tx.run(
+    `delete from sw_saga where id in
+      (select id from sw_saga where id < ? and changed < ? and state in ('done', 'undone') order by id limit ?)`,
+    idsFrom(before),
+    before,
+    limit,
+  );
+  return changes;
+}
+
+/** An instance as far as an engine must know it to plan its run. */
+export interface Brief {
+  readonly id: string;
+  readonly name: string;
+  readonly state: SagaState;
+  readonly stopping: boolean;
+  readonly due: number;
+}
+
+/** The columns of `briefOf`. */
+export const briefColumns = 'id, name, state, stopping, due';
+
+export const briefOf = (row: Row): Brief => ({
+  id: String(row['id']),
+  name: String(row['name']),
+  state: String(row['state']) as SagaState,
+  stopping: row['stopping'] !== null,
+  due: Number(row['due']),
+});
+
+/** Active instances of an owner that meet a condition, in its order. */
+export const ownInstances = async (
+  read: Read,
+  owner: string,
+  which: string,
+  values: readonly Value[],
+  limit: number,
+): Promise<readonly Brief[]> =>
+  (await read.all(`select ${briefColumns} from sw_saga where owner = ? and ${which} limit ?`, owner, ...values, limit)).map(briefOf);
+
+/** Rows in an unknown state, without what may be large. */
+export const lostRows = (read: Read, limit: number): Promise<readonly Row[]> =>
+  read.all(`select id, name, saga_key, state from sw_saga where ${lost} limit ?`, limit);
+
+/** How many instances are in the states that a condition names. */
+export async function countSagas(read: Read, which: string): Promise<number> {
+  const [row] = await read.all(`select count(*) as n from sw_saga where ${which}`);
+  return Number(row?.['n'] ?? 0);
+}
+
+/**
+ * Writes the death of a process into the row before it runs the instance, so that the death counts if it comes. Returns the number of
+ * deaths that was written; `undefined` when another worker has the instance.
+ */
+export async function writeDeath(tx: Tx, owner: string, id: string): Promise<number | undefined> {
+  const [row] = await tx.all('select crashes from sw_saga where id = ? and owner = ?', id, owner);
+  if (!row) return undefined;
+  const crashes = Number(row['crashes']) + 1;
+  await tx.run('update sw_saga set crashes = ? where id = ?', crashes, id);
+  return crashes;
+}
+
+/** Takes the death back once the run is over and the process lives. A run that came to a transition has done so already. */
+export async function takeDeathBack(tx: Tx, owner: string, id: string, crashes: number): Promise<void> {
+  await tx.run('update sw_saga set crashes = crashes - 1 where id = ? and owner = ? and crashes = ?', id, owner, crashes);
+}
