@@ -75,6 +75,8 @@ test('the input of a saga is what it was when it was started, and is refused the
     assert.throws(() => start(paying, { id: 1 } as never), SagaInputInvalid);
     assert.throws(() => start(paying, { id: 1n } as never), SagaInputInvalid);
     assert.throws(() => start(paying, undefined as never), SagaInputInvalid);
+    for (const id of ['a\0b', 'a\ud800'])
+      assert.throws(() => start(paying, { id }), /SW_SAGA_INPUT_INVALID|well-formed Unicode without U\+0000/);
   });
   await sea.until('done');
   assert.deepEqual(await states(sea), ['first done']);

@@ -139,7 +139,16 @@ function givenOf(saga: Defined, examined: Examined<unknown>): Given {
   if ('findings' in examined)
     throw new SagaInputInvalid(`the input of the saga ${saga.name} breaks its schema: ${sentence(examined.findings)}`);
   const input = inputJson(saga, examined.value);
-  return { input, key: saga.key?.(input) };
+  return { input, key: keyOf(saga, input) };
+}
+
+/** Throws `SagaInputInvalid` for a key that not every database keeps as it is. */
+function keyOf({ name, key: keyIn }: Defined, input: unknown): string | undefined {
+  const key = keyIn?.(input);
+  if (key === undefined || (key.isWellFormed() && !key.includes('\0'))) return key;
+  throw new SagaInputInvalid(
+    `the input of the saga ${name} gives the key ${JSON.stringify(key)}: a key must be well-formed Unicode without U+0000`,
+  );
 }
 
 /** Inserts an instance, unless there is one of the same key. Returns it. */

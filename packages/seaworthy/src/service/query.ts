@@ -29,7 +29,7 @@ export async function runQuery(
   const begun = { now: runtime.clock.now(), newId: runtime.ids.next, trace: span.trace };
   const life = new Lifetime(`the handler of ${nameOf(operation)}`, runtime.observe);
   const { fail, verify } = failing(life, () => undefined);
-  const read = lentRead(store, life);
+  const read = lentRead(store, life, signal);
   try {
     const handle = (): unknown =>
       typeof handler === 'function' ? handler({ input, read, fail, ...begun }) : handler.remote({ input, fail, signal, ...begun });

@@ -1,3 +1,4 @@
+import { orAborted } from '../core/abort.ts';
 import type { Lifetime } from '../core/lifetime.ts';
 import { allBy, readerBy } from './read-by.ts';
 import { statementName } from './statement-name.ts';
@@ -25,10 +26,16 @@ export function lentTx<T>(store: Store<T, unknown>, tx: T, run: Lifetime): T {
   return lent as T;
 }
 
-/** `read` as one run sees it, which must await what it reads. An adapter's own stays as it is. */
-export function lentRead<R>({ read, sqlRead }: Store<unknown, R>, run: Lifetime): R {
+/**
+ * `read` as one run sees it, which must await what it reads; what it reads ends when `signal` aborts. An adapter's own stays as it
+ * is.
+ */
+export function lentRead<R>({ read, sqlRead }: Store<unknown, R>, run: Lifetime, signal: AbortSignal): R {
   if ((read as unknown) !== sqlRead) return read;
-  return readerBy((sql, values, signal) =>
-    run.use('read', () => run.watch(statementName(sql), (signal ? sqlRead.withSignal(signal) : sqlRead).all(sql, ...values))),
+  return readerBy((sql, values, given) =>
+    run.use('read', () => {
+      const rows = sqlRead.withSignal(given ?? signal).all(sql, ...values);
+      return run.watch(statementName(sql), given ? orAborted(rows, signal) : rows);
+    }),
   ) as R;
 }

@@ -55,6 +55,18 @@ for (const [name, driver] of [
   });
 }
 
+test('sqlite: `select *` names the columns as they are now, whoever changed them', async () => {
+  const dir = join(root, String(folder++));
+  const store = await sqlite({ dir }).open('bank', runtime());
+  await store.migrate([{ name: 'x/1', statements: ['create table x (n integer, m integer)', 'insert into x values (1, 2)'] }]);
+  assert.deepEqual(await store.read.all('select * from x'), [{ n: 1, m: 2 }]);
+  const other = new DatabaseSync(join(dir, 'bank.db'));
+  other.exec('alter table x rename column m to k');
+  other.close();
+  assert.deepEqual(await store.read.all('select * from x'), [{ n: 1, k: 2 }]);
+  await store.close();
+});
+
 test('sqlite: references that others have broken do not stop a migration, and further ones do', async () => {
   const dir = join(root, String(folder++));
   const store = await sqlite({ dir }).open('bank', runtime());
