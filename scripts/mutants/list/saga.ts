@@ -3,7 +3,9 @@ import { inSource, type Mutant } from '../mutant.ts';
 const deaths = inSource('saga/suspects', 'saga/kill');
 const suites = inSource(
   'saga/machine',
-  'saga/forward',
+  'saga/steps',
+  'saga/local-steps',
+  'saga/postponed',
   'saga/undo',
   'saga/stop',
   'saga/takeover',

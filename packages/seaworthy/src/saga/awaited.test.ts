@@ -14,7 +14,7 @@ const full = async (): Promise<never> => {
 };
 const pause = (sea: World): Promise<void> => new Promise((resolve) => void sea.clock.after(10, resolve));
 
-named('a step whose call nobody awaits has not succeeded: its call is cut, and the attempt fails by name', async (sea) => {
+named('a step that does not await its call fails: the call is aborted, and the error names it', async (sea) => {
   const forgets = saga(trips, 'forgets', uses).step('book', {
     do: ({ input, call }) => {
       void call(remote.book, input);
@@ -32,7 +32,7 @@ named('a step whose call nobody awaits has not succeeded: its call is cut, and t
   assert.ok(sea.callee.options[0]?.signal?.aborted);
 });
 
-named('a call that was refused while its step looked elsewhere fails the step, however it was made', async (sea) => {
+named('a refused call that its step does not await fails the step, however it was made', async (sea) => {
   const ways = [
     saga(trips, 'alone', uses).step('book', {
       async do({ input, call }) {
@@ -66,7 +66,7 @@ named('a call that was refused while its step looked elsewhere fails the step, h
   );
 });
 
-named('a call that a step awaits, or whose refusal it takes as a value, is its own affair', async (sea) => {
+named('a call that a step awaits, or whose refusal it takes as a value, does not fail the step', async (sea) => {
   const takes = saga(trips, 'takes', uses).step('book', {
     async do({ input, call }) {
       const booked = call(remote.book, input);
@@ -82,7 +82,7 @@ named('a call that a step awaits, or whose refusal it takes as a value, is its o
   assert.equal((await sea.instance()).journal[0]?.result, false);
 });
 
-named('an undo whose call nobody awaits has not taken its step back: it is tried again, and stuck in the end', async (sea) => {
+named('an undo that does not await its call has not succeeded: it is retried, and stuck in the end', async (sea) => {
   const forgets = saga(trips, 'forgets', uses)
     .step('book', {
       do: ({ input, call }) => call(remote.book, input),
@@ -100,7 +100,7 @@ named('an undo whose call nobody awaits has not taken its step back: it is tried
   assert.match(error ?? '', /the undo of the step book of forgets ended before the call of remote\.unbook had settled/);
 });
 
-named('a step and a local step that have ended call, write and publish no more, and the log tells of it', async (sea) => {
+named('a step that has ended can no longer call, write or publish, and late use is logged', async (sea) => {
   const late: (() => unknown)[] = [];
   const ended = saga(trips, 'ended', uses)
     .step('book', {
@@ -126,7 +126,7 @@ named('a step and a local step that have ended call, write and publish no more, 
   assert.deepEqual(await sea.store.read.all('select 1 from note'), []);
 });
 
-named('a local step, and its undo, whose statement was refused while nobody awaited it are rolled back by name', async (sea) => {
+named('a local step, or its undo, that does not await a refused statement is rolled back, and the error names it', async (sea) => {
   let runs = 0;
   const forgets = saga(trips, 'forgets', uses)
     .local('note', {
@@ -154,7 +154,7 @@ named('a local step, and its undo, whose statement was refused while nobody awai
   assert.equal((await sea.store.read.all('select 1 from sw_outbox')).length, 1);
 });
 
-named('what a step makes of its input and of results neither another step nor the journal sees', async (sea) => {
+named('a step that changes its input or its results changes neither those of another step nor the journal', async (sea) => {
   const seen: unknown[] = [];
   const spoil = (context: { readonly input: { id: string }; readonly results?: { book?: { seat: number } } }): void => {
     seen.push(context.input.id, context.results?.book?.seat);

@@ -44,7 +44,7 @@ const down = (): never => {
   throw new Error('down');
 };
 
-named('late: a step that runs at the deadline is cut, all is undone, and its undos are told', async (sea) => {
+named('late: a step that runs at the deadline is aborted, the saga is undone, and its undos get the cause', async (sea) => {
   causes.length = 0;
   sea.callee.answers = { pay: () => new Promise(() => {}) };
   const { engine } = await sea.process([hasty]);
@@ -61,7 +61,7 @@ named('late: a step that runs at the deadline is cut, all is undone, and its und
   assert.ok(sea.said.includes('info: the saga hasty was undone: its deadline of 2m has passed'), sea.said.join('\n'));
 });
 
-named('late: one that waits for its next run is undone within a second or two, and one that is done in time stays so', async (sea) => {
+named('late: a saga that waits for its next run is undone within a second or two, and one that is done in time stays done', async (sea) => {
   let calls = 0;
   sea.callee.answers = {
     pay: () => {
@@ -82,7 +82,7 @@ named('late: one that waits for its next run is undone within a second or two, a
   assert.deepEqual([await state('t'), await state('quick')], ['undone', 'done']);
 });
 
-named('late: an undo has no deadline, nor has one that began it in time', async (sea) => {
+named('late: an undo has no deadline, also when it began before the deadline of its saga', async (sea) => {
   let mended = false;
   sea.callee.answers = {
     pay: down,
@@ -100,21 +100,24 @@ named('late: an undo has no deadline, nor has one that began it in time', async 
   assert.deepEqual([await stateOf(sea), (await sea.instance()).cause], ['undone', { kind: 'stopped', reason: 'enough' }]);
 });
 
-named('late: the moment outlives the process; the next one begins no further step, though its definition has no deadline', async (sea) => {
-  sea.callee.answers = { pay: down };
-  const first = await sea.process([hasty]);
-  await begin(sea, first.engine);
-  await sea.when('a run has failed', async () => (await sea.instance()).attempts > 0);
-  await first.engine.close();
-  await first.worker.close();
-  const runs = sea.callee.log.length;
-  await sea.clock.advance(2 * whole);
-  const without = { ...hasty, deadlineMs: undefined };
-  await sea.process([without]);
-  await sea.clock.advance(1500);
-  assert.deepEqual([await stateOf(sea), (await sea.instance()).cause], ['undone', late]);
-  assert.deepEqual(sea.callee.log.slice(runs), ['unbook t']);
-});
+named(
+  'late: the deadline outlives the process; the next process begins no further step, though its definition has no deadline',
+  async (sea) => {
+    sea.callee.answers = { pay: down };
+    const first = await sea.process([hasty]);
+    await begin(sea, first.engine);
+    await sea.when('a run has failed', async () => (await sea.instance()).attempts > 0);
+    await first.engine.close();
+    await first.worker.close();
+    const runs = sea.callee.log.length;
+    await sea.clock.advance(2 * whole);
+    const without = { ...hasty, deadlineMs: undefined };
+    await sea.process([without]);
+    await sea.clock.advance(1500);
+    assert.deepEqual([await stateOf(sea), (await sea.instance()).cause], ['undone', late]);
+    assert.deepEqual(sea.callee.log.slice(runs), ['unbook t']);
+  },
+);
 
 for (const jump of [-day, day])
   named(`late: the clock is set ${jump < 0 ? 'back' : 'forward'} by a day under a process: two minutes stay two minutes`, async (sea) => {
@@ -149,7 +152,7 @@ for (const jump of [-day, day])
     },
   );
 
-named('late: the clock is set back while no process runs: it ends neither at once nor much too late', async (sea) => {
+named('late: the clock is set back while no process runs: the saga ends neither at once nor much too late', async (sea) => {
   sea.callee.answers = { pay: () => new Promise(() => {}) };
   const first = await sea.process([hasty]);
   await begin(sea, first.engine);
@@ -164,7 +167,7 @@ named('late: the clock is set back while no process runs: it ends neither at onc
   assert.equal(await stateOf(sea), 'undone');
 });
 
-named('late: many at once, more than one look takes', async (sea) => {
+named('late: more sagas at once than one look reads', async (sea) => {
   sea.callee.answers = { pay: () => new Promise(() => {}) };
   const { engine } = await sea.process([hasty]);
   await sea.run(engine, ({ start }) => {
@@ -177,7 +180,7 @@ named('late: many at once, more than one look takes', async (sea) => {
   );
 });
 
-test('a deadline is a duration, and not nothing', () => {
+test('a deadline is a duration longer than 0', () => {
   const spec = { input: Ref } as const;
   assert.throws(() => saga(trips, 'none', { ...spec, deadline: '0s' }), SagaInvalid);
   assert.throws(() => saga(trips, 'bare', { ...spec, deadline: '5' as '5s' }), DurationInvalid);

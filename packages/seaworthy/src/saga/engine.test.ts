@@ -46,7 +46,7 @@ async function settles(work: Promise<unknown>): Promise<boolean> {
 
 const ids = 'abcde'.split('');
 
-named('no more instances than allowed are at work at one time; the others are taken up in their order', async (sea) => {
+named('no more instances than allowed are active at one time; the others follow in their order', async (sea) => {
   const pay = held(sea);
   const gauges = new Map<string, () => number>();
   const observe: Observe = {
@@ -81,7 +81,7 @@ named('no more instances than allowed are at work at one time; the others are ta
   assert.equal(gauges.size, 0);
 });
 
-named('a close takes up none of those that wait in line, and waits for those that are at work', async (sea) => {
+named('a close starts none of the waiting instances, and waits for the active ones', async (sea) => {
   const pay = held(sea);
   const asked: string[] = [];
   const view: Store = {
@@ -105,7 +105,7 @@ named('a close takes up none of those that wait in line, and waits for those tha
   assert.deepEqual(asked, [], 'its store may be closed now');
 });
 
-named('a close whose patience ends cuts what is at work, and lets go of the signal', async (sea) => {
+named('a close whose signal aborts cuts the active instances, and removes its listener from the signal', async (sea) => {
   held(sea);
   const { engine } = await sea.process([paying]);
   await sea.run(engine, ({ start }) => start(paying, { id: 'a' }));
@@ -123,7 +123,7 @@ named('a close whose patience ends cuts what is at work, and lets go of the sign
   assert.deepEqual(getEventListeners(calm.signal, 'abort'), []);
 });
 
-test('a close leaves no timer behind, neither of a saga that waits for its time nor of one that fails meanwhile', async () => {
+test('a close leaves no timer behind, neither of a waiting saga nor of one that fails meanwhile', async () => {
   const clock = virtualClock();
   const sea = await world(memory(), clock, seededRandom(1));
   const pay = held(sea);
@@ -142,7 +142,7 @@ test('a close leaves no timer behind, neither of a saga that waits for its time 
   assert.equal(clock.waiting, 0);
 });
 
-named('a saga whose start nobody was told of is taken up by the next look at the database', async (sea) => {
+named('a saga whose start was not reported is found by the next look at the database', async (sea) => {
   const { engine } = await sea.process([trip]);
   await sea.store.transaction(async (tx) => {
     const started = engine.collect(tx);
@@ -153,7 +153,7 @@ named('a saga whose start nobody was told of is taken up by the next look at the
   assert.equal((await sea.instance()).state, 'done');
 });
 
-named('what nobody owns is taken up by the look that finds it, and not only by the next', async (sea) => {
+named('an instance without an owner runs with the look that finds it, and not only with the next one', async (sea) => {
   const first = await sea.process([trip]);
   await sea.store.transaction(async (tx) => {
     const started = first.engine.collect(tx);
@@ -168,7 +168,7 @@ named('what nobody owns is taken up by the look that finds it, and not only by t
   assert.ok(sea.clock.monotonic() - from < 1000, 'before the next look');
 });
 
-test('more than are looked for at one time are taken over without a wait between', async () => {
+test('more instances than one look reads are taken over without a wait in between', async () => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
   await sea.store.transaction((tx) =>
     tx.run(
@@ -183,7 +183,7 @@ test('more than are looked for at one time are taken over without a wait between
   assert.ok(sea.clock.monotonic() - from < 1000, 'before the next look');
 });
 
-named('G7: who was taken over while its saga waited for its time leaves it alone then', async (sea) => {
+named('G7: a process whose waiting saga was taken over does not run it when its time has come', async (sea) => {
   const pay = held(sea);
   const first = await sea.process([paying]);
   await sea.run(first.engine, ({ start }) => start(paying, { id: 'a' }));
@@ -197,7 +197,7 @@ named('G7: who was taken over while its saga waited for its time leaves it alone
   assert.deepEqual(sea.callee.log, ['pay a', 'pay a']);
 });
 
-named('a close waits for the look at the database that is under way: then its store may be closed', async (sea) => {
+named('a close waits for the running look at the database, so that the store can be closed then', async (sea) => {
   let hold: Promise<void> | undefined;
   let looking = false;
   const view: Store = {

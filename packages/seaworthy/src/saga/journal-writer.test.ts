@@ -39,28 +39,31 @@ async function inserted(store: Store, ...ids: readonly string[]): Promise<readon
   return all;
 }
 
-named('transitions that are asked for together share a transaction; those that come while it runs share the next', async ({ store }) => {
-  const all = await inserted(store, ...'abcdefghijklmnopqrst');
-  let transactions = 0;
-  const late: Promise<unknown>[] = [];
-  const watched: Store = {
-    ...store,
-    transaction(work, options) {
-      transactions++;
-      return store.transaction(async (tx) => {
-        const value = await work(tx);
-        if (late.length === 0) late.push(...all.slice(10).map((one) => writer.write(transitionOf(one, 1))));
-        return value;
-      }, options);
-    },
-  };
-  const writer = journalWriter(watched as never);
-  await Promise.all(all.slice(0, 10).map((one) => writer.write(transitionOf(one, 1))));
-  await Promise.all(late);
-  for (const { id } of all) assert.equal((await sagaOf(store.read, id))?.state, 'done');
-  // A store may begin with the first at once.
-  assert.ok(transactions <= 3, `${transactions} transactions`);
-});
+named(
+  'transitions that are requested together share a transaction; those that come while it runs share the next one',
+  async ({ store }) => {
+    const all = await inserted(store, ...'abcdefghijklmnopqrst');
+    let transactions = 0;
+    const late: Promise<unknown>[] = [];
+    const watched: Store = {
+      ...store,
+      transaction(work, options) {
+        transactions++;
+        return store.transaction(async (tx) => {
+          const value = await work(tx);
+          if (late.length === 0) late.push(...all.slice(10).map((one) => writer.write(transitionOf(one, 1))));
+          return value;
+        }, options);
+      },
+    };
+    const writer = journalWriter(watched as never);
+    await Promise.all(all.slice(0, 10).map((one) => writer.write(transitionOf(one, 1))));
+    await Promise.all(late);
+    for (const { id } of all) assert.equal((await sagaOf(store.read, id))?.state, 'done');
+    // A store may begin with the first at once.
+    assert.ok(transactions <= 3, `${transactions} transactions`);
+  },
+);
 
 type Transaction = Store['transaction'];
 /** A view of `store` on which a transaction has its turn a while after it is asked for; what the first comes to `ends` decides. */
@@ -77,7 +80,7 @@ function busy(store: Store, ends: Transaction = store.transaction): Store & { re
   };
 }
 
-named('transitions that come before their transaction has its turn are part of it, and each is told its own', async ({ store }) => {
+named('transitions that come before their transaction has its turn are part of it, and each gets its own outcome', async ({ store }) => {
   const all = await inserted(store, 'a', 'b', 'c');
   const view = busy(store);
   const writer = journalWriter(view as never);
@@ -91,7 +94,7 @@ named('transitions that come before their transaction has its turn are part of i
 
 for (const [what, committed] of [
   ['failed are written all the same', false],
-  ['was not heard of are refused, and not written twice', true],
+  ['was not reported are refused, and not written twice', true],
 ] as const) {
   named(`transitions whose shared commit ${what}`, async ({ store }) => {
     const all = await inserted(store, 'a', 'b', 'c');
@@ -112,7 +115,7 @@ for (const [what, committed] of [
   });
 }
 
-named('a transition that is alone in a commit that nobody heard of is told so', async ({ store }) => {
+named('a transition that is alone in an unreported commit rejects with `CommitUnknown`', async ({ store }) => {
   const [a] = (await inserted(store, 'a')) as [Instance];
   const unheard: Transaction = () => Promise.reject(new CommitUnknown('as the test says'));
   const writer = journalWriter(busy(store, unheard) as never);
@@ -121,7 +124,7 @@ named('a transition that is alone in a commit that nobody heard of is told so', 
   assert.equal((await writer.write(transitionOf(a, 2)))?.version, 1);
 });
 
-named('a transition that cannot be written, or is refused, holds up none of those beside it', async ({ store }) => {
+named('a transition that fails, or is refused, does not affect those beside it', async ({ store }) => {
   const [a, b, c, d] = (await inserted(store, 'a', 'b', 'c', 'd')) as [Instance, Instance, Instance, Instance];
   const writer = journalWriter(store as never);
   const [good, bad, stale, other] = await Promise.allSettled([
@@ -138,7 +141,7 @@ named('a transition that cannot be written, or is refused, holds up none of thos
   assert.deepEqual(states, ['done', 'running', 'running', 'done']);
 });
 
-named('once the store is closed each transition is told so', async ({ store }) => {
+named('each transition rejects once the store is closed', async ({ store }) => {
   const [a, b] = (await inserted(store, 'a', 'b')) as [Instance, Instance];
   const writer = journalWriter(store as never);
   await store.close();

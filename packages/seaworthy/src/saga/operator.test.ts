@@ -43,7 +43,7 @@ async function runsSoon(sea: World, runs: number): Promise<void> {
   assert.ok(sea.clock.now() - from <= soonMs, `after ${sea.clock.now() - from} ms`);
 }
 
-named('stop by hand: one that only waits is undone soon; reason and name are in its cause', async (sea) => {
+named('stop by hand: a waiting saga is undone soon; reason and name are in its cause', async (sea) => {
   sea.callee.answers = {
     pay: () => {
       throw new Error('down');
@@ -62,7 +62,7 @@ named('stop by hand: one that only waits is undone soon; reason and name are in 
   assert.deepEqual(stopping, cause);
 });
 
-named('stop by hand: a step that runs is cut; without a process the next one undoes it', async (sea) => {
+named('stop by hand: a running step is aborted; without a process, the next one undoes the saga', async (sea) => {
   sea.callee.answers = { pay: () => new Promise(() => {}) };
   const first = await begin(sea);
   await sea.when('it pays', () => sea.callee.log.length === 2);
@@ -75,7 +75,7 @@ named('stop by hand: a step that runs is cut; without a process the next one und
   assert.deepEqual(sea.callee.log, ['book p', 'pay p', 'unbook p']);
 });
 
-named('stop by hand: refused for what has ended or is unknown', async (sea) => {
+named('stop by hand: refused for a saga that has ended or is unknown', async (sea) => {
   await begin(sea);
   await sea.until('done');
   await assert.rejects(stop(sea), (error) => error instanceof SagaNotRunning && /has ended, and is done/.test(error.message));
@@ -84,7 +84,7 @@ named('stop by hand: refused for what has ended or is unknown', async (sea) => {
   await assert.rejects(retrySaga(storeOf(sea), sea.runtime, 'nobody'), SagaNotWaiting);
 });
 
-named('stop by hand: refused for what is undone or stuck; what is stuck is tried again as by the verdict', async (sea) => {
+named('stop by hand: refused for a saga that is undone or stuck; retrying a stuck one is the verdict `retry`', async (sea) => {
   const { instance } = await stuck(sea);
   assert.equal(instance.state, 'stuck');
   await assert.rejects(stop(sea), (error) => error instanceof SagaNotRunning && /waits for a verdict/.test(error.message));
@@ -95,7 +95,7 @@ named('stop by hand: refused for what is undone or stuck; what is stuck is tried
   await sea.until('undone');
 });
 
-named('retry by hand: a failed step that waits is run again soon, by the process that has it wait, and then waits as ever', async (sea) => {
+named('retry by hand: a failed step that waits runs again soon, in the same process, and then waits as before', async (sea) => {
   let down = true;
   sea.callee.answers = {
     pay: () => {
@@ -119,7 +119,7 @@ named('retry by hand: a failed step that waits is run again soon, by the process
   assert.equal((await sea.instance()).state, 'done');
 });
 
-named('retry by hand: an undo that waits is run again soon; without a process the next one runs it at once', async (sea) => {
+named('retry by hand: an undo that waits runs again soon; without a process, the next one runs it at once', async (sea) => {
   let down = true;
   sea.callee.answers = {
     pay: () => new Promise(() => {}),

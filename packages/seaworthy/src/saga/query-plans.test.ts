@@ -11,7 +11,7 @@ import { listSagas } from './list.ts';
 import { stuckSagas } from './verdict.ts';
 import { trip, world } from './world.fixture.ts';
 
-test('what an engine asks for at its start, each second and in lists passes over the sagas that have ended', async (t) => {
+test('no query of an engine or of a list scans the sagas that have ended', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const sea = await world(sqlite({ dir }), virtualClock(), seededRandom(1));

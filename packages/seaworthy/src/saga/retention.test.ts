@@ -6,7 +6,7 @@ import { trip } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
-named('an ended saga is forgotten after its time, and its key is free again; a live one never', async (sea) => {
+named('an ended saga is removed after its retention, and its key is free again; an active one is never removed', async (sea) => {
   const { engine } = await sea.process([trip]);
   await sea.start(engine);
   const { changed } = await sea.until('done');

@@ -36,7 +36,7 @@ const changes: readonly (readonly [string, Change])[] = [
 ];
 
 for (const [where, change] of changes) {
-  named(`G7: a transition ${where} is written once, by its owner, and by nobody who saw the instance otherwise`, async ({ store }) => {
+  named(`G7: a transition ${where} is written once, by its owner, and only from the instance as it is`, async ({ store }) => {
     const other: Instance = { ...fresh, id: 'b', key: 'b' };
     await store.transaction(async (tx) => {
       await insertSaga(tx, fresh);
@@ -68,7 +68,7 @@ for (const [where, change] of changes) {
   });
 }
 
-named('stop: only what runs is marked, and with the first reason', async ({ store }) => {
+named('stop: only a running saga is marked, and with the first reason', async ({ store }) => {
   const states: readonly SagaState[] = ['running', 'undoing', 'stuck', 'done', 'undone'];
   await store.transaction(async (tx) => {
     for (const state of states) await insertSaga(tx, { ...fresh, id: state, key: state, state });
@@ -82,7 +82,7 @@ named('stop: only what runs is marked, and with the first reason', async ({ stor
   );
 });
 
-named('what began long ago and ended lately is not forgotten yet', async ({ store, clock, runtime }) => {
+named('a saga that began long ago and ended lately is not removed yet', async ({ store, clock, runtime }) => {
   const begun = clock.now();
   const id = runtime.ids.next();
   await clock.advance(1000);

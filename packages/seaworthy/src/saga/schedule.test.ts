@@ -16,7 +16,7 @@ const entered = (line: ReturnType<typeof lanes>): readonly string[] => {
   return ids;
 };
 
-test('whatever comes and goes: no more at work than allowed, and whoever is below its share is never kept waiting', () => {
+test('in every order of events no more instances are active than allowed, and a lane below its share never waits', () => {
   const directions: readonly Direction[] = ['a', 'b', 'c'].flatMap((name) => [
     { saga: name, back: false },
     { saga: name, back: true },
@@ -63,7 +63,7 @@ test('whatever comes and goes: no more at work than allowed, and whoever is belo
   );
 });
 
-test('those that wait take turns by saga and direction, and within one in their order', () => {
+test('waiting instances take turns by saga and direction, and within one in their order', () => {
   const line = lanes([plain('a'), plain('b')], 1);
   for (const n of [1, 2, 3]) line.add(`a${n}`, { saga: 'a', back: false });
   line.add('a0', { saga: 'a', back: true });
@@ -76,7 +76,7 @@ test('those that wait take turns by saga and direction, and within one in their 
   assert.deepEqual(order, ['a1', 'a0', 'b1', 'a2', 'a3']);
 });
 
-test('an instance is in line once, and in the direction that it was given last', () => {
+test('an instance waits once, in the direction that it was given last', () => {
   const line = lanes([plain('a')], 1);
   line.add('x', { saga: 'a', back: false });
   line.add('x', { saga: 'a', back: false });
@@ -91,7 +91,7 @@ test('an instance is in line once, and in the direction that it was given last',
   assert.equal(line.next(), undefined);
 });
 
-test('a concurrency that is no whole number from 1 on is refused where it is written', () => {
+test('a concurrency that is not a whole number from 1 on is refused where it is written', () => {
   for (const concurrency of [0, -1, 1.5, Number.NaN]) assert.throws(() => saga(trips, 'few', { input: Ref, concurrency }), SagaInvalid);
 });
 
@@ -105,7 +105,7 @@ const quick = saga(trips, 'quick', { input: Ref, uses: [remote] }).step('look', 
 const never = (): Promise<never> => new Promise(() => {});
 const many = Array.from({ length: 12 }, (_, n) => `h${n}`);
 
-named('a saga of which many hang holds up no other one, and its own can be stopped', async (sea) => {
+named('many hanging instances of one saga do not block another saga, and can be stopped', async (sea) => {
   sea.callee.answers = { pay: never };
   const { engine } = await sea.process([hanging, quick], sea.store, { concurrency: 8 });
   await sea.run(engine, ({ start }) => {
@@ -129,7 +129,7 @@ named('a saga of which many hang holds up no other one, and its own can be stopp
   );
 });
 
-named('undos that hang hold up none that go forward, though each was one of those', async (sea) => {
+named('hanging undos do not block instances that go forward', async (sea) => {
   sea.callee.answers = {
     unbook: never,
     pay: () => {
@@ -154,7 +154,7 @@ named('undos that hang hold up none that go forward, though each was one of thos
   assert.equal(sea.callee.log.filter((line) => line.startsWith('unbook')).length, 3);
 });
 
-named('no more instances of a saga are at work than it says, whichever way they go', async (sea) => {
+named('no more instances of a saga are active than its concurrency, in both directions together', async (sea) => {
   let [at, most] = [0, 0];
   const few = saga(trips, 'few', { input: Ref, uses: [remote], concurrency: 2 }).step('book', {
     retry: { attempts: 1 },
@@ -181,7 +181,7 @@ named('no more instances of a saga are at work than it says, whichever way they 
   assert.equal(most, 2);
 });
 
-named('however many wait in line, a look at the database finds one that no wake told of', async (sea) => {
+named('however many instances wait, a look at the database finds one that no wake-up reported', async (sea) => {
   sea.callee.answers = { pay: never };
   const slow = saga(trips, 'slow', { input: Ref, uses: [remote] }).step('pay', {
     timeout: '1h',

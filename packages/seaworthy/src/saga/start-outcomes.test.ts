@@ -36,7 +36,7 @@ const brief = <T extends object>(told: T): Omit<T, 'id'> => {
   return rest;
 };
 
-named('a start and a stop say what came of them, whatever the instance is at', async (sea) => {
+named('a start and a stop return their outcomes, for an instance in any state', async (sea) => {
   let go: (value: unknown) => void = () => {};
   sea.callee.answers = { pay: () => new Promise((resolve) => (go = resolve)), repay: () => new Promise(() => {}) };
   const { engine } = await sea.process([staying, keyless]);
@@ -62,7 +62,7 @@ named('a start and a stop say what came of them, whatever the instance is at', a
     assert.deepEqual(brief(await learn(sea, engine, async (given) => given.start(keyless, { id: 'k' }))), { started: true });
 });
 
-named('what the same handler asked for before counts, but not what its savepoint took back', async (sea) => {
+named('the outcome counts earlier starts and stops of the handler, but not those of a savepoint that was rolled back', async (sea) => {
   sea.callee.answers = { pay: () => new Promise(() => {}) };
   const { engine } = await sea.process([staying]);
   const told = await learn(sea, engine, async ({ start, stop }, tx) => {
@@ -89,7 +89,7 @@ named('what the same handler asked for before counts, but not what its savepoint
   await sea.until('undone');
 });
 
-named('nobody need await them; another input under the key of an instance is then logged, an equal one is not', async (sea) => {
+named('an outcome need not be awaited; another input under the key of an instance is then logged, an equal one is not', async (sea) => {
   const { engine } = await sea.process([staying]);
   await sea.run(engine, ({ start }) => void start(staying, { id: 'a', days: 1 }));
   await sea.until('done');

@@ -47,7 +47,7 @@ named('starts and stops of one handler take effect in the order of the calls', a
   assert.deepEqual(sea.callee.log, ['pay new']);
 });
 
-named('what was started and stopped inside a savepoint goes with it', async (sea) => {
+named('starts and stops inside a savepoint are rolled back with it', async (sea) => {
   const { engine } = await sea.process([paying, trip]);
   sea.callee.answers = { pay: () => new Promise(() => {}) };
   await sea.run(engine, ({ start }) => start(paying, { id: 'runs' }));
@@ -65,7 +65,7 @@ named('what was started and stopped inside a savepoint goes with it', async (sea
   assert.deepEqual(await sea.store.read.all('select id from sw_saga where stopping is not null'), []);
 });
 
-test('the input of a saga is what it was when it was started, and is refused there', async () => {
+test('the input of a saga is taken, and refused, at the call of `start`', async () => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
   const { engine } = await sea.process([paying]);
   const input = { id: 'first' };

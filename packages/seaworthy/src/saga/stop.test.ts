@@ -12,7 +12,7 @@ import { Ref, remote, stuck, trip, trips, world } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
-named('stop: the running step is cut, everything is undone, and its reason told', async (sea) => {
+named('stop: the running step is aborted, the saga is undone, and its undos get the reason', async (sea) => {
   sea.callee.answers = { pay: () => new Promise(() => {}) };
   const { engine } = await sea.process([trip]);
   await sea.start(engine);
@@ -23,7 +23,7 @@ named('stop: the running step is cut, everything is undone, and its reason told'
   assert.equal(await sea.note(), 'stopped/changed my mind');
 });
 
-named('stop: an ended saga is left alone', async (sea) => {
+named('stop: an ended saga is not changed', async (sea) => {
   const { engine } = await sea.process([trip]);
   await sea.start(engine);
   await sea.until('done');
@@ -49,7 +49,7 @@ named('stop: decided by the database, also when the last step succeeds in the sa
   assert.deepEqual(sea.transactions.slice(0, 3), ['committed', 'rolled back', 'committed']);
 });
 
-test('stop: a local step that runs is cut, rolled back and not undone; what came before it is', async () => {
+test('stop: a running local step is aborted, rolled back and not undone; the steps before it are', async () => {
   // Where a transaction that hangs does not keep the stop out.
   const sea = await world(memory(), virtualClock(), seededRandom(1));
   let begun = 0;
@@ -78,7 +78,7 @@ test('stop: a local step that runs is cut, rolled back and not undone; what came
   assert.equal(await sea.note(), undefined);
 });
 
-named('stop: it is seen when a failed step is about to wait, and not only after the wait', async (sea) => {
+named('stop: it takes effect when a failed step is about to wait, and not only after the wait', async (sea) => {
   const slow = saga(trips, 'slow', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
     retry: { attempts: 99 },
     async do({ call, input }) {
@@ -95,7 +95,7 @@ named('stop: it is seen when a failed step is about to wait, and not only after 
   assert.deepEqual(sea.callee.log, ['pay s']);
 });
 
-named('stop: a step that waits for its time is not waited for; the undo that waits is, by another process too', async (sea) => {
+named('stop: the wait of a step ends at once; the wait of an undo does not, also in another process', async (sea) => {
   const open = new BreakerOpen('open', { retryAfterMs: 60_000 });
   let mended = false;
   const closed = (): void => {
@@ -121,7 +121,7 @@ named('stop: a step that waits for its time is not waited for; the undo that wai
   assert.equal(await sea.note(), 'stopped/enough');
 });
 
-test('a step that was to be stopped before it began is not begun', async () => {
+test('a step whose saga is stopped before it begins does not begin', async () => {
   const step = { kind: 'remote', name: 'pay', step: { do: () => {} }, timeoutMs: 10_000 } as const;
   const clock = virtualClock();
   const over = scope({ clock });
@@ -133,7 +133,7 @@ test('a step that was to be stopped before it began is not begun', async () => {
   assert.equal(runs, 0);
 });
 
-named('stop: a call that hangs is cut long before its timeout', async (sea) => {
+named('stop: a hanging call is aborted long before its timeout', async (sea) => {
   const slow = saga(trips, 'slow', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
     timeout: '1h',
     do: ({ call, input }) => call(remote.pay, input),
@@ -146,7 +146,7 @@ named('stop: a call that hangs is cut long before its timeout', async (sea) => {
   await sea.until('undone');
 });
 
-named('stop: decided elsewhere while a step succeeds, its undo sees what it gave', async (sea) => {
+named('stop: when it comes from elsewhere while a step succeeds, the undo gets the result of the step', async (sea) => {
   let resume: (value: unknown) => void = () => {};
   sea.callee.answers = { book: () => new Promise((resolve) => (resume = resolve)) };
   const { engine } = await sea.process([trip]);
@@ -160,7 +160,7 @@ named('stop: decided elsewhere while a step succeeds, its undo sees what it gave
   assert.equal(sea.transactions[0], 'rolled back');
 });
 
-named('stop: decided elsewhere while a failed step waits for its next run, it is seen within seconds', async (sea) => {
+named('stop: when it comes from elsewhere while a failed step waits for its next run, it takes effect within seconds', async (sea) => {
   const slow = saga(trips, 'slow', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
     retry: { attempts: 99 },
     do: ({ call, input }) => call(remote.pay, input),
@@ -180,7 +180,7 @@ named('stop: decided elsewhere while a failed step waits for its next run, it is
   assert.ok(sea.clock.monotonic() - from <= 1200);
 });
 
-named('stop: one that is stuck already is left to its verdict', async (sea) => {
+named('stop: a stuck saga still waits for its verdict', async (sea) => {
   const { engine } = await stuck(sea);
   await sea.run(engine, ({ stop }) => stop(trip, 't', 'too late'));
   const { stopping, cause } = await sea.instance();

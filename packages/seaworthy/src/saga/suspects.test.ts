@@ -29,7 +29,7 @@ const ended = async (sea: World, count: number): Promise<boolean> =>
 const down = AbortSignal.abort(new Error('down'));
 
 named(
-  'a process that stops in order is no death, however often a step is cut by it, and of a suspect it takes back its own',
+  'an orderly stop is not a death, however often it aborts a step; the death that was written for a suspect is taken back',
   async (sea) => {
     sea.callee.answers = { pay: () => new Promise(() => {}) };
     let life = await sea.process([trip]);
@@ -54,7 +54,7 @@ named(
   },
 );
 
-named('a death counts for what was due and owned by a process that did not stop in order, and for nothing else', async (sea) => {
+named('a death counts for an instance that was due and owned by a process that did not stop in order, and for no other', async (sea) => {
   const own = await worker(sea.store, sea.runtime);
   await sea.store.transaction((tx) => tx.run("insert into sw_worker (id, until, ttl) values ('killed', 0, 3000)"));
   const due = sea.clock.now();
@@ -125,7 +125,7 @@ named('suspects run one at a time, those with the fewest deaths first; the other
   await engine.close();
 });
 
-named('a suspect waits while another suspect of its process is handled, and a close ends its wait', async (sea) => {
+named('a suspect waits while another suspect of its process runs, and a close ends its wait', async (sea) => {
   const place = alone();
   const giveBack = place.tryTake();
   await insert(sea, 'a', { crashes: 2 });
@@ -139,7 +139,7 @@ named('a suspect waits while another suspect of its process is handled, and a cl
   await sea.when('it is done', () => ended(sea, 1));
 });
 
-named('a suspect that fails without a death goes on as any other', async (sea) => {
+named('a suspect that fails without a death continues like any other saga', async (sea) => {
   sea.callee.answers = {
     pay: (attempt) => {
       if (attempt === 1) throw new Error('connection lost');

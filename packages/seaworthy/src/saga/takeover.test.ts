@@ -15,7 +15,7 @@ import { Ref, remote, trip, trips, world } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
-named('G7: another worker takes over what a dead one left, and a stalled one writes nothing any more', async (sea) => {
+named('G7: another worker takes over the sagas of a dead one, and a stalled one writes nothing any more', async (sea) => {
   let resume: (value: unknown) => void = () => {};
   sea.callee.answers = { pay: (attempt) => (attempt === 1 ? new Promise((resolve) => (resume = resolve)) : undefined) };
   const first = await sea.process([trip]);
@@ -32,7 +32,7 @@ named('G7: another worker takes over what a dead one left, and a stalled one wri
   assert.deepEqual(sea.callee.log, ['book t', 'pay t', 'pay t']);
 });
 
-named('the log says once that sagas of a process which has ended are taken over, when that is not at the start', async (sea) => {
+named('a takeover after the start is logged once', async (sea) => {
   sea.callee.answers = { pay: (attempt) => (attempt === 1 ? new Promise(() => {}) : undefined) };
   const first = await sea.process([trip]);
   await sea.process([trip]);
@@ -43,7 +43,7 @@ named('the log says once that sagas of a process which has ended are taken over,
   assert.equal(sea.said.filter((line) => line === 'info: sagas of a process that has ended are taken over').length, 1);
 });
 
-named('G7: a fence on every write: who was taken over cannot write what it still learns', async (sea) => {
+named('G7: a fence on every write: a process whose saga was taken over cannot write a late outcome', async (sea) => {
   const resume: ((value: unknown) => void)[] = [];
   sea.callee.answers = { pay: () => new Promise((resolve) => resume.push(resolve)) };
   const first = await sea.process([trip]);
@@ -59,7 +59,7 @@ named('G7: a fence on every write: who was taken over cannot write what it still
   await sea.until('done');
 });
 
-named('G13: a close cuts the running step without a failure; the next start goes on with it', async (sea) => {
+named('G13: a close aborts the running step without a failure; the next start continues with it', async (sea) => {
   sea.callee.answers = { pay: (attempt) => (attempt === 1 ? new Promise(() => {}) : undefined) };
   const first = await sea.process([trip]);
   await sea.start(first.engine);
@@ -150,7 +150,7 @@ named('a close lets the running step end, and begins no further one; the next st
   assert.deepEqual(sea.callee.log, ['book t', 'pay t']);
 });
 
-named('a close cuts a local step that hangs, and that is no failure', async (sea) => {
+named('a close aborts a hanging local step, which is not a failure', async (sea) => {
   let runs = 0;
   const hangs = saga(trips, 'hangs', { input: Ref, uses: [remote] })
     .step('book', { do: ({ call, input }) => call(remote.book, input) })
@@ -165,7 +165,7 @@ named('a close cuts a local step that hangs, and that is no failure', async (sea
   await sea.until('done');
 });
 
-named('G7, G8: a process does not take over what only newer code can carry on; that code does', async (sea) => {
+named('G7, G8: a process does not take over a saga that only newer code can continue; that code does', async (sea) => {
   sea.callee.answers = { repay: (attempt) => (attempt === 1 ? new Promise(() => {}) : undefined) };
   const old = saga(trips, 'grows', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
   const grown = old.step('more', { do: ({ call, input }) => call(remote.repay, input) });
@@ -194,7 +194,7 @@ named('G7, G8: a process does not take over what only newer code can carry on; t
   await sea.when('it is done', async () => (await sea.store.read.all("select 1 from sw_saga where state <> 'done'")).length === 0);
 });
 
-named('G7: who takes over waits as long as the dead one would have', async (sea) => {
+named('G7: after a takeover the wait is as long as it would have been', async (sea) => {
   const slow = saga(trips, 'slow', { input: Ref, uses: [remote] }).step('pay', {
     retry: { attempts: 99 },
     do: ({ call, input }) => call(remote.pay, input),
@@ -219,7 +219,7 @@ named('G7: who takes over waits as long as the dead one would have', async (sea)
   assert.ok(sea.clock.now() >= due);
 });
 
-named('G7: who was taken for dead and lives after all keeps what it owns: a takeover looks again in its transaction', async (sea) => {
+named('G7: a worker that was taken for dead and lives keeps its sagas: a takeover looks again in its transaction', async (sea) => {
   const one = saga(trips, 'one', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
   const owner = await worker(sea.store, sea.runtime);
   await sea.store.transaction(async (tx) => {
@@ -251,7 +251,7 @@ named('G7: who was taken for dead and lives after all keeps what it owns: a take
   assert.equal((await sea.instance()).owner, owner.id);
 });
 
-named('G7: orphans of other code, however many, do not hide one that fits', async (sea) => {
+named('G7: orphans of other code, however many, do not hide one that this code can continue', async (sea) => {
   const one = saga(trips, 'one', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
   const insert = `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
     values (?, ?, ?, 'remote pay', '{}', 'running', ?, 0, 0, 'dead', 0, 0)`;
@@ -280,7 +280,7 @@ named('G7: orphans of other code, however many, do not hide one that fits', asyn
   );
 });
 
-named('no more is taken up than fits into memory; each has its turn', async (sea) => {
+named('no more instances are read than fit into memory; each has its turn', async (sea) => {
   const large = saga(trips, 'large', { input: Ref, uses: [remote], key: ({ id }) => id.slice(0, 2) }).step('pay', {
     timeout: '1h',
     do: ({ call }) => call(remote.pay, { id: 'it' }),

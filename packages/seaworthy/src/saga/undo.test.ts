@@ -11,7 +11,7 @@ import { Ref, remote, trip, trips } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
-named('G6: a declared error is no attempt to undo: only what was before it is undone, in reverse', async (sea) => {
+named('G6: a step with a declared error is not undone: the steps before it are, in reverse', async (sea) => {
   sea.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
@@ -24,7 +24,7 @@ named('G6: a declared error is no attempt to undo: only what was before it is un
   assert.equal(await sea.note(), 'declared/Broke');
 });
 
-named('G6: an unknown outcome is tried again under the same key, then undone too, with its result unseen', async (sea) => {
+named('G6: a step with an unknown outcome is retried under the same key, then undone, too, with its result unseen', async (sea) => {
   sea.callee.answers = {
     book: () => {
       throw new Error('connection lost');
@@ -41,7 +41,7 @@ named('G6: an unknown outcome is tried again under the same key, then undone too
   assert.equal(await sea.note(), 'failed/book');
 });
 
-named('G6: an undo that cannot succeed leaves it stuck; a verdict sets it going again', async (sea) => {
+named('G6: an undo that cannot succeed leaves the saga stuck; it continues after a verdict', async (sea) => {
   let mended = false;
   sea.callee.answers = {
     pay: () => {
@@ -108,7 +108,7 @@ named(
   },
 );
 
-named('G6: after a verdict too, what was refused is asked under another key', async (sea) => {
+named('G6: also after a verdict, a refused call is repeated under another key', async (sea) => {
   let mended = false;
   sea.callee.answers = {
     pay: () => {
@@ -129,7 +129,7 @@ named('G6: after a verdict too, what was refused is asked under another key', as
   assert.equal(keys.length, 11);
 });
 
-named('of an undo with two calls only the one that was refused gets another key', async (sea) => {
+named('of an undo with two calls, only the refused one gets another key', async (sea) => {
   const both = saga(trips, 'both', { input: Ref, uses: [remote] })
     .step('book', {
       do: ({ call, input }) => call(remote.book, input),
@@ -156,7 +156,7 @@ named('of an undo with two calls only the one that was refused gets another key'
   );
 });
 
-named('a local undo that hangs is cut at its timeout, rolled back and tried again', async (sea) => {
+named('a hanging local undo is aborted at its timeout, rolled back and retried', async (sea) => {
   let runs = 0;
   const local = saga(trips, 'local', { input: Ref, uses: [remote] })
     .local('note', {
@@ -181,7 +181,7 @@ named('a local undo that hangs is cut at its timeout, rolled back and tried agai
   assert.equal(await sea.note(), 'open undone');
 });
 
-named('a verdict on what is not stuck, or with what is not JSON, is refused by name', async (sea) => {
+named('a verdict on a saga that is not stuck, or with a result that is not JSON, is refused by name', async (sea) => {
   sea.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
@@ -199,7 +199,7 @@ named('a verdict on what is not stuck, or with what is not JSON, is refused by n
   await assert.rejects(resolveStuck(store, sea.runtime, id, { kind: 'result', result: 1n }), /the result of the step book is not JSON/);
 });
 
-named('G6: an open breaker postpones an undo too, and is no attempt', async (sea) => {
+named('G6: an open breaker postpones an undo, too, and is not an attempt', async (sea) => {
   sea.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
@@ -219,7 +219,7 @@ named('G6: an open breaker postpones an undo too, and is no attempt', async (sea
   assert.deepEqual([undone?.runs, undone?.error], [1, undefined]);
 });
 
-named('G6: of an undo that is postponed, what was refused meanwhile is known to the next run', async (sea) => {
+named('G6: the refusals that a postponed undo met are known to its next run', async (sea) => {
   const both = saga(trips, 'both', { input: Ref, uses: [remote] })
     .step('book', {
       do: ({ call, input }) => call(remote.book, input),
@@ -253,7 +253,7 @@ named('G6: of an undo that is postponed, what was refused meanwhile is known to 
   );
 });
 
-named('G13: a close cuts an undo without a failure; the next start goes on with it', async (sea) => {
+named('G13: a close aborts an undo without a failure; the next start continues with it', async (sea) => {
   sea.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
@@ -294,7 +294,7 @@ named('an undo sees the results of the steps before its own, and a local one pub
   assert.equal((await sea.store.read.all('select 1 from sw_outbox')).length, 1);
 });
 
-named('G6: an undo waits for the outcome of what its callee drives on, be it ten minutes, and counts no run', async (sea) => {
+named('G6: an undo waits for the outcome of a command that its callee drives, be it ten minutes, and counts no run', async (sea) => {
   const pending = { type: 'about:blank', title: 'x', status: 503, code: 'SW_OUTCOME_PENDING', retryAfterMs: 5000 };
   let up = Number.POSITIVE_INFINITY;
   sea.callee.answers = {

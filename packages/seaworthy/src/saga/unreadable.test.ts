@@ -37,7 +37,7 @@ const damages: readonly (readonly [string, RegExp])[] = [
 for (const [damage, told] of damages) {
   for (const own of [true, false]) {
     named(
-      `a saga whose row has ${damage} is named and left aside ${own ? 'by its owner' : 'at a start'}; the others go on`,
+      `a saga whose row has ${damage} is reported by name and left aside ${own ? 'by its owner' : 'at a start'}; the others continue`,
       async (sea) => {
         let down = true;
         sea.callee.answers = {
@@ -87,7 +87,7 @@ for (const [damage, told] of damages) {
   }
 }
 
-named('one that is stuck and cannot be read is listed, and refuses its verdict by name', async (sea) => {
+named('a stuck saga that cannot be read is listed, and a verdict on it is refused by name', async (sea) => {
   const insert = `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
     values ('x', 'paying', 'x', 'remote pay', '{}', 'stuck', '', 0, 0, '', 0, 0)`;
   await sea.store.transaction((tx) => tx.run(insert));
@@ -96,7 +96,7 @@ named('one that is stuck and cannot be read is listed, and refuses its verdict b
   await sea.process([paying]);
 });
 
-test('a start reads nothing of what waits with the definition of this code, and of others a few at a time', async () => {
+test('a start reads no instance with the definition of this code, and others a few at a time', async () => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
   const insert = `with recursive n (i) as (select 1 union all select i + 1 from n where i < 400)
     insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)

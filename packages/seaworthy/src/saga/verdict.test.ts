@@ -39,7 +39,7 @@ named(
   },
 );
 
-named('G6: after a verdict an undo that still fails is tried as often as at first', async (sea) => {
+named('G6: after a verdict, an undo that still fails has as many attempts as at first', async (sea) => {
   const { id } = (await stuck(sea)).instance;
   assert.equal(unbooked(sea), 10);
   await judged(sea, id, { kind: 'retry' });
@@ -48,7 +48,7 @@ named('G6: after a verdict an undo that still fails is tried as often as at firs
   assert.equal(unbooked(sea), 20);
 });
 
-named('G6: a verdict holds when whoever owned the instance is dead: another one carries it out', async (sea) => {
+named('G6: a verdict takes effect also when the owner of the instance is dead: another worker continues it', async (sea) => {
   const { id } = (await stuck(sea)).instance;
   sea.callee.answers = {};
   const first = unbooked(sea);
@@ -64,7 +64,7 @@ named('G6: a verdict holds when whoever owned the instance is dead: another one 
   assert.equal(unbooked(sea), first + 1);
 });
 
-named('a waived undo says when it was waived', async (sea) => {
+named('the journal keeps when an undo was waived', async (sea) => {
   const { id, journal } = (await stuck(sea)).instance;
   const waits = journal.find(({ state }) => state === 'stuck');
   await sea.clock.advance(60_000);
@@ -78,7 +78,7 @@ named('a waived undo says when it was waived', async (sea) => {
   );
 });
 
-named('those that wait for a verdict are listed with the one that waits longest first', async (sea) => {
+named('stuck sagas are listed with the one that waits longest first', async (sea) => {
   const { id } = (await stuck(sea)).instance;
   const copy = `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
     select ?, name, ?, plan, input, state, journal, attempts, due, owner, started, changed + ? from sw_saga where id = ?`;
@@ -123,7 +123,7 @@ const unseen = (what: (result: { readonly seat: number } | undefined) => string)
     })
     .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
 
-named('G6: what a verdict tells the undo may change its calls: such a call gets another key, the others keep theirs', async (sea) => {
+named('G6: the result of a verdict may change calls of the undo: such a call gets another key, the others keep theirs', async (sea) => {
   const { keyed, first } = keeping(sea);
   sea.callee.answers = { book: no, repay: keyed, unbook: keyed, pay: no };
   const lost = unseen((result) => `${result?.seat}`);

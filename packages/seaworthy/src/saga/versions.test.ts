@@ -8,7 +8,7 @@ import { Ref, remote, stuck, trip, trips } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
-named('G8: a definition that cannot carry on live instances is refused by name; one that can is not', async (sea) => {
+named('G8: a definition that cannot continue active instances is refused by name; one that can is not', async (sea) => {
   sea.callee.answers = { pay: () => new Promise(() => {}) };
   const { engine } = await sea.process([trip]);
   await sea.start(engine);
@@ -40,7 +40,7 @@ named('G8: a running saga whose done step has lost its undo is refused', async (
   await assert.rejects(sea.process([lost]), /trip t .*its step book can no longer be undone/);
 });
 
-named('G8: after a rollback of the code, what the newer code had begun is refused by name', async (sea) => {
+named('G8: after a rollback of the code, sagas that the newer code started are refused by name', async (sea) => {
   sea.callee.answers = { repay: () => new Promise(() => {}) };
   const old = saga(trips, 'grows', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
     do: ({ call, input }) => call(remote.pay, input),
@@ -63,7 +63,7 @@ named('G8: after a rollback of the code, what the newer code had begun is refuse
   await sea.process([grown]);
 });
 
-named('G8: a stuck saga too is refused by code that cannot undo it', async (sea) => {
+named('G8: a stuck saga, too, is refused by code that cannot undo it', async (sea) => {
   await stuck(sea);
   const lost = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id }) => id })
     .local('note', { do: () => {}, undo: () => {} })
@@ -118,14 +118,14 @@ for (const [what, now, states, why] of [
   ['a step that is undone has become a local one', 'local a undo', ['undone'], undefined],
   ['all steps are gone before any began', '', [], undefined],
 ] as const) {
-  test(`G8: ${what}: it is ${why ? 'refused' : 'carried on'}`, () => {
+  test(`G8: ${what}: it is ${why ? 'refused' : 'continued'}`, () => {
     const reason = incompatibility(defined(now), begun(was, ...states));
     if (why) assert.match(reason ?? 'nothing', why);
     else assert.equal(reason, undefined);
   });
 }
 
-test('the plan of an instance tells its steps, also when there are none', () => {
+test('the plan of an instance has its steps, also when there are none', () => {
   assert.deepEqual(plannedSteps({ plan: planOf(trip) }), [
     { kind: 'local', name: 'note', undo: true },
     { kind: 'remote', name: 'book', undo: true },
