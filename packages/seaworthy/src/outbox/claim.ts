@@ -104,10 +104,6 @@ export async function claimParked(tx: Tx, { consumer, worker, now, longestMs, ty
 
 /** Lets go of what this worker has claimed, but for what it knows that it has: after a commit of which nobody heard. */
 export async function release(tx: Tx, consumer: string, worker: Worker, known: readonly number[]): Promise<void> {
-  await tx.run(
-    `update sw_parked set owner = '' where consumer = ? and owner = ? and seq not in (${known.map(() => '?').join()})`,
-    consumer,
-    worker.id,
-    ...known,
-  );
+  const others = known.length > 0 ? ` and seq not in (${known.map(() => '?').join()})` : '';
+  await tx.run(`update sw_parked set owner = '' where consumer = ? and owner = ?${others}`, consumer, worker.id, ...known);
 }

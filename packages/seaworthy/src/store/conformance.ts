@@ -270,6 +270,9 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
         (error: unknown) => error instanceof StatementFailed && /insert into acount/.test(error.message) && !/secret/.test(error.message),
       );
     }),
+    named('an empty list is refused', async (store) => {
+      await assert.rejects(store.read.all('select name from account where name in ()'), StatementFailed);
+    }),
     named('a text with U+0000 in it is refused by name, in a statement and in a query', async (store) => {
       const refused = (error: unknown): boolean => error instanceof StatementFailed && /U\+0000/.test(error.message);
       await assert.rejects(

@@ -42,6 +42,8 @@ export function shapeOf(sql: string): Shape {
   else if (control.has(words[0] as string)) fault = 'begins or ends a transaction: that is for `transaction` and `savepoint` alone';
   else if (end >= 0 && !isTrigger && words.slice(end).some((text) => text !== ';'))
     fault = 'is more than one statement: give them one by one';
+  else if (words.some((word, index) => word === 'in' && words[index + 1] === '(' && words[index + 2] === ')'))
+    fault = 'has an empty list behind `in`, which other engines refuse: leave the condition out';
   else if (odd !== undefined) fault = `has the placeholder ${odd}: write every one as a bare ?`;
   else if (words[0] === 'create' && (isTemporary(words[1]) || words.some((word, index) => isTemporary(word) && words[index + 1] === '.')))
     fault = 'makes something temporary, which others on the same connection would see in place of what they mean: make it without `temp`';
