@@ -91,7 +91,7 @@ for (const [name, [pieces, most, more, expected]] of Object.entries(cases)) {
   });
 }
 
-test('a claim writes what it is told to, and returns the rows as they are then', async () => {
+test('a claim writes the given columns, and returns the rows as they are then', async () => {
   const store = await storeOf([piece(1, { owner: 'gone' })]);
   const [row] = await taken(store, all, {
     owner: { sql: "owner = 'gone'", values: [] },

@@ -44,7 +44,7 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       assert.equal(result, 3);
       assert.equal(await balance(store.read, 'b'), 2);
     }),
-    named('what its work throws rejects it and leaves nothing', async (store) => {
+    named('an error of its work rejects a transaction, and nothing of it is left', async (store) => {
       const boom = new Error('boom');
       const work = store.transaction(async (tx) => {
         await open(tx, 'a', 1);
@@ -66,7 +66,7 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       });
       assert.deepEqual(await names(store), ['kept', 'kept too']);
     }),
-    named('a level says whether its savepoint, or one around it, was taken back', async (store) => {
+    named('a level says whether its savepoint, or one around it, was rolled back', async (store) => {
       await store.transaction(async (tx) => {
         const whole = tx.level;
         const levels: (typeof whole)[] = [];
@@ -85,7 +85,7 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
         );
       });
     }),
-    named('a statement that was refused while nobody awaited it takes the transaction back by name', async (store) => {
+    named('a refused statement that was not awaited rolls the transaction back by name', async (store) => {
       const refused = (tx: Tx): Promise<unknown> => tx.run('insert into account values (?, ?)', 'secret', -1);
       const stray: Readonly<Record<string, (tx: Tx) => unknown>> = {
         alone: (tx) => void refused(tx),
@@ -111,7 +111,7 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       });
       assert.equal(await balance(store.read, 'kept'), 1);
     }),
-    named('what has not settled when the work ends takes the transaction back', async (store) => {
+    named('a statement or savepoint that has not settled when the work ends rolls the transaction back', async (store) => {
       const forever = (): Promise<void> => new Promise(() => {});
       const chained = store.transaction(async (tx) => {
         await open(tx, 'a', 1);
@@ -131,7 +131,7 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       await assert.rejects(inside, NotAwaited);
       assert.deepEqual(await names(store), []);
     }),
-    named('what is given inside a savepoint that fails is taken back with it, also what nobody has awaited yet', async (store) => {
+    named('statements of a savepoint that fails are undone with it, also those not awaited yet', async (store) => {
       await store.transaction(async (tx) => {
         const work = tx.savepoint(async () => {
           await Promise.all([open(tx, 'a', -1), open(tx, 'b', 1), open(tx, 'c', 1)]);
@@ -176,7 +176,7 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       await Promise.all(increments);
       assert.equal(await balance(store.read, 'a'), 25);
     }),
-    named('serializable: two who each check the sum before they take do not both take (write skew)', async (store) => {
+    named('serializable: of two transactions that check the sum before they withdraw, one withdraws (write skew)', async (store) => {
       await store.transaction(async (tx) => {
         await open(tx, 'a', 1);
         await open(tx, 'b', 1);
@@ -188,7 +188,7 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       await Promise.all([take('a'), take('b'), take('a'), take('b')]);
       assert.equal((await balance(store.read, 'a')) + (await balance(store.read, 'b')), 1);
     }),
-    named('a statement that changes no rows says so, whatever the one before it did', async (store) => {
+    named('a statement that changes no rows reports none, whatever the one before it changed', async (store) => {
       await store.transaction(async (tx) => {
         assert.deepEqual(await tx.run("insert into account values ('a', 1), ('b', 1), ('c', 1)"), { changes: 3 });
         assert.deepEqual(await tx.run('create table other (name text)'), { changes: 0 });
@@ -219,7 +219,7 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       assert.equal(await balance(store.read, 'a'), 1);
     }),
     {
-      name: 'a tx that outlives its work is refused, and that is told where nobody awaits it',
+      name: 'a tx that outlives its work is refused, and the log says so where the refusal is not awaited',
       async run() {
         const told: unknown[] = [];
         const log: Runtime['observe']['log'] = (_level, _message, { error } = {}) => void told.push(error);
@@ -263,7 +263,7 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       await assert.rejects(work, /left/);
       assert.equal(begun, false);
     }),
-    named('a wrong statement is named, its values are not', async (store) => {
+    named('the error of a wrong statement has its text and not its values', async (store) => {
       const work = store.transaction((tx) => tx.run('insert into acount values (?)', 'secret'));
       await assert.rejects(
         work,
@@ -297,7 +297,7 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       });
       assert.deepEqual({ ...row, c: [...(row['c'] as Uint8Array)] }, { a: 'a', b: 2n ** 60n, c: [1, 2], d: 1, e: 1.5, f: null });
     }),
-    named('after close everything is refused; what ran before it is finished', async (store) => {
+    named('after close everything is refused; transactions that ran before are finished', async (store) => {
       const last = store.transaction((tx) => open(tx, 'a', 1));
       await store.close();
       await last;

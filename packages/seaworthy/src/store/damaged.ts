@@ -2,7 +2,7 @@ import type { Runtime } from '../core/runtime.ts';
 import { RowDamaged } from './errors.ts';
 import type { Row } from './store.ts';
 
-/** What `read` makes of a row. Throws `RowDamaged`, which names it, in place of what `read` throws. */
+/** Returns what `read` makes of a row. When `read` throws, it throws `RowDamaged`, which names the row. */
 export function readable<V>(table: string, name: string, read: () => V): V {
   try {
     return read();
@@ -11,11 +11,11 @@ export function readable<V>(table: string, name: string, read: () => V): V {
   }
 }
 
-/** Rows of one table that cannot be read: each is told once by name and left aside, and the others go on. */
+/** The rows of one table that cannot be read. Each is reported once by name and left aside, so that the others go on. */
 export interface Aside {
-  /** How many there are: who reads up to a limit reads so many more. */
+  /** The number of rows left aside. A query with a limit reads so many more rows. */
   readonly size: number;
-  /** Those that can be read, in their order. */
+  /** Returns the rows that can be read, in their order. */
   read<V>(rows: readonly Row[], nameOf: (row: Row) => string, read: (row: Row) => V): readonly V[];
 }
 

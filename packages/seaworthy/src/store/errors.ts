@@ -1,6 +1,6 @@
 import { SeaworthyError } from '../core/errors.ts';
 
-/** A statement was refused: by the database, or for what the database would have misread; the message has the statement, never its values. */
+/** A statement was refused, by the database or because the database would have misread it. The message has the statement, never its values. */
 export class StatementFailed extends SeaworthyError {
   readonly code = 'SW_STORE_STATEMENT_FAILED';
   readonly kind = 'internal';
@@ -33,7 +33,7 @@ export class CommitUnknown extends SeaworthyError {
   readonly kind = 'unavailable';
 }
 
-/** A `tx` was used after the work that it was for had settled. */
+/** A `tx` was used after its work had settled. */
 export class TransactionOver extends SeaworthyError {
   readonly code = 'SW_STORE_TRANSACTION_OVER';
   readonly kind = 'internal';
@@ -69,13 +69,13 @@ export class MigrationFailed extends SeaworthyError {
   readonly kind = 'invalid';
 }
 
-/** The database is another service's, or that of a bus; the message names both. */
+/** The database belongs to another service, or to a bus. The message names both. */
 export class StoreTaken extends SeaworthyError {
   readonly code = 'SW_STORE_TAKEN';
   readonly kind = 'invalid';
 }
 
-/** A row of the toolkit's own is not as it was written, so that somebody else must have changed it; the message names table and row. */
+/** A row of the toolkit's own cannot be read, so that it was changed by other means. The message names table and row. */
 export class RowDamaged extends SeaworthyError {
   readonly code = 'SW_STORE_ROW_DAMAGED';
   readonly kind = 'internal';

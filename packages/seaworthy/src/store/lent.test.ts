@@ -6,7 +6,7 @@ import { runtime } from '../core/runtime.ts';
 import { memory } from './drivers/memory.ts';
 import { lentRead } from './lent.ts';
 
-test('what a run reads ends with the signal of the run, and with one that it gives itself', async () => {
+test('a read of a run ends with the signal of the run, and with a signal of its own', async () => {
   const store = await memory().open('bank', runtime());
   const reading = new AbortController();
   const read = lentRead(store, new Lifetime('the run', silent), reading.signal);

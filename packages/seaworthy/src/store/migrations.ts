@@ -26,10 +26,10 @@ async function apply(tx: Tx, { name, statements }: Written): Promise<void> {
   }
 }
 
-/** Looks at what a migration did. Throws `MigrationFailed`. */
+/** Checks what a migration did. Throws `MigrationFailed`. */
 export type Verify = (migration: Written) => Promise<void>;
 
-/** Two of one name are not told apart: the second would be taken for the first, edited. */
+/** Refuses two different migrations of one name: the second would look like an edit of the first. */
 function refuseTwins(migrations: readonly Written[]): void {
   const names = new Map<string, Written>();
   for (const migration of migrations) {
@@ -41,8 +41,8 @@ function refuseTwins(migrations: readonly Written[]): void {
 }
 
 /**
- * Applies in `tx` what has not been applied yet, in order. `guard` is asked before the first one, for what it then calls after
- * each: it throws what an engine would take in silence. Throws `MigrationEdited` and `MigrationFailed` by name.
+ * Applies in `tx` what has not been applied yet, in order. `guard` is called before the first one, and what it returns after each: it
+ * throws for what an engine would silently accept. Throws `MigrationEdited` and `MigrationFailed` by name.
  */
 export async function applyMigrations(
   tx: Tx,

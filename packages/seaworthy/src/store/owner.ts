@@ -1,7 +1,7 @@
 import { StoreTaken } from './errors.ts';
 import type { Migration, Read, Store } from './store.ts';
 
-/** Whose database it is: one service's, or the log of a bus. */
+/** The owner of a database: one service, or the log of a bus. */
 export interface Owner {
   readonly kind: 'service' | 'bus';
   readonly name: string;
@@ -16,12 +16,12 @@ const migrations: readonly Migration[] = [
   },
 ];
 
-const told = ({ kind, name }: { readonly kind: unknown; readonly name: unknown }): string =>
+const describe = ({ kind, name }: { readonly kind: unknown; readonly name: unknown }): string =>
   kind === 'bus' ? 'the log of a bus' : `the service ${name}`;
 
 /**
- * Writes into a database whose it is, before anything else is written there. Throws `StoreTaken` when it is another's: two that
- * share one would take each other's events along, and answer each other's keys.
+ * Records the owner of a database, before anything else is written there. Throws `StoreTaken` when the database has another owner:
+ * two services that share one would relay each other's events, and answer each other's keys.
  */
 export async function claimStore(store: Store<unknown, unknown>, owner: Owner): Promise<void> {
   await store.migrate(migrations);
@@ -29,13 +29,18 @@ export async function claimStore(store: Store<unknown, unknown>, owner: Owner): 
   const row =
     (await found(store.sqlRead)) ??
     (await store.transaction(async (tx) => {
-      const own = store.sql(tx);
-      await own.run(own.dialect.insertNew({ table: 'sw_owner', columns: 'one, kind, name', key: 'one' }), 1, owner.kind, owner.name);
-      return found(own);
+      const statements = store.sql(tx);
+      await statements.run(
+        statements.dialect.insertNew({ table: 'sw_owner', columns: 'one, kind, name', key: 'one' }),
+        1,
+        owner.kind,
+        owner.name,
+      );
+      return found(statements);
     }));
   if (!row || (row['kind'] === owner.kind && row['name'] === owner.name)) return;
-  const theirs = told({ kind: row['kind'], name: row['name'] });
+  const theirs = describe({ kind: row['kind'], name: row['name'] });
   throw new StoreTaken(
-    `the database given to ${told(owner)} is that of ${theirs}: give each a database of its own. If ${theirs} was renamed, say so in its table sw_owner`,
+    `the database given to ${describe(owner)} is that of ${theirs}: give each a database of its own. If ${theirs} was renamed, say so in its table sw_owner`,
   );
 }

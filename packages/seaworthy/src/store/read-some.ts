@@ -1,6 +1,6 @@
 import type { Read, Row, Value } from './statements.ts';
 
-/** How much is read at one time: so many rows, and so many bytes. */
+/** The most that is read at one time, in rows and in bytes. */
 export interface Most {
   readonly rows: number;
   readonly bytes: number;

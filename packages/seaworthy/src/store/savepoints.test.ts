@@ -69,7 +69,7 @@ for (const [name, driver] of Object.entries(drivers)) {
     return store;
   };
 
-  test(`${name}: whatever savepoints and transactions are taken back, exactly the rest is there`, async () => {
+  test(`${name}: whatever savepoints and transactions are rolled back, exactly the rest is there`, async () => {
     const store = await opened();
     let all: readonly number[] = [];
     let last = 0;
@@ -94,7 +94,7 @@ for (const [name, driver] of Object.entries(drivers)) {
     await store.close();
   });
 
-  test(`${name}: savepoints that cross, and one that is open at the end, take the transaction back, and harm no other`, async () => {
+  test(`${name}: savepoints that cross, and one that is open at the end, roll their transaction back and no other`, async () => {
     const store = await opened();
     for (const writes of [true, false]) {
       const crossed = store.transaction(async (tx) => {

@@ -1,17 +1,17 @@
 import type { Clock } from '../core/clock.ts';
 
-/** Whether this process can tell by its clock who is dead. */
+/** Tells whether this process can judge by its clock which workers are dead. */
 export interface Steady {
-  /** Called with each heartbeat, and whenever somebody's death is in question. */
+  /** Compares the clocks, with each heartbeat and whenever a worker is judged. Returns whether the process may judge. */
   look(): boolean;
-  /** A heartbeat: what is compared with from now on. */
+  /** Records the clocks at a heartbeat, for later comparisons. */
   mark(): void;
 }
 
 /**
  * At a jump of the clock, forwards or back, and after this process stood still (a machine that slept, a container that was
- * frozen), the heartbeats of all others look old or unbelievable at once, though they live. So for one `ttl` of its own
- * monotonic time from then on a process takes nobody for dead: whoever lives has shown it by then.
+ * frozen), the heartbeats of all others look old or implausible at once, although they live. So for one `ttl` of its own
+ * monotonic time a process judges no worker dead: every living one has written a heartbeat by then.
  */
 export function steady(clock: Clock, ttlMs: number): Steady {
   const read = (): { readonly now: number; readonly monotonic: number } => ({ now: clock.now(), monotonic: clock.monotonic() });

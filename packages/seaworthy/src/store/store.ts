@@ -25,11 +25,11 @@ export interface Tx extends Statements {
   savepoint<V>(work: () => Promise<V>): Promise<V>;
   /**
    * Runs a statement with the commit, in one exchange with the engine where it can, after all other statements and in the order in
-   * which they were given. Nothing reads its rows before. One that was given in a savepoint goes with it. When it is refused the
+   * which they were given. Nothing reads its rows before. A statement that was given in a savepoint is dropped with it. When it is refused the
    * transaction rejects with `StatementFailed`, and nothing of it is left.
    */
   runAtCommit(sql: string, ...values: Values): void;
-  /** Tells `topic` once the transaction has committed; see `Store.tell`. One that was told in a savepoint goes with it. */
+  /** Tells `topic` once the transaction has committed; see `Store.tell`. A notice that was given in a savepoint is dropped with it. */
   tell(topic: string): void;
   /** The innermost savepoint that is open, or the transaction itself. What is collected for the commit belongs to it. */
   readonly level: Level;
@@ -107,7 +107,7 @@ export interface Store<T = Tx, R = Reader> {
   now(): Fragment;
   /**
    * Calls `wake` soon after `topic` was told, by this process or, where the engine can, by another one on the same database. A notice
-   * may be lost or come late: it makes polling quicker and never replaces it. `wake` must not throw. Returns what ends the listening.
+   * may be lost or late: it shortens polling and never replaces it. `wake` must not throw. Returns a function that ends the listening.
    */
   hear(topic: string, wake: () => void): () => void;
   /** Calls the listeners of `topic`. A transaction tells with `tx.tell`, so that they see what it has committed. */

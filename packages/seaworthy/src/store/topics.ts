@@ -9,7 +9,7 @@ export class Topics {
     this.#observe = observe;
   }
 
-  /** Calls `wake` whenever `topic` is told. Returns what ends that. */
+  /** Calls `wake` whenever `topic` is told. Returns a function that ends the listening. */
   hear(topic: string, wake: () => void): () => void {
     const listeners = this.#listeners.get(topic) ?? new Set();
     this.#listeners.set(topic, listeners);

@@ -8,7 +8,7 @@ interface Parts<T> {
   readonly runtime: Runtime;
 }
 
-/** What `work` commits, from the wait for its turn to its commit, as a span. What is thrown as `usual` is no failure. */
+/** Runs `work` in a span, from the wait for its turn to its commit. An error that `usual` accepts does not mark the span as failed. */
 export async function tracedTransaction<T, V>(
   { store, runtime }: Parts<T>,
   place: Place,
@@ -27,7 +27,7 @@ export async function tracedTransaction<T, V>(
   }
 }
 
-/** One transaction as a span of whatever it is part of. */
+/** Runs one transaction in a span, as a child of the caller's. */
 export const transaction = <T, V>(
   parts: Parts<T>,
   { trace }: Pick<Span, 'trace'>,

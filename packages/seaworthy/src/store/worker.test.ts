@@ -67,7 +67,7 @@ function refusing(store: Store): Store & { times: number } {
   return faulty as Store & { times: number };
 }
 
-test('a heartbeat that fails once is written at once all the same', async () => {
+test('a heartbeat that fails once is tried again at once', async () => {
   const one = await machine();
   const store = refusing(one.store);
   const living = await one.start(store);
@@ -78,7 +78,7 @@ test('a heartbeat that fails once is written at once all the same', async () => 
   await one.end(living);
 });
 
-test('a heartbeat that fails for long says so once, and its worker is failing until it is written again', async () => {
+test('a heartbeat that fails for long is logged once, and its worker is failing until it is written again', async () => {
   const one = await machine();
   const store = refusing(one.store);
   const living = await one.start(store);
@@ -105,7 +105,7 @@ const mishaps = {
 
 for (const [name, happen] of Object.entries(mishaps)) {
   for (const offset of [0, 300, 990])
-    test(`${name} (${offset} ms after a heartbeat): nobody who lives is taken for dead, and who is dead is so soon`, async () => {
+    test(`${name} (${offset} ms after a heartbeat): no living worker is judged dead, and a dead one is within seconds`, async () => {
       const one = await machine();
       const first = await one.start();
       await one.advance(500);
@@ -125,7 +125,7 @@ for (const [name, happen] of Object.entries(mishaps)) {
     });
 }
 
-test('on a machine on which everything always stalls, the dead are found all the same', async () => {
+test('on a machine on which everything always stalls, dead workers are found', async () => {
   const one = await machine();
   const living = await one.start();
   const gone = await one.crash();
@@ -138,7 +138,7 @@ test('on a machine on which everything always stalls, the dead are found all the
   await one.end(living);
 });
 
-test('who starts anew with a clock that is an hour behind takes over at once from who died', async () => {
+test('a worker that starts with a clock an hour behind takes over at once from a dead one', async () => {
   const one = await machine();
   const gone = await one.crash();
   one.set(-hour);
@@ -147,7 +147,7 @@ test('who starts anew with a clock that is an hour behind takes over at once fro
   await one.end(living);
 });
 
-test('a heartbeat that somebody has damaged is none', async () => {
+test('a damaged heartbeat does not count', async () => {
   const one = await machine();
   const gone = await one.crash();
   const living = await one.start();
@@ -156,7 +156,7 @@ test('a heartbeat that somebody has damaged is none', async () => {
   await one.end(living);
 });
 
-test('machines whose clocks are an hour apart leave each other their leases, and agree on who is dead', async () => {
+test('machines whose clocks are an hour apart leave each other their leases, and agree on which workers are dead', async () => {
   const one = await machine();
   const leads = (whose: Worker): Promise<boolean> => one.run(one.store.transaction((tx) => whose.holdLease(tx, 'relay')));
   const behind = await one.startElsewhere(-hour);
@@ -173,7 +173,7 @@ test('machines whose clocks are an hour apart leave each other their leases, and
   await one.end(behind, ahead);
 });
 
-test('nobody takes itself for dead, however late its heartbeat is', async () => {
+test('a worker never judges itself dead, however late its heartbeat is', async () => {
   const one = await machine();
   const late = await one.crash();
   one.set(5 * 60_000);

@@ -32,7 +32,7 @@ export interface Worker {
   readonly id: string;
   /**
    * Never itself. A heartbeat further ahead than its `ttl` is none: a clock that was wrong wrote it. For one `ttl` after this
-   * process's own clock jumped, or it stood still, nobody is dead who has not said so.
+   * process's own clock jumped, or it stood still, only workers that have closed are dead.
    */
   dead(): DeadOwner;
   /** In `tx`: takes or keeps the lease `name`. False when another living worker has it. A fence, if asked in each transaction. */
@@ -49,14 +49,14 @@ export interface WorkerOptions {
 }
 
 /**
- * A row that is so many ttls off is of nobody who lives, whatever clock wrote it. A worker that has lived for so long itself removes it:
+ * A heartbeat that is so many ttls off belongs to a dead worker, whatever clock wrote it. A worker that has lived for so long removes it:
  * by then the dead worker's rows have been taken over, and how it ended has been seen.
  */
 const kept = 100;
 
 /**
- * For transactions by which others judge this process, or whose every write names its owner: they wait for no handler, and their fence
- * is all the isolation that they need.
+ * For transactions by which other processes judge this one, or whose writes all name their owner. They do not wait for handlers, and
+ * the fence is all the isolation that they need.
  */
 export const fenced: TransactionOptions = { lane: 'own', isolation: 'read committed' };
 
@@ -86,14 +86,14 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
     const trusted = steadily.look();
     let at = clock.monotonic();
     await store.transaction(async (tx) => {
-      const own = store.sql(tx);
+      const statements = store.sql(tx);
       const { sql, values } = store.now();
       at = clock.monotonic();
-      const written = await own.run(`update sw_worker set until = ${sql} + ? where id = ?`, ...values, ttlMs, id);
+      const written = await statements.run(`update sw_worker set until = ${sql} + ? where id = ?`, ...values, ttlMs, id);
       if (written.changes === 0)
-        await own.run(`insert into sw_worker (id, until, ttl) values (?, ${sql} + ?, ?)`, id, ...values, ttlMs, ttlMs);
+        await statements.run(`insert into sw_worker (id, until, ttl) values (?, ${sql} + ?, ?)`, id, ...values, ttlMs, ttlMs);
       if (trusted && at >= pruneAt)
-        await own.run(
+        await statements.run(
           `delete from sw_worker where until < ${sql} - ? or until > ${sql} + ?`,
           ...[...values, kept * ttlMs, ...values, kept * ttlMs],
         );
@@ -144,8 +144,8 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
       timer.cancel();
       await beating;
       await store.transaction(async (tx) => {
-        const own = store.sql(tx);
-        await own.run('delete from sw_worker where id = ?', id);
+        const statements = store.sql(tx);
+        await statements.run('delete from sw_worker where id = ?', id);
       }, fenced);
     },
   };

@@ -6,9 +6,9 @@ import { named, names, open, type Promised } from './bank.ts';
 
 const opening = 'insert into account values (?, ?)';
 
-/** What goes with the commit, what follows it, and whom it waits for. */
+/** Several statements, statements for the commit, notices after it, and lanes. */
 export const ending: readonly Promised[] = [
-  named('several statements run in their order, and tell what each has changed', async (store) => {
+  named('several statements run in their order, and return what each has changed', async (store) => {
     await store.transaction(async (tx) => {
       assert.deepEqual(
         await tx.runAll([
@@ -35,7 +35,7 @@ export const ending: readonly Promised[] = [
       { name: 'b', balance: 2 },
     ]);
   }),
-  named('a statement for the commit goes with its savepoint, and with its transaction', async (store) => {
+  named('a statement for the commit is dropped with its savepoint, and with its transaction', async (store) => {
     await store.transaction(async (tx) => {
       tx.runAtCommit(opening, 'kept', 1);
       const inner = tx.savepoint(async () => {
@@ -53,7 +53,7 @@ export const ending: readonly Promised[] = [
     await assert.rejects(failing, /outside/);
     assert.deepEqual(await names(store), ['kept', 'kept too']);
   }),
-  named('a statement for the commit that is refused takes the transaction back, and no other', async (store) => {
+  named('a statement for the commit that is refused rolls its transaction back, and no other', async (store) => {
     const good = store.transaction((tx) => open(tx, 'good', 1));
     const bad = store.transaction(async (tx) => {
       await open(tx, 'bad', 1);
@@ -67,41 +67,44 @@ export const ending: readonly Promised[] = [
     });
     assert.throws(() => kept?.runAtCommit(opening, 'late', 1), TransactionOver);
   }),
-  named('a topic is told once its transaction has committed, and not when it or the savepoint is taken back', async (store, { clock }) => {
-    const heard: string[] = [];
-    const seen: Promise<unknown>[] = [];
-    const ends = ['orders', 'bills', 'both'].map((topic) =>
-      store.hear(topic, () => {
-        heard.push(topic);
-        seen.push(names(store));
-      }),
-    );
-    await store.transaction(async (tx) => {
-      await open(tx, 'a', 1);
-      tx.tell('orders');
-      tx.tell('orders');
-      await tx
-        .savepoint(async () => {
-          tx.tell('bills');
-          throw new Error('inside');
-        })
-        .catch(() => {});
-      assert.deepEqual(heard, []);
-    });
-    const failing = store.transaction(async (tx) => {
-      tx.tell('bills');
-      throw new Error('outside');
-    });
-    await assert.rejects(failing, /outside/);
-    store.tell('both');
-    while (!heard.includes('both')) await sleep(clock, 1);
-    assert.deepEqual(heard, ['orders', 'both']);
-    assert.deepEqual(await Promise.all(seen), [['a'], ['a']]);
-    for (const end of ends) end();
-    store.tell('orders');
-    await store.transaction(async (tx) => tx.tell('orders'));
-    assert.equal(heard.length, 2);
-  }),
+  named(
+    'a topic is told once its transaction has committed, and not when the transaction or its savepoint is rolled back',
+    async (store, { clock }) => {
+      const heard: string[] = [];
+      const seen: Promise<unknown>[] = [];
+      const ends = ['orders', 'bills', 'both'].map((topic) =>
+        store.hear(topic, () => {
+          heard.push(topic);
+          seen.push(names(store));
+        }),
+      );
+      await store.transaction(async (tx) => {
+        await open(tx, 'a', 1);
+        tx.tell('orders');
+        tx.tell('orders');
+        await tx
+          .savepoint(async () => {
+            tx.tell('bills');
+            throw new Error('inside');
+          })
+          .catch(() => {});
+        assert.deepEqual(heard, []);
+      });
+      const failing = store.transaction(async (tx) => {
+        tx.tell('bills');
+        throw new Error('outside');
+      });
+      await assert.rejects(failing, /outside/);
+      store.tell('both');
+      while (!heard.includes('both')) await sleep(clock, 1);
+      assert.deepEqual(heard, ['orders', 'both']);
+      assert.deepEqual(await Promise.all(seen), [['a'], ['a']]);
+      for (const end of ends) end();
+      store.tell('orders');
+      await store.transaction(async (tx) => tx.tell('orders'));
+      assert.equal(heard.length, 2);
+    },
+  ),
   named('a transaction in a lane of its own does not queue behind those that wait', async (store) => {
     const first = Promise.withResolvers<void>();
     const others = Promise.withResolvers<void>();

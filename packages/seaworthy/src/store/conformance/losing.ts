@@ -15,7 +15,7 @@ const failures: Readonly<Record<string, (tx: Tx) => Promise<unknown>>> = {
 const isLost = (error: unknown): boolean =>
   error instanceof TransactionLost && error.cause instanceof StatementFailed && !/secret/.test(error.message);
 
-/** What a failed statement does to its transaction. */
+/** A failed statement and its transaction. */
 export const losing: readonly Promised[] = [
   named('a statement that fails outside of a savepoint loses its transaction, even if its error is caught', async (store) => {
     for (const [what, fail] of Object.entries(failures)) {
@@ -65,7 +65,7 @@ export const losing: readonly Promised[] = [
         .toSorted(),
     );
   }),
-  named('of statements that are given at once, those behind a failed one have no effect', async (store) => {
+  named('of statements that are given at once, those after a failed one have no effect', async (store) => {
     await store.transaction(async (tx) => {
       await tx
         .savepoint(() => Promise.all([open(tx, 'a', 1), open(tx, 'b', -1), open(tx, 'c', 1)]))

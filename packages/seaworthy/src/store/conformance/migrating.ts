@@ -7,7 +7,7 @@ const entries = {
   statements: ['create table entry (n integer primary key, account text not null references account (name) on delete cascade)'],
 };
 
-/** Of migrations, and of what would outlive its transaction as they do. */
+/** Migrations, and statements that would outlive their transaction. */
 export const migrating: readonly Promised[] = [
   named('a migration is applied once; an edited one is refused by name', async (store) => {
     await store.migrate([accounts, { name: 'bank/2', statements: ['alter table account add column note text'] }]);
@@ -16,7 +16,7 @@ export const migrating: readonly Promised[] = [
     await assert.rejects(edited, (error: unknown) => error instanceof MigrationEdited && /bank\/2/.test(error.message));
   }),
   named(
-    'a migration that fails half way, or names what it may not have, leaves nothing of itself and of those before it',
+    'a migration that fails half way, or uses a statement that it may not, leaves nothing of itself and of those before it',
     async (store) => {
       const good = { name: 'bank/2', statements: ['create table note (name text)'] };
       for (const wrong of ['insert into nowhere values (1)', 'pragma foreign_keys = off', "attach ':memory:' as other", 'vacuum', 'commit'])
@@ -27,7 +27,7 @@ export const migrating: readonly Promised[] = [
       await store.migrate([good, { name: 'bank/3', statements: ['create table other (name text)'] }]);
     },
   ),
-  named('two migrations of one name are refused by it, and are not taken for one that was edited', async (store) => {
+  named('two migrations of one name are refused by name, and not as an edit', async (store) => {
     const twins = store.migrate([
       { name: 'bank/2', statements: ['create table one (name text)'] },
       { name: 'bank/2', statements: ['create table two (name text)'] },
@@ -80,7 +80,7 @@ export const migrating: readonly Promised[] = [
     assert.equal(await balance(store.read, 'a'), 1);
     assert.equal((await store.read.all('select n from entry')).length, 1);
   }),
-  named('what would outlive its transaction is refused by name', async (store) => {
+  named('a statement that would outlive its transaction is refused by name', async (store) => {
     const wide = [
       'pragma defer_foreign_keys = on',
       '/* so */ PRAGMA case_sensitive_like = on',

@@ -55,7 +55,7 @@ for (const [name, driver] of [
   });
 }
 
-test('sqlite: `select *` names the columns as they are now, whoever changed them', async () => {
+test('sqlite: `select *` names the columns as they are now, also after another process changed them', async () => {
   const dir = join(root, String(folder++));
   const store = await sqlite({ dir }).open('bank', runtime());
   await store.migrate([{ name: 'x/1', statements: ['create table x (n integer, m integer)', 'insert into x values (1, 2)'] }]);
@@ -67,7 +67,7 @@ test('sqlite: `select *` names the columns as they are now, whoever changed them
   await store.close();
 });
 
-test('sqlite: references that others have broken do not stop a migration, and further ones do', async () => {
+test('sqlite: references that were broken before do not stop a migration, and further ones do', async () => {
   const dir = join(root, String(folder++));
   const store = await sqlite({ dir }).open('bank', runtime());
   const tables = ['create table y (n integer primary key)', 'create table x (n integer, y integer references y (n))'];
@@ -80,7 +80,7 @@ test('sqlite: references that others have broken do not stop a migration, and fu
   await store.close();
 });
 
-test('sqlite: while another process has the lock, others wait without blocking, leave when they want, and go on after it', async () => {
+test('sqlite: while another process has the lock, transactions wait without blocking, leave when aborted, and go on after it', async () => {
   const dir = join(root, 'locked');
   const store = await sqlite({ dir }).open('bank', runtime());
   await store.migrate([{ name: 'x/1', statements: ['create table x (n integer)'] }]);

@@ -4,10 +4,10 @@ import { CommitFailed } from '../errors.ts';
 import type { Row, Values } from '../store.ts';
 import { Connection } from './sqlite-connection.ts';
 
-/** What came of a statement. */
+/** The outcome of a statement. */
 export type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
-/** A statement or a mark of a savepoint, and what came of it: played again, it must give the same. */
+/** A statement or the mark of a savepoint, with its outcome: played again, it must give the same. */
 export interface Played {
   readonly execute: () => unknown;
   readonly outcome: Outcome;
@@ -21,14 +21,14 @@ export function outcomeOf(execute: () => unknown): Outcome {
   }
 }
 
-/** One connection, which plays the statements of the transaction whose turn it is. What is not committed, no other transaction sees. */
+/** One connection, which plays the statements of one transaction at a time. No transaction sees what another has not committed. */
 export class MemoryDatabase {
   readonly service: string;
   readonly runtime: Runtime;
   readonly connection = new Connection(':memory:');
   /** Grows with each commit. */
   version = 0;
-  /** Whose statements the connection has played, and not committed. */
+  /** The statements that the connection has played and not committed. */
   #played: readonly Played[] | undefined;
 
   constructor(service: string, runtime: Runtime) {
@@ -53,7 +53,7 @@ export class MemoryDatabase {
     return same;
   }
 
-  /** Takes back what has been played; given statements, only if they are played. */
+  /** Rolls back what has been played; given statements, only if they are the ones played. */
   drop(statements = this.#played): void {
     if (this.#played !== statements) return;
     this.#played = undefined;

@@ -15,10 +15,10 @@ export interface RunOptions extends TransactionOptions {
   readonly foreignKeys?: boolean;
 }
 
-/** A transaction saw a database that has changed since: it must run again. */
+/** A transaction has read what another has changed since: it must run again. */
 export class Conflict extends Error {}
 
-/** What the work does with the rows that it is given says nothing about what it saw. */
+/** Copies rows, so that changes that the work makes to them do not change what it has read. */
 const copied = <R>(outcome: R): R =>
   Array.isArray(outcome)
     ? (outcome.map((row: Row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, copyOf(value as Value)]))) as R)
@@ -67,7 +67,7 @@ export class MemoryRun {
       this.#database.commit();
       return value;
     } catch (error) {
-      // Whatever the work made of it: what it saw was no longer so.
+      // A conflict counts, whatever the work made of its error.
       if (!isA(error, CommitFailed) && !signal?.aborted) this.#revise();
       throw error;
     } finally {
@@ -104,7 +104,7 @@ export class MemoryRun {
     };
   }
 
-  /** What it has seen must be so still. Throws `Conflict`. */
+  /** Checks that everything read is still so. Throws `Conflict`. */
   #revise(): void {
     if (this.#conflict) throw this.#conflict;
     const { version, runtime } = this.#database;
@@ -123,7 +123,7 @@ export class MemoryRun {
     const outcome = outcomeOf(execute);
     this.#statements.push({ execute, outcome });
     if ('value' in outcome) return copied(outcome.value as R);
-    // Some errors take the whole transaction back, such as `on conflict rollback`.
+    // Some errors roll the whole transaction back, such as `on conflict rollback`.
     if (this.#database.connection.inTransaction) this.#state.lose(outcome.error);
     else this.#state.fail(outcome.error);
     throw outcome.error;
@@ -164,7 +164,7 @@ export class MemoryRun {
     try {
       value = await work();
     } catch (error) {
-      // What was given inside it must not run behind it.
+      // Statements that were given inside the savepoint must not run after it.
       await this.#allRan();
       this.#state.leave(mark, false);
       takeBack();

@@ -8,15 +8,15 @@ export function resultCode(error: unknown): number | undefined {
   return cause instanceof Error ? resultCode(cause) : undefined;
 }
 
-/** Somebody else has the lock, or is just recovering the file after a crash. */
+/** Whether another process has the lock, or recovers the file after a crash. */
 export const isBusy = (error: unknown): boolean => resultCode(error) === 5;
-/** A constraint was violated; when a COMMIT says so, it was a deferred one. */
+/** Whether a constraint was violated. From a COMMIT, it is a deferred one. */
 export const isConstraint = (error: unknown): boolean => resultCode(error) === 19;
 
 export interface Patience {
   readonly service: string;
   readonly runtime: Runtime;
-  /** Asked before each further try. */
+  /** Called before each further try. */
   readonly until: () => boolean;
 }
 

@@ -12,7 +12,7 @@ interface Prepared {
   readonly returning: boolean;
 }
 
-/** Comes with every transaction, and is prepared once. Savepoints end in the reverse of their order: one name is enough. */
+/** A statement that comes with every transaction, and is prepared once. Savepoints end in the reverse of their order: one name is enough. */
 type Control = 'begin immediate' | 'commit' | 'rollback' | `${'savepoint' | 'release' | 'rollback to'} level`;
 
 const cached = 500;
@@ -40,7 +40,7 @@ function toColumn(value: Value | undefined, index: number): SQLInputValue {
 const toValue = (value: SQLOutputValue | undefined): SQLOutputValue =>
   typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : (value ?? null);
 
-/** A row as node:sqlite gives it here: its own objects have no prototype, and take twice as long. */
+/** A row as an array, as node:sqlite gives it here: its objects have no prototype, and take twice as long. */
 type Columns = readonly SQLOutputValue[];
 
 function rowsOf({ names }: Names, all: readonly Columns[]): readonly Row[] {
@@ -53,7 +53,7 @@ function rowsOf({ names }: Names, all: readonly Columns[]): readonly Row[] {
   return rows;
 }
 
-/** The names of a statement's columns. Those of `select *` are other ones once somebody has changed the table. */
+/** The names of a statement's columns. Those of `select *` change with the table. */
 class Names {
   readonly #statement: StatementSync;
   readonly #mayChange: boolean;
@@ -90,7 +90,7 @@ export class Connection {
   readonly #met: (error: unknown) => void;
   #changed = 0;
 
-  /** `met` is told whatever SQLite throws at a statement. */
+  /** `met` is called with whatever SQLite throws at a statement. */
   constructor(path: string, readOnly = false, met: (error: unknown) => void = () => {}) {
     this.#met = met;
     this.#database = new DatabaseSync(path, { readOnly, timeout: 0 });
@@ -101,7 +101,7 @@ export class Connection {
     return this.#database.isTransaction;
   }
 
-  /** How many statements of `run` have succeeded: those that change something. */
+  /** The number of successful `run` statements. */
   get changed(): number {
     return this.#changed;
   }
@@ -111,7 +111,7 @@ export class Connection {
     this.#database.exec(sql);
   }
 
-  /** Sets it for all that follow. Does nothing in a transaction (https://sqlite.org/pragma.html#pragma_foreign_keys). */
+  /** Turns foreign keys on or off for what follows. It does nothing in a transaction (https://sqlite.org/pragma.html#pragma_foreign_keys). */
   foreignKeys(enforced: boolean): void {
     this.#database.exec(`pragma foreign_keys = ${enforced ? 'on' : 'off'}`);
   }
@@ -131,7 +131,7 @@ export class Connection {
     statement.run();
   }
 
-  /** Another one whenever somebody else has committed (https://sqlite.org/pragma.html#pragma_data_version). */
+  /** A value that changes whenever another connection commits (https://sqlite.org/pragma.html#pragma_data_version). */
   version(): unknown {
     return this.#version.get()?.['data_version'];
   }

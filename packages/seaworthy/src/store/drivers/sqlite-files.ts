@@ -1,17 +1,16 @@
 import { realpathSync, statSync } from 'node:fs';
 import type { Clock } from '../../core/clock.ts';
 
-/** Looking costs some microseconds a file, a commit some tens. */
+/** A look costs a few microseconds a file, a commit tens of them. */
 const everyMs = 100;
 const endings = ['', '-wal', '-shm'] as const;
 
 /** The files of one open database. */
 export interface Files {
-  /** Where the database really is: SQLite keeps its log beside that, and not beside a link. */
+  /** The path of the database behind any links: SQLite keeps its log there. */
   readonly path: string;
   /**
-   * The name of one that is not there any more, or is another than before: what is written then, nobody will find. Looks at
-   * most ten times a second.
+   * Returns the name of a file that was removed or replaced, so that further writes would be lost. Looks at most ten times a second.
    */
   missing(): string | undefined;
 }

@@ -39,11 +39,11 @@ async function brokenReferences(tx: Tx): Promise<ReadonlyMap<string, Broken> | s
 
 const rule = 'foreign keys do not act in a migration (no cascade, no `set null`), and are checked after it';
 
-/** Indexes and triggers that somebody wrote, with their tables. */
+/** Returns the indexes and triggers that were created by a statement, with their tables. */
 const made = (tx: Tx): Promise<readonly Row[]> =>
   tx.all("select name, type, tbl_name from sqlite_schema where type in ('index', 'trigger') and sql is not null");
 
-/** One that went with its table while the table is there again: a constraint or an effect that nobody took away by name. */
+/** Finds an index or trigger that was dropped with its table, which is there again: the migration did not drop it by name. */
 async function lost(tx: Tx, before: readonly Row[], { statements }: Written): Promise<string | undefined> {
   const now = await tx.all('select name, type from sqlite_schema');
   const is = (name: unknown, type: unknown): boolean =>
@@ -56,7 +56,7 @@ async function lost(tx: Tx, before: readonly Row[], { statements }: Written): Pr
   return gone && `it rebuilds ${gone['tbl_name']} without its ${gone['type']} ${gone['name']}: create it again, or drop it by name`;
 }
 
-/** What a migration may not break. What was broken before it is not its fault, and would otherwise stop every later one. */
+/** Checks what a migration may not break. References that were broken before are not its fault, and do not stop it. */
 async function guard(tx: Tx): Promise<Verify> {
   let before = await brokenReferences(tx);
   let objects = await made(tx);

@@ -39,7 +39,7 @@ function machine() {
   };
 }
 
-test('a disk that refused the log once breaks the store for good, and that is said once', async () => {
+test('a disk that refused the log once breaks the store for good, and it is logged once', async () => {
   const one = machine();
   let refuses = false;
   const refuse = (): void => {
@@ -111,7 +111,7 @@ test('a database behind a link is the one that it leads to', { skip: process.pla
   await store.close();
 });
 
-test('a store whose disk is full is failing, and well with the first that is written again', async () => {
+test('a store whose disk is full is failing, and well again with the first write that succeeds', async () => {
   const one = machine();
   const path = fresh();
   const stands = standing('bank', one.runtime);
@@ -138,7 +138,7 @@ test('a store whose disk is full is failing, and well with the first that is wri
   connection.close();
 });
 
-test('what is wrong about a statement is not wrong about its store', async () => {
+test('a wrong statement does not make its store failing', async () => {
   const one = machine();
   const store = await openSqlite(fresh(), 'bank', 'normal', one.runtime);
   await store.migrate(table);
@@ -148,7 +148,7 @@ test('what is wrong about a statement is not wrong about its store', async () =>
   await store.close();
 });
 
-test('a log that grew while somebody read for long is cut once he has left', async () => {
+test('a log that grew during a long read is cut once the read has ended', async () => {
   const path = fresh();
   const store = await openSqlite(path, 'bank', 'normal', runtime());
   await store.migrate(table);

@@ -5,15 +5,15 @@ import { resultCode } from './sqlite-busy.ts';
 
 type Side = 'write' | 'read';
 
-/** What one database has met: the disk and the file beneath it may fail for a while, or for as long as it is open. */
+/** The health of one database: its disk and file may fail for a while, or for as long as it is open. */
 export interface Standing {
   /** Throws `StoreUnusable` once it is broken. */
   check(): void;
-  /** From now on everything is refused: nobody knows what is on the disk. The first cause counts, and is logged. */
+  /** Refuses everything from now on, since the state of the disk is unknown. The first cause counts, and is logged. */
   broke(why: string, cause: unknown): void;
-  /** Something threw: it counts if it is the disk or the file that failed, and not who asked. */
+  /** Records an error. It counts when the disk or the file failed, and not when the statement was wrong. */
   met(side: Side, cause: unknown): void;
-  /** Something was done for good on that side. */
+  /** Records a success on that side. */
   worked(side: Side): void;
   condition(): Condition;
 }
@@ -25,7 +25,7 @@ const troubles: ReadonlyMap<number | undefined, string> = new Map([
   [11, 'its file is damaged'],
   [13, 'its disk is full'],
   [14, 'its file cannot be opened'],
-  [26, 'its file is no database any more'],
+  [26, 'its file is not a database any more'],
 ]);
 const readOnly = 8;
 
@@ -44,7 +44,7 @@ export function standing(service: string, runtime: Runtime): Standing {
     },
     met(side, cause) {
       const code = resultCode(cause);
-      // On the side that only reads it is a statement that would write.
+      // On the connection that only reads, a statement tried to write.
       const why = code === readOnly && side === 'write' ? 'its file may not be written' : troubles.get(code);
       if (why !== undefined) failing[side] = { state: 'failing', why };
     },

@@ -1,4 +1,4 @@
-/** What can be told from the text of a statement before it runs. */
+/** What the text of a statement says before it runs. */
 export interface Shape {
   /** How many values it needs. */
   readonly placeholders: number;
@@ -17,7 +17,7 @@ const token =
 const isComment = (text: string): boolean => text.startsWith('--') || text.startsWith('/*');
 const changers = new Set(['insert', 'update', 'delete', 'replace']);
 const control = new Set(['begin', 'commit', 'end', 'rollback', 'savepoint', 'release']);
-/** What outlives its transaction, or cannot be taken back with it: the connection has other users. */
+/** Statements that outlive their transaction or cannot be rolled back with it, although the connection has other users. */
 const wide: Readonly<Record<string, string>> = {
   pragma: 'to read, `select * from pragma_table_info(...)` and its like; foreign keys are off in a migration by themselves',
   attach: 'one store is one database',
@@ -27,8 +27,8 @@ const wide: Readonly<Record<string, string>> = {
 const isTemporary = (word: string | undefined): boolean => word !== undefined && /^["`[]?temp(?:orary)?["`\]]?$/.test(word);
 
 /**
- * Reads a statement as far as its placeholders and its end. What an engine would take in silence is a fault here: a second
- * statement would never run, a value that is missing would be null, a `commit` would tear the transaction apart, and a `pragma`
+ * Reads a statement as far as its placeholders and its end. What an engine would silently accept is a fault here: a second
+ * statement would never run, a missing value would be null, a `commit` would tear the transaction apart, and a `pragma`
  * would hold for all that come after it.
  */
 export function shapeOf(sql: string): Shape {

@@ -16,13 +16,13 @@ import { type Standing, standing } from './sqlite-standing.ts';
 import { Writer } from './sqlite-writer.ts';
 import { type Disk, walSync } from './wal-sync.ts';
 
-/** How hard a commit is: `full` survives a loss of power, `normal` only a crash of the process. Default `full`. */
+/** How durable a commit is: `full` survives a loss of power, `normal` only a crash of the process. Default `full`. */
 export type Durability = 'full' | 'normal';
 
 /** Usually the log begins anew after 4 MiB. */
 const logBytes = 16 * 2 ** 20;
 
-/** How long the lock of another process is waited for where no signal can end the wait: while opening, and in `read`. */
+/** The longest wait for the lock of another process where no signal ends it: while opening, and in `read`. */
 const lockedMs = 10_000;
 
 /** Opens both connections, or neither. */
@@ -31,7 +31,7 @@ function connect(path: string, { met }: Standing): { readonly write: Connection;
   try {
     if (!write.writeAhead()) throw new Error('it takes no write-ahead log, which a network file system cannot have');
     // For `full` the log is flushed after each commit, see wal-sync.ts.
-    // Whoever reads for long lets the log grow; once it begins anew its file is cut to the limit.
+    // A long read lets the log grow; once the log begins anew its file is cut to the limit.
     write.exec(`pragma synchronous = normal; pragma temp_store = memory; pragma journal_size_limit = ${logBytes}`);
     write.foreignKeys(true);
     return { write, read: new Connection(path, true, (error) => met('read', error)) };
@@ -43,7 +43,7 @@ function connect(path: string, { met }: Standing): { readonly write: Connection;
 
 /** Opens the file `path` for `service`, on `disk`. */
 export async function openSqlite(path: string, service: string, durability: Durability, runtime: Runtime, disk?: Disk): Promise<Store> {
-  /** Other processes that start, or recover the file after a crash, have it to themselves for a moment. */
+  /** A process that starts, or recovers the file after a crash, locks it for a moment. */
   const patience = (): { service: string; runtime: Runtime; until: () => boolean } => {
     const end = runtime.clock.monotonic() + lockedMs;
     return { service, runtime, until: () => runtime.clock.monotonic() >= end };
@@ -84,7 +84,7 @@ export async function openSqlite(path: string, service: string, durability: Dura
       },
       { ...patient, until: () => signal?.aborted === true || until() },
     );
-    // Nobody hears of what may be lost.
+    // A reader must not see what may still be lost.
     if (flushed) await (signal ? orAborted(flushed, signal) : flushed).catch(() => {}); // it has broken the store
     signal?.throwIfAborted();
     stands.check();

@@ -6,12 +6,12 @@ import { sqliteDialect } from './sqlite-dialect.ts';
 import { TxState } from './tx-state.ts';
 
 /**
- * The savepoints of one run: the run itself, and those that its work opens in it. SQLite hears of them only at the next
- * change: all that were opened since the one before begin at the same state, and one savepoint of its own stands for them.
+ * The savepoints of one run: the run itself, and those that its work opens in it. SQLite gets a savepoint only at the next change: all
+ * levels that were opened since the change before begin at the same state, and share one.
  */
 class Levels {
   readonly #connection: Connection;
-  /** For each that SQLite has heard of: whether it was the first of those that share a savepoint, and ends it. */
+  /** For each level that SQLite has: whether it is the first of those that share a savepoint, and ends it. */
   readonly #first: boolean[] = [];
   #open = 1;
 
@@ -31,7 +31,7 @@ class Levels {
     this.#open++;
   }
 
-  /** Ends the innermost one, and keeps or takes back what was changed in it. */
+  /** Ends the innermost one, and keeps or undoes what was changed in it. */
   close(keep: boolean): void {
     if (this.#first.length === this.#open) {
       if (!keep) this.#connection.control('rollback to level');
@@ -46,25 +46,25 @@ class Levels {
   }
 }
 
-/** As it is now: the statement runs later. */
+/** Copies a value as it is now, for a statement that runs later. */
 export const copyOf = <V extends Value | undefined>(value: V): V => (value instanceof Uint8Array ? (value.slice() as typeof value) : value);
 
 /** One run of a transaction's work, behind a savepoint of the transaction that its group shares. */
 export interface Run {
   readonly tx: Tx;
-  /** Nothing more is done through `tx`; given an error, that is what it throws from now on. */
+  /** Ends the use of `tx`. Given an error, `tx` throws it from now on. */
   end(error?: unknown): void;
-  /** Until it can be told whether anybody handled what was refused, to be awaited before `keep`; `undefined` when nothing was. */
+  /** Resolves once it is known whether the work handled every refusal; to be awaited before `keep`. `undefined` when there was no refusal. */
   settled(): Promise<void> | undefined;
   /** Keeps what the work did, with the statements that go with the commit. Throws when there is nothing that could be kept. */
   keep(): void;
   /** The topics to tell after the commit. */
   readonly told: readonly string[];
-  /** Takes back what the work did, unless the engine has already taken back everything. */
+  /** Undoes what the work did, unless the engine has rolled back everything already. */
   undo(): void;
 }
 
-/** `late` is told of each use after the work has ended well. */
+/** Begins a run. `late` is called for each use of `tx` after the work has ended well. */
 export function beginRun(connection: Connection, late: (error: SeaworthyError) => void): Run {
   const state = new TxState(late);
   const levels = new Levels(connection);

@@ -94,7 +94,7 @@ named('transactions that arrive together commit together, at most 128 of them', 
   assert.deepEqual([counted('commits'), counted('transactions')], [3, 300]);
 });
 
-named('what arrives in the same turn of the event loop commits together', async ({ store, counted }) => {
+named('transactions that arrive in the same turn of the event loop commit together', async ({ store, counted }) => {
   const all = [store.transaction((tx) => insert(tx, 0))];
   for (let n = 1; n < 100; n++) {
     await Promise.resolve();
@@ -104,33 +104,36 @@ named('what arrives in the same turn of the event loop commits together', async 
   assert.deepEqual([counted('commits'), counted('transactions')], [1, 10]);
 });
 
-named('who holds up others is taken back, they commit, and it runs again once its work has settled', async ({ store, clock, counted }) => {
-  const slow = waits(2);
-  const quick = store.transaction((tx) => insert(tx, 1));
-  const held = store.transaction(slow.work);
-  assert.deepEqual(await settled(quick, held), [false, false]);
-  await clock.advance(20);
-  assert.deepEqual(await settled(quick, held), [true, false]);
-  assert.deepEqual(await numbers(store), [1]);
-  // Others go on meanwhile, and no second run begins beside the first.
-  await store.transaction((tx) => insert(tx, 3));
-  assert.equal(slow.runs(), 1);
-  slow.goOn();
-  await settled();
-  assert.match(String(slow.errors), /taken back, the work runs again/);
-  assert.equal(slow.runs(), 2);
-  // Nor does it wait for those behind it then.
-  const hangs = waits(4);
-  const behind = store.transaction(hangs.work);
-  slow.goOn();
-  assert.deepEqual(await settled(held, behind), [true, false]);
-  assert.deepEqual(await numbers(store), [1, 2, 3]);
-  hangs.goOn();
-  await behind;
-  assert.deepEqual([counted('yields'), counted('commits'), slow.runs()], [1, 4, 2]);
-});
+named(
+  'a transaction that holds up its group is rolled back, the group commits, and it runs again once its work has settled',
+  async ({ store, clock, counted }) => {
+    const slow = waits(2);
+    const quick = store.transaction((tx) => insert(tx, 1));
+    const held = store.transaction(slow.work);
+    assert.deepEqual(await settled(quick, held), [false, false]);
+    await clock.advance(20);
+    assert.deepEqual(await settled(quick, held), [true, false]);
+    assert.deepEqual(await numbers(store), [1]);
+    // Others go on meanwhile, and no second run begins beside the first.
+    await store.transaction((tx) => insert(tx, 3));
+    assert.equal(slow.runs(), 1);
+    slow.goOn();
+    await settled();
+    assert.match(String(slow.errors), /taken back, the work runs again/);
+    assert.equal(slow.runs(), 2);
+    // Nor does it wait for those behind it then.
+    const hangs = waits(4);
+    const behind = store.transaction(hangs.work);
+    slow.goOn();
+    assert.deepEqual(await settled(held, behind), [true, false]);
+    assert.deepEqual(await numbers(store), [1, 2, 3]);
+    hangs.goOn();
+    await behind;
+    assert.deepEqual([counted('yields'), counted('commits'), slow.runs()], [1, 4, 2]);
+  },
+);
 
-named('who holds up nobody that is done is not taken back, however long it runs', async ({ store, clock, counted }) => {
+named('a transaction that holds up no finished one is not rolled back, however long it runs', async ({ store, clock, counted }) => {
   const slow = waits(1);
   const first = store.transaction(slow.work);
   const second = store.transaction((tx) => insert(tx, 2));
@@ -141,7 +144,7 @@ named('who holds up nobody that is done is not taken back, however long it runs'
   assert.deepEqual([slow.runs(), counted('yields')], [1, 0]);
 });
 
-named('who was done after a long time commits at once, and waits for none of those behind it', async ({ store, clock }) => {
+named('a transaction that finishes after a long time commits at once, and does not wait for those behind it', async ({ store, clock }) => {
   const [one, two] = [waits(1), waits(2)];
   const first = store.transaction(one.work);
   const second = store.transaction(two.work);
@@ -153,27 +156,30 @@ named('who was done after a long time commits at once, and waits for none of tho
   await second;
 });
 
-named('who was taken back comes next then, alone: it is not taken back again, and waits for nobody', async ({ store, clock, counted }) => {
-  const [held, running, behind] = [waits(2), waits(3), waits(4)];
-  const all = [store.transaction((tx) => insert(tx, 1)), store.transaction(held.work)];
-  await settled();
-  await clock.advance(20);
-  all.push(store.transaction(running.work), store.transaction(behind.work));
-  await settled();
-  held.goOn();
-  await settled();
-  running.goOn();
-  assert.deepEqual(await settled(...all), [true, false, true, false]);
-  assert.deepEqual([held.runs(), behind.runs()], [2, 0]);
-  await clock.advance(1000);
-  held.goOn();
-  assert.deepEqual(await settled(...all), [true, true, true, false]);
-  behind.goOn();
-  await Promise.all(all);
-  assert.deepEqual([held.runs(), counted('yields')], [2, 1]);
-});
+named(
+  'a transaction that was rolled back runs next, alone: it is not rolled back again, and does not wait',
+  async ({ store, clock, counted }) => {
+    const [held, running, behind] = [waits(2), waits(3), waits(4)];
+    const all = [store.transaction((tx) => insert(tx, 1)), store.transaction(held.work)];
+    await settled();
+    await clock.advance(20);
+    all.push(store.transaction(running.work), store.transaction(behind.work));
+    await settled();
+    held.goOn();
+    await settled();
+    running.goOn();
+    assert.deepEqual(await settled(...all), [true, false, true, false]);
+    assert.deepEqual([held.runs(), behind.runs()], [2, 0]);
+    await clock.advance(1000);
+    held.goOn();
+    assert.deepEqual(await settled(...all), [true, true, true, false]);
+    behind.goOn();
+    await Promise.all(all);
+    assert.deepEqual([held.runs(), counted('yields')], [2, 1]);
+  },
+);
 
-named('of several that were taken back none harms the others again', async ({ store, clock, counted }) => {
+named('of several transactions that were rolled back none holds up the others again', async ({ store, clock, counted }) => {
   const slow = [waits(2), waits(4)];
   const all: Promise<unknown>[] = [];
   for (const [index, { work }] of slow.entries()) {
@@ -195,25 +201,28 @@ named('of several that were taken back none harms the others again', async ({ st
   assert.deepEqual([slow.map(({ runs }) => runs()), counted('yields')], [[2, 2], 2]);
 });
 
-named('who was taken back and leaves before its second run is told so at once, and does not run again', async ({ store, clock }) => {
-  const slow = waits(2);
-  const leaving = new AbortController();
-  const quick = store.transaction((tx) => insert(tx, 1));
-  const held = store.transaction(slow.work, { signal: leaving.signal });
-  await settled();
-  await clock.advance(20);
-  await quick;
-  const left = assert.rejects(held, /left/);
-  leaving.abort(new Error('left'));
-  assert.deepEqual(await settled(held), [true]);
-  await left;
-  slow.goOn();
-  await settled();
-  assert.equal(slow.runs(), 1);
-  assert.deepEqual(await numbers(store), [1]);
-});
+named(
+  'a transaction that was rolled back and is aborted before its second run rejects at once, and does not run again',
+  async ({ store, clock }) => {
+    const slow = waits(2);
+    const leaving = new AbortController();
+    const quick = store.transaction((tx) => insert(tx, 1));
+    const held = store.transaction(slow.work, { signal: leaving.signal });
+    await settled();
+    await clock.advance(20);
+    await quick;
+    const left = assert.rejects(held, /left/);
+    leaving.abort(new Error('left'));
+    assert.deepEqual(await settled(held), [true]);
+    await left;
+    slow.goOn();
+    await settled();
+    assert.equal(slow.runs(), 1);
+    assert.deepEqual(await numbers(store), [1]);
+  },
+);
 
-named('a close waits for who was taken back and has to run again', async ({ store, clock, path }) => {
+named('a close waits for a transaction that was rolled back and has to run again', async ({ store, clock, path }) => {
   const slow = waits(2);
   const quick = store.transaction((tx) => insert(tx, 1));
   const held = store.transaction(slow.work);
@@ -231,7 +240,7 @@ named('a close waits for who was taken back and has to run again', async ({ stor
   other.close();
 });
 
-named('who leaves while it runs does no more, and takes nobody along', async ({ store }) => {
+named('a transaction that is aborted while it runs does no more, and harms no other', async ({ store }) => {
   const slow = waits(2);
   const leaving = new AbortController();
   const first = store.transaction((tx) => insert(tx, 1));
@@ -246,7 +255,7 @@ named('who leaves while it runs does no more, and takes nobody along', async ({ 
   assert.deepEqual(await numbers(store), [1, 3]);
 });
 
-named('who leaves while it waits for its turn never begins; who leaves once it is done commits', async ({ store }) => {
+named('a transaction that is aborted while it waits never begins; one that is aborted once it is done commits', async ({ store }) => {
   const running = waits(2);
   const waiting = waits(3);
   const [late, leaving] = [new AbortController(), new AbortController()];
@@ -285,31 +294,34 @@ named('work that throws before it gives a promise rejects its transaction alone'
   assert.deepEqual(await numbers(store), [1, 2]);
 });
 
-named('when the engine takes everything back, who did it is refused, and those before it run again in their order', async ({ store }) => {
-  await store.transaction((tx) => insert(tx, 0));
-  const order: number[] = [];
-  const write = (n: number): Promise<unknown> =>
-    store.transaction(async (tx) => {
-      order.push(n);
-      await insert(tx, n);
+named(
+  'when the engine rolls everything back, the transaction that caused it is refused, and those before it run again in their order',
+  async ({ store }) => {
+    await store.transaction((tx) => insert(tx, 0));
+    const order: number[] = [];
+    const write = (n: number): Promise<unknown> =>
+      store.transaction(async (tx) => {
+        order.push(n);
+        await insert(tx, n);
+      });
+    const leaving = new AbortController();
+    let runs = 0;
+    const work = async (tx: Tx): Promise<void> => {
+      runs++;
+      await insert(tx, 9);
+    };
+    const good = [write(1), write(2)];
+    const left = assert.rejects(store.transaction(work, { signal: leaving.signal }), /left/);
+    const bad = store.transaction(async (tx) => {
+      leaving.abort(new Error('left'));
+      await tx.run('insert or rollback into x values (0)').catch(() => {});
     });
-  const leaving = new AbortController();
-  let runs = 0;
-  const work = async (tx: Tx): Promise<void> => {
-    runs++;
-    await insert(tx, 9);
-  };
-  const good = [write(1), write(2)];
-  const left = assert.rejects(store.transaction(work, { signal: leaving.signal }), /left/);
-  const bad = store.transaction(async (tx) => {
-    leaving.abort(new Error('left'));
-    await tx.run('insert or rollback into x values (0)').catch(() => {});
-  });
-  await Promise.all([...good, left, assert.rejects(bad, StatementFailed), write(3)]);
-  assert.deepEqual(order, [1, 2, 1, 2, 3]);
-  assert.equal(runs, 1);
-  assert.deepEqual(await numbers(store), [0, 1, 2, 3]);
-});
+    await Promise.all([...good, left, assert.rejects(bad, StatementFailed), write(3)]);
+    assert.deepEqual(order, [1, 2, 1, 2, 3]);
+    assert.equal(runs, 1);
+    assert.deepEqual(await numbers(store), [0, 1, 2, 3]);
+  },
+);
 
 named('a constraint that only the commit finds broken fails the transaction that broke it, and no other', async ({ store }) => {
   const write = (n: number): Promise<unknown> => store.transaction((tx) => insert(tx, n));
@@ -350,17 +362,20 @@ named('a transaction has the file to itself from its begin, before it changes an
   other.close();
 });
 
-named('once everybody has left, nobody asks for a lock any more, and the store can be closed', async ({ store, clock, path }) => {
-  const other = new DatabaseSync(path);
-  other.exec('begin immediate');
-  const leaving = new AbortController();
-  const left = assert.rejects(
-    store.transaction((tx) => insert(tx, 1), { signal: leaving.signal }),
-    /left/,
-  );
-  await settled();
-  leaving.abort(new Error('left'));
-  await left;
-  await clock.run(store.close());
-  other.close();
-});
+named(
+  'once every transaction is aborted, the lock is not asked for any more, and the store can be closed',
+  async ({ store, clock, path }) => {
+    const other = new DatabaseSync(path);
+    other.exec('begin immediate');
+    const leaving = new AbortController();
+    const left = assert.rejects(
+      store.transaction((tx) => insert(tx, 1), { signal: leaving.signal }),
+      /left/,
+    );
+    await settled();
+    leaving.abort(new Error('left'));
+    await left;
+    await clock.run(store.close());
+    other.close();
+  },
+);

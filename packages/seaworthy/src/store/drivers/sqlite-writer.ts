@@ -12,7 +12,7 @@ import type { Standing } from './sqlite-standing.ts';
 import { beginRun } from './sqlite-tx.ts';
 import type { WalSync } from './wal-sync.ts';
 
-/** How a run ended. `yielded`: it is to run again once its work has settled. */
+/** The end of a run. After `yielded` it runs again once its work has settled. */
 type Ending = { readonly kind: 'done'; readonly value: unknown } | { readonly kind: 'failed'; readonly error: unknown } | typeof yielded;
 const yielded = { kind: 'yielded' } as const;
 
@@ -25,7 +25,7 @@ export interface WriteOptions extends TransactionOptions {
 const largest = 128;
 const longestMs = 20;
 
-/** What the work sees of a run that is taken back so that those before it can commit. */
+/** The work gets this error in a run that was rolled back so that its group could commit. */
 class Yielded extends Error {}
 
 interface Outcome {
@@ -40,7 +40,7 @@ class Member {
   readonly work: (tx: Tx) => Promise<unknown>;
   readonly signal: AbortSignal | undefined;
   readonly foreignKeys: boolean;
-  /** Whether it goes before those of the shared lane. */
+  /** Whether it runs before members of the shared lane. */
   readonly isUrgent: boolean;
   readonly #outcome: Outcome;
   #open = true;
@@ -48,7 +48,7 @@ class Member {
   stop: ((ending: Ending) => void) | undefined;
   value: unknown;
   told: readonly string[] = [];
-  /** It runs in a group of its own, since it harmed or held up the one that it was in, or is not like others. */
+  /** Whether it runs in a group of its own: it harmed or held up its group, or needs other settings. */
   solo: boolean;
 
   constructor(work: (tx: Tx) => Promise<unknown>, { signal, foreignKeys = true, lane }: WriteOptions, outcome: Outcome) {
@@ -78,7 +78,7 @@ class Member {
 
 export interface WriterParts {
   readonly connection: Connection;
-  /** Without it a commit is told of at once. */
+  /** Without it a commit is acknowledged at once. */
   readonly log: WalSync | undefined;
   readonly files: Files;
   readonly standing: Standing;
@@ -91,12 +91,12 @@ export interface WriterParts {
 export class Writer {
   readonly #parts: WriterParts;
   readonly #waiting: Member[] = [];
-  /** Those whose first run was taken back and has not settled yet. */
+  /** Members whose first run was rolled back and has not settled yet. */
   readonly #yielding = new Set<Member>();
   #unsettled = 0;
   #settledAll = (): void => {};
   #pumping: Promise<void> | undefined;
-  /** Statements so far, as of the last commit. */
+  /** The count of statements at the last commit. */
   #changed = 0;
 
   constructor(parts: WriterParts) {
@@ -145,7 +145,7 @@ export class Writer {
     runtime.observe.log('error', error.message, { service, error });
   };
 
-  /** Whose work is done can no longer leave: it commits with its group. */
+  /** Rejects a member that waits or runs. One whose work is done commits with its group. */
   #abort(member: Member): void {
     const error = member.signal?.reason;
     if (member.stop) {
@@ -157,7 +157,7 @@ export class Writer {
     if (place >= 0 || this.#yielding.delete(member)) member.reject(error);
   }
 
-  /** Once its first run has settled it comes next, in a group of its own. */
+  /** Runs a member again, next and in a group of its own, once its first run has settled. */
   #again(member: Member, settled: Promise<unknown>): void {
     const { runtime, service } = this.#parts;
     runtime.observe.count('seaworthy_store_yields_total', { service });
@@ -170,14 +170,14 @@ export class Writer {
     });
   }
 
-  /** Runs the first that waits. True when it is done; what failed has been taken back and rejected, and is nobody else's concern. */
+  /** Runs the first member that waits. Returns whether it is done; one that failed has been rolled back to its own savepoint and rejected. */
   async #run(member: Member): Promise<boolean> {
     const attempt = beginRun(this.#parts.connection, this.#late);
     this.#waiting.shift();
     let settled: Promise<unknown> = Promise.resolve();
     const ending = await new Promise<Ending>((resolve) => {
       member.stop = (early) => {
-        attempt.end(early === yielded ? new Yielded('this run was taken back, the work runs again') : undefined);
+        attempt.end(early === yielded ? new Yielded('this run was rolled back: the work runs again') : undefined);
         resolve(early);
       };
       const done = (value: unknown): void => resolve({ kind: 'done', value });
@@ -213,7 +213,7 @@ export class Writer {
     if (connection.inTransaction) connection.control('rollback');
   }
 
-  /** Takes everything back; who was done runs again, in the order that it was. */
+  /** Rolls everything back. Members that were done run again, in their order. */
   #rerun(done: readonly Member[]): void {
     this.#rollback();
     for (const member of done.toReversed()) {
@@ -233,7 +233,7 @@ export class Writer {
       runtime.reached('store/commit/after');
     } catch (cause) {
       if (isConstraint(cause) && done.length > 1) {
-        // A deferred constraint: only alone can it be told whose it is.
+        // A deferred constraint: only a group of one shows which member broke it.
         for (const member of done) member.solo = true;
         this.#rerun(done);
         return;
@@ -280,7 +280,7 @@ export class Writer {
     const waiting = this.#waiting;
     standing.check();
     await retryWhileBusy(() => connection.control('begin immediate'), { service, runtime, until: () => waiting.length === 0 });
-    // While the lock was waited for another one may have come first, which wants its foreign keys otherwise.
+    // During the wait for the lock another member may have come first, with another setting of foreign keys.
     if (waiting[0]?.foreignKeys !== first?.foreignKeys) return connection.control('rollback');
     const { clock } = runtime;
     const began = clock.monotonic();
@@ -295,7 +295,7 @@ export class Writer {
       while (waiting.length > 0 && done.length < largest && !late && (done.length === 0 || clock.monotonic() - began < longestMs)) {
         if (done.length > 0 && waiting[0]?.solo) break;
         current = waiting[0] as Member;
-        // Whose work is done should not wait for one that hangs.
+        // Members that are done should not wait for one that hangs.
         if (done.length > 0) timer ??= clock.after(longestMs, commitSoon);
         if (await this.#run(current)) done.push(current);
         if (!connection.inTransaction) return this.#rerun(done.splice(0));
@@ -311,7 +311,7 @@ export class Writer {
   async #pump(): Promise<void> {
     const { standing, service } = this.#parts;
     while (this.#waiting.length > 0) {
-      // Whatever arrives in the same turn of the event loop joins the group.
+      // Everything that arrives in the same turn of the event loop joins the group.
       await macrotask();
       if (this.#waiting.length === 0) break;
       const done: Member[] = [];

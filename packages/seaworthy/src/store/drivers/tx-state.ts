@@ -31,7 +31,7 @@ export class Mark implements Level {
     this.#undone = true;
   }
 
-  /** What its statements are refused with since one of them failed. */
+  /** The error of its statements, once one of them has failed. */
   get lost(): TransactionLost | undefined {
     return this.#lost;
   }
@@ -53,7 +53,7 @@ interface Deferred {
   readonly values: Values;
 }
 
-/** What one run of a transaction's work may still do. Once it has failed it stays so, whatever the work catches. */
+/** The state of one run of a transaction's work. Once it has failed it stays failed, whatever the work catches. */
 export class TxState {
   readonly #late: (error: SeaworthyError) => void;
   readonly #whole: Mark;
@@ -65,14 +65,14 @@ export class TxState {
   #deferred: Deferred[] | undefined;
   #told: { readonly mark: Mark; readonly topic: string }[] | undefined;
 
-  /** `late` is told of each use after the work has ended well: whoever forgot to await hears of no error either. */
+  /** `late` is called for each use after the work has ended well: code without an `await` never sees the error. */
   constructor(late: (error: SeaworthyError) => void) {
     this.#late = late;
     this.#whole = new Mark(late);
     this.#open = [this.#whole];
   }
 
-  /** Asked before each statement. */
+  /** Checks that the transaction may go on, before each statement. Throws what ended or lost it. */
   check(): void {
     if (this.#failure) throw this.#failure.error;
     if (!this.#over) {
@@ -88,7 +88,7 @@ export class TxState {
     return this.#open.at(-1) as Mark;
   }
 
-  /** The promise of a statement that runs at once. */
+  /** Returns the promise of a statement that runs at once. */
   ran<V>(sql: string, execute: () => V): Promise<V> {
     const { statements } = this.level;
     let value: V;
@@ -100,7 +100,7 @@ export class TxState {
     return statements.done(statementName(sql), value);
   }
 
-  /** The promise of what `begin` begins, a statement or a savepoint; the work must await it. */
+  /** Returns the promise of a statement or a savepoint, which the work must await. */
   begun<V>(what: Named, begin: () => Promise<V>): Promise<V> {
     const { statements } = this.level;
     const over = this.#over;
@@ -127,7 +127,7 @@ export class TxState {
     this.#deferred.push({ mark: this.level, sql, values });
   }
 
-  /** What is to run with the commit, in the order in which it was given. */
+  /** The statements that run with the commit, in the order in which they were given. */
   get deferred(): readonly Deferred[] {
     return this.#deferred?.filter(({ mark }) => !mark.undone) ?? none;
   }
@@ -139,7 +139,7 @@ export class TxState {
     this.#told.push({ mark: this.level, topic });
   }
 
-  /** What is to be told after the commit, each topic once. */
+  /** The topics to tell after the commit, each once. */
   get told(): readonly string[] {
     return this.#told ? [...new Set(this.#told.filter(({ mark }) => !mark.undone).map(({ topic }) => topic))] : none;
   }
@@ -179,7 +179,7 @@ export class TxState {
     }
   }
 
-  /** Until it can be told whether anybody handled what was refused, to be awaited before `finish`; `undefined` when nothing was. */
+  /** Resolves once it is known whether the work handled every refusal; to be awaited before `finish`. `undefined` when there was no refusal. */
   settled(): Promise<void> | undefined {
     return this.#whole.statements.settled();
   }

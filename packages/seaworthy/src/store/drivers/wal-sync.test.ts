@@ -67,7 +67,7 @@ async function settled(...works: readonly Promise<unknown>[]): Promise<readonly 
   return done;
 }
 
-test('a commit is told of, and read, only once the disk has it', async () => {
+test('a commit is acknowledged, and read, only once the disk has it', async () => {
   const slow = slowDisk();
   const store = await openSqlite(path(), 'bank', 'full', runtime(), slow);
   await store.migrate(table);
@@ -125,7 +125,7 @@ test('transactions that arrive while the disk is busy commit together after it',
   await store.close();
 });
 
-test('when the disk refuses the log nobody knows what is on it: commits are unknown, then the store is unusable', async () => {
+test('when the disk refuses the log its state is unknown: commits reject as unknown, then the store is unusable', async () => {
   const bad = slowDisk();
   const store = await openSqlite(path(), 'bank', 'full', runtime(), bad);
   await store.migrate(table);
@@ -177,7 +177,7 @@ test('durability normal flushes nothing', async () => {
 });
 
 for (const seed of [1, 2, 3, 4, 5]) {
-  test(`whatever the moments of commits, reads and the disk, nothing is told before the disk has it (seed ${seed})`, async () => {
+  test(`whatever the moments of commits, reads and the disk, nothing is acknowledged before the disk has it (seed ${seed})`, async () => {
     const random = seededRandom(seed);
     const shared = path();
     const watching = new DatabaseSync(shared);

@@ -16,21 +16,21 @@ export interface Disk {
 const machine: Disk = { flush: promisify(fdatasync), flushNow: fdatasyncSync };
 const flushAll = promisify(fsync);
 
-/** A disk that usually is quicker than this is waited for at once: a way through another thread would take longer. */
+/** A disk that is usually quicker than this is waited for at once: the way through another thread would take longer. */
 const quickMs = 1;
-/** How long a flush usually takes is taken for this at first, and then moves towards what it took. */
+/** The first estimate of how long a flush takes; it then moves towards what each flush took. */
 const usualAtFirstMs = 8;
 const weight = 1 / 8;
 
 /**
  * The write-ahead log of one file, made durable beside the event loop unless the disk is quick: SQLite's own
  * `synchronous = full` would hold up the whole process for as long as the disk takes. SQLite commits with `synchronous = normal`, which keeps the order of what is written
- * (https://sqlite.org/pragma.html#pragma_synchronous); a commit is told of, and shown to readers, only once the log is on disk.
+ * (https://sqlite.org/pragma.html#pragma_synchronous); a commit is acknowledged, and shown to readers, only once the log is on disk.
  */
 export interface WalSync {
-  /** Resolves once all that was committed before is durable. When the disk refuses, `standing` is broken. */
+  /** Resolves once everything that was committed before is durable. When the disk refuses, `standing` is broken. */
   flush(): Promise<void>;
-  /** Asked after a read: resolves once what it read is durable, whichever process wrote it; `undefined` when it is. */
+  /** Called after a read: resolves once what it read is durable, whichever process wrote it. `undefined` when it is durable. */
   flushedForReaders(): Promise<void> | undefined;
   close(): Promise<void>;
 }
@@ -49,7 +49,7 @@ export function walSync({ path, write, standing, clock, disk = machine }: WalSyn
   let running: Promise<void> | undefined;
   /** Begins once the running one has ended. */
   let next: Promise<void> | undefined;
-  /** What others had committed until this version is durable once no flush runs or waits. */
+  /** Commits of other processes up to this version are durable once no flush runs or waits. */
   let seenVersion: unknown;
   let usualMs = usualAtFirstMs;
 
@@ -67,7 +67,7 @@ export function walSync({ path, write, standing, clock, disk = machine }: WalSyn
     return file;
   }
 
-  /** The version while nobody has read yet; nothing, while another process recovers the file. */
+  /** Returns the version before the first read; nothing, while another process recovers the file. */
   function found(): unknown {
     try {
       return write.version();
@@ -104,7 +104,7 @@ export function walSync({ path, write, standing, clock, disk = machine }: WalSyn
     // One that has not begun yet covers all that was committed before.
     if (next || !running) return next ?? begin();
     next = running
-      .catch(() => {}) // whoever waits for that one hears of it
+      .catch(() => {}) // the caller that waits for that one gets its error
       .then(() => {
         next = undefined;
         return begin();
