@@ -119,7 +119,7 @@ named(
     assert.equal(slow.runs(), 1);
     slow.goOn();
     await settled();
-    assert.match(String(slow.errors), /taken back, the work runs again/);
+    assert.match(String(slow.errors), /rolled back: the work runs again/);
     assert.equal(slow.runs(), 2);
     // Nor does it wait for those behind it then.
     const hangs = waits(4);
