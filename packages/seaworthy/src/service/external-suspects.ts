@@ -67,6 +67,7 @@ export function externalSuspects({
       owner: owner.id,
       most: atOnce,
       aside: damaged,
+      dialect: store.dialect,
     };
     if ((await dueSuspects(store.sqlRead, operations, { ...looking, most: { ...atOnce, rows: 1 } })).length === 0) return undefined;
     let setAside: { readonly intent: Intent; readonly crashes: number }[] = [];

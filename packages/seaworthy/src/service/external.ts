@@ -139,7 +139,7 @@ export function externals(parts: ExternalParts): Externals {
   async function claim(): Promise<void> {
     const now = clock.now();
     const due = (read: Read, operations: readonly string[], most: Most): ReturnType<typeof dueIntents> =>
-      dueIntents(read, operations, { now, longestMs, dead: owner.dead(), owner: owner.id, most, aside: damaged });
+      dueIntents(read, operations, { dialect: store.dialect, now, longestMs, dead: owner.dead(), owner: owner.id, most, aside: damaged });
     // What only other code knows is left to that code.
     const operations = [...parts.known.keys()].filter((operation) => roomOf(operation).rows > 0 && roomOf(operation).bytes > 0);
     // Most of the time there is none, and nobody's writing need wait for that to be seen.

@@ -1,6 +1,7 @@
 import { parseJson } from '../core/parse-json.ts';
 import { keptTrace, type TraceContext } from '../core/trace.ts';
 import { type Aside, readable } from '../store/damaged.ts';
+import type { Dialect } from '../store/dialect.ts';
 import { dueAt, isDue } from '../store/due.ts';
 import { type Most, readSome } from '../store/read-some.ts';
 import type { Migration, Read, Row, Tx, Value } from '../store/store.ts';
@@ -197,6 +198,7 @@ export async function countSuspects(read: Read): Promise<number> {
 }
 
 interface Due {
+  readonly dialect: Dialect;
   readonly now: number;
   /** Nobody is given longer. */
   readonly longestMs: number;
@@ -212,16 +214,18 @@ interface Found extends Deaths {
   readonly bytes: number;
 }
 
-// What cannot be read takes no room from what can.
-const size = 'case when json_valid(input) and json_valid(intent) then octet_length(input) + octet_length(intent) else 0 end';
+/** The bytes of an intent. One that cannot be read takes no room from those that can. */
+const sizeIn = ({ isJson }: Dialect): string =>
+  `case when ${isJson('input')} and ${isJson('intent')} then octet_length(input) + octet_length(intent) else 0 end`;
 
 /** The first intents of these operations that `which` selects. */
 async function found(
   read: Read,
   which: string,
   values: readonly Value[],
-  { owner, most, aside }: Pick<Due, 'owner' | 'most' | 'aside'>,
+  { dialect, owner, most, aside }: Pick<Due, 'dialect' | 'owner' | 'most' | 'aside'>,
 ): Promise<readonly Found[]> {
+  const size = sizeIn(dialect);
   const selection = { columns: `${columns}, ${deathColumns}, ${size} as size`, size, from: `sw_intent where ${which}`, values };
   const { rows } = await readSome(read, selection, { ...most, rows: most.rows + aside.size });
   return aside

@@ -6,6 +6,7 @@ import { ending } from './conformance/ending.ts';
 import { losing } from './conformance/losing.ts';
 import { migrating } from './conformance/migrating.ts';
 import { reading } from './conformance/reading.ts';
+import { wording } from './conformance/wording.ts';
 import { working } from './conformance/working.ts';
 import { SavepointMisused, StatementFailed, StoreClosed, TransactionOver } from './errors.ts';
 import type { Store, StoreDriver, Tx } from './store.ts';
@@ -307,6 +308,6 @@ export function conformance(fresh: () => StoreDriver, runtime: Runtime): readonl
       );
       await assert.rejects(store.read.all('select 1'), StoreClosed);
     }),
-    ...[...losing, ...ending, ...reading, ...migrating, ...working].map(({ name, body }) => named(name, body)),
+    ...[...losing, ...ending, ...reading, ...wording, ...migrating, ...working].map(({ name, body }) => named(name, body)),
   ];
 }

@@ -59,6 +59,8 @@ export interface Dialect {
   readonly tableOptions: string;
   /** The end of a `create index` that covers only rows which meet `condition`; empty where every index covers all rows. */
   partialIndex(condition: string): string;
+  /** A condition: the text of `expression` is JSON. */
+  isJson(expression: string): string;
   /** An insert that leaves a row alone whose key is there already: its `changes` count only rows that it made. */
   insertNew(insertion: Insertion): string;
   /** An insert that overwrites the columns `set` of a row whose key is there already. */

@@ -7,6 +7,7 @@ export const sqliteDialect: Dialect = {
   types: { identity: 'integer primary key autoincrement', key: 'text', text: 'text', integer: 'integer', bytes: 'blob' },
   tableOptions: ' strict',
   partialIndex: (condition) => ` where ${condition}`,
+  isJson: (expression) => `json_valid(${expression})`,
   insertNew: (insertion) => `${insertInto(insertion)} on conflict (${insertion.key}) do nothing`,
   upsert: ({ set, ...insertion }) =>
     `${insertInto(insertion)} on conflict (${insertion.key}) do update set ${overwriting(set, (column) => `excluded.${column}`)}`,
