@@ -161,7 +161,9 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       lines.set(JSON.stringify(line), line);
       await tx.run(
         tx.dialect.insertNew({
-          ...{ table: 'sw_parked', columns: parkingColumns, key: 'consumer, event' },
+          table: 'sw_parked',
+          columns: parkingColumns,
+          key: 'consumer, event',
           from: `select consumer, event, topic, ordering_key, type, arrival, envelope, 0, history, ?, null, '', 0, 1
             from sw_dead_letter where seq = ?`,
         }),

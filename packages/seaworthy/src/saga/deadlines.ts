@@ -25,7 +25,7 @@ export function deadlines(store: Store<unknown, unknown>, { clock }: Runtime, wo
   const offset = (): number => clock.now() - clock.monotonic();
   /** The offset of the clock from monotonic time by which the moments of own instances are written. */
   let known = offset();
-  const now = (): number => clock.monotonic() + known;
+  const now = (): number => Math.floor(clock.monotonic() + known);
   const running = "state = 'running' and owner = ?";
 
   const write = (sql: string, ...values: readonly (string | number)[]): Promise<unknown> =>

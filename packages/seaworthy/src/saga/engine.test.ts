@@ -230,5 +230,6 @@ named('an event that a saga publishes with its start wakes the relay, once it is
   const { engine } = await sea.process([telling]);
   await sea.run(engine, ({ start }) => start(telling, { id: 't' }));
   await sea.when('it pays', () => sea.callee.log.length === 1);
+  await sea.when('the relay is woken', () => there.length === 1);
   assert.deepEqual(await Promise.all(there), [1]);
 });

@@ -4,7 +4,7 @@
  */
 export const isDue = (now: number, longestMs: number): { readonly sql: string; readonly values: readonly [number, number] } => ({
   sql: '(due <= ? or due > ?)',
-  values: [now, now + longestMs],
+  values: [now, Math.ceil(now + longestMs)],
 });
 
 /**

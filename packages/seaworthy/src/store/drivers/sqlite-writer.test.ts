@@ -36,7 +36,10 @@ function named(name: string, body: (bank: Bank) => Promise<void>): void {
     const observe = { ...silent, count: (of: string, _: object = {}, by = 1) => void counts.set(of, (counts.get(of) ?? 0) + by) };
     const store = await openSqlite(path, 'bank', 'normal', runtime({ clock, observe, reached: (point) => bank.reached(point) }));
     const bank: Bank = {
-      ...{ store, clock, path, reached: () => {} },
+      store,
+      clock,
+      path,
+      reached: () => {},
       counted: (what) => counts.get(`seaworthy_store_${what}_total`) ?? 0,
     };
     await store.migrate([
