@@ -5,11 +5,11 @@ import { well } from '../core/condition.ts';
 import { runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import type { AnySaga } from '../saga/definition.ts';
-import { instanceOf } from '../saga/instance.ts';
+import { instanceOf, sagaColumns } from '../saga/instance.ts';
 import { run } from '../service/running.ts';
 import type { Service } from '../service/service.ts';
 import { memory } from '../store/drivers/memory.ts';
-import type { Row, StoreDriver, Value } from '../store/store.ts';
+import type { Read, Row, StoreDriver, Value } from '../store/store.ts';
 import { seededRandom, virtualClock } from './clock.ts';
 import { GivenInvalid } from './errors.ts';
 import { type Made, scripted } from './script.ts';
@@ -24,7 +24,7 @@ export interface Came {
   /** Sagas that were started, and not run. */
   readonly started: readonly { readonly saga: string; readonly input: unknown }[];
   /** Rows of the service's own database, as they are now. */
-  rows(sql: string, ...values: readonly Value[]): Promise<readonly Row[]>;
+  readonly rows: Read['all'];
 }
 
 /** What is there before anything is done. */
@@ -113,12 +113,12 @@ export async function play<V>(
     });
     while ((await dueIn(name, store.sqlRead)).some((due) => driven || !due.includes('sw_saga')) && !thrown) await sleep(clock, 100);
     if (thrown) throw thrown.error;
-    const sagas = await store.sqlRead.all('select * from sw_saga order by id');
+    const sagas = await store.sqlRead.all(`select ${sagaColumns} from sw_saga order by id`);
     const came: Came = {
       calls,
       published: published.map(({ type, data }) => ({ event: type, data })),
       started: driven ? [] : sagas.map(instanceOf).map(({ name: saga, input }) => ({ saga, input })),
-      rows: (sql, ...values) => store.sqlRead.all(sql, ...values),
+      rows: store.sqlRead.all,
     };
     const cut = AbortSignal.abort(new Error('the play is over'));
     await running.quiesce(cut);
