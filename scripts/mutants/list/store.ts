@@ -19,6 +19,27 @@ export const store: readonly Mutant[] = [
     tests: inSource('outbox/outbox', 'saga/takeover'),
   },
   {
+    name: 'store: workers compare heartbeats by their own clocks',
+    edits: [
+      [
+        'store/worker.ts',
+        'const { sql, values } = store.now();\n    return steadily',
+        "const { sql, values } = { sql: '?', values: [clock.now()] };\n    return steadily",
+      ],
+    ],
+    tests: inSource('store/worker', 'store/drivers/drivers'),
+  },
+  {
+    name: 'store: a transaction goes on after a failed statement',
+    edits: [['store/drivers/tx-state.ts', '    this.level.lose(cause);', '']],
+    tests: inSource('store/drivers/drivers'),
+  },
+  {
+    name: 'store: a statement for the commit outlives its savepoint',
+    edits: [['store/drivers/tx-state.ts', 'this.#deferred?.filter(({ mark }) => !mark.undone)', 'this.#deferred']],
+    tests: inSource('store/drivers/drivers', 'outbox/outbox'),
+  },
+  {
     name: 'bus: progress is saved without asking whose the partition is',
     edits: [
       [
