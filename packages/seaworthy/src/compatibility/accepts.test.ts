@@ -101,7 +101,7 @@ describe('accepts', () => {
     assert.deepEqual(accepts({ minItems: 1, items: { $ref: '#' } }, true).length, 1);
   });
 
-  test('of several schemas at once none speaks for the fields of the others', () => {
+  test('of several schemas at once, each describes only its own fields', () => {
     const fields = (properties: Readonly<Record<string, Node>>): Node => ({ type: 'object', properties });
     const writer: Node = { allOf: [fields({ a: { type: 'string' } }), fields({ b: { type: 'integer' } })] };
     assert.deepEqual(accepts(fields({ a: { type: 'string' }, b: { type: 'number' } }), writer), []);
@@ -111,7 +111,7 @@ describe('accepts', () => {
     );
   });
 
-  test('of exactly one of several forms, the same form twice is none', () => {
+  test('oneOf with the same form twice accepts nothing', () => {
     const one: Node = { type: 'string' };
     assert.deepEqual(
       accepts({ oneOf: [one, one] }, one).map(({ severity }) => severity),

@@ -1,6 +1,6 @@
 import type { Problem } from './problem.ts';
 
-/** What a service says to a call: the output as JSON, a declared error, or a problem that the contract does not declare (RFC 9457). */
+/** The answer of a service to a call: the output as JSON, a declared error, or a problem that the contract does not declare (RFC 9457). */
 export type Answer =
   | { readonly kind: 'output'; readonly output: unknown }
   | { readonly kind: 'declared'; readonly name: string; readonly data: unknown }

@@ -11,7 +11,7 @@ const taken = (value: unknown): unknown => {
   return json.value;
 };
 
-test('what JSON says as it is, is taken as JSON.stringify would write it; it shares nothing with the value', () => {
+test('the JSON of a value is what JSON.stringify would write, and shares nothing with the value', () => {
   const whole = (value: unknown): boolean => JSON.stringify(value)?.includes('"__proto__"') !== true;
   fc.assert(
     fc.property(fc.jsonValue().filter(whole), (value) => {
@@ -26,7 +26,7 @@ test('what JSON says as it is, is taken as JSON.stringify would write it; it sha
   assert.notEqual(json.list[0], json.list[1]);
 });
 
-test('whatever a value is: its JSON is what JSON.stringify would write, or it is a fault', () => {
+test('property: any value has the JSON that JSON.stringify would write, or is a fault', () => {
   const anything = fc.anything({
     withBigInt: true,
     withDate: true,
@@ -74,7 +74,7 @@ for (const [what, [value, rule]] of Object.entries(lossy)) {
   });
 }
 
-test('the place of a fault is bounded, and as deep as a value may be it is one', () => {
+test('the place of a fault is bounded, at any depth', () => {
   const json = asJson({ ['x'.repeat(10_000)]: Number.NaN });
   assert.ok('fault' in json && json.fault.path.length === 300);
   const nested = (levels: number): unknown => Array.from({ length: levels }).reduce<unknown>((inner) => [inner], 1);
@@ -82,7 +82,7 @@ test('the place of a fault is bounded, and as deep as a value may be it is one',
   assert.ok('fault' in asJson(nested(deepest + 1)));
 });
 
-test('malformed Unicode is a fault where it is asked for, in texts and in names', () => {
+test('malformed Unicode in texts and names is a fault with the option unicode', () => {
   for (const value of [{ a: '\ud800' }, { '\udc00': 1 }, ['\ud800']]) {
     assert.ok('value' in asJson(value));
     assert.ok('fault' in asJson(value, { unicode: true }));

@@ -1,21 +1,21 @@
 import type { Finding } from './schema.ts';
 
-/** Levels of lists and objects in each other at most: a deeper value would overflow the stack of a reader. */
+/** The deepest nesting of lists and objects: a deeper value would overflow the stack of its receiver. */
 export const deepest = 100;
 const longestPlace = 300;
 
-/** The JSON of a value, or where the value has something that JSON does not keep, and what. */
+/** The JSON of a value, or the place and the rule of something that JSON cannot represent. */
 export type AsJson = { readonly value: unknown } | { readonly fault: Finding };
 
 /** Ends the reading of a value; its message is the rule. */
-class NotKept extends Error {}
+class NotJson extends Error {}
 
-const without = (what: string): NotKept => new NotKept(`is ${what}, which JSON does not keep: make it plain data`);
+const without = (what: string): NotJson => new NotJson(`is ${what}, which JSON cannot represent: make it plain data`);
 
 const isRoot = (prototype: object): boolean => Array.isArray(prototype) || Object.getPrototypeOf(prototype) === null;
 
 /**
- * The class of an object whose JSON says less than the object, such as a Map, a Date, an Error, or an instance of one's own class
+ * Names the class of an object whose JSON would lose something, such as a Map, a Date, an Error, or an instance of a user's class
  * with methods or accessors. An instance of a class without these is as good as a plain object.
  */
 function classOf(value: object): string | undefined {
@@ -29,18 +29,18 @@ function classOf(value: object): string | undefined {
 
 function scalar(value: unknown): unknown {
   if (typeof value === 'bigint')
-    throw new NotKept('is a bigint, which JSON does not keep: make it a string, or a number where that is safe');
+    throw new NotJson('is a bigint, which JSON cannot represent: make it a string, or a number where that is safe');
   if (typeof value !== 'number') throw without(value === undefined ? 'undefined' : `a ${typeof value}`);
   if (!Number.isFinite(value)) throw without(String(value));
   return value === 0 ? 0 : value; // JSON can write -0, but JSON.stringify does not
 }
 
-/** A code that merges objects would take these for the prototype of all of them. */
+/** Code that merges objects would take such a field for the prototype of all of them. */
 const isPoison = (name: string, value: unknown): boolean =>
   name === '__proto__' || (name === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'));
 
-/** One reading of one value: where it is, and what is around it there. */
-class Reading {
+/** Reads one value: `place` is the path to the current field. */
+class Reader {
   readonly place: (string | number)[] = [];
   readonly #around: object[] = [];
   readonly #unicode: boolean;
@@ -60,14 +60,14 @@ class Reading {
   }
 
   #text(text: string): string {
-    if (this.#unicode && !text.isWellFormed()) throw new NotKept('has half of a surrogate pair: send well-formed Unicode');
+    if (this.#unicode && !text.isWellFormed()) throw new NotJson('has half of a surrogate pair: send well-formed Unicode');
     return text;
   }
 
   #enter(value: object): void {
     if (this.#around.length === deepest) {
-      if (this.#around.includes(value)) throw new NotKept('contains itself, which JSON cannot say: leave that out');
-      throw new NotKept(`is nested more than ${deepest} levels deep: put less into each other`);
+      if (this.#around.includes(value)) throw new NotJson('contains itself, which JSON cannot represent: leave it out');
+      throw new NotJson(`is nested more than ${deepest} levels deep: make it flatter`);
     }
     const name = classOf(value);
     if (name !== undefined) throw without(`an instance of ${name}`);
@@ -91,7 +91,7 @@ class Reading {
       const value = fields[name];
       if (value === undefined) continue;
       this.place.push(name);
-      if (isPoison(name, value)) throw new NotKept('is a name that could change objects of the one who reads it: leave it out');
+      if (isPoison(name, value)) throw new NotJson('is a name that could change objects of its receiver: leave it out');
       this.#text(name);
       result[name] = this.copy(value);
       this.place.pop();
@@ -101,17 +101,17 @@ class Reading {
 }
 
 /**
- * Takes the JSON of a value: a copy that shares nothing with it, in one pass that reads each field once. Where JSON would say less
- * than the value, or nothing, that is a fault instead: a Map, a Date, bytes, an instance of a class with methods, NaN, a bigint, a
- * function, `undefined` in a list, a value that contains itself or is nested more than 100 levels deep. A field that is `undefined`
- * is left out. With `unicode` all texts must be well-formed, too. Never throws.
+ * Makes the JSON of a value: a copy that shares nothing with it, in one pass that reads each field once. Returns a fault instead for
+ * a value that JSON cannot represent: a Map, a Date, bytes, an instance of a class with methods, NaN, a bigint, a function,
+ * `undefined` in a list, a value that contains itself or is nested more than 100 levels deep. A field that is `undefined` is left
+ * out. With `unicode` all texts must be well-formed, too. Never throws.
  */
 export function asJson(value: unknown, { unicode = false }: { readonly unicode?: boolean } = {}): AsJson {
-  const reading = new Reading(unicode);
+  const reader = new Reader(unicode);
   try {
-    return { value: reading.copy(value) };
+    return { value: reader.copy(value) };
   } catch (error) {
-    const path = reading.place.join('.').slice(0, longestPlace).toWellFormed();
-    return { fault: { path, message: error instanceof NotKept ? error.message : 'cannot be read: reading it throws' } };
+    const path = reader.place.join('.').slice(0, longestPlace).toWellFormed();
+    return { fault: { path, message: error instanceof NotJson ? error.message : 'cannot be read: reading it throws' } };
   }
 }

@@ -37,7 +37,7 @@ const text = fc
   .string({ unit: 'binary', minLength: 1, maxLength: 30 })
   .filter((value) => value.isWellFormed() && value !== '.' && value !== '..');
 
-/** What a server would have of a request that a client made of an input. */
+/** Takes an input through a request to the input that a server makes of it. */
 function across(operation: (typeof wire)['put'] | (typeof wire)['find'], input: unknown): unknown {
   const plain = operation as never;
   const { path, body } = requestOf(plain, input);
@@ -51,7 +51,7 @@ function across(operation: (typeof wire)['put'] | (typeof wire)['find'], input: 
   return inputOf(plain, { params, query: url.search.slice(1), body: body === undefined ? undefined : JSON.parse(body) });
 }
 
-test('what goes over the wire is what arrives: path and body', () => {
+test('an input arrives unchanged through path and body', () => {
   fc.assert(
     fc.property(text, fc.integer(), fc.jsonValue(), (id, n, deep) => {
       const input = JSON.parse(JSON.stringify({ id, n, deep }));
@@ -61,7 +61,7 @@ test('what goes over the wire is what arrives: path and body', () => {
   );
 });
 
-test('what goes over the wire is what arrives: path and query string', () => {
+test('an input arrives unchanged through path and query string', () => {
   const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => (Object.is(n, -0) ? 0 : n));
   const input = fc.record(
     { id: text, text, n: finite, yes: fc.boolean(), list: fc.array(fc.integer(), { minLength: 1 }), word: fc.constantFrom('a', 'b') },
@@ -74,7 +74,7 @@ test('what goes over the wire is what arrives: path and query string', () => {
   );
 });
 
-test('what a stranger sends becomes an input for validation to judge; but a query string that cannot be decoded is refused', () => {
+test('any request becomes an input for validation, except that a query string which cannot be decoded is refused', () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), fc.anything(), (id, query, body) => {
       inputOf(wire.find as never, { params: { id }, query: query.replaceAll('%', ''), body });
@@ -87,7 +87,7 @@ test('what a stranger sends becomes an input for validation to judge; but a quer
   }
 });
 
-test('G14: a sender who is wrong in many places is told of twenty, and how many more there are', async () => {
+test('G14: of many findings the first twenty are reported, and how many more there are', async () => {
   const result = await examine(z.object({ list: z.array(z.int()) }), { list: Array(5000).fill('x'.repeat(1000)) });
   assert.ok('findings' in result);
   assert.equal(result.findings.length, 21);
@@ -96,7 +96,7 @@ test('G14: a sender who is wrong in many places is told of twenty, and how many 
   assert.ok('findings' in strict && sentence(strict.findings).length <= 300);
 });
 
-test('a problem whose members have not their form is told without them', () => {
+test('members of a problem document with a wrong form are left out', () => {
   const body = JSON.stringify({ title: { a: 1 }, detail: 5, code: null, issues: [{ path: 1 }], parts: { order: 1 }, retryAfterMs: -5 });
   const answer = answerOf(wire.put as never, { status: 409, contentType: 'application/problem+json', retryAfter: '3', at: 0, body });
   assert.deepEqual(answer, { kind: 'problem', problem: { type: 'about:blank', title: 'Problem', status: 409, retryAfterMs: 3000 } });
@@ -120,7 +120,7 @@ test('a problem whose members have not their form is told without them', () => {
   assert.deepEqual(problem([]), { kind: 'problem', problem: { type: 'about:blank', title: 'Service Unavailable', status: 503 } });
 });
 
-test('answers cross as they are: output, declared error, problem', () => {
+test('output, declared error and problem arrive unchanged', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (data) => {
       const value = JSON.parse(JSON.stringify(data)) as unknown;
@@ -154,7 +154,7 @@ test('answers cross as they are: output, declared error, problem', () => {
   );
 });
 
-test('what is no answer of ours: a page is nobody knows what, a refusal is one', () => {
+test('a response that is not of the toolkit: a page is not an answer, a refusal is one', () => {
   assert.equal(
     answerOf(wire.put as never, { status: 200, contentType: 'text/html', retryAfter: undefined, at: 0, body: '<html>' }),
     undefined,
@@ -166,11 +166,11 @@ test('what is no answer of ours: a page is nobody knows what, a refusal is one',
   });
 });
 
-test('Location is filled from the output, with nothing that could leave its place', () => {
+test('Location is filled in from the output, and values cannot leave their segment', () => {
   assert.equal(responseOf(wire.made as never, { kind: 'output', output: { id: 'a/../b?' } }).headers['location'], '/things/a%2F..%2Fb%3F');
 });
 
-test('headers: what is written is read; what is wrong is named', () => {
+test('headers are read as they were written, and a wrong one is named', () => {
   const visible = fc.stringMatching(/^[\x21-\x7e]{1,255}$/);
   fc.assert(
     fc.property(
@@ -206,7 +206,7 @@ test('headers: what is written is read; what is wrong is named', () => {
   assert.throws(() => readHeaders({ 'idempotency-key': ['a', 'b'] }), /was sent 2 times/);
 });
 
-test('one table from kinds to statuses; what broke inside is not told', () => {
+test('each kind of error has one status; details of an internal error are not sent', () => {
   assert.deepEqual(
     Object.values(statusOf).map(([status]) => status),
     [400, 404, 409, 422, 429, 499, 500, 502, 503, 504],
@@ -217,7 +217,7 @@ test('one table from kinds to statuses; what broke inside is not told', () => {
   assert.doesNotMatch(JSON.stringify(problemOf(inside)), /1234/);
 });
 
-test('any vendor with JSON Schema will do', () => {
+test('a contract takes schemas of any vendor with JSON Schema', () => {
   const schema: Schema<{ id: string }, { id: string }> = {
     '~standard': {
       version: 1,
@@ -232,11 +232,11 @@ test('any vendor with JSON Schema will do', () => {
   assert.equal(contract('x', { a: command({ http: 'PUT /a/{id}', input: schema }) }).a.service, 'x');
 });
 
-test('a query string is gone through once, however many names it has', (context) => {
+test('a query string is read in one pass, however many names it has', (context) => {
   const find = contract('shop', {
     find: query({ http: 'GET /find', input: z.object({ a1: z.string(), l: z.array(z.string()) }), output: z.object({}) }),
   }).find;
-  // What asks for one name goes through them all; counted, not timed.
+  // A lookup by name goes through all of them: lookups are counted, not timed.
   const asked = (['get', 'getAll', 'has'] as const).map((name) => context.mock.method(URLSearchParams.prototype, name).mock);
   const names = Array.from({ length: 4000 }, (_, index) => `a${index}`);
   const input = inputOf(find, { params: {}, query: `${names.map((name) => `${name}=1`).join('&')}&l=x&l=y`, body: undefined });

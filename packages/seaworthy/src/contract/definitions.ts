@@ -1,26 +1,26 @@
-import { alike, type Placed } from './alike.ts';
+import { equivalent, type RootedNode } from './equivalent.ts';
 import type { Keywords } from './json-schema.ts';
 
-/** A schema of a contract, and where it stands. */
+/** A schema of a contract, and its place there. */
 export interface Position {
   readonly place: string;
   readonly side: 'input' | 'output';
   readonly schema: Keywords;
 }
 
-/** Whether a definition has its name from its author; a vendor's numbering (`__schema0`, `1`) means nothing outside its schema. */
+/** Tells whether the author named a definition; a vendor's numbering (`__schema0`, `1`) has no meaning outside its schema. */
 export const isNamed = (definition: string): boolean => !/^(?:__|\d+$)/.test(definition);
 
-/** A name that two different schemas have: nobody could say which is meant. */
+/** A name that two different schemas have, so that it is ambiguous. */
 export interface Clash {
   readonly name: string;
   readonly place: string;
   readonly other: string;
 }
 
-/** The names that positions give to different schemas. Input and output of one schema may differ. */
+/** Finds names that several positions give to different schemas. Input and output of one schema may differ. */
 export function clashes(positions: readonly Position[]): readonly Clash[] {
-  const known = new Map<string, Placed & { readonly place: string }>();
+  const known = new Map<string, RootedNode & { readonly place: string }>();
   const found = new Map<string, Clash>();
   for (const { place, side, schema } of positions) {
     for (const [name, node] of Object.entries(schema.$defs ?? {})) {
@@ -28,7 +28,7 @@ export function clashes(positions: readonly Position[]): readonly Clash[] {
       const first = known.get(`${side} ${name}`);
       const here = { node, root: schema, place };
       if (!first) known.set(`${side} ${name}`, here);
-      else if (!alike(first, here)) found.set(`${place} ${name}`, { name, place, other: first.place });
+      else if (!equivalent(first, here)) found.set(`${place} ${name}`, { name, place, other: first.place });
     }
   }
   return [...found.values()];

@@ -11,15 +11,15 @@ export class HeaderInvalid extends SeaworthyError {
   readonly kind = 'invalid';
 }
 
-/** What a call carries beside its input. */
+/** The headers of a call. */
 export interface CallHeaders {
   /** `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header). */
   readonly key: string | undefined;
-  /** `Seaworthy-Deadline-Ms`: what is left of the caller's deadline. */
+  /** `Seaworthy-Deadline-Ms`: the time left of the caller's deadline, in milliseconds. */
   readonly deadlineMs: number | undefined;
   /** `Seaworthy-Undoes`: the key of the saga step that this call undoes. */
   readonly undoes: string | undefined;
-  /** `Seaworthy-Attempt`: 1 for the first try. */
+  /** `Seaworthy-Attempt`: 1 for the first attempt. */
   readonly attempt: number;
 }
 
@@ -31,7 +31,7 @@ function one(headers: Incoming, name: string): string | undefined {
   throw new HeaderInvalid(`${name}: was sent ${value.length} times, send it once`);
 }
 
-/** A key as a header can carry it. Throws `HeaderInvalid`. */
+/** Returns an idempotency key that a header can carry. Throws `HeaderInvalid` for any other. */
 export function checkedKey(value: string | undefined, name = 'idempotency-key'): string | undefined {
   if (value === undefined || (value.length <= longestKey && /^[\x21-\x7e]+$/.test(value))) return value;
   throw new HeaderInvalid(`${name}: takes 1 to ${longestKey} visible ASCII characters without spaces`);
@@ -46,7 +46,7 @@ function wholeIn(headers: Incoming, name: string, largest: number): number | und
   throw new HeaderInvalid(`${name}: takes a whole number from 0 to ${largest}`);
 }
 
-/** Reads what a call carries. Throws `HeaderInvalid`. */
+/** Reads the headers of a call. Throws `HeaderInvalid`. */
 export function readHeaders(headers: Incoming): CallHeaders {
   return {
     key: keyIn(headers, 'idempotency-key'),
@@ -56,7 +56,7 @@ export function readHeaders(headers: Incoming): CallHeaders {
   };
 }
 
-/** `trace` goes into the headers of the same names (W3C); `traceOf` reads them. */
+/** Writes the headers of a call. `trace` becomes the headers of W3C Trace Context; `traceOf` reads them. */
 export function writeHeaders({ key, deadlineMs, undoes, attempt }: CallHeaders, trace?: TraceContext): Record<string, string> {
   return {
     ...(key !== undefined && { 'idempotency-key': key }),

@@ -1,23 +1,23 @@
 export const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 export type Method = (typeof methods)[number];
-/** A method and a path, `'GET /orders/{orderId}'`: a name in braces is a parameter. */
+/** A method and a path, such as `'GET /orders/{orderId}'`; a name in braces is a parameter. */
 export type Http = `${Method} /${string}`;
 export type ParamNames<P extends string> = P extends `${string}{${infer N}}${infer Rest}` ? N | ParamNames<Rest> : never;
 export type Params<P extends string> = { readonly [K in ParamNames<P>]: string };
 
 const bodiless: ReadonlySet<string> = new Set<Method>(['GET', 'DELETE']);
 
-/** Whether it is one, whatever its type says. */
+/** Tells whether a text is a method and a path at run time, too. */
 export const isHttp = (text: string): text is Http =>
   new RegExp(`^(${methods.join('|')}) /(?:[\\w.~-]+|\\{\\w+\\})?(?:/(?:[\\w.~-]+|\\{\\w+\\}))*$`).test(text);
 
-/** Why nobody may have `http` as a route, whose form is right; `undefined` if it may be had. */
+/** Says why `http`, whose form is right, may not be a route; `undefined` if it may. */
 export function refusedPath(http: Http): string | undefined {
   const segments = http.slice(http.indexOf(' ') + 2).split('/');
   const says = `is ${JSON.stringify(http)}:`;
   if (segments[0] === 'health' || (segments[0] === 'metrics' && segments.length === 1))
-    return `${says} /metrics, /health and what is below it are the toolkit's own on every port, choose another path`;
+    return `${says} /metrics, /health and the paths below it are the toolkit's own on every port, choose another path`;
   if (segments.includes('.') || segments.includes('..')) return `${says} clients take . and .. out of a path, leave them out`;
   const params = paramsOf(http);
   const twice = params.find((name, index) => params.indexOf(name) !== index);
@@ -30,15 +30,15 @@ const toolkits: ReadonlySet<string> = new Set(['/metrics', '/health', ...documen
 /** Whether a server of the toolkit answers a GET of `path` itself, unless a contract has just this path. */
 export const isToolkits = (path: string): boolean => toolkits.has(path) || path.startsWith('/health/');
 
-/** The parameters of a path, in turn. */
+/** Lists the parameters of a path in their order. */
 export const paramsOf = (path: string): readonly string[] => [...path.matchAll(/\{([^}]+)\}/g)].map((match) => match[1] as string);
 
-/** The parts of `'GET /orders/{orderId}'`. */
+/** Splits `'GET /orders/{orderId}'` into its parts. */
 export function httpParts(http: Http): {
   readonly method: string;
   readonly path: string;
   readonly params: readonly string[];
-  /** What is not in the path travels in the query string. */
+  /** Fields that are not in the path travel in the query string. */
   readonly bodiless: boolean;
 } {
   const space = http.indexOf(' ');
@@ -47,20 +47,20 @@ export function httpParts(http: Http): {
   return { method, path, params: paramsOf(path), bodiless: bodiless.has(method) };
 }
 
-/** Two with one shape match the same requests, whatever their parameters are called. */
+/** Replaces the names of the parameters, so that routes that match the same requests are equal. */
 export const shapeOf = (http: string): string => http.replaceAll(/\{[^}]+\}/g, '{}');
 
-/** As long as the segment of a path may be, in characters before they are percent-encoded. Servers have such a limit. */
+/** The longest segment of a path, in characters before percent-encoding. Servers have such a limit. */
 const longestSegment = 2048;
 
 /**
- * Whether a text can be a segment of a path. RFC 3986, 5.2.4: whoever is in between may remove dot segments, encoded or not, and
- * then it is another path.
+ * Tells whether a text can be a segment of a path. Dot segments cannot: an intermediary may remove them, encoded or not, and the
+ * result is another path (RFC 3986, 5.2.4).
  */
 export const isSegment = (text: string): boolean =>
   text !== '' && text !== '.' && text !== '..' && text.length <= longestSegment && text.isWellFormed();
 
-/** A path with its parameters filled in; `undefined` when one of them cannot be a segment. */
+/** Fills in the parameters of a path; `undefined` when one of them cannot be a segment. */
 export function filled(path: string, fields: Readonly<Record<string, unknown>>): string | undefined {
   if (!paramsOf(path).every((name) => isSegment(String(fields[name] ?? '')))) return undefined;
   return path.replaceAll(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(String(fields[name])));

@@ -4,7 +4,7 @@ import type { At } from './contract.ts';
 import { isObject } from './json.ts';
 import { type Finding, sentence } from './schema.ts';
 
-/** The input of a call breaks its contract; `issues` say where and how. */
+/** The input of a call breaks its contract; `issues` lists the places and rules. */
 export class InputInvalid extends SeaworthyError {
   readonly code = 'SW_INPUT_INVALID';
   readonly kind = 'invalid';
@@ -16,7 +16,7 @@ export class InputInvalid extends SeaworthyError {
   }
 }
 
-/** The JSON of an input, as whoever receives it will have it. Throws `InputInvalid` for what JSON does not keep, and for malformed Unicode. */
+/** Makes the JSON of an input, as its receiver will have it. Throws `InputInvalid` for a value that JSON cannot represent, and for malformed Unicode. */
 export function inputJson(operation: At, input: unknown): Readonly<Record<string, unknown>> {
   const json = asJson(input, { unicode: true });
   if ('fault' in json) throw new InputInvalid(operation, [json.fault]);

@@ -3,7 +3,7 @@ import { isObject } from './json.ts';
 /** A JSON Schema at one place (draft 2020-12): `true` accepts everything, `false` nothing. */
 export type Node = boolean | Keywords;
 
-/** The keywords that the toolkit reads. */
+/** The keywords that the toolkit understands. */
 export interface Keywords {
   readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
@@ -38,15 +38,15 @@ export interface Keywords {
   readonly description?: string;
 }
 
-/** What holds values and no schemas. */
+/** The keywords that hold values, not schemas. */
 const ofValues = new Set(['const', 'enum', 'default', 'examples', 'required']);
-/** What holds schemas by names of the user's choice. */
+/** The keywords that hold schemas by names that users choose. */
 const byName = new Set(['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions']);
 
 const mapped = (fields: object, to: (value: unknown, key: string) => unknown): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, to(value, key)]));
 
-/** The schema with each schema directly in it replaced by what `to` gives; whatever else it says is left as it is. */
+/** Replaces each schema directly within a schema by what `to` returns; everything else stays. */
 export const mapParts = (schema: object, to: (part: unknown, keyword: string) => unknown): Readonly<Record<string, unknown>> =>
   mapped(schema, (value, keyword) => {
     if (ofValues.has(keyword)) return value;
@@ -55,27 +55,27 @@ export const mapParts = (schema: object, to: (part: unknown, keyword: string) =>
     return isObject(value) ? to(value, keyword) : value;
   });
 
-/** The schema with each of its references replaced. */
+/** Replaces each reference within a schema. */
 export function mapRefs(schema: unknown, to: (ref: string) => string): unknown {
   if (!isObject(schema)) return schema;
   const inner = mapParts(schema, (part) => mapRefs(part, to));
   return typeof inner['$ref'] === 'string' ? { ...inner, $ref: to(inner['$ref']) } : inner;
 }
 
-/** The narrowest type of a value, as JSON Schema names it. */
+/** Returns the narrowest type of a value in JSON Schema's terms. */
 export const typeOf = (value: unknown): string =>
   value === null ? 'null' : Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value;
 
-/** Whether a value of `type` is one of `types`. */
+/** Tells whether a value of `type` has one of `types`. */
 export const isOf = (type: string, types: Iterable<string>): boolean => {
   for (const one of types) if (one === type || (type === 'integer' && one === 'number')) return true;
   return false;
 };
 
-/** All types that JSON has; an integer is a number, too. */
+/** All types of JSON Schema; an integer is a number, too. */
 export const everyType = ['null', 'boolean', 'integer', 'number', 'string', 'array', 'object'] as const;
 
-/** Those of `a` that are of `b`, too. */
+/** Returns the types that are in both lists. */
 export const meet = (a: readonly string[], b: readonly string[]): readonly string[] => [
   ...a.filter((type) => isOf(type, b)),
   ...b.filter((type) => !a.includes(type) && isOf(type, a)),

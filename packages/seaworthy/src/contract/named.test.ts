@@ -20,7 +20,7 @@ const Out = z.object({ ok: z.boolean() });
 const defined = (node: Keywords, $defs: Readonly<Record<string, Keywords>>): Keywords => ({ ...node, $defs });
 const made = (members: Members): Readonly<Record<string, Operation & At>> => contract('x', members) as never;
 
-describe('a schema says the same by reference, in parts, and as alternatives', () => {
+describe('a schema has the same meaning by reference, in allOf and as alternatives', () => {
   const objects: readonly (readonly [string, Keywords])[] = [
     ['as it is', { type: 'object', properties: { id: text, n: { type: 'integer' } }, required: ['id', 'n'] }],
     [
@@ -95,7 +95,7 @@ describe('a schema says the same by reference, in parts, and as alternatives', (
     });
   });
 
-  test('what holds itself is read to its end', () => {
+  test('a recursive schema is read to its end', () => {
     const Tree = z.object({
       name: z.string(),
       get parts(): z.ZodArray<typeof Tree> {
@@ -154,34 +154,34 @@ describe('a contract refuses, with its place', () => {
     [
       'an input that is an object or nothing',
       { a: command({ http: 'POST /a', input: z.object({}).nullable() }) },
-      /x\.a\.input is no object/,
+      /x\.a\.input is not an object/,
     ],
     [
       'a named transformation in an output',
       { a: query({ http: 'GET /a', input: z.object({}), output: z.object({ f: z.stringbool().meta({ id: 'Flag' }) }) }) },
-      /x\.a\.output becomes something else/,
+      /x\.a\.output is changed by its validation/,
     ],
     [
       'a field called `default` that is transformed',
       { a: query({ http: 'GET /a', input: z.object({}), output: z.object({ default: z.stringbool(), required: z.stringbool() }) }) },
-      /x\.a\.output becomes something else/,
+      /x\.a\.output is changed by its validation/,
     ],
     [
       'values of a record that are transformed',
       { a: query({ http: 'GET /a', input: z.object({}), output: z.object({ r: z.record(z.string(), z.stringbool()) }) }) },
-      /x\.a\.output becomes something else/,
+      /x\.a\.output is changed by its validation/,
     ],
     ['a key that may be missing', { e: event({ key: 'id', data: z.object({ id: z.string().optional() }) }) }, /x\.e\.key is "id"/],
   ];
   for (const [name, members, message] of wrong) test(name, () => assert.throws(() => contract('x', members), { message }));
 
   const named = (schema: z.ZodType): z.ZodType => schema.meta({ id: 'Same' });
-  test('two schemas of one name, wherever they are', () => {
+  test('two schemas with one name, wherever they are', () => {
     const [one, other] = [named(z.object({ a: z.string() })), named(z.object({ a: z.string().optional() }))];
     const of = (a: z.ZodType, b: z.ZodType): Members => ({
       a: command({ http: 'POST /a', input: z.object({ deep: z.array(a) }), errors: { No: { status: 409, data: z.object({ b }) } } }),
     });
-    const rule = 'calls a schema "Same", and x.a.input another one: give each an id of its own';
+    const rule = 'names a schema "Same", and x.a.input names another one so: give each schema its own id';
     assert.throws(() => contract('x', of(one, other)), { message: `x.a.errors.No.data ${rule}` });
     contract('x', of(one, one));
     // Alike in all they say is the same one, whoever made it.
@@ -192,7 +192,7 @@ describe('a contract refuses, with its place', () => {
     );
   });
 
-  test('a schema that holds itself has one name wherever it begins', () => {
+  test('a recursive schema has one name wherever it begins', () => {
     const Node = z
       .object({
         get next() {

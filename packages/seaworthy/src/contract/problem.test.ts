@@ -28,7 +28,7 @@ test('the problem of an error with large texts is bounded', () => {
   assert.ok(JSON.stringify(problem).length < 40_000, `${JSON.stringify(problem).length} characters`);
 });
 
-test('issues as a schema library gives them become findings, and nothing else of them is told', () => {
+test('issues as a schema library gives them become findings, and lose everything else', () => {
   const issues = [{ path: ['items', 0, { key: 'quantity' }], message: 'must be more', input: 's3cret' }, 'odd', { message: 7 }];
   assert.deepEqual(problemOf(new Own('wrong', { issues })).issues, [
     { path: 'items.0.quantity', message: 'must be more' },
@@ -38,6 +38,6 @@ test('issues as a schema library gives them become findings, and nothing else of
   assert.equal(problemOf(new Own('wrong', { issues: 'none' })).issues, undefined);
 });
 
-test('halves of characters and U+0000 are replaced in what is told', () => {
+test('half surrogate pairs and U+0000 are replaced in a problem', () => {
   assert.equal(problemOf(new Own('a\ud800b\0c')).detail, 'a\ufffdb\ufffdc');
 });

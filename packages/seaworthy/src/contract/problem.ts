@@ -5,21 +5,21 @@ import { findingsOf } from './findings.ts';
 import { isObject } from './json.ts';
 import type { Finding } from './standard.ts';
 
-/** RFC 9457, with our stable code. */
+/** A problem document (RFC 9457) with the toolkit's stable code. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
   readonly status: number;
   readonly detail?: string;
   readonly code?: string;
-  /** What is wrong where: `{ path: 'items.0.quantity', message: '...' }`. */
+  /** What is wrong, with its place: `{ path: 'items.0.quantity', message: '...' }`. */
   readonly issues?: readonly Finding[];
   readonly retryAfterMs?: number;
-  /** Of an aggregate: how each part fared. */
+  /** The result of each part of an aggregate. */
   readonly parts?: Readonly<Record<string, string>>;
 }
 
-/** The one table of what an error is to a caller, for every transport (HTTP as google.rpc's code.proto maps it). */
+/** The status and title of each kind of error, for every transport (HTTP as google.rpc's code.proto maps it). */
 export const statusOf: Readonly<Record<Kind, readonly [status: number, title: string]>> = {
   invalid: [400, 'Bad Request'],
   not_found: [404, 'Not Found'],
@@ -33,7 +33,7 @@ export const statusOf: Readonly<Record<Kind, readonly [status: number, title: st
   deadline: [504, 'Gateway Timeout'],
 };
 
-/** What a caller may do about a status that some other server gave. */
+/** Returns the kind of error that a status of another server stands for. */
 export function kindOf(status: number): Kind {
   for (const [kind, [known]] of Object.entries(statusOf)) if (known === status) return kind as Kind;
   if (status === 408) return 'deadline';
@@ -42,8 +42,8 @@ export function kindOf(status: number): Kind {
   return status >= 500 ? 'internal' : 'invalid';
 }
 
-/** What an error may say beside its message. */
-interface Telling {
+/** The details that an error may have beside its message. */
+interface Details {
   readonly issues?: unknown;
   readonly parts?: unknown;
 }
@@ -51,22 +51,22 @@ interface Telling {
 /** More parts than any aggregate has. */
 const mostParts = 100;
 
-/** How the parts fared, as texts; an error of a user's own may have anything under that name. */
+/** The results of the parts as texts; a user's own error may have anything under that name. */
 function partsOf(parts: unknown): Problem['parts'] {
   if (!isObject(parts)) return undefined;
   const all = Object.entries(parts).slice(0, mostParts);
-  return Object.fromEntries(all.map(([name, fared]) => [bounded(name, 100), bounded(String(fared), 100)]));
+  return Object.fromEntries(all.map(([name, result]) => [bounded(name, 100), bounded(String(result), 100)]));
 }
 
 /**
- * An error as a problem document, bounded: any code may throw an error with a text of any length. What went wrong inside is for
- * the log, not for the caller.
+ * Makes the problem document of an error, bounded: any code may throw an error with a text of any length. The details of an internal
+ * error are for the log, not for the caller.
  */
 export function problemOf(error: SeaworthyError): Problem {
   const [status, title] = statusOf[error.kind];
-  const { issues, parts: fared } = error as Telling;
-  const parts = partsOf(fared);
-  // Whoever makes an error may write anything there; what is negative asks not to be repeated, which has no form on the wire.
+  const { issues, parts: results } = error as Details;
+  const parts = partsOf(results);
+  // Any code may set it. A negative number asks not to repeat the call, which has no form on the wire.
   const wait = error.retryAfterMs ?? Number.NaN;
   return {
     type: 'about:blank',

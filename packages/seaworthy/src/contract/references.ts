@@ -1,21 +1,21 @@
 import { pointed } from './json.ts';
 import { type Keywords, mapRefs, type Node } from './json-schema.ts';
 
-/** Names and comments: which values are accepted does not hang on them. */
+/** Names and comments: the accepted values do not depend on them. */
 const annotations = new Set(
   '$schema $id $defs $comment $anchor definitions title description default examples deprecated readOnly writeOnly secret contentEncoding contentMediaType contentSchema id ~standard'.split(
     ' ',
   ),
 );
 
-/** The keywords that constrain. */
+/** Lists the keywords of a schema that constrain its values. */
 export const constraints = (node: Keywords): readonly string[] => Object.keys(node).filter((name) => !annotations.has(name));
 
-/** What is of both. */
+/** Makes a schema that accepts what both accept. */
 export const both = (node: Keywords, other: Node): Node =>
   constraints(node).length === 0 ? other : { ...node, allOf: [...(node.allOf ?? []), other] };
 
-/** What a reference names; `undefined` when it is not in the schema. */
+/** Finds the schema that a reference names; `undefined` when the root does not have it. */
 export function target(root: Node, ref: string): Node | undefined {
   if (ref === '#') return root;
   if (!ref.startsWith('#/')) return undefined;
@@ -29,8 +29,8 @@ export function target(root: Node, ref: string): Node | undefined {
 }
 
 /**
- * Follows the references of one schema: what stands beside a reference holds too, and what it names is the same object each time.
- * A reference that names nothing, or itself alone, stays one.
+ * Returns a function that follows the references of one schema. Keywords beside a reference hold too, and the result is the same
+ * object each time. A reference to nothing, or to itself alone, stays as it is.
  */
 export function resolver(root: Node): (node: Node) => Node {
   const known = new WeakMap<object, Node>();
@@ -38,7 +38,7 @@ export function resolver(root: Node): (node: Node) => Node {
     if (typeof node === 'boolean' || node.$ref === undefined) return node;
     const before = known.get(node);
     if (before !== undefined) return before;
-    known.set(node, node); // until it is known: one that comes back to itself stays what it is
+    known.set(node, node); // until it is known: a reference that comes back to itself stays as it is
     const { $ref, ...beside } = node;
     const found = target(root, $ref);
     if (found === undefined) return node;
@@ -49,7 +49,7 @@ export function resolver(root: Node): (node: Node) => Node {
   };
 }
 
-/** References of a schema that name nothing in it, or nothing but themselves. */
+/** Lists the references of a schema to nothing, or to themselves alone. */
 export function dangling(root: Node): readonly string[] {
   const resolve = resolver(root);
   const found = new Set<string>();

@@ -14,8 +14,8 @@ const things = contract('things', {
   own: query({ http: 'GET /openapi.json', input: z.object({}), output: Ref }),
 });
 
-const refuses = (call: () => unknown, told: RegExp): void =>
-  assert.throws(call, (error: unknown) => error instanceof InputInvalid && told.test(error.message) && error.issues[0]?.path !== '');
+const refuses = (call: () => unknown, message: RegExp): void =>
+  assert.throws(call, (error: unknown) => error instanceof InputInvalid && message.test(error.message) && error.issues[0]?.path !== '');
 
 test('a value that would make an address of the toolkit is refused before it is sent', () => {
   for (const id of ['metrics', 'health', 'docs', 'asyncapi.json'])

@@ -2,11 +2,11 @@ import type { At, Operation } from './contract.ts';
 import { type Http, httpParts, isSegment, isToolkits } from './http.ts';
 import { InputInvalid, inputJson } from './input.ts';
 import { isObject } from './json.ts';
-import { coerce, type Field, fieldIn, isInPath, isInQuery, type Plan, planOf, textOf, textsOf } from './plan.ts';
+import { coerce, type Field, fieldIn, isInPath, isInQuery, type RequestShape, requestShapeOf, textOf, textsOf } from './request-shape.ts';
 import type { Finding } from './schema.ts';
 import { takenBy } from './siblings.ts';
 
-/** A call on the wire, before its headers. */
+/** An HTTP request without its headers. */
 export interface WireRequest {
   readonly method: string;
   /** With the query string. */
@@ -15,7 +15,7 @@ export interface WireRequest {
   readonly body: string | undefined;
 }
 
-/** What an HTTP server has of a request. */
+/** An HTTP request as a server receives it. */
 export interface RawRequest {
   readonly params: Readonly<Record<string, string>>;
   /** Without the question mark. */
@@ -28,7 +28,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const shown = ({ types, elements }: Field): string =>
   elements ? `a list of ${elements.join(' or ')} (and not of one empty text alone)` : types.join(' or ');
 
-function pathFindings({ params, fields }: Plan, input: Fields): readonly Finding[] {
+function pathFindings({ params, fields }: RequestShape, input: Fields): readonly Finding[] {
   return params.flatMap((name) => {
     const value = input[name];
     const field = fields.get(name);
@@ -39,51 +39,51 @@ function pathFindings({ params, fields }: Plan, input: Fields): readonly Finding
   });
 }
 
-function queryFindings({ fields, lists }: Plan, input: Fields, rest: readonly string[]): readonly Finding[] {
+function queryFindings({ fields, lists }: RequestShape, input: Fields, rest: readonly string[]): readonly Finding[] {
   const missing = lists.filter((name) => input[name] === undefined);
   const wrong = rest.filter((name) => fields.has(name) && !isInQuery(input[name], fields.get(name)));
   return [
-    ...missing.map((path) => ({ path, message: 'is a list that must be there, and is missing' })),
+    ...missing.map((path) => ({ path, message: 'is a required list, and is missing' })),
     ...wrong.map((path) => ({ path, message: `is in the query string, and must be ${shown(fields.get(path) as Field)}` })),
   ];
 }
 
-/** Throws `InputInvalid` when a parameter of the path is missing, or is what no path can carry. */
+/** Checks that a path can carry its parameters. Throws `InputInvalid`, also when one is missing. */
 export function checkPath(operation: Operation & At, input: unknown): void {
-  const plan = planOf(operation, operation.http);
-  if (plan.params.length === 0 || !isObject(input)) return;
-  const wrong = pathFindings(plan, input);
+  const shape = requestShapeOf(operation, operation.http);
+  if (shape.params.length === 0 || !isObject(input)) return;
+  const wrong = pathFindings(shape, input);
   if (wrong.length > 0) throw new InputInvalid(operation, wrong);
 }
 
-/** As long as an address may be: servers and proxies refuse what is much longer. */
+/** The longest address: servers and proxies refuse much longer ones. */
 const longestAddress = 8000;
 
-/** What a transport makes of an input. */
+/** An input as a transport sends it. */
 interface Sendable {
   /** Its JSON. */
   readonly json: Fields;
   /** With the query string. */
   readonly path: string;
-  /** Serialised, if it is asked for. */
+  /** Serialises the body; `undefined` for none. */
   readonly body: () => string | undefined;
 }
 
 /**
- * The input of a call as every transport carries it, by a wire or not: JSON, of which path and query string can have their part.
- * Throws `InputInvalid` for what could not travel, or would arrive as something else.
+ * Makes the JSON of an input, and its path and query string. Transports without a wire use it too, so that all refuse the same
+ * inputs. Throws `InputInvalid` for a value that could not travel, or would arrive changed.
  */
 export function sendable(operation: Operation & At, input: unknown): Sendable {
-  const plan = planOf(operation, operation.http);
-  const { method, bodiless, params, pieces } = plan;
+  const shape = requestShapeOf(operation, operation.http);
+  const { method, bodiless, params, pieces } = shape;
   const json = inputJson(operation, input);
   const rest = Object.keys(json).filter((name) => !params.includes(name));
-  const wrong = [...pathFindings(plan, json), ...(bodiless ? queryFindings(plan, json, rest) : [])];
+  const wrong = [...pathFindings(shape, json), ...(bodiless ? queryFindings(shape, json, rest) : [])];
   if (wrong.length > 0) throw new InputInvalid(operation, wrong);
   const target = pieces.map((piece, index) => (index % 2 === 0 ? piece : encodeURIComponent(textOf(json[piece])))).join('');
   const other = takenBy(operation, target);
   if (other !== undefined) {
-    const message = `makes the address ${method} ${target.slice(0, 200)}, which is that of ${other}: these values cannot be in the path`;
+    const message = `makes the address ${method} ${target.slice(0, 200)}, which is that of ${other}: choose another value`;
     throw new InputInvalid(operation, [{ path: params[0] as string, message }]);
   }
   if (params.length > 0 && method === 'GET' && isToolkits(target)) {
@@ -91,7 +91,7 @@ export function sendable(operation: Operation & At, input: unknown): Sendable {
     throw new InputInvalid(operation, [{ path: params[0] as string, message }]);
   }
   const query = new URLSearchParams();
-  // A field that the schema does not name is for the service to refuse, or to pass over.
+  // The service refuses or ignores a field that the schema does not name.
   if (bodiless) for (const name of rest) for (const text of textsOf(json[name])) query.append(name, text);
   const path = query.size > 0 ? `${target}?${query}` : target;
   if (path.length > longestAddress) {
@@ -109,7 +109,7 @@ export function requestOf(operation: Operation & At, input: unknown): WireReques
   return { method: httpParts(operation.http).method, path, body: body() };
 }
 
-/** `URLSearchParams` takes what it cannot decode for something else, in silence. */
+/** `URLSearchParams` silently misreads what it cannot decode. */
 function checkQuery(operation: At, query: string): void {
   if (!query.includes('%')) return;
   try {
@@ -119,12 +119,12 @@ function checkQuery(operation: At, query: string): void {
   }
 }
 
-/** Throws `InputInvalid` when the query string cannot be decoded. */
-function queryFields(operation: At, query: string, fields: Plan['fields']): Fields | undefined {
+/** Reads the fields of a query string. Throws `InputInvalid` when it cannot be decoded. */
+function queryFields(operation: At, query: string, fields: RequestShape['fields']): Fields | undefined {
   if (query === '') return undefined;
   checkQuery(operation, query);
   const given = new Map<string, string[]>();
-  // Once through: to ask for each name would go through all of them each time.
+  // One pass: looking up each name would go through all of them each time.
   for (const [name, value] of new URLSearchParams(query)) {
     const all = given.get(name);
     if (all) all.push(value);
@@ -134,15 +134,15 @@ function queryFields(operation: At, query: string, fields: Plan['fields']): Fiel
 }
 
 /**
- * Puts path, query string and body together as the input of `operation`, reached by `http`. What does not fit is for validation
- * to refuse. Throws `InputInvalid` when the query string cannot be decoded.
+ * Makes the input of `operation` from the path, query string and body of a request that reached it by `http`. Validation refuses
+ * what does not fit. Throws `InputInvalid` when the query string cannot be decoded.
  */
 export function inputOf(operation: Operation & At, request: RawRequest, http: Http = operation.http): unknown {
-  const { bodiless, params, fields, lists } = planOf(operation, http);
+  const { bodiless, params, fields, lists } = requestShapeOf(operation, http);
   const sent = bodiless ? queryFields(operation, request.query, fields) : request.body;
   if (sent !== undefined && !isObject(sent)) return sent;
   const input: Record<string, unknown> = { ...sent };
-  // Many clients leave out a list without elements; where there must be one, it is that.
+  // Many clients leave out a list without elements: a list that is required and missing is empty.
   if (bodiless) for (const name of lists) input[name] ??= [];
   for (const name of params) input[name] = coerce(request.params[name] as string, fields.get(name)?.types);
   return input;

@@ -19,18 +19,18 @@ export interface WireResponse {
 const json = { 'content-type': 'application/json' };
 const problemJson = { 'content-type': 'application/problem+json' };
 
-/** A problem on the wire, with `Retry-After` in whole seconds (RFC 9110, 10.2.3). */
+/** Makes the HTTP response of a problem, with `Retry-After` in whole seconds (RFC 9110, 10.2.3). */
 export function problemResponse(problem: Problem): WireResponse {
   const { retryAfterMs } = problem;
   const headers = retryAfterMs === undefined ? problemJson : { ...problemJson, 'retry-after': String(Math.ceil(retryAfterMs / 1000)) };
   return { status: problem.status, headers, body: problem };
 }
 
-/** Where an output is to be had, if its contract says so and the output has what it takes. */
+/** Returns the address of an output, if its contract has a `location` and the output has the fields that it names. */
 export const locationOf = ({ location }: Operation, output: unknown): string | undefined =>
   location === undefined ? undefined : filled(location, isObject(output) ? output : {});
 
-/** An answer as HTTP says it. */
+/** Makes the HTTP response of an answer. */
 export function responseOf(operation: Operation, answer: Answer): WireResponse {
   if (answer.kind === 'problem') return problemResponse(answer.problem);
   if (answer.kind === 'declared') {
@@ -53,18 +53,18 @@ export function responseOf(operation: Operation, answer: Answer): WireResponse {
   return { status: operation.status, headers: { ...json, ...headers }, body: answer.output };
 }
 
-/** What an HTTP client has of an answer. */
+/** An HTTP response as a client receives it. */
 export interface RawResponse {
   readonly status: number;
   readonly contentType: string | undefined;
   /** All values of `Retry-After`. */
   readonly retryAfter: string | readonly string[] | undefined;
-  /** When it came, in milliseconds since the epoch, by the clock of whoever wrote the dates in it. */
+  /** When the response came, in milliseconds since the epoch, by the clock that the dates in it are compared with. */
   readonly at: number;
   readonly body: string;
 }
 
-/** Reads an answer from the wire; `undefined` when it is not one that a service of ours gives. */
+/** Reads an answer from an HTTP response; `undefined` when a service of the toolkit does not give such a response. */
 export function answerOf(operation: Operation, raw: RawResponse): Answer | undefined {
   const type = raw.contentType?.split(';', 1)[0]?.trim().toLowerCase();
   let body: unknown;
@@ -86,10 +86,10 @@ export function answerOf(operation: Operation, raw: RawResponse): Answer | undef
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isFinding = (value: unknown): value is Finding => isObject(value) && isText(value['path']) && isText(value['message']);
 
-/** The problem that a document tells, as far as it keeps to its form; what does not is left out. */
+/** Reads a problem document (RFC 9457). Members with a wrong form are left out. */
 function problemIn(said: Readonly<Record<string, unknown>>, raw: RawResponse): Problem {
-  const { title, detail, code, issues, parts, retryAfterMs: told } = said;
-  const wait = waitOf(raw.retryAfter, told, raw.at);
+  const { title, detail, code, issues, parts, retryAfterMs } = said;
+  const wait = waitOf(raw.retryAfter, retryAfterMs, raw.at);
   return {
     type: 'about:blank',
     title: isText(title) ? title : 'Problem',
@@ -102,7 +102,7 @@ function problemIn(said: Readonly<Record<string, unknown>>, raw: RawResponse): P
   };
 }
 
-/** A refusal by somebody between us and the service, such as a proxy's 503 in HTML. */
+/** Reads a refusal of an intermediary, such as a proxy's 503 in HTML. */
 function foreign(raw: RawResponse): Answer | undefined {
   if (raw.status < 400) return undefined;
   const wait = waitOf(raw.retryAfter, undefined, raw.at);

@@ -32,7 +32,7 @@ test('a wait is read in each of its forms', () => {
     assert.equal(waitOf(text, undefined, now), ms, String(text));
 });
 
-test('a wait that cannot be read is longer than none', () => {
+test('a Retry-After that cannot be read makes a long wait', () => {
   for (const text of [
     '',
     'soon',
@@ -53,7 +53,7 @@ test('a wait that cannot be read is longer than none', () => {
   assert.equal(waitOf([], null, now), undefined);
 });
 
-test('of what the header says and what the document says, the longer counts', () => {
+test('the longer wait of header and document counts', () => {
   assert.equal(waitOf('3', 1500, now), 3000);
   assert.equal(waitOf('2', 1500, now), 1500, 'the header has whole seconds');
   assert.equal(waitOf('1', 1500, now), 1500);
@@ -61,7 +61,7 @@ test('of what the header says and what the document says, the longer counts', ()
   assert.equal(waitOf(undefined, 1e300, now), longestMs);
 });
 
-test('each moment is read from its date, and every text gives a wait that can be worked with', () => {
+test('property: each moment is read from its date, and every text gives a bounded wait', () => {
   const moment = fc.integer({ min: Date.UTC(1990, 0), max: Date.UTC(2070, 0) }).map((ms) => ms - (ms % 1000));
   fc.assert(fc.property(moment, (ms) => assert.equal(httpDate(new Date(ms).toUTCString(), now), ms)));
   const digits = fc.stringMatching(/^[-+.e\d]{0,30}$/);

@@ -1,6 +1,6 @@
 import { longestMs } from '../core/duration.ts';
 
-/** For a wait that was asked for in words that cannot be read: longer than clients wait by themselves. */
+/** The wait for a `Retry-After` that cannot be read: longer than clients wait by default. */
 export const unreadableWaitMs = 10_000;
 
 const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
@@ -19,7 +19,7 @@ function fieldsIn(text: string): Fields | undefined {
   return month === undefined ? undefined : ([day, month, year, hours, minutes, seconds] as Fields);
 }
 
-/** Two digits that seem to be more than fifty years ahead are of the century before. */
+/** A year of two digits that seems to be more than fifty years ahead is of the century before. */
 function fullYear(year: string, now: number): number {
   if (year.length === 4) return Number(year);
   const current = new Date(now).getUTCFullYear();
@@ -27,7 +27,7 @@ function fullYear(year: string, now: number): number {
   return near > current + 50 ? near - 100 : near;
 }
 
-/** The moment that an HTTP date names, in milliseconds since the epoch; `undefined` when it is none. */
+/** Reads an HTTP date as milliseconds since the epoch; `undefined` for a text that is not one. */
 export function httpDate(text: string, now: number): number | undefined {
   const [day, month = '', year = '', hours, minutes, seconds] = fieldsIn(text.trim()) ?? [];
   const index = months.indexOf(month.toLowerCase());
@@ -37,20 +37,20 @@ export function httpDate(text: string, now: number): number | undefined {
   return Date.UTC(fullYear(year, now), index, ...numbers);
 }
 
-/** A wait that can be worked with: at least 0, and no longer than a duration may be. */
-const bounded = (ms: number): number => Math.min(Math.max(0, ms), longestMs);
+/** Bounds a wait: at least 0, and no longer than a duration may be. */
+const clamped = (ms: number): number => Math.min(Math.max(0, ms), longestMs);
 
 function waitIn(text: string, now: number): number | undefined {
-  if (/^\d+(?:\.\d+)?$/.test(text)) return bounded(Math.ceil(Number(text) * 1000));
+  if (/^\d+(?:\.\d+)?$/.test(text)) return clamped(Math.ceil(Number(text) * 1000));
   const at = httpDate(text, now);
-  return at === undefined ? undefined : bounded(at - now);
+  return at === undefined ? undefined : clamped(at - now);
 }
 
-/** The values of one field: a date has a comma of its own. */
+/** Splits a header field into its values; a date contains a comma itself. */
 const valuesOf = (field: string, now: number): readonly string[] =>
   waitIn(field.trim(), now) === undefined ? field.split(',').map((part) => part.trim()) : [field.trim()];
 
-/** The longest wait of a header's values; `undefined` when none can be read. */
+/** Returns the longest wait among a header's values; `undefined` when none can be read. */
 function longestIn(fields: readonly string[], now: number): number | undefined {
   const waits = fields.flatMap((field) => valuesOf(field, now)).map((value) => waitIn(value, now));
   const readable = waits.filter((wait) => wait !== undefined);
@@ -58,15 +58,15 @@ function longestIn(fields: readonly string[], now: number): number | undefined {
 }
 
 /**
- * Milliseconds to wait, from the values of `Retry-After` (RFC 9110, 10.2.3) and what a problem document says; `undefined` when
- * neither is there. The longer one counts. What cannot be read makes the wait longer than none, not shorter.
+ * Returns the milliseconds to wait, from the values of `Retry-After` (RFC 9110, 10.2.3) and `retryAfterMs` of a problem document;
+ * `undefined` when there is neither. The longer one counts. A value that cannot be read makes the wait longer, not shorter.
  */
-export function waitOf(header: string | readonly string[] | undefined, told: unknown, now: number): number | undefined {
+export function waitOf(header: string | readonly string[] | undefined, inDocument: unknown, now: number): number | undefined {
   const fields = header === undefined ? [] : typeof header === 'string' ? [header] : header;
   const asked = longestIn(fields, now);
-  const precise = typeof told === 'number' && told >= 0 ? bounded(told) : undefined;
-  // The header of our own answers is the document's wait in whole seconds.
+  const precise = typeof inDocument === 'number' && inDocument >= 0 ? clamped(inDocument) : undefined;
+  // In answers of the toolkit the header is the document's wait in whole seconds.
   if (precise !== undefined) return asked !== undefined && asked - precise >= 1000 ? asked : precise;
   if (asked !== undefined) return asked;
-  return fields.length > 0 || (told !== undefined && told !== null) ? unreadableWaitMs : undefined;
+  return fields.length > 0 || (inDocument !== undefined && inDocument !== null) ? unreadableWaitMs : undefined;
 }

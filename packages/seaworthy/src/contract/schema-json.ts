@@ -4,7 +4,7 @@ import type { Schema } from './standard.ts';
 type Side = 'input' | 'output';
 const made = new WeakMap<Schema, Partial<Record<Side, Keywords>>>();
 
-/** The JSON Schema of what is sent (`input`) or of what comes out (`output`), made once. Throws what the vendor throws when there is none. */
+/** Returns the JSON Schema of what goes into a schema (`input`) or comes out of it (`output`), made once. Throws what the vendor throws when there is none. */
 export function jsonSchema(schema: Schema, side: Side): Keywords {
   const known = made.get(schema) ?? {};
   known[side] ??= schema['~standard'].jsonSchema[side]({ target: 'draft-2020-12' }) as Keywords;

@@ -13,7 +13,7 @@ const Tree = z.object({
   },
 });
 
-describe('a secret is hidden wherever its schema says that it is one', () => {
+describe('a secret is hidden wherever its schema marks it', () => {
   const cases: readonly (readonly [string, z.ZodType, unknown, unknown])[] = [
     ['a whole value', Secret, 'abc', '***'],
     ['a field', z.object({ a: Secret, b: z.string() }), { a: 'x', b: 'y' }, { a: '***', b: 'y' }],
@@ -48,13 +48,13 @@ describe('a secret is hidden wherever its schema says that it is one', () => {
       { pin: 7, o: { a: 'x' } },
       { pin: '***', o: '***' },
     ],
-    ['in what breaks its schema', z.object({ a: Secret }), { a: { b: ['x'] }, more: 1 }, { a: '***', more: 1 }],
-    ['what nobody can read', z.object({ at: z.date(), a: z.string() }), { a: 'x' }, '***'],
+    ['in a value that breaks its schema', z.object({ a: Secret }), { a: { b: ['x'] }, more: 1 }, { a: '***', more: 1 }],
+    ['a schema that cannot be read', z.object({ at: z.date(), a: z.string() }), { a: 'x' }, '***'],
   ];
   for (const [what, schema, value, shown] of cases) test(what, () => assert.deepEqual(redact(schema, value), shown));
 });
 
-test('what is shown and given back has its secrets again, and new ones stay', () => {
+test('unredact restores the secrets of a shown value and keeps new ones', () => {
   const schema = z.object({ a: Secret, l: z.array(Card), b: z.string() });
   const value = { a: 'x', l: [{ number: '1', owner: 'o' }], b: '***' };
   const shown = redact(schema, value) as typeof value;
@@ -62,7 +62,7 @@ test('what is shown and given back has its secrets again, and new ones stay', ()
   assert.deepEqual(unredact(schema, { ...shown, a: 'other' }, value), { ...value, a: 'other' });
 });
 
-test('in a value made of others only fields are shown whose names are known, and are not those of secrets', () => {
+test('redactByName shows only fields with open names', () => {
   const schemas = [z.object({ card: Card }), z.object({ list: z.array(z.object({ pin: z.int().meta({ secret: true }) })) })];
   const value = { paid: { number: '4', owner: 'o' }, all: [{ pin: 1, owner: ['o', { code: 'c' }] }], token: 't', seen: true, none: null };
   assert.deepEqual(redactByName(schemas, value), {
@@ -76,13 +76,13 @@ test('in a value made of others only fields are shown whose names are known, and
   assert.equal(redactByName(schemas, '4711'), '***');
 });
 
-test('where no schema marks a secret everything is shown; where one cannot be read, what no other knows is hidden', () => {
+test('redactByName shows everything when no schema marks a secret, and hides unknown fields when a schema cannot be read', () => {
   const value = { token: 't', list: [1] };
   assert.deepEqual(redactByName([z.object({ a: z.string() })], value), value);
   assert.deepEqual(redactByName([z.object({ at: z.date() }), z.object({ token: z.string() })], value), { token: 't', list: ['***'] });
 });
 
-test('findings quote no secret, whoever wrote their message', async () => {
+test('findings do not quote secrets, whatever their messages say', async () => {
   const quoting = (text: string) => z.string().refine(() => false, { error: ({ input }) => `${text} ${String(input)}` });
   const schema = z
     .object({ token: quoting('bad').meta({ secret: true }), pin: quoting('bad').meta({ secret: true }), name: quoting('bad') })

@@ -4,19 +4,19 @@ import { resolver } from './references.ts';
 import { jsonSchema } from './schema-json.ts';
 import type { Schema } from './standard.ts';
 
-/** What stands in place of a secret. */
+/** Stands in place of a secret. */
 export const hidden = '***';
 
-/** A part of a schema, and how its references are followed. */
-interface Part {
+/** A place within a schema, and how its references are followed. */
+interface SchemaPart {
   readonly node: Node;
   readonly resolve: (node: Node) => Node;
 }
 
 const isMarked = (node: Node): boolean => isObject(node) && node['secret'] === true;
 
-/** Both sides, as far as there are; none of a schema that nobody can read. */
-function rootsOf(schema: Schema): readonly Part[] {
+/** Returns both sides of a schema; none when its JSON Schema cannot be made. */
+function rootsOf(schema: Schema): readonly SchemaPart[] {
   return (['input', 'output'] as const).flatMap((side) => {
     try {
       const node = jsonSchema(schema, side);
@@ -27,9 +27,9 @@ function rootsOf(schema: Schema): readonly Part[] {
   });
 }
 
-/** All that is said of one value, by reference, in parts and as alternatives; `undefined` when some of it says that it is secret. */
-function saidOf(parts: readonly Part[]): readonly (Part & { readonly node: Keywords })[] | undefined {
-  const said = new Map<Node, Part & { readonly node: Keywords }>();
+/** Collects all schemas of one value, by reference, in `allOf` and as alternatives; `undefined` when one of them marks it as secret. */
+function schemasOf(parts: readonly SchemaPart[]): readonly (SchemaPart & { readonly node: Keywords })[] | undefined {
+  const said = new Map<Node, SchemaPart & { readonly node: Keywords }>();
   const all = [...parts];
   for (const { node: given, resolve } of all) {
     const node = resolve(given);
@@ -42,7 +42,7 @@ function saidOf(parts: readonly Part[]): readonly (Part & { readonly node: Keywo
   return [...said.values()];
 }
 
-const fieldOf = (parts: readonly (Part & { readonly node: Keywords })[], name: string): readonly Part[] =>
+const fieldOf = (parts: readonly (SchemaPart & { readonly node: Keywords })[], name: string): readonly SchemaPart[] =>
   parts.flatMap(({ node: { properties = {}, additionalProperties, patternProperties = {} }, resolve }) => {
     const own = Object.hasOwn(properties, name)
       ? [properties[name] as Node]
@@ -52,35 +52,39 @@ const fieldOf = (parts: readonly (Part & { readonly node: Keywords })[], name: s
     return [...own, ...Object.values(patternProperties)].map((node) => ({ node, resolve }));
   });
 
-const entryOf = (parts: readonly (Part & { readonly node: Keywords })[], index: number): readonly Part[] =>
+const entryOf = (parts: readonly (SchemaPart & { readonly node: Keywords })[], index: number): readonly SchemaPart[] =>
   parts.flatMap(({ node: { prefixItems = [], items }, resolve }) => {
     const node = prefixItems[index] ?? items;
     return node === undefined ? [] : [{ node, resolve }];
   });
 
-/** The value with what `to` makes of each secret in it; it is given the place. */
-function mapped(value: unknown, parts: readonly Part[], to: (secret: unknown, path: readonly (string | number)[]) => unknown): unknown {
-  function visit(one: unknown, here: readonly Part[], path: readonly (string | number)[]): unknown {
+/** Replaces each secret in a value by what `to` returns. */
+function mapped(
+  value: unknown,
+  parts: readonly SchemaPart[],
+  to: (secret: unknown, path: readonly (string | number)[]) => unknown,
+): unknown {
+  function visit(one: unknown, here: readonly SchemaPart[], path: readonly (string | number)[]): unknown {
     if (here.length === 0) return one;
-    const said = saidOf(here);
-    if (!said) return to(one, path);
-    if (Array.isArray(one)) return one.map((entry, index) => visit(entry, entryOf(said, index), [...path, index]));
+    const schemas = schemasOf(here);
+    if (!schemas) return to(one, path);
+    if (Array.isArray(one)) return one.map((entry, index) => visit(entry, entryOf(schemas, index), [...path, index]));
     if (!isObject(one)) return one;
-    return Object.fromEntries(Object.entries(one).map(([name, field]) => [name, visit(field, fieldOf(said, name), [...path, name])]));
+    return Object.fromEntries(Object.entries(one).map(([name, field]) => [name, visit(field, fieldOf(schemas, name), [...path, name])]));
   }
   return visit(value, parts, []);
 }
 
 /**
- * The value with `***` in place of what its schema marks as secret (`secret: true` in JSON Schema, `.meta({ secret: true })` in Zod),
- * by reference, in lists, records and alternatives too. All of it is hidden when its schema cannot be read.
+ * Replaces what a schema marks as secret (`secret: true` in JSON Schema, `.meta({ secret: true })` in Zod) by `***`, also by
+ * reference, in lists, records and alternatives. The whole value is hidden when its schema cannot be read.
  */
 export function redact(schema: Schema, value: unknown): unknown {
   const roots = rootsOf(schema);
   return roots.length === 0 ? hidden : mapped(value, roots, () => hidden);
 }
 
-/** The other way round: where `shown` has `***` in place of a secret, it gets what `value` has there. */
+/** Reverses `redact`: where `shown` has `***` in place of a secret, the result has the secret of `value`. */
 export function unredact(schema: Schema, shown: unknown, value: unknown): unknown {
   const at = (path: readonly (string | number)[]): unknown =>
     path.reduce<unknown>(
@@ -90,21 +94,21 @@ export function unredact(schema: Schema, shown: unknown, value: unknown): unknow
   return mapped(shown, rootsOf(schema), (secret, path) => (secret === hidden ? at(path) : secret));
 }
 
-/** The names of all fields in schemas, at any depth: those that are secret anywhere, and those that are not. */
+/** Collects the names of all fields in schemas, at any depth: those that are secret somewhere, and those that are open. */
 function namesIn(schemas: readonly Schema[]): { readonly secret: ReadonlySet<string>; readonly open: ReadonlySet<string> } {
   const secret = new Set<string>();
   const open = new Set<string>();
-  const seek = ({ node, resolve }: Part): void => {
+  const seek = ({ node, resolve }: SchemaPart): void => {
     if (!isObject(node)) return;
     for (const [name, field] of Object.entries((node as Keywords).properties ?? {}))
-      (saidOf([{ node: field, resolve }]) ? open : secret).add(name);
+      (schemasOf([{ node: field, resolve }]) ? open : secret).add(name);
     mapParts(node, (inner) => seek({ node: inner as Node, resolve }));
   };
   for (const root of schemas.flatMap(rootsOf)) seek(root);
   return { secret, open };
 }
 
-/** Whether values of these schemas may have secrets, or nobody can tell. */
+/** Tells whether values of these schemas may have secrets; true when a schema cannot be read. */
 export const holdsSecrets = (schemas: readonly Schema[]): boolean =>
   schemas.some((schema) => {
     const roots = rootsOf(schema);
@@ -120,9 +124,9 @@ export const holdsSecrets = (schemas: readonly Schema[]): boolean =>
   });
 
 /**
- * The value with `***` for what may be a secret, of a value that is made of others, such as the result of a saga's step. If any of
- * `schemas` marks a secret, only fields by whose names the schemas know something that is not secret are shown, beside `true`,
- * `false` and `null`: code may put a secret into a field of any name, or return it alone.
+ * Replaces what may be a secret by `***` in a value without a schema of its own, such as the result of a saga's step. If any of
+ * `schemas` marks a secret, only `true`, `false`, `null` and fields with names that the schemas know as open are shown: code may
+ * put a secret into a field of any name, or return it alone.
  */
 export function redactByName(schemas: readonly Schema[], value: unknown): unknown {
   if (!holdsSecrets(schemas)) return value;
@@ -138,11 +142,11 @@ export function redactByName(schemas: readonly Schema[], value: unknown): unknow
   return visit(value, false);
 }
 
-/** A shorter text is in many words by chance. */
+/** A shorter text occurs in many words by chance. */
 const shortest = 4;
-/** Of more than that nobody looks for each in each message. */
+/** With more secrets, or in a longer message, the message is left out instead of being searched. */
 const most = { secrets: 100, characters: 2000 };
-const unsaid = 'breaks its rule; the message is left out, as it may quote a secret';
+const withheld = 'breaks its rule; the message is left out, as it may quote a secret';
 
 /** Makes messages about a value that breaks its schema free of the secrets in it, which the author of a message may quote. */
 export function messageRedactor(schema: Schema, value: unknown): (path: string, message: string) => string {
@@ -160,16 +164,16 @@ export function messageRedactor(schema: Schema, value: unknown): (path: string, 
   try {
     mapped(value, rootsOf(schema), note);
   } catch {
-    return () => unsaid; // a value that cannot be read, such as one whose getters throw
+    return () => withheld; // a value that cannot be read, such as one whose getters throw
   }
   if (secrets.size === 0) return (_, message) => message;
   return (path, message) => {
-    if (secrets.size > most.secrets || message.length > most.characters) return unsaid;
-    let said = message;
+    if (secrets.size > most.secrets || message.length > most.characters) return withheld;
+    let redacted = message;
     for (const [text, place] of secrets) {
       const near = path === place || path.startsWith(`${place}.`);
-      if (text !== '' && (near || text.length >= shortest)) said = said.replaceAll(text, hidden);
+      if (text !== '' && (near || text.length >= shortest)) redacted = redacted.replaceAll(text, hidden);
     }
-    return said;
+    return redacted;
   };
 }

@@ -9,7 +9,7 @@ interface Sibling {
 
 const isParam = (segment: string): boolean => segment.startsWith('{');
 
-/** Whether both match some path, and the first is the one that gets it: it says literally what the other leaves open. */
+/** Tells whether both match some path and a server prefers the first, whose segment is literal where the other has a parameter. */
 function isPreferred(one: readonly string[], other: readonly string[]): boolean {
   if (one.length !== other.length) return false;
   const differs = one.map((segment, index) => {
@@ -21,8 +21,8 @@ function isPreferred(one: readonly string[], other: readonly string[]): boolean 
 
 const preferred = new WeakMap<object, readonly Sibling[]>();
 
-/** Notes, of the operations of one contract, which are preferred to which. */
-export function relate(operations: readonly (Operation & { readonly name: string })[]): void {
+/** Notes which operations of one contract a server prefers to which others. */
+export function notePreferences(operations: readonly (Operation & { readonly name: string })[]): void {
   const all = operations.map((operation) => {
     const { method, path } = httpParts(operation.http);
     return { operation, method, name: operation.name, segments: path.split('/') };
@@ -33,7 +33,7 @@ export function relate(operations: readonly (Operation & { readonly name: string
   }
 }
 
-/** The operation that would get a request for `path` instead of this one. */
+/** Names the operation that would get a request for `path` instead of this one, if there is one. */
 export function takenBy(operation: Operation, path: string): string | undefined {
   const siblings = preferred.get(operation);
   if (!siblings) return undefined;

@@ -11,15 +11,15 @@ export interface Schema<I = unknown, O = unknown> {
     };
   };
 }
-/** What validation gives: the value, or what is wrong with it. */
+/** The result of a validation: the value, or what is wrong with it. */
 export type Validated<O> = { readonly value: O; readonly issues?: undefined } | { readonly issues: readonly Issue[] };
-/** One thing that is wrong, as the schema's vendor says it. */
+/** One thing that is wrong, in the words of the schema's vendor. */
 export interface Issue {
   readonly message: string;
   readonly path?: readonly unknown[] | undefined;
 }
 
-/** One thing that is wrong: where, by field names and indices, and which rule it breaks. */
+/** One thing that is wrong: its place, by field names and indices, and the rule that it breaks. */
 export interface Finding {
   readonly path: string;
   readonly message: string;

@@ -6,7 +6,7 @@ import { ContractInvalid } from './verify.ts';
 
 const Ref = z.object({ id: z.string() });
 
-describe('a contract refuses at definition what cannot be put on the wire, with its place', () => {
+describe('contract() refuses what cannot be put on the wire, with its place', () => {
   const wrong: readonly [string, () => Members, RegExp][] = [
     [
       'a date',
@@ -36,12 +36,12 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
           input: { '~standard': { version: 1, vendor: 'v', validate: (value: unknown) => ({ value }) } } as never,
         }),
       }),
-      /x\.a\.input is no Standard Schema/,
+      /x\.a\.input is not a Standard Schema/,
     ],
     [
-      'an input that is no object',
+      'an input that is not an object',
       () => ({ a: command({ http: 'POST /a', input: z.array(z.string()) as never }) }),
-      /x\.a\.input is no object/,
+      /x\.a\.input is not an object/,
     ],
     [
       'an unknown path field',
@@ -79,7 +79,7 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
       /x\.a\.input\.u would travel in the query string/,
     ],
     [
-      'an output that its validation makes something else',
+      'an output that its validation changes',
       () => ({
         a: query({
           http: 'GET /a',
@@ -87,7 +87,7 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
           output: z.object({ n: z.codec(z.string(), z.number(), { decode: Number, encode: String }) }),
         }),
       }),
-      /x\.a\.output becomes something else by being validated/,
+      /x\.a\.output is changed by its validation/,
     ],
     ...(
       [
@@ -96,18 +96,18 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
         ['another such field', z.object({ default: z.stringbool() })],
         ['the values of a record', z.object({ flags: z.record(z.string(), z.stringbool()) })],
         [
-          'what is in the values of a record',
+          'a field in the values of a record',
           z.object({ flags: z.record(z.string(), z.object({ additionalProperties: z.stringbool() })) }),
         ],
-        ['what an object lets through', z.object({ id: z.string() }).catchall(z.stringbool())],
+        ['an additional field of an object', z.object({ id: z.string() }).catchall(z.stringbool())],
         ['an element', z.object({ list: z.array(z.tuple([z.string(), z.stringbool()])) })],
         ['an alternative', z.object({ either: z.union([z.int(), z.stringbool()]) })],
         ['both of an intersection', z.object({ both: z.intersection(z.object({ a: z.int() }), z.object({ b: z.stringbool() })) })],
       ] as const
     ).map(([what, output]): (typeof wrong)[number] => [
-      `${what} of an output that its validation makes something else`,
+      `${what} of an output that its validation changes`,
       () => ({ a: query({ http: 'GET /a', input: z.object({}), output: output as z.ZodType }) }),
-      /x\.a\.output becomes something else by being validated/,
+      /x\.a\.output is changed by its validation/,
     ]),
     ...(
       [
@@ -118,7 +118,7 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
         ['a picture', z.file().mime(['image/png', 'image/webp'])],
         ['bytes', z.instanceof(Uint8Array)],
         ['a set', z.set(z.string())],
-        ['what is not a number', z.nan()],
+        ['NaN', z.nan()],
         ['a symbol', z.symbol()],
         ['nothing', z.undefined()],
       ] as const
@@ -163,7 +163,7 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
     ...[204, 205].map((status): (typeof wrong)[number] => [
       `an output under the status ${status}`,
       () => ({ a: command({ http: 'POST /a', input: Ref, output: Ref, status }) }),
-      /x\.a\.status is 20[45], under which an answer has no body/,
+      /x\.a\.status is 20[45], which has no body/,
     ]),
     ...[100, 304, 199, 200.5].map((status): (typeof wrong)[number] => [
       `the status ${status}`,
@@ -173,7 +173,7 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
     ...(
       [
         ['a field that the output lacks', z.object({ other: z.string() }), '/a/{id}', /names \{id\}, which the output lacks/],
-        ['a field of no output', undefined, '/a/{id}', /names \{id\}, which the output lacks/],
+        ['a field without an output', undefined, '/a/{id}', /names \{id\}, which the output lacks/],
         [
           'a field of one alternative',
           z.union([Ref, z.object({ no: z.string() })]),
@@ -184,8 +184,8 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
         ['a field that may be null', z.object({ id: z.string().nullable() }), '/a/{id}', /names \{id\}, which is not always a string/],
         ['an object', z.object({ id: Ref }), '/a/{id}', /names \{id\}, which is not always a string/],
         ['a list', z.object({ id: z.array(z.string()) }), '/a/{id}', /names \{id\}, which is not always a string/],
-        ['what is no path', Ref, 'a/{id}', /is "a\/\{id\}": write a path/],
-        ['what no header can carry', Ref, '/ä/{id}\r\n', /.*: write a path/],
+        ['a text that is not a path', Ref, 'a/{id}', /is "a\/\{id\}": write a path/],
+        ['a text that a header cannot carry', Ref, '/ä/{id}\r\n', /.*: write a path/],
         ['another host', Ref, '//a/{id}', /.*: write a path/],
         ['a brace', Ref, '/a/{id', /.*: write a path/],
       ] as const
@@ -197,9 +197,9 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
     [
       'an event key that may be left out',
       () => ({ a: event({ key: 'id', data: z.object({ id: z.string().optional() }) }) }),
-      /x\.a\.key is "id", which is no field of type string that its data always have/,
+      /x\.a\.key is "id", which is not a field of type string that its data always have/,
     ],
-    ['a path that is none', () => ({ a: command({ http: 'POST a' as never, input: Ref }) }), /x\.a\.http is "POST a": write one of/],
+    ['a malformed path', () => ({ a: command({ http: 'POST a' as never, input: Ref }) }), /x\.a\.http is "POST a": write one of/],
     ['a command by GET', () => ({ a: command({ http: 'GET /a', input: Ref }) }), /x\.a\.http is a GET, which must not change anything/],
     [
       'two operations of one path',
@@ -215,14 +215,14 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
       /x\.a\.errors\.Odd has the status 200/,
     ],
     [
-      'an event key that is no text',
+      'an event key that is not a string',
       () => ({ a: event({ key: 'n', data: z.object({ n: z.int() }) }) }),
-      /x\.a\.key is "n", which is no field of type string/,
+      /x\.a\.key is "n", which is not a field of type string/,
     ],
     ['a bad notAfter', () => ({ a: event({ key: 'id', data: Ref, notAfter: '5' as never }) }), /x\.a\.notAfter/],
-    ['a bad member name', () => ({ 'no-name': command({ http: 'POST /a', input: Ref }) }), /x\.no-name is no camelCase name/],
+    ['a bad member name', () => ({ 'no-name': command({ http: 'POST /a', input: Ref }) }), /x\.no-name is not a camelCase name/],
   ];
-  test('of a schema that gives none, such as one with a date, nothing else is said', () => {
+  test('a schema without JSON Schema, such as one with a date, is reported once and not checked further', () => {
     const input = z.object({ id: z.string(), when: z.date() });
     const data = z.object({ when: z.date() });
     const rule =
@@ -236,7 +236,7 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
     assert.throws(() => contract('x', members), {
       message: [
         ...['a.input', 'a.output', 'a.errors.Odd.data', 'b.input', 'c.data'].map((place) => `x.${place} ${rule}`),
-        'x.d.input is no object: the input of an operation has named fields',
+        'x.d.input is not an object: the input of an operation has named fields',
       ].join('; '),
     });
   });
@@ -248,7 +248,7 @@ describe('a contract refuses at definition what cannot be put on the wire, with 
       );
     });
   }
-  test('everything at once', () => {
+  test('all broken rules are reported at once', () => {
     const members = {
       a: command({ http: 'GET /a', input: z.object({ d: z.date() }) }),
       b: event({ key: 'n', data: z.object({ n: z.int() }) }),
@@ -265,7 +265,7 @@ for (const http of [
   'PUT /health/a/b',
   'GET /health/{which}',
 ] as const)
-  test(`${http} is the toolkit's own, and refused by name`, () => {
+  test(`${http} is refused as the toolkit's own`, () => {
     const input = z.object({ which: z.string() });
     assert.throws(
       () => contract('api', { ask: command({ http: http as 'POST /x', input }) }),
@@ -273,13 +273,13 @@ for (const http of [
     );
   });
 
-test('what only looks like a path of the toolkit, or could also match one, is free: what is literal goes first', () => {
+test('a path that resembles one of the toolkit, or could also match one, is accepted: a literal path is preferred', () => {
   const paths = ['GET /healthy', 'GET /a/health', 'GET /metrics/{which}', 'GET /{which}', 'GET /{which}/live'] as const;
   for (const http of paths)
     contract('api', { ask: query({ http: http as 'GET /x', input: z.object({ which: z.string() }), output: z.object({}) }) });
 });
 
-test('a parameter that is named twice, and dot segments, are refused', () => {
+test('a path with a parameter named twice or with dot segments is refused', () => {
   const ask = (http: string): unknown =>
     contract('api', { ask: query({ http: http as 'GET /x', input: z.object({ id: z.string() }), output: z.object({}) }) });
   assert.throws(() => ask('GET /a/{id}/b/{id}'), /names \{id\} twice/);

@@ -1,8 +1,8 @@
 import type { At, Operation } from '../contract/contract.ts';
 import { type Http, httpParts, paramsOf } from '../contract/http.ts';
 import type { Keywords, Node } from '../contract/json-schema.ts';
-import { reading } from '../contract/reading.ts';
 import { jsonSchema } from '../contract/schema.ts';
+import { schemaReader } from '../contract/schema-reader.ts';
 import type { Components } from './components.ts';
 import type { Doc } from './document.ts';
 import { nameOf } from './names.ts';
@@ -22,7 +22,7 @@ function pathParameter(name: string, schema: Doc, types: readonly string[]): Doc
 export function requestDoc(operation: Operation & At, http: Http, template: string, schemas: Components): Doc {
   const { params, bodiless } = httpParts(http);
   const input = jsonSchema(operation.input, 'input');
-  const read = reading(input);
+  const read = schemaReader(input);
   const { properties, required, open } = read.fieldsOf(input);
   const name = `${nameOf(operation)}Input`;
   const inline = (schema: Node): Doc => schemas.inline(name, typeof schema === 'boolean' ? {} : schema, 'Input', input);

@@ -11,7 +11,7 @@ const ring: { readonly inner: unknown[] } = { inner: [] };
 ring.inner.push(ring);
 const nested = (depth: number): unknown => Array.from({ length: depth }).reduce<unknown>((inner) => ({ a: inner }), 1);
 
-/** Values of which JSON would say less than they are, or nothing, each with a word of the rule that it breaks. For tests. */
+/** Values that JSON cannot represent, each with a word of the rule that it breaks. For tests. */
 export const lossy: Readonly<Record<string, readonly [value: unknown, rule: RegExp]>> = {
   'a Map': [new Map([['a', 1]]), /an instance of Map/],
   'a Set': [new Set([1]), /an instance of Set/],
@@ -25,7 +25,7 @@ export const lossy: Readonly<Record<string, readonly [value: unknown, rule: RegE
   'a URL': [new URL('http://a'), /an instance of URL/],
   'a promise': [Promise.resolve(1), /an instance of Promise/],
   'a boxed number': [Object(1), /an instance of Number/],
-  'an instance with what is private': [new Money(5), /an instance of Money/],
+  'an instance with a private field': [new Money(5), /an instance of Money/],
   'an object with inherited fields': [Object.create({ a: 1 }), /an instance of/],
   'an object that writes itself': [{ a: 1, toJSON: () => 2 }, /a function/],
   'a function': [() => 1, /a function/],
@@ -37,8 +37,8 @@ export const lossy: Readonly<Record<string, readonly [value: unknown, rule: RegE
   'undefined in a list': [[1, undefined], /undefined/],
   'a hole in a list': [new Array(2), /undefined/],
   'a value that contains itself': [ring, /contains itself/],
-  'what is nested too deeply': [nested(5000), /more than 100 levels/],
-  'a name that changes its reader': [JSON.parse('{"__proto__": {"a": 1}}'), /could change objects/],
+  'a value nested too deeply': [nested(5000), /more than 100 levels/],
+  'a name that changes its receiver': [JSON.parse('{"__proto__": {"a": 1}}'), /could change objects/],
   'a getter that throws': [
     {
       get a(): never {

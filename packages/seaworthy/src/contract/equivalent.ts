@@ -2,13 +2,13 @@ import { isObject } from './json.ts';
 import type { Keywords, Node } from './json-schema.ts';
 import { constraints, resolver } from './references.ts';
 
-/** A schema, and the whole whose definitions its references name. */
-export interface Placed {
+/** A schema, and the root whose definitions its references name. */
+export interface RootedNode {
   readonly node: Node;
   readonly root: Node;
 }
 
-/** What names a schema and its definitions, and says nothing of its values. */
+/** The keywords that name a schema and its definitions, and do not describe its values. */
 const naming = new Set(['$schema', '$id', '$defs', 'definitions', '$anchor', '~standard', 'id']);
 const byName = new Set(['properties', 'patternProperties', 'dependentSchemas']);
 const ofSchemas = new Set([
@@ -16,15 +16,15 @@ const ofSchemas = new Set([
   ...['unevaluatedItems', 'unevaluatedProperties', 'contentSchema'],
 ]);
 
-/** What validation may add to a schema on its way from one side to the other. */
+/** Tells whether a keyword may differ between the input and the output of one schema. */
 const addedBetween = (name: string, value: unknown): boolean =>
   name === 'required' || name === 'default' || (name === 'additionalProperties' && value === false);
 
 /**
- * Of two schemas: the same keywords, wherever their definitions stand and whatever their vendor calls these. `sides`: as the two
- * sides of one schema, of which one may require what the other fills in.
+ * Tells whether two schemas have the same keywords, wherever their definitions are and whatever their vendor names them. With `sides`
+ * the two are the input and the output of one schema, where the output may require a field that has a default.
  */
-export function alike(first: Placed, second: Placed, { sides = false }: { readonly sides?: boolean } = {}): boolean {
+export function equivalent(first: RootedNode, second: RootedNode, { sides = false }: { readonly sides?: boolean } = {}): boolean {
   const [resolveA, resolveB] = [resolver(first.root), resolver(second.root)];
   const assumed = new Map<object, Set<object>>();
   const keywords = (node: Keywords): readonly string[] =>
@@ -49,7 +49,7 @@ export function alike(first: Placed, second: Placed, { sides = false }: { readon
     return schema(x as Node, y as Node);
   }
 
-  /** Of a reference, what it names, with the comments beside it: these hang on the reference, the rest on what it names. */
+  /** Follows a reference; the comments beside it stay with it. The second entry identifies the schema that is compared. */
   const plain = (node: Keywords, resolve: (node: Node) => Node): readonly [Node, key: object] => {
     if (node.$ref === undefined) return [node, node];
     const { $ref, ...beside } = node;
@@ -63,7 +63,7 @@ export function alike(first: Placed, second: Placed, { sides = false }: { readon
     const [[one, a], [other, b]] = [plain(x, resolveA), plain(y, resolveB)];
     if (typeof one === 'boolean' || typeof other === 'boolean') return one === other;
     const before = assumed.get(a) ?? new Set<object>();
-    // In progress, or found alike: one that comes back to itself is alike if all on the way is.
+    // In progress, or found equivalent: recursive schemas are equivalent if everything on the way is.
     if (before.has(b)) return true;
     assumed.set(a, before.add(b));
     const [names, others] = [keywords(one), new Set(keywords(other))];

@@ -5,30 +5,31 @@ import { resolver } from './references.ts';
 export interface Fields {
   readonly properties: ReadonlyMap<string, Node>;
   readonly required: ReadonlySet<string>;
-  /** There may be fields that it does not name. */
+  /** There may be fields that the schema does not name. */
   readonly open: boolean;
 }
 
-/** One schema as contract, transports and documents read it: by reference, in parts (`allOf`) or as alternatives, it says the same. */
-export interface Reading {
-  /** The types that a value may have: all, where nothing is said. */
+/** Reads one schema for contract, transports and documents: written by reference, in `allOf` or as alternatives, it has the same meaning. */
+export interface SchemaReader {
+  /** Returns the types that a value may have: all of them where the schema names none. */
   typesOf(node: Node): readonly string[];
+  /** Returns the fields that an object may have. */
   fieldsOf(node: Node): Fields;
-  /** The types that the entries of a list may have. */
+  /** Returns the types that the entries of a list may have. */
   entriesOf(node: Node): readonly string[];
-  /** How many entries a list has at least; 1 of what is no list. */
+  /** Returns how many entries a list has at least; 1 for a value that is not a list. */
   leastEntries(node: Node): number;
-  /** The same schema for objects without these fields, which travel elsewhere. */
+  /** Removes fields, which travel elsewhere, from a schema. */
   without(node: Node, fields: ReadonlySet<string>): Node;
 }
 
 const nothing: Fields = { properties: new Map(), required: new Set(), open: false };
 const isListed = (node: Keywords): boolean => 'const' in node || node.enum !== undefined;
 
-export function reading(root: Node): Reading {
+export function schemaReader(root: Node): SchemaReader {
   const resolve = resolver(root);
 
-  /** What `own` says of a node, put together with what its parts and its alternatives say. One that is in progress says nothing. */
+  /** Combines what `own` reads of a node with what is read of its `allOf` and alternatives. A node in progress is passed over. */
   function folded<T>(
     own: (node: Keywords) => T,
     all: (each: readonly T[]) => T,
@@ -106,7 +107,7 @@ export function reading(root: Node): Reading {
 
   function without(given: Node, fields: ReadonlySet<string>, within: readonly Node[] = []): Node {
     const node = resolve(given);
-    // What comes back to itself before it names a field says nothing of any.
+    // A recursive schema that comes back to itself before it names a field does not describe any.
     if (typeof node === 'boolean' || within.includes(node)) return node !== false;
     const each = (nodes: readonly Node[]): readonly Node[] => nodes.map((one) => without(one, fields, [...within, node]));
     const { properties, required, anyOf, oneOf, allOf, ...rest } = node;

@@ -1,36 +1,36 @@
 import type { Operation } from './contract.ts';
 import { type Http, httpParts } from './http.ts';
-import { reading } from './reading.ts';
 import { jsonSchema } from './schema.ts';
+import { schemaReader } from './schema-reader.ts';
 
 /** Where the fields of an input travel, under one method and path. */
-export interface Plan {
+export interface RequestShape {
   readonly method: string;
   readonly bodiless: boolean;
   readonly params: readonly string[];
   /** Literal parts and parameters of the path, in turn. */
   readonly pieces: readonly string[];
   readonly fields: ReadonlyMap<string, Field>;
-  /** Fields that are arrays and must be there. */
+  /** The required fields that are arrays. */
   readonly lists: readonly string[];
 }
 
-/** What is known of a field where it is a text. */
+/** The types of a field, by which its text is read. */
 export interface Field {
   readonly types: readonly string[];
-  /** Of its elements, if it may be an array. */
+  /** The types of its elements, if the field may be an array. */
   readonly elements: readonly string[] | undefined;
 }
 
-const plans = new WeakMap<Operation, Map<Http, Plan>>();
+const shapes = new WeakMap<Operation, Map<Http, RequestShape>>();
 
-/** Made once for each operation and address. */
-export function planOf(operation: Operation, http: Http): Plan {
-  const known = plans.get(operation)?.get(http);
+/** Returns the request shape of an operation that is reached by `http`. It is made once for each address. */
+export function requestShapeOf(operation: Operation, http: Http): RequestShape {
+  const known = shapes.get(operation)?.get(http);
   if (known) return known;
   const { method, path, params, bodiless } = httpParts(http);
   const schema = jsonSchema(operation.input, 'input');
-  const { fieldsOf, typesOf, entriesOf } = reading(schema);
+  const { fieldsOf, typesOf, entriesOf } = schemaReader(schema);
   const { properties, required } = fieldsOf(schema);
   const fields = new Map<string, Field>();
   for (const [name, node] of properties) {
@@ -38,12 +38,12 @@ export function planOf(operation: Operation, http: Http): Plan {
     fields.set(name, { types, elements: types.includes('array') ? entriesOf(node) : undefined });
   }
   const lists = [...required].filter((name) => fields.get(name)?.elements);
-  const plan = { method, bodiless, params, pieces: path.split(/\{([^}]+)\}/g), fields, lists };
-  plans.set(operation, (plans.get(operation) ?? new Map<Http, Plan>()).set(http, plan));
-  return plan;
+  const shape = { method, bodiless, params, pieces: path.split(/\{([^}]+)\}/g), fields, lists };
+  shapes.set(operation, (shapes.get(operation) ?? new Map<Http, RequestShape>()).set(http, shape));
+  return shape;
 }
 
-/** A text as what its field wants; what it cannot become is left for validation, which names the field. */
+/** Reads a text as one of the types of its field. A text that is not of these types is left for validation, which names the field. */
 export function coerce(text: string, types: readonly string[] = ['string']): unknown {
   if (types.includes('string')) return text;
   if ((types.includes('number') || types.includes('integer')) && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) {
@@ -54,25 +54,25 @@ export function coerce(text: string, types: readonly string[] = ['string']): unk
   return text;
 }
 
-/** A value of JSON as a text. Only scalars come out of it again. */
+/** Writes a value of JSON as a text. Only scalars can be read from it again. */
 export const textOf = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value));
 
-/** A value as texts, as many as it takes in a query string. A list without elements must not be lost: it is one empty text. */
+/** Writes a value as the texts of a query string. A list without elements is one empty text, so that it is not lost. */
 export function textsOf(value: unknown): readonly string[] {
   if (!Array.isArray(value)) return [textOf(value)];
   return value.length === 0 ? [''] : value.map(textOf);
 }
 
-/** What its texts in a query string say of a field. */
+/** Reads a field from its texts in a query string. */
 export function fieldIn(texts: readonly string[], { types, elements }: Partial<Field> = {}): unknown {
   if (elements) return texts.length === 1 && texts[0] === '' ? [] : texts.map((text) => coerce(text, elements));
   return texts.length === 1 ? coerce(texts[0] as string, types) : texts;
 }
 
-/** Whether a field of the path comes out of it as it went in. */
+/** Tells whether the path carries a value unchanged. */
 export const isInPath = (value: unknown, field: Field | undefined): boolean => Object.is(coerce(textOf(value), field?.types), value);
 
-/** Whether a field of a query string comes out of it as it went in. */
+/** Tells whether a query string carries a value unchanged. */
 export function isInQuery(value: unknown, field: Field | undefined): boolean {
   const read = fieldIn(textsOf(value), field);
   if (!Array.isArray(value) || !Array.isArray(read)) return Object.is(read, value);
