@@ -42,7 +42,7 @@ async function runUntil(
   await running.stop();
 }
 
-const papers = { port: 'Kiel', code: '4711-shadow' };
+const papers = { port: 'Kiel', code: 'sesame-shadow' };
 
 before(() =>
   runUntil(
@@ -130,20 +130,20 @@ test('secrets are shown as ***, and an edit that gives *** back leaves them as t
     await letters(...edit, '--yes', '--json'),
   ];
   for (const { out } of shown) assert.match(out, /"code": ?"\*\*\*"/);
-  assert.ok(![saga, ...shown.map(({ out }) => out)].some((out) => out.includes('4711')));
+  for (const out of [saga, ...shown.map((one) => one.out)]) assert.doesNotMatch(out, /sesame/);
   assert.match(saga, /Kiel/);
   const wrong = [
     await letters('edit', id, '--data', '{"name":"Shadow","tons":0,"papers":{"port":"Lagos","code":"***"}}'),
-    await letters('edit', id, '--data', '{"name":"Shadow","tons":5,"papers":{"port":"Lagos","code":"4711-wrong"}}'),
-    await letters('edit', id, '--data', '{"code":4711-wrong}'),
+    await letters('edit', id, '--data', '{"name":"Shadow","tons":5,"papers":{"port":"Lagos","code":"sesame-wrong"}}'),
+    await letters('edit', id, '--data', '{"code":sesame-wrong}'),
   ];
-  for (const { status, out, err } of wrong) assert.ok(status === 2 && !`${out}${err}`.includes('4711'), `${out}${err}`);
+  for (const { status, out, err } of wrong) assert.ok(status === 2 && !`${out}${err}`.includes('sesame'), `${out}${err}`);
   assert.match(wrong[1]?.err ?? '', /breaks the contract of ships\.arrived \(papers\.code: .*\*\*\*/);
   assert.match(shown[2]?.out ?? '', /secrets are shown as \*\*\*; where \*\*\* was given they stay as they are/);
   const store = await sqlite({ dir }).open('docks', runtime());
   const { envelope } = await deadLetters(store, runtime()).show(id);
   await store.close();
-  assert.deepEqual(envelope?.data, { name: 'Shadow', tons: 5, papers: { port: 'Lagos', code: '4711-shadow' } });
+  assert.deepEqual(envelope?.data, { name: 'Shadow', tons: 5, papers: { port: 'Lagos', code: 'sesame-shadow' } });
 });
 
 test('drop and redrive say what they would do first; what is redriven is handled by the next fleet', async () => {

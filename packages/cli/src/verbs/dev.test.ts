@@ -42,13 +42,13 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
     const wrong = await fetch(`${url}/ships/Smuggler`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: '{"tons":1.5,"papers":{"port":"Kiel","code":"4711-secret"}}',
+      body: '{"tons":1.5,"papers":{"port":"Kiel","code":"sesame-secret"}}',
     });
     assert.equal(wrong.status, 400);
     const smuggled = await fetch(`${url}/ships/Shadow`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: '{"tons":0,"papers":{"port":"Kiel","code":"4711-secret-wrong"}}',
+      body: '{"tons":0,"papers":{"port":"Kiel","code":"sesame-secret-wrong"}}',
     });
     assert.equal(smuggled.status, 204);
     const time = '^\\d\\d:\\d\\d:\\d\\d\\.\\d{3} {2}';
@@ -86,7 +86,7 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
     running.child.kill('SIGINT');
   }
   assert.equal((await running.ended).status, 0);
-  assert.ok(!(await running.ended).out.includes('4711'));
+  assert.ok(!(await running.ended).out.includes('sesame'));
   assert.match((await running.ended).err, /fleet\.ts cannot be loaded: .*\n {2}at fleet\.ts:1\n/);
 });
 

@@ -141,10 +141,10 @@ test('a verdict is told first and given with --yes', async () => {
   assert.equal(await stateOf('fram'), 'stuck');
   assert.equal((await alone('verdict', 'fram', 'skip', '--by', 'Amundsen', '--yes')).status, 0);
   assert.equal((await sagas('verdict', 'gjoa', 'retry', '--yes')).status, 0);
-  const told = await sagas('verdict', 'maud', 'result', '{"papers":{"code":"4711-maud"},"hook":"4711-hook","name":"Maud"}', '--json');
+  const told = await sagas('verdict', 'maud', 'result', '{"papers":{"code":"sesame-maud"},"hook":"sesame-hook","name":"Maud"}', '--json');
   assert.deepEqual(JSON.parse(told.out).verdict, { kind: 'result', result: { papers: { code: '***' }, hook: '***', name: 'Maud' } });
-  const invalid = await sagas('verdict', 'maud', 'result', '{"code":"4711-maud" 7}');
-  assert.ok(invalid.status === 2 && !`${invalid.out}${invalid.err}`.includes('4711'), invalid.err);
+  const invalid = await sagas('verdict', 'maud', 'result', '{"code":"sesame-maud" 7}');
+  assert.ok(invalid.status === 2 && !`${invalid.out}${invalid.err}`.includes('sesame'), invalid.err);
   assert.equal((await sagas('verdict', 'maud', 'result', '{"hook":3}', '--yes')).status, 0);
   for (const id of ['fram', 'gjoa', 'maud']) assert.equal(await stateOf(id), 'undoing');
   const { journal = [] } = (await onShips((store) => sagaOf(store.read, 'maud'))) ?? {};
