@@ -5,7 +5,7 @@ import type { Runtime } from '../core/runtime.ts';
 import type { DocumentOptions } from '../documents/document.ts';
 import type { Trust } from '../gateway/serve.ts';
 import type { BodyLimits } from '../http/bodies.ts';
-import type { RunOptions } from '../service/running.ts';
+import type { RunOptions } from '../service/lifecycle.ts';
 import type { StoreDriver } from '../store/store.ts';
 import type { Environment } from './environment.ts';
 

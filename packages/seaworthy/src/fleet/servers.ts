@@ -4,7 +4,7 @@ import { failedReply } from '../http/reply.ts';
 import { type HttpRoute, type HttpServer, httpServer } from '../http/server.ts';
 import { ServiceUnready } from '../service/errors.ts';
 import { conditionOf, type Health, healthRoutes, metricsRoute, readiness } from '../service/health.ts';
-import type { RunningService } from '../service/running.ts';
+import type { RunningService } from '../service/lifecycle.ts';
 import type { Service } from '../service/service.ts';
 import { operationRoutes } from '../service/transports/http.ts';
 import type { FleetDocuments } from './documents.ts';

@@ -8,7 +8,7 @@ import { sleep } from '../core/sleep.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { gatewayRoutes } from '../gateway/serve.ts';
 import type { HttpRoute } from '../http/server.ts';
-import { type RunningService, run } from '../service/running.ts';
+import { type RunningService, run } from '../service/lifecycle.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
 import { labelled } from '../telemetry/labelled.ts';
 import { documentsOf } from './documents.ts';

@@ -12,7 +12,7 @@ import { policyOn } from '../resilience/policy.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { external } from './handler.ts';
-import { run } from './running.ts';
+import { run } from './lifecycle.ts';
 import { service } from './service.ts';
 
 const till = contract('till', {

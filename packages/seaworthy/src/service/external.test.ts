@@ -18,7 +18,7 @@ import type { Store, StoreDriver, Tx } from '../store/store.ts';
 import { seededRandom, type VirtualClock, virtualClock } from '../testing/clock.ts';
 import { IntentStranded } from './errors.ts';
 import { external } from './handler.ts';
-import { type RunningService, run } from './running.ts';
+import { type RunningService, run } from './lifecycle.ts';
 import { service } from './service.ts';
 
 const till = contract('till', {

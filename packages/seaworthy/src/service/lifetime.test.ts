@@ -17,7 +17,7 @@ import { TransactionOver } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { external, type Handler, type Reaction } from './handler.ts';
-import { run } from './running.ts';
+import { run } from './lifecycle.ts';
 import { service } from './service.ts';
 
 const Ref = z.object({ id: z.string(), items: z.array(z.string()).default([]) });

@@ -22,7 +22,7 @@ import { seededRandom, virtualClock } from '../testing/clock.ts';
 import type { CommandContext } from './context.ts';
 import { RefusalNotReturned } from './errors.ts';
 import { external } from './handler.ts';
-import { type RunningService, run } from './running.ts';
+import { type RunningService, run } from './lifecycle.ts';
 import { service } from './service.ts';
 import { operationRoutes } from './transports/http.ts';
 

@@ -25,7 +25,7 @@ import { sqlite } from '../store/drivers/sqlite.ts';
 import type { StoreDriver } from '../store/store.ts';
 import { ServiceUnready } from './errors.ts';
 import { external } from './handler.ts';
-import { type RunningService, run } from './running.ts';
+import { type RunningService, run } from './lifecycle.ts';
 import { service } from './service.ts';
 import { operationRoutes } from './transports/http.ts';
 

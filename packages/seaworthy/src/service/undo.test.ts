@@ -18,7 +18,7 @@ import { sqlite } from '../store/drivers/sqlite.ts';
 import type { Store, StoreDriver } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { external } from './handler.ts';
-import { type RunningService, run } from './running.ts';
+import { type RunningService, run } from './lifecycle.ts';
 import { service } from './service.ts';
 
 const Ref = z.object({ id: z.string() });

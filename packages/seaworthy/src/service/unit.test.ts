@@ -14,7 +14,7 @@ import { SagaUnlisted } from '../saga/starts.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { external } from './handler.ts';
-import { run } from './running.ts';
+import { run } from './lifecycle.ts';
 import { service } from './service.ts';
 
 const Ref = z.object({ id: z.string() });

@@ -17,7 +17,7 @@ import { policyOn } from '../resilience/policy.ts';
 import { saga } from '../saga/definition.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { external } from './handler.ts';
-import { type RunningService, run } from './running.ts';
+import { type RunningService, run } from './lifecycle.ts';
 import { service } from './service.ts';
 import { operationRoutes } from './transports/http.ts';
 

@@ -7,7 +7,7 @@ import { orAborted } from '../core/abort.ts';
 import { silent } from '../core/observe.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import { type RunningService, type RunOptions, run } from '../service/running.ts';
+import { type RunningService, type RunOptions, run } from '../service/lifecycle.ts';
 import type { Service } from '../service/service.ts';
 import type { Store, StoreDriver } from '../store/store.ts';
 import type { Faults } from './faults.ts';

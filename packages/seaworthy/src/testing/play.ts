@@ -6,7 +6,7 @@ import { runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import type { AnySaga } from '../saga/definition.ts';
 import { instanceOf, sagaColumns } from '../saga/instance.ts';
-import { run } from '../service/running.ts';
+import { run } from '../service/lifecycle.ts';
 import type { Service } from '../service/service.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Read, Row, StoreDriver, Value } from '../store/store.ts';

@@ -10,7 +10,7 @@ import { sleep } from '../core/sleep.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type DeadLetters, deadLetters } from '../outbox/dead-letters.ts';
 import { policyOn } from '../resilience/policy.ts';
-import type { RunOptions } from '../service/running.ts';
+import type { RunOptions } from '../service/lifecycle.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Read, Store, StoreDriver } from '../store/store.ts';
 import { seededRandom, virtualClock } from './clock.ts';

@@ -4,8 +4,8 @@ import type { Endpoint } from '../client/transport.ts';
 import type { At, Operation } from '../contract/contract.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { inTurn, together } from '../core/ends.ts';
+import type { Loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
-import { sleep } from '../core/sleep.ts';
 import { type ConsumerOptions, consumer, consumerSettings } from '../outbox/consumer.ts';
 import { collector } from '../outbox/outbox.ts';
 import type { Follow } from '../outbox/process.ts';
@@ -26,6 +26,7 @@ import { forget, forgetSteps, idempotencyMigrations } from './idempotency.ts';
 import { intentMigrations } from './intent.ts';
 import { tellLeftover } from './leftover.ts';
 import { reactions } from './reaction.ts';
+import { type Retained, retention } from './retention.ts';
 import type { Service } from './service.ts';
 import { tombstoneMigrations } from './tombstone.ts';
 import type { Collectors } from './unit.ts';
@@ -78,9 +79,6 @@ export interface RunOptions {
   readonly consumer?: ConsumerOptions;
 }
 
-const forgetEveryMs = 60_000;
-const forgetAtOnce = 1000;
-
 /** Opens a service: its database, migrated; its outbox, inbox, sagas and external commands. It does nothing of its own until `begin`. */
 export async function run(service: Service, parts: RunParts & RunOptions): Promise<RunningService> {
   const name = service.contract['~contract'];
@@ -115,9 +113,8 @@ async function runOn(
     ...options
   }: RunParts & RunOptions,
 ): Promise<RunningService> {
-  const { clock } = runtime;
   const name = service.contract['~contract'];
-  const kept = [
+  const retained: readonly Retained[] = [
     { ms: milliseconds(keepKeys, 'keepKeys'), forget },
     { ms: milliseconds(keepSteps, 'keepSteps'), forget: forgetSteps },
     { ms: milliseconds(sagaRetention, 'sagaRetention'), forget: forgetEnded },
@@ -180,22 +177,7 @@ async function runOn(
     return verified;
   };
   let hearing: { close(signal?: AbortSignal): Promise<void> } | undefined;
-  const closing = new AbortController();
-
-  async function forgetOld(): Promise<void> {
-    while (!closing.signal.aborted) {
-      await sleep(clock, forgetEveryMs, closing.signal, { background: true }).catch(() => {});
-      try {
-        for (const { ms, forget: forgetting } of kept) {
-          const batch = (): Promise<number> => store.transaction((tx) => forgetting(store.sql(tx), clock.now() - ms, forgetAtOnce));
-          while (!closing.signal.aborted && (await batch()) === forgetAtOnce);
-        }
-      } catch (error) {
-        runtime.observe.log('error', 'old keys and ended sagas could not be forgotten, they are tried again', { error });
-      }
-    }
-  }
-  let forgetting: Promise<void> = Promise.resolve();
+  let forgetting: Loop | undefined;
 
   return {
     name,
@@ -213,7 +195,7 @@ async function runOn(
       posting = relay({ ...options.relay, store, bus, runtime, worker, service: name });
       outside.begin();
       await sagas.begin();
-      forgetting = forgetOld();
+      forgetting = retention(store, runtime, retained);
       phase = 'ready';
     },
     retire() {
@@ -226,11 +208,10 @@ async function runOn(
     async close(signal) {
       phase = 'closed';
       admitting = false;
-      closing.abort();
       await inTurn(
         () => together([outside.close(signal), offered.idle(signal)]),
         () => posting?.close(signal),
-        () => forgetting,
+        () => forgetting?.close(),
         () => worker.close(),
         () => store.close(),
       );
