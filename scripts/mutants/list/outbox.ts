@@ -49,7 +49,7 @@ export const outbox: readonly Mutant[] = [
   {
     name: 'outbox: what a savepoint took back is published all the same',
     edits: [['outbox/outbox.ts', 'collected.filter(({ level }) => !level?.undone)', 'collected.filter(() => true)']],
-    tests: inSource('outbox/outbox', 'service/unit', 'service/lifetime'),
+    tests: inSource('outbox/outbox', 'service/unit-of-work', 'service/lifetime'),
     storm,
   },
   {

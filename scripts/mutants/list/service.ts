@@ -1,6 +1,6 @@
 import { inSource, type Mutant } from '../mutant.ts';
 
-const suites = inSource('service/service', 'service/external', 'service/unit', 'service/idempotency');
+const suites = inSource('service/service', 'service/external', 'service/unit-of-work', 'service/idempotency');
 const storm = { over: 'bank' } as const;
 
 export const service: readonly Mutant[] = [
@@ -34,8 +34,12 @@ export const service: readonly Mutant[] = [
   {
     name: 'service: a declared error keeps the rows',
     edits: [
-      ['service/command.ts', '  const answer = await own\n    .savepoint(async () => {', '  const answer = await (async () => {'],
-      ['service/command.ts', '      return given;\n    })\n    .catch(', '      return given;\n    })().catch('],
+      ['service/command.ts', '    .savepoint(() => unit.run(run, handle, (returned) => answerOf(operation, returned)))\n', ''],
+      [
+        'service/command.ts',
+        '  const answer = await sql\n',
+        '  const answer = await unit.run(run, handle, (returned) => answerOf(operation, returned))\n',
+      ],
     ],
     tests: suites,
     storm,
@@ -45,12 +49,23 @@ export const service: readonly Mutant[] = [
     edits: [
       [
         'service/command.ts',
-        '  await record(own, call, answer, now);',
-        "  if (answer.kind === 'output') await record(own, call, answer, now);",
+        '  await record(sql, call, answer, now);',
+        "  if (answer.kind === 'output') await record(sql, call, answer, now);",
       ],
     ],
     tests: inSource('service/refusal', 'service/service'),
     storm,
+  },
+  {
+    name: 'service: a saga is begun although its handler was rolled back',
+    edits: [
+      [
+        'service/unit-of-work.ts',
+        '    const published = await events.write(sql);',
+        '    this.#starts = starts;\n    const published = await events.write(sql);',
+      ],
+    ],
+    tests: suites,
   },
   {
     name: 'service: an undo leaves no tombstone',
@@ -82,7 +97,7 @@ export const service: readonly Mutant[] = [
   },
   {
     name: 'service: a command that is being driven is driven by another process',
-    edits: [['service/intend.ts', 'if (open && !open.free)', 'if (open && !open.free && runtime.clock.now() < 0)']],
+    edits: [['service/intend.ts', 'if (!open.free)', 'if (!open.free && runtime.clock.now() < 0)']],
     tests: suites,
   },
   {

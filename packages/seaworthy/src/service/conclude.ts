@@ -4,14 +4,13 @@ import { scope } from '../core/abort.ts';
 import { copied } from '../core/copy.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import type { Span } from '../core/observe.ts';
-import { transaction } from '../store/traced.ts';
 import { nameOf } from './answer.ts';
-import { answerOnce, changing } from './command.ts';
+import { answerOnce, commandContext } from './command.ts';
 import { KeyInProgress } from './errors.ts';
 import { type AnyExternal, patienceMs } from './handler.ts';
 import type { ExternalParts } from './intend.ts';
 import { type Intent, markOf, settle } from './intent.ts';
-import { type Unit, unit } from './unit.ts';
+import { type UnitOfWork, unitOfWork } from './unit-of-work.ts';
 
 /** The second transaction: outcome, events and answer; the intent is no more. */
 export async function conclude(
@@ -21,30 +20,23 @@ export async function conclude(
   outcome: unknown,
   cut: AbortSignal,
 ): Promise<Answer> {
-  const { store, owner, runtime } = parts;
-  const { clock } = runtime;
+  const { owner, runtime } = parts;
   const late = (): unknown =>
     new DeadlineExceeded(`what came of ${markOf(intent)} was not written within ${handler.timeout ?? '30s'}: it is rolled back`);
   // What took too long is not run again at once, even if the store saw a conflict meanwhile.
   const over = new AbortController();
-  let work: Unit | undefined;
-  const { trace } = intent;
-  const conclusion = async (tx: unknown, span: Span): Promise<Answer> => {
-    work = undefined;
-    const own = store.sql(tx);
-    if (!(await settle(own, intent, owner.id)))
+  const run = { operation, call: intent, name: `\`after\` of ${nameOf(operation)}`, trace: intent.trace };
+  const conclusion = async (unit: UnitOfWork, span: Span): Promise<Answer> => {
+    if (!(await settle(unit.sql, intent, owner.id)))
       throw new KeyInProgress(`${markOf(intent)} was taken over by another worker`, { retryAfterMs: 1000 });
-    const fresh = unit(parts, tx, trace, `\`after\` of ${nameOf(operation)}`);
-    const seen = { intent: copied(intent.intent) as never, outcome: copied(outcome) as never };
-    const context = { ...changing(parts, fresh, intent.input, trace), ...seen };
     // From when it begins: the wait for its turn says nothing about it.
-    const within = scope({ clock, parents: [cut], timeout: { ms: patienceMs(handler), reason: late } });
+    const within = scope({ clock: runtime.clock, parents: [cut], timeout: { ms: patienceMs(handler), reason: late } });
     try {
-      const result = await answerOnce({ operation, call: intent, own, work: fresh, now: context.now }, () =>
-        within.race(span.run(() => Promise.resolve(handler.after(context)))),
-      );
-      work = fresh;
-      return result;
+      return await answerOnce(unit, run, (given, failing) => {
+        const seen = { intent: copied(intent.intent) as never, outcome: copied(outcome) as never };
+        const context = { ...commandContext(given, failing, intent.input), ...seen };
+        return within.race(span.run(() => Promise.resolve(handler.after(context))));
+      });
     } catch (error) {
       if (within.aborted) over.abort(within.signal.reason);
       throw error;
@@ -52,7 +44,5 @@ export async function conclude(
       within.end();
     }
   };
-  const answer = await transaction(parts, intent, conclusion, { signal: over.signal });
-  work?.committed();
-  return answer;
+  return unitOfWork(parts, intent, conclusion, { signal: over.signal });
 }

@@ -5,7 +5,7 @@ import type { Start, Stop } from '../saga/definition.ts';
 import type { Refuse } from './refusal.ts';
 
 /** What every context has, so that a handler needs no globals. */
-interface Begun {
+interface HandlerContext {
   /** When the handling began, in milliseconds since the epoch. */
   readonly now: number;
   /** A new unique identity, a UUID of version 7. */
@@ -14,15 +14,15 @@ interface Begun {
   readonly trace: TraceContext | undefined;
 }
 
-/** What changes a service's state: all of it is committed together, or not at all. There is no `call` here. */
-interface Changing<M, T> extends Begun {
+/** What a handler changes state with: all of it is committed together, or not at all. There is no `call` here. */
+export interface TransactionContext<M, T> extends HandlerContext {
   readonly tx: T;
   readonly publish: Publish<M>;
   readonly start: Start;
   readonly stop: Stop;
 }
 
-export interface CommandContext<Input, E, M, T> extends Changing<M, T> {
+export interface CommandContext<Input, E, M, T> extends TransactionContext<M, T> {
   readonly input: Input;
   /** Makes a declared error, to be thrown: the handler is rolled back. */
   readonly fail: Fail<E>;
@@ -30,25 +30,25 @@ export interface CommandContext<Input, E, M, T> extends Changing<M, T> {
   readonly refuse: Refuse<E>;
 }
 
-export interface QueryContext<Input, E, R> extends Begun {
+export interface QueryContext<Input, E, R> extends HandlerContext {
   readonly input: Input;
   readonly read: R;
   readonly fail: Fail<E>;
 }
 
 /** No `read` here: a query that asks a third party holds no snapshot meanwhile. */
-export interface RemoteQueryContext<Input, E> extends Begun {
+export interface RemoteQueryContext<Input, E> extends HandlerContext {
   readonly input: Input;
   readonly fail: Fail<E>;
   readonly signal: AbortSignal;
 }
 
-export interface EventContext<Data, M, T> extends Changing<M, T> {
+export interface EventContext<Data, M, T> extends TransactionContext<M, T> {
   readonly data: Data;
 }
 
 /** Between the transactions: no `tx`, but a key that the third party can recognise a repeat by. */
-export interface Reaching<Input, Intent> extends Begun {
+export interface Reaching<Input, Intent> extends HandlerContext {
   readonly input: Input;
   readonly intent: Intent;
   readonly key: string;

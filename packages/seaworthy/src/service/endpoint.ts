@@ -8,7 +8,7 @@ import { SeaworthyError } from '../core/errors.ts';
 import type { Span } from '../core/observe.ts';
 import { readable } from '../core/thrown.ts';
 import { accept, nameOf } from './answer.ts';
-import { type Changing, type Commands, type Received, runCommand } from './command.ts';
+import { type AnyCommandContext, type Received, runCommand } from './command.ts';
 import { CallCancelled, HandlerFailed, KeyInProgress, OperationUnknown } from './errors.ts';
 import type { Externals } from './external.ts';
 import type { AnyExternal } from './handler.ts';
@@ -16,10 +16,11 @@ import { fingerprint } from './idempotency.ts';
 import { answerable } from './kept.ts';
 import { type QueryHandler, type RemoteHandler, runQuery } from './query.ts';
 import type { Service } from './service.ts';
+import type { UnitParts } from './unit-of-work.ts';
 
-type CommandHandler = ((context: Changing) => unknown) | AnyExternal;
+type CommandHandler = ((context: AnyCommandContext) => unknown) | AnyExternal;
 
-export interface EndpointParts extends Commands {
+export interface EndpointParts extends UnitParts {
   readonly service: Service;
   readonly externals: Externals;
   /** Throws `ServiceUnready` while the service does not take calls. */

@@ -19,7 +19,7 @@ import { policyOn } from '../resilience/policy.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
 import type { Row, Store } from '../store/store.ts';
 import { external } from './handler.ts';
-import { run } from './running.ts';
+import { run } from './lifecycle.ts';
 import { service } from './service.ts';
 
 /** The same in every process, and twenty times as fast: the leases of the dead are over soon. */

@@ -29,7 +29,7 @@ import { reactions } from './reaction.ts';
 import { type Retained, retention } from './retention.ts';
 import type { Service } from './service.ts';
 import { tombstoneMigrations } from './tombstone.ts';
-import type { Collectors } from './unit.ts';
+import type { Collectors } from './unit-of-work.ts';
 
 /** A service at work in this process. */
 export interface RunningService {

@@ -3,10 +3,11 @@ import { Lifetime } from '../core/lifetime.ts';
 import { lentRead } from '../store/lent.ts';
 import { transaction } from '../store/traced.ts';
 import { declaredOf, nameOf, outputOf } from './answer.ts';
-import type { Commands, Received } from './command.ts';
+import type { Received } from './command.ts';
 import type { QueryContext, RemoteQueryContext } from './context.ts';
 import { failing } from './failing.ts';
 import { bury } from './tombstone.ts';
+import type { UnitParts } from './unit-of-work.ts';
 
 type Declares = Record<string, unknown>;
 export type QueryHandler = (context: QueryContext<unknown, Declares, unknown>) => unknown;
@@ -17,7 +18,7 @@ export type RemoteHandler = (context: RemoteQueryContext<unknown, Declares>) => 
  * of less than what its step has done in the end, so it leaves its tombstone with the question already.
  */
 export async function runQuery(
-  parts: Commands,
+  parts: UnitParts,
   { attempt: { operation, undoes }, input, signal, span }: Received,
   handler: QueryHandler | { readonly remote: RemoteHandler },
 ): Promise<Answer> {

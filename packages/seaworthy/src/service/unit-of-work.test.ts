@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { memory as memoryBus } from '../bus/drivers/memory.ts';
+import { Failure } from '../client/call.ts';
 import { caller } from '../client/caller.ts';
 import { CallFailed } from '../client/errors.ts';
 import { local } from '../client/transports/local.ts';
@@ -12,6 +13,7 @@ import { policyOn } from '../resilience/policy.ts';
 import { saga } from '../saga/definition.ts';
 import { SagaUnlisted } from '../saga/starts.ts';
 import { memory } from '../store/drivers/memory.ts';
+import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { external } from './handler.ts';
 import { run } from './lifecycle.ts';
@@ -23,14 +25,28 @@ const desk = contract('desk', {
   reach: command({ http: 'POST /reach', input: Ref }),
   hang: command({ http: 'POST /hang', input: Ref }),
   stray: command({ http: 'POST /stray', input: Ref }),
+  waver: command({ http: 'POST /waver', input: Ref, errors: { Full: { status: 409 } } }),
   said: event({ key: 'id', data: Ref }),
   heard: event({ key: 'id', data: Ref }),
 });
 /** Its only step is a call, so that it is not done with the transaction that starts it. */
-const job = saga(desk, 'job', { input: Ref, uses: [desk] }).step('write', { do: () => undefined });
+const job = saga(desk, 'job', { input: Ref, uses: [desk] }).step('write', {
+  do({ input }) {
+    done.push(input.id);
+  },
+});
+/** The jobs that were done. */
+const done: string[] = [];
+/** Its first step runs in the transaction that starts it, and fails there. */
+const failing = saga(desk, 'failing', { input: Ref }).local('write', {
+  do() {
+    throw new Failure('Full', undefined);
+  },
+});
 /** Nobody has put it into the service's list. */
 const unlisted = saga(desk, 'unlisted', { input: Ref }).local('write', { do: () => undefined });
 
+let wavered = 0;
 const all = service(desk, {
   handlers: {
     write({ input, publish, start }) {
@@ -49,6 +65,13 @@ const all = service(desk, {
       },
     }),
     hang: () => new Promise<void>(() => {}),
+    waver({ input, publish, start, fail }) {
+      start(job, input);
+      publish('said', input);
+      if (input.id === 'at its start') start(failing, input);
+      // The first run is rolled back, as by a conflict.
+      if (input.id === 'in a run that is repeated' && wavered++ > 0) throw fail('Full');
+    },
     stray: ({ input, start, stop }) => (input.id === 'start' ? start(unlisted, input) : stop(unlisted, 'k', 'why')),
   },
   on: (on) => [
@@ -57,10 +80,24 @@ const all = service(desk, {
       start(job, { id: `on ${data.id}` });
     }),
   ],
-  sagas: [job],
+  sagas: [job, failing],
 });
 
-async function sea() {
+/** A store that runs each transaction once more than it commits it, as after a conflict. */
+const rerunning = (store: Store): Store => ({
+  ...store,
+  async transaction(work, options) {
+    const again = new Error('again');
+    const first = store.transaction(async (tx) => {
+      await work(tx);
+      throw again;
+    }, options);
+    await first.catch(() => {});
+    return store.transaction(work, options);
+  },
+});
+
+async function sea(view: (store: Store) => Store = (store) => store) {
   const clock = virtualClock();
   const logged: { readonly level: string; readonly error: unknown }[] = [];
   const observe = {
@@ -71,7 +108,7 @@ async function sea() {
   const store = await memory().open('desk', rt);
   const bus = await memoryBus().open(rt);
   const call = (() => assert.fail('it calls nobody')) as never;
-  const running = await run(all, { runtime: rt, store: { open: async () => store }, bus, call });
+  const running = await run(all, { runtime: rt, store: { open: async () => view(store) }, bus, call });
   await running.begin();
   return {
     ...{ clock, store, logged },
@@ -100,6 +137,22 @@ test('G1: what a command, both transactions of an external one and a reaction pu
   assert.deepEqual(await done(), wanted);
   await at.end();
 });
+
+for (const [id, view] of [
+  ['at its start', undefined],
+  ['in a run that is repeated', rerunning],
+] as const)
+  test(`G1: a saga whose handler failed ${id} takes no step, though its row had been written`, async () => {
+    const at = await sea(view);
+    await assert.rejects(at.clock.run(at.call(desk.waver, { id })), (error: unknown) => error instanceof Failure && error.name === 'Full');
+    await at.clock.advance(5000);
+    assert.deepEqual(
+      done.filter((one) => one === id),
+      [],
+    );
+    for (const table of ['sw_saga', 'sw_outbox']) assert.equal((await at.store.read.all(`select 1 from ${table}`)).length, 0, table);
+    await at.end();
+  });
 
 test('G9: a command whose first call still runs in this process gets 409, whatever it waits for', async () => {
   const at = await sea();

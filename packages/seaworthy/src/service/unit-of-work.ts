@@ -1,0 +1,139 @@
+import { Lifetime } from '../core/lifetime.ts';
+import type { Span } from '../core/observe.ts';
+import type { Runtime } from '../core/runtime.ts';
+import type { TraceContext } from '../core/trace.ts';
+import type { Publish } from '../outbox/publish.ts';
+import type { Start, Stop } from '../saga/definition.ts';
+import { lentTx } from '../store/lent.ts';
+import type { Store, TransactionOptions, Tx } from '../store/store.ts';
+import { transaction } from '../store/traced.ts';
+import type { TransactionContext } from './context.ts';
+import { type Failing, failing } from './failing.ts';
+
+/** What a handler leaves for one module to write with its transaction. */
+interface Collected {
+  /** Writes it. Returns how many rows it wrote. */
+  write(tx: Tx): Promise<number>;
+}
+
+/** What a handler starts and stops. */
+interface CollectedStarts extends Collected {
+  readonly start: Start;
+  readonly stop: Stop;
+  /** Called after the commit: what was started begins at once. */
+  committed(): void;
+}
+
+/** Makes collectors for what the handlers of a service leave to the relay and the saga engine: fresh ones for each run of a handler. */
+export interface Collectors {
+  /** `trace` is what the events are part of. */
+  publishing(tx: unknown, trace: TraceContext | undefined): Collected & { readonly publish: Publish<Record<string, never>> };
+  /** `trace` is what the sagas are part of. */
+  starting(tx: unknown, trace: TraceContext | undefined): CollectedStarts;
+}
+
+/** What the handlers of one service run on. */
+export interface UnitParts {
+  readonly store: Store<unknown, unknown>;
+  readonly runtime: Runtime;
+  readonly collectors: Collectors;
+}
+
+/** Names one run of a handler. */
+export interface RunOf {
+  /** Names it in errors: `the handler of orders.place`. */
+  readonly name: string;
+  /** The trace that its events and sagas are part of. */
+  readonly trace: TraceContext | undefined;
+}
+
+/** What a handler gets from its transaction, whatever it handles. */
+export type Given = TransactionContext<Record<string, never>, unknown>;
+
+/** One run of a transaction, and what its handler adds to it: rows, events, and sagas that it starts and stops. */
+export class UnitOfWork {
+  readonly #parts: UnitParts;
+  readonly #tx: unknown;
+  #starts: CollectedStarts | undefined;
+  /** The toolkit's own view of the transaction. */
+  readonly sql: Tx;
+  /** When the run began, in milliseconds since the epoch. */
+  readonly now: number;
+
+  constructor(parts: UnitParts, tx: unknown) {
+    this.#parts = parts;
+    this.#tx = tx;
+    this.sql = parts.store.sql(tx);
+    this.now = parts.runtime.clock.now();
+  }
+
+  /**
+   * Runs a handler, once for each unit, and writes what it published and started. What the handler was given ends with it. Returns what
+   * `accept` makes of the value that it returned. Throws `NotAwaited` when something that it began is still open, `FailureNotThrown`
+   * when it returned although it had made a failure, and `RefusalNotReturned` when it did not return the refusal that it had made:
+   * let the transaction, or a savepoint around the run, roll back.
+   */
+  async run<V>(
+    { name, trace }: RunOf,
+    handle: (given: Given, failing: Failing) => unknown,
+    accept: (returned: unknown) => V | PromiseLike<V>,
+  ): Promise<V> {
+    const { store, runtime, collectors } = this.#parts;
+    const { sql, now } = this;
+    const life = new Lifetime(name, runtime.observe);
+    const events = collectors.publishing(this.#tx, trace);
+    const starts = collectors.starting(this.#tx, trace);
+    const failures = failing(life, () => sql.level);
+    const given: Given = {
+      tx: lentTx(store, this.#tx, life),
+      publish: life.lend('publish', events.publish),
+      start: life.lend('start', starts.start),
+      stop: life.lend('stop', starts.stop),
+      now,
+      newId: runtime.ids.next,
+      trace,
+    };
+    const returned = await life.run(
+      () => handle(given, failures),
+      (value) => {
+        // The toolkit awaits its own statements, so that an open one is the handler's.
+        sql.level.verify(name);
+        failures.verify(value);
+      },
+    );
+    const accepted = await accept(returned);
+    await events.write(sql);
+    await starts.write(sql);
+    this.#starts = starts;
+    return accepted;
+  }
+
+  /** Hands what was started to the saga engine, after the commit. A run that was rolled back has written nothing. */
+  committed(): void {
+    this.#starts?.committed();
+  }
+}
+
+/**
+ * Runs `work` in one transaction, as a span of whatever it is part of. A conflict repeats it, each time with a new unit of work; what
+ * the committed one has written takes effect after the commit.
+ */
+export async function unitOfWork<V>(
+  parts: UnitParts,
+  span: Pick<Span, 'trace'>,
+  work: (unit: UnitOfWork, span: Span) => Promise<V>,
+  options?: TransactionOptions,
+): Promise<V> {
+  let unit: UnitOfWork | undefined;
+  const value = await transaction(
+    parts,
+    span,
+    (tx, within) => {
+      unit = new UnitOfWork(parts, tx);
+      return work(unit, within);
+    },
+    options,
+  );
+  unit?.committed();
+  return value;
+}
