@@ -37,6 +37,23 @@ export const saga: readonly Mutant[] = [
     tests: deaths,
   },
   {
+    name: 'saga: the result of a step that ends while its saga is stopped is lost',
+    edits: [
+      [
+        'saga/executor.ts',
+        "return outcome.kind === 'done' && this.#isStopped(seen) ? this.#conclude(outcome) : undefined;",
+        'return undefined;',
+      ],
+      ['saga/executor.ts', 'return this.#isStopped(seen) ? this.#conclude(outcome) : wait;', 'return wait;'],
+    ],
+    tests: suites,
+  },
+  {
+    name: 'saga: a failed local step takes the step before it back',
+    edits: [['saga/executor.ts', 'const wait = await this.#locals(after);', 'const wait = await this.#locals(seen);']],
+    tests: suites,
+  },
+  {
     name: 'saga: a remote step runs before its intent is written',
     edits: [['saga/machine.ts', "step.kind === 'remote' && at === journal.length", "step.kind === 'remote' && at < 0"]],
     tests: inSource('saga/machine'),

@@ -35,13 +35,13 @@ export interface CallsParts {
   /** The refusals of earlier runs. A refused call did nothing, and its answer is kept under its key: it is repeated under another key. */
   readonly refusals?: Refusals | undefined;
   /** The refusals at the moment when a verdict gave the step its result: from then on the calls may send something else. */
-  readonly told?: Refusals | undefined;
+  readonly refusalsAtVerdict?: Refusals | undefined;
 }
 
 const isKeyReused = (error: unknown): boolean => error instanceof CallFailed && error.problem.code === 'SW_IDEMPOTENCY_KEY_REUSED';
 
 /** Makes the calls of a run. Their keys are derived from the step's key, so that a repeated run makes the same calls. */
-export function callsOf({ caller, clock, key, step, within, run, trace, undoes, refusals = {}, told }: CallsParts): Calls {
+export function callsOf({ caller, clock, key, step, within, run, trace, undoes, refusals = {}, refusalsAtVerdict }: CallsParts): Calls {
   const counts = new Map<string, number>();
   const deadline = new Deadline(clock, clock.monotonic() + step.timeoutMs);
   const calling = caller as unknown as (operation: unknown, input: unknown, options: object) => Promise<unknown>;
@@ -65,7 +65,7 @@ export function callsOf({ caller, clock, key, step, within, run, trace, undoes, 
     unsettled++;
     answer.then(undefined, (error: unknown) => {
       // A verdict changed the call under this key: nothing was done. But what was sent since the verdict keeps its key.
-      const another = told !== undefined && before === told[place] && isKeyReused(error);
+      const another = refusalsAtVerdict !== undefined && before === refusalsAtVerdict[place] && isKeyReused(error);
       if (!(error instanceof Failure) && !another) return;
       moved ||= another;
       unsettled--;

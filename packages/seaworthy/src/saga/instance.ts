@@ -47,7 +47,7 @@ export interface Entry {
   /** The refusals that earlier runs of the undo met. */
   readonly refusals?: Refusals;
   /** The refusals at the moment when a verdict gave the step its result. */
-  readonly told?: Refusals;
+  readonly refusalsAtVerdict?: Refusals;
   /** When the intent of the step was written, or the outcome of a local step; milliseconds since the epoch. */
   readonly began?: number;
   /** When the outcome was written, or when the step was given up. */

@@ -222,13 +222,16 @@ export function runRemote(
     readonly seen: Seen;
     readonly parents: readonly Scope[];
     readonly begun: (calls: Calls) => void;
-    readonly entry?: Pick<Entry, 'refusals' | 'told'>;
+    readonly entry?: Pick<Entry, 'refusals' | 'refusalsAtVerdict'>;
   },
 ): Promise<unknown> {
   const { seen, parents, begun, entry } = given;
   const { call: caller, runtime } = parts;
   const own = stepKey(instance, step.name);
-  const keys = verb === 'do' ? { key: own } : { key: `${own}.undo`, undoes: own, refusals: entry?.refusals, told: entry?.told };
+  const keys =
+    verb === 'do'
+      ? { key: own }
+      : { key: `${own}.undo`, undoes: own, refusals: entry?.refusals, refusalsAtVerdict: entry?.refusalsAtVerdict };
   const run = step.step[verb] as Work;
   return stepRun(verb, parts, instance, step, parents, ({ within, trace, run: life }) => {
     const calls = callsOf({ caller, clock: runtime.clock, step, within, trace, run: life, ...keys });

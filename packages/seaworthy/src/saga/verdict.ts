@@ -47,7 +47,7 @@ export async function stuckSagas(
 /** What a verdict makes of the step whose undo is stuck. */
 function changeOf(verdict: Verdict, { step, undo, refusals = {} }: Entry, now: number): Partial<Entry> {
   if (verdict.kind === 'skip') return { state: 'skipped', ...(undo && { undo: { ...undo, ended: now } }) };
-  return verdict.kind === 'result' ? { result: resultJson(step, verdict.result), told: refusals } : {};
+  return verdict.kind === 'result' ? { result: resultJson(step, verdict.result), refusalsAtVerdict: refusals } : {};
 }
 
 /**

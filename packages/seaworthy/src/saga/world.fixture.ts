@@ -80,7 +80,7 @@ export interface World {
   note(): Promise<unknown>;
 }
 
-/** A clock that moves when told. */
+/** A clock that a test moves. */
 export interface Time extends Clock {
   advance(ms: number): Promise<void>;
 }
@@ -117,7 +117,7 @@ export const trip = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id
     },
   });
 
-/** A fresh database with nothing on it yet, and a callee that answers as told. */
+/** A fresh database with nothing on it yet, and a callee whose answers the test gives. */
 export async function world(driver: StoreDriver, clock: Time, random: Random): Promise<World> {
   const said: string[] = [];
   const log: Observe['log'] = (level, message, { attempts } = {}) =>
