@@ -46,7 +46,7 @@ describe('accepts', () => {
       ),
       { numRuns: 2000 },
     );
-    assert.ok(compatible > 150, `only ${compatible} pairSet were compatible, and the values of the writer's`);
+    assert.ok(compatible > 150, `only ${compatible} pairs were compatible, and the values of the writer's`);
   });
 
   test('property: every schema is compatible with itself', () => {
