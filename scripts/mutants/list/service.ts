@@ -1,23 +1,23 @@
 import { inSource, type Mutant } from '../mutant.ts';
 
-const suites = inSource('service/service', 'service/external', 'service/unit-of-work', 'service/idempotency');
+const suites = inSource('service/service', 'service/external/driver', 'service/unit-of-work', 'service/idempotency');
 const storm = { over: 'bank' } as const;
 
 export const service: readonly Mutant[] = [
   {
     name: 'service: a process that stopped in order counts as a death of its intents',
-    edits: [['service/intent.ts', "row['owner'] !== owner && row['crashed'] === 1", "row['owner'] !== owner"]],
-    tests: inSource('service/external', 'service/kill'),
+    edits: [['service/external/intent-table.ts', "row['owner'] !== owner && row['crashed'] === 1", "row['owner'] !== owner"]],
+    tests: inSource('service/external/driver', 'service/kill'),
   },
   {
     name: 'service: an intent that kills its process is not set aside',
-    edits: [['service/external-suspects.ts', 'inHand && crashes >= mostDeaths', 'inHand && crashes >= 1000 * mostDeaths']],
-    tests: inSource('service/external', 'service/kill'),
+    edits: [['service/external/suspects.ts', 'inHand && crashes >= mostDeaths', 'inHand && crashes >= 1000 * mostDeaths']],
+    tests: inSource('service/external/driver', 'service/kill'),
   },
   {
     name: 'service: intents that may kill the process are driven together',
-    edits: [['service/external-suspects.ts', 'alone.tryTake()', '() => {}']],
-    tests: inSource('service/external', 'service/kill'),
+    edits: [['service/external/suspects.ts', 'alone.tryTake()', '() => {}']],
+    tests: inSource('service/external/driver', 'service/kill'),
   },
   {
     name: 'service: a repeat under a key is carried out again',
@@ -75,14 +75,14 @@ export const service: readonly Mutant[] = [
   {
     name: 'service: an undo does not wait for the outcome of an external command of its step',
     edits: [['service/tombstone.ts', 'if (!open) return undefined;', 'if (open === undefined || open !== undefined) return undefined;']],
-    tests: inSource('service/undo', 'service/external'),
+    tests: inSource('service/undo', 'service/external/driver'),
     storm: { ...storm, soon: true },
   },
   {
     name: 'service: an outcome is committed by whoever drove the command',
     edits: [
       [
-        'service/intent.ts',
+        'service/external/intent-table.ts',
         "'delete from sw_intent where operation = ? and idempotency_key = ? and owner = ?'",
         "'delete from sw_intent where operation = ? and idempotency_key = ? and ? <> \\'\\''",
       ],
@@ -91,13 +91,17 @@ export const service: readonly Mutant[] = [
   },
   {
     name: 'service: a command that is being driven is driven by another process',
-    edits: [['service/intend.ts', 'if (!open.free)', 'if (!open.free && runtime.clock.now() < 0)']],
+    edits: [['service/external/prepare.ts', 'if (!open.free)', 'if (!open.free && runtime.clock.now() < 0)']],
     tests: suites,
   },
   {
     name: 'service: an intent of a dead process is left alone',
     edits: [
-      ['service/intent.ts', '((${due.sql} and owner = ?) or ${dead.sql})', '((${due.sql} and owner = ?) or (1 = 0 and ${dead.sql}))'],
+      [
+        'service/external/intent-table.ts',
+        '((${due.sql} and owner = ?) or ${dead.sql})',
+        '((${due.sql} and owner = ?) or (1 = 0 and ${dead.sql}))',
+      ],
     ],
     tests: suites,
     storm,

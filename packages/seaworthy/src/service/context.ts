@@ -48,7 +48,7 @@ export interface EventContext<Data, M, T> extends TransactionContext<M, T> {
 }
 
 /** Between the transactions: no `tx`, but a key that the third party can recognise a repeat by. */
-export interface Reaching<Input, Intent> extends HandlerContext {
+export interface ExternalContext<Input, Intent> extends HandlerContext {
   readonly input: Input;
   readonly intent: Intent;
   readonly key: string;

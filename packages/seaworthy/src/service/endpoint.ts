@@ -10,7 +10,7 @@ import { readable } from '../core/thrown.ts';
 import { accept, nameOf } from './answer.ts';
 import { type AnyCommandContext, type Received, runCommand } from './command.ts';
 import { CallCancelled, HandlerFailed, KeyInProgress, OperationUnknown } from './errors.ts';
-import type { Externals } from './external.ts';
+import type { Externals } from './external/driver.ts';
 import type { AnyExternal } from './handler.ts';
 import { fingerprint } from './idempotency.ts';
 import { answerable } from './kept.ts';

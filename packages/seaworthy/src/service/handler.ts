@@ -1,7 +1,7 @@
 import type { At, Contract, Event, Operation } from '../contract/contract.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Read, Tx } from '../store/store.ts';
-import type { CommandContext, EventContext, QueryContext, Reaching, RemoteQueryContext } from './context.ts';
+import type { CommandContext, EventContext, ExternalContext, QueryContext, RemoteQueryContext } from './context.ts';
 import type { Refusal } from './refusal.ts';
 
 type Awaitable<T> = T | Promise<T>;
@@ -13,7 +13,7 @@ type Awaitable<T> = T | Promise<T>;
  */
 export interface External<Input, E, M, T, Returned> {
   readonly before: (context: CommandContext<Input, E, M, T>) => Awaitable<unknown>;
-  readonly do: (context: Reaching<Input, never>) => Awaitable<unknown>;
+  readonly do: (context: ExternalContext<Input, never>) => Awaitable<unknown>;
   readonly after: (context: CommandContext<Input, E, M, T> & { readonly intent: never; readonly outcome: never }) => Awaitable<Returned>;
   readonly timeout: Duration | undefined;
 }
@@ -28,7 +28,7 @@ type Intended<Returned> = Exclude<Returned, Refusal>;
 /** Makes the handler of a command that reaches a third party. */
 export function external<Input, E, M, Returned, Intent, Outcome, T = Tx>(parts: {
   readonly before: (context: CommandContext<Input, E, M, T>) => Awaitable<Intent>;
-  readonly do: (context: Reaching<Input, NoInfer<Intended<Intent>>>) => Awaitable<Outcome>;
+  readonly do: (context: ExternalContext<Input, NoInfer<Intended<Intent>>>) => Awaitable<Outcome>;
   readonly after: (
     context: CommandContext<Input, E, M, T> & { readonly intent: NoInfer<Intended<Intent>>; readonly outcome: NoInfer<Outcome> },
   ) => Awaitable<Returned>;

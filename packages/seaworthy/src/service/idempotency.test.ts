@@ -6,8 +6,8 @@ import { runtime } from '../core/runtime.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Tx } from '../store/store.ts';
 import { StepUndone } from './errors.ts';
+import { intentMigrations, keep, settle } from './external/intent-table.ts';
 import { fingerprint, forget, forgetSteps, idempotencyMigrations, record, recorded } from './idempotency.ts';
-import { intentMigrations, keep, settle } from './intent.ts';
 import { bury, refuseUndone, tombstoneMigrations } from './tombstone.ts';
 
 test('answers and tombstones are forgotten after their time, the oldest first and so many at once; those of steps of sagas by another', async () => {

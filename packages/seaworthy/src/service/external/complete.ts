@@ -1,19 +1,19 @@
-import type { Answer } from '../contract/answer.ts';
-import type { At, Operation } from '../contract/contract.ts';
-import { scope } from '../core/abort.ts';
-import { copied } from '../core/copy.ts';
-import { DeadlineExceeded } from '../core/deadline.ts';
-import type { Span } from '../core/observe.ts';
-import { nameOf } from './answer.ts';
-import { answerOnce, commandContext } from './command.ts';
-import { KeyInProgress } from './errors.ts';
-import { type AnyExternal, patienceMs } from './handler.ts';
-import type { ExternalParts } from './intend.ts';
-import { type Intent, markOf, settle } from './intent.ts';
-import { type UnitOfWork, unitOfWork } from './unit-of-work.ts';
+import type { Answer } from '../../contract/answer.ts';
+import type { At, Operation } from '../../contract/contract.ts';
+import { scope } from '../../core/abort.ts';
+import { copied } from '../../core/copy.ts';
+import { DeadlineExceeded } from '../../core/deadline.ts';
+import type { Span } from '../../core/observe.ts';
+import { nameOf } from '../answer.ts';
+import { answerOnce, commandContext } from '../command.ts';
+import { KeyInProgress } from '../errors.ts';
+import { type AnyExternal, patienceMs } from '../handler.ts';
+import { type UnitOfWork, unitOfWork } from '../unit-of-work.ts';
+import { type Intent, markOf, settle } from './intent-table.ts';
+import type { ExternalParts } from './prepare.ts';
 
 /** The second transaction: outcome, events and answer; the intent is no more. */
-export async function conclude(
+export async function complete(
   parts: ExternalParts,
   { operation, handler }: { readonly operation: Operation & At; readonly handler: AnyExternal },
   intent: Intent,

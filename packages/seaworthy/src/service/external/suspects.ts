@@ -1,9 +1,9 @@
-import type { Aside } from '../store/damaged.ts';
-import type { Most } from '../store/read-some.ts';
-import { patienceMs } from './handler.ts';
-import type { Keyed } from './idempotency.ts';
-import type { ExternalParts, Known } from './intend.ts';
-import { countSuspects, dueSuspects, hold, type Intent, markOf, take, takeDeathBack } from './intent.ts';
+import type { Aside } from '../../store/damaged.ts';
+import type { Most } from '../../store/read-some.ts';
+import { patienceMs } from '../handler.ts';
+import type { Keyed } from '../idempotency.ts';
+import { countSuspects, dueSuspects, hold, type Intent, markOf, take, takeDeathBack } from './intent-table.ts';
+import type { ExternalParts, Known } from './prepare.ts';
 
 /** The open intents that may be what kills their processes, as one process drives them. */
 export interface ExternalSuspects {

@@ -1,23 +1,23 @@
-import type { Answer } from '../contract/answer.ts';
-import { scope } from '../core/abort.ts';
-import { copied } from '../core/copy.ts';
-import { DeadlineExceeded } from '../core/deadline.ts';
-import { sleep } from '../core/sleep.ts';
-import { readable } from '../core/thrown.ts';
-import { aside } from '../store/damaged.ts';
-import type { Most } from '../store/read-some.ts';
-import type { Read } from '../store/store.ts';
-import { nameOf } from './answer.ts';
-import type { Received } from './command.ts';
-import { conclude } from './conclude.ts';
-import type { Reaching } from './context.ts';
-import { IntentStranded, KeyInProgress, OutcomePending, ServiceUnready } from './errors.ts';
-import { externalSuspects } from './external-suspects.ts';
-import { type AnyExternal, patienceMs } from './handler.ts';
-import type { Keyed } from './idempotency.ts';
-import { type ExternalParts, intend, type Known } from './intend.ts';
-import { dueIntents, hold, type Intent, isSuspect, markOf, postpone, take } from './intent.ts';
-import { completed } from './kept.ts';
+import type { Answer } from '../../contract/answer.ts';
+import { scope } from '../../core/abort.ts';
+import { copied } from '../../core/copy.ts';
+import { DeadlineExceeded } from '../../core/deadline.ts';
+import { sleep } from '../../core/sleep.ts';
+import { readable } from '../../core/thrown.ts';
+import { aside } from '../../store/damaged.ts';
+import type { Most } from '../../store/read-some.ts';
+import type { Read } from '../../store/store.ts';
+import { nameOf } from '../answer.ts';
+import type { Received } from '../command.ts';
+import type { ExternalContext } from '../context.ts';
+import { IntentStranded, KeyInProgress, OutcomePending, ServiceUnready } from '../errors.ts';
+import { type AnyExternal, patienceMs } from '../handler.ts';
+import type { Keyed } from '../idempotency.ts';
+import { completed } from '../kept.ts';
+import { complete } from './complete.ts';
+import { dueIntents, hold, type Intent, isSuspect, markOf, postpone, take } from './intent-table.ts';
+import { type ExternalParts, type Known, prepare } from './prepare.ts';
+import { externalSuspects } from './suspects.ts';
 
 /** The external commands of one service: what they intend is driven to an outcome, whoever still waits for it. */
 export interface Externals {
@@ -76,9 +76,9 @@ export function externals(parts: ExternalParts): Externals {
     const begun = { now: clock.now(), newId: runtime.ids.next, trace: span.trace };
     // What `do` makes of them `after` does not see, as it would not after a crash.
     const seen = { input: copied(intent.input), intent: copied(intent.intent) };
-    const context: Reaching<unknown, unknown> = { ...intent, ...seen, ...begun, signal: within.signal };
+    const context: ExternalContext<unknown, unknown> = { ...intent, ...seen, ...begun, signal: within.signal };
     try {
-      const running = span.run(() => Promise.resolve(handler.do(context as Reaching<unknown, never>)));
+      const running = span.run(() => Promise.resolve(handler.do(context as ExternalContext<unknown, never>)));
       const outcome = await within.race(running);
       span.end('done');
       return outcome;
@@ -105,7 +105,7 @@ export function externals(parts: ExternalParts): Externals {
     const outcome = await reach(intent, known);
     runtime.reached('external/do/after');
     try {
-      return await conclude(parts, known, intent, outcome, cut.signal);
+      return await complete(parts, known, intent, outcome, cut.signal);
     } catch (error) {
       if (!cut.signal.aborted && !(error instanceof KeyInProgress))
         await later(intent, known, error, 'has an outcome that could not be written');
@@ -199,7 +199,7 @@ export function externals(parts: ExternalParts): Externals {
       if (stopping.signal.aborted)
         throw new ServiceUnready(`${call.operation} is not begun: the service is stopping`, { retryAfterMs: 1000 });
       return exclusively(call, async () => {
-        const result = await intend(parts, call, handler);
+        const result = await prepare(parts, call, handler);
         return 'answer' in result ? result.answer : drive(result.intent, { operation: call.attempt.operation, handler });
       });
     },

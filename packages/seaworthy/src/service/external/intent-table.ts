@@ -1,13 +1,13 @@
-import { parseJson } from '../core/parse-json.ts';
-import { keptTrace, type TraceContext } from '../core/trace.ts';
-import { type Aside, readable } from '../store/damaged.ts';
-import type { Dialect } from '../store/dialect.ts';
-import { dueAt, isDue } from '../store/due.ts';
-import { type Most, readSome } from '../store/read-some.ts';
-import type { Migration, Read, Row, Tx, Value } from '../store/store.ts';
-import { crashed, type DeadOwner } from '../store/worker.ts';
-import { type Keyed, sameOrThrow } from './idempotency.ts';
-import { stepOf } from './tombstone.ts';
+import { parseJson } from '../../core/parse-json.ts';
+import { keptTrace, type TraceContext } from '../../core/trace.ts';
+import { type Aside, readable } from '../../store/damaged.ts';
+import type { Dialect } from '../../store/dialect.ts';
+import { dueAt, isDue } from '../../store/due.ts';
+import { type Most, readSome } from '../../store/read-some.ts';
+import type { Migration, Read, Row, Tx, Value } from '../../store/store.ts';
+import { crashed, type DeadOwner } from '../../store/worker.ts';
+import { type Keyed, sameOrThrow } from '../idempotency.ts';
+import { stepOf } from '../tombstone.ts';
 
 /** What an external command has committed itself to, until its outcome is committed too. */
 export interface Intent extends Keyed {

@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { memory as memoryBus } from '../bus/drivers/memory.ts';
-import { Failure } from '../client/call.ts';
-import { type Caller, caller } from '../client/caller.ts';
-import { CallFailed } from '../client/errors.ts';
-import { local } from '../client/transports/local.ts';
-import { command, contract } from '../contract/contract.ts';
-import { thrown } from '../core/conformance/thrown.ts';
-import type { Duration } from '../core/duration.ts';
-import { silent } from '../core/observe.ts';
-import { runtime } from '../core/runtime.ts';
-import { sleep } from '../core/sleep.ts';
-import { policyOn } from '../resilience/policy.ts';
-import { memory } from '../store/drivers/memory.ts';
-import type { Store, StoreDriver, Tx } from '../store/store.ts';
-import { seededRandom, type VirtualClock, virtualClock } from '../testing/clock.ts';
-import { IntentStranded } from './errors.ts';
-import { external } from './handler.ts';
-import { type RunningService, run } from './lifecycle.ts';
-import { service } from './service.ts';
+import { memory as memoryBus } from '../../bus/drivers/memory.ts';
+import { Failure } from '../../client/call.ts';
+import { type Caller, caller } from '../../client/caller.ts';
+import { CallFailed } from '../../client/errors.ts';
+import { local } from '../../client/transports/local.ts';
+import { command, contract } from '../../contract/contract.ts';
+import { thrown } from '../../core/conformance/thrown.ts';
+import type { Duration } from '../../core/duration.ts';
+import { silent } from '../../core/observe.ts';
+import { runtime } from '../../core/runtime.ts';
+import { sleep } from '../../core/sleep.ts';
+import { policyOn } from '../../resilience/policy.ts';
+import { memory } from '../../store/drivers/memory.ts';
+import type { Store, StoreDriver, Tx } from '../../store/store.ts';
+import { seededRandom, type VirtualClock, virtualClock } from '../../testing/clock.ts';
+import { IntentStranded } from '../errors.ts';
+import { external } from '../handler.ts';
+import { type RunningService, run } from '../lifecycle.ts';
+import { service } from '../service.ts';
 
 const till = contract('till', {
   charge: command({

@@ -1,16 +1,16 @@
-import type { Answer } from '../contract/answer.ts';
-import type { At, Operation } from '../contract/contract.ts';
-import { isA } from '../core/thrown.ts';
-import type { Alone } from '../outbox/suspects.ts';
-import type { Tx } from '../store/store.ts';
-import { answerOf, declaredOf, nameOf, outputJson } from './answer.ts';
-import { commandContext, type Received, underKey } from './command.ts';
-import { KeyInProgress } from './errors.ts';
-import { type AnyExternal, patienceMs } from './handler.ts';
-import { record } from './idempotency.ts';
-import { type Intent, isSuspect, keep, markOf, type Owner, openIntent, take } from './intent.ts';
-import { Refusal } from './refusal.ts';
-import type { UnitOfWork, UnitParts } from './unit-of-work.ts';
+import type { Answer } from '../../contract/answer.ts';
+import type { At, Operation } from '../../contract/contract.ts';
+import { isA } from '../../core/thrown.ts';
+import type { Alone } from '../../outbox/suspects.ts';
+import type { Tx } from '../../store/store.ts';
+import { answerOf, declaredOf, nameOf, outputJson } from '../answer.ts';
+import { commandContext, type Received, underKey } from '../command.ts';
+import { KeyInProgress } from '../errors.ts';
+import { type AnyExternal, patienceMs } from '../handler.ts';
+import { record } from '../idempotency.ts';
+import { Refusal } from '../refusal.ts';
+import type { UnitOfWork, UnitParts } from '../unit-of-work.ts';
+import { type Intent, isSuspect, keep, markOf, type Owner, openIntent, take } from './intent-table.ts';
 
 /** An external command of this code. */
 export interface Known {
@@ -26,14 +26,14 @@ export interface ExternalParts extends UnitParts {
   readonly known: ReadonlyMap<string, Known>;
 }
 
-type Intended = { readonly answer: Answer } | { readonly intent: Intent };
+type Prepared = { readonly answer: Answer } | { readonly intent: Intent };
 
 /** The first transaction: the recorded answer, or an intent that is now this worker's to drive. */
-export async function intend(parts: ExternalParts, call: Received, handler: AnyExternal): Promise<Intended> {
+export async function prepare(parts: ExternalParts, call: Received, handler: AnyExternal): Promise<Prepared> {
   const { owner, runtime } = parts;
   // Until then it is being driven; after it whoever drove it has lost it.
   const due = (): number => runtime.clock.now() + 2 * patienceMs(handler);
-  const result = await underKey(parts, call, async (unit): Promise<Intended> => {
+  const result = await underKey(parts, call, async (unit): Promise<Prepared> => {
     const open = await takeOver(unit.sql, call, parts, due);
     if (open) return { intent: open };
     const intended = await before(unit, call, handler);
@@ -59,12 +59,12 @@ async function takeOver(tx: Tx, call: Received, { owner }: ExternalParts, due: (
 }
 
 /** Runs `before` behind a savepoint: a declared error that it threw leaves nothing of it. */
-async function before(unit: UnitOfWork, call: Received, handler: AnyExternal): Promise<Intended> {
+async function before(unit: UnitOfWork, call: Received, handler: AnyExternal): Promise<Prepared> {
   const { operation } = call.attempt;
   const { span, input } = call;
   const name = nameOf(operation);
   const run = { name: `\`before\` of ${name}`, trace: span.trace };
-  const intended = async (returned: unknown): Promise<Intended> => {
+  const intended = async (returned: unknown): Promise<Prepared> => {
     if (isA(returned, Refusal)) return { answer: await answerOf(operation, returned) };
     // As they will be read after a crash, so that `do` and `after` see the same before and after one.
     const read = {
