@@ -57,7 +57,7 @@ export async function findByTests({ tests }: Mutant, field: Field): Promise<Foun
 /** Plays storms in a field in which the mutant is planted, until one ends badly. */
 export async function findByStorm({ over, instances = 1, seeds = 300 }: Storming, field: Field): Promise<Found> {
   const { code, output } = await run(field, [join(field.root, 'scripts/mutants/hunt.ts'), over, String(seeds), String(instances)]);
-  const seed = /the storm of seed (\d+) ended badly/.exec(output)?.[1];
+  const seed = /storm with seed (\d+) failed/.exec(output)?.[1];
   if (seed !== undefined) return { kind: 'found', by: `seed ${seed}` };
   return { kind: code === 0 ? 'survived' : 'broken', by: `${seeds} storms over the ${over}`, output };
 }

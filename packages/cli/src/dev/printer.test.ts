@@ -97,7 +97,7 @@ test('a declared error says its name and the key of the call, what was published
     observe.count('seaworthy_saga_ended_total', { service: 'shop', saga: 'sell', state: 'done' });
     // Of one that was undone the log says more.
     observe.count('seaworthy_saga_ended_total', { service: 'shop', saga: 'sell', state: 'undone' });
-    for (const waits of ['the breaker bank is open', 'the breaker bank is open', 'bank is unready']) {
+    for (const waits of ['breaker bank is open', 'breaker bank is open', 'bank is unready']) {
       const step = observe.span('seaworthy_saga_step', { service: 'shop', saga: 'sell', step: 'pay' }, { parent: trace(3) });
       step.note({ waits });
       step.end('postponed');
@@ -111,7 +111,7 @@ test('a declared error says its name and the key of the call, what was published
       'TIME event shop shop.taken published',
       'TIME event shop shop.taken published 3 of them',
       'TIME saga shop sell done',
-      'TIME step shop sell.pay postponed waits: the breaker bank is open',
+      'TIME step shop sell.pay postponed waits: breaker bank is open',
       'TIME step shop sell.pay postponed waits: bank is unready',
     ],
   );

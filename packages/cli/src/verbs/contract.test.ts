@@ -78,7 +78,7 @@ test('what is called wrongly is refused', async () => {
   writeFileSync(join(dir, 'no.json'), '{}');
   const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['check', 'nowhere.json'], 2, /there is no file nowhere\.json/],
-    [['check', 'no.json'], 1, /no\.json is not a lock of contracts \(lockVersion is undefined and must be 1\)/],
+    [['check', 'no.json'], 1, /no\.json is not a contract lock \(lockVersion is undefined and must be 1\)/],
     [['print', 'quay'], 2, /the fleet has no service quay: it has ships, docks/],
     [['print', '--fleet', 'none.ts'], 2, /there is no file .*none\.ts/],
     [['print', 'ships', 'docks', '--as', 'openapi'], 2, /an OpenAPI document is of one service: name one of ships, docks/],

@@ -213,7 +213,7 @@ test('property: when two versions are compatible, requests of the old one are ac
 test('a lock is read as it was written, and any other file is refused with the place of the fault', () => {
   assert.deepEqual(readLock(JSON.parse(JSON.stringify(lock())), 'contract.lock.json'), lock());
   const wrong: readonly (readonly [unknown, RegExp])[] = [
-    [[], /old\.json is not a lock of contracts \(it is not a JSON object\)/],
+    [[], /old\.json is not a contract lock \(it is not a JSON object\)/],
     [{ lockVersion: 2 }, /lockVersion is 2 and must be 1/],
     [{ lockVersion: 1 }, /contracts is not an object/],
     [{ lockVersion: 1, contracts: { a: {} } }, /contracts\.a lacks operations or events/],

@@ -89,7 +89,7 @@ export function lockOf(contracts: readonly Named[]): ContractLock {
 /** Reads a lock from parsed JSON. Throws `LockInvalid`, whose message names `from`, the file. */
 export function readLock(value: unknown, from: string): ContractLock {
   const refuse = (what: string): LockInvalid =>
-    new LockInvalid(`${from} is not a lock of contracts (${what}): write one with \`seaworthy contract print --lock\``);
+    new LockInvalid(`${from} is not a contract lock (${what}): write one with \`seaworthy contract print --lock\``);
   if (!isObject(value)) throw refuse('it is not a JSON object');
   if (value['lockVersion'] !== 1) throw refuse(`lockVersion is ${JSON.stringify(value['lockVersion'])} and must be 1`);
   const { contracts } = value;

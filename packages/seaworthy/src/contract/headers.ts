@@ -28,7 +28,7 @@ type Incoming = Readonly<Record<string, string | readonly string[] | undefined>>
 function one(headers: Incoming, name: string): string | undefined {
   const value = headers[name];
   if (value === undefined || typeof value === 'string') return value;
-  throw new HeaderInvalid(`${name}: was sent ${value.length} times, send it once`);
+  throw new HeaderInvalid(`${name}: was sent ${value.length} times: send it once`);
 }
 
 /** Returns an idempotency key that a header can carry. Throws `HeaderInvalid` for any other. */

@@ -46,6 +46,6 @@ export class Deadline {
 
   /** Throws `DeadlineExceeded` when it has passed: work that cannot finish is not begun. */
   check(what: string): void {
-    if (this.remaining() <= 0) throw new DeadlineExceeded(`${what} was not begun: its deadline has passed`);
+    if (this.remaining() <= 0) throw new DeadlineExceeded(`${what} was not started: its deadline has passed`);
   }
 }

@@ -38,12 +38,20 @@ const nothing: Received = { bytes: undefined };
 const empty = Buffer.alloc(0);
 const smallest = 4096;
 
-const tooLarge: Received = { refusal: refusal(413, 'body: is larger than this server takes', 'SW_HTTP_BODY_TOO_LARGE'), last: false };
+const tooLarge: Received = {
+  refusal: refusal(413, 'body: is larger than this server accepts: send less in one request', 'SW_HTTP_BODY_TOO_LARGE'),
+  last: false,
+};
 const otherType: Received = { refusal: refusal(415, 'content-type: send application/json', 'SW_HTTP_MEDIA_TYPE'), last: false };
-const otherLength: Received = { refusal: refusal(400, 'body: did not come as its headers say', 'SW_HTTP_BAD_REQUEST'), last: true };
-const tooSlow: Received = { refusal: refusal(408, 'body: stopped coming', 'SW_HTTP_MALFORMED'), last: true };
+const otherLength: Received = {
+  refusal: refusal(400, 'body: does not match the length or encoding in its headers', 'SW_HTTP_BAD_REQUEST'),
+  last: true,
+};
+const tooSlow: Received = { refusal: refusal(408, 'body: no more of it came in time', 'SW_HTTP_MALFORMED'), last: true };
 const tooMany: Received = {
-  refusal: refusal(503, 'more is being sent at once than this server takes: try again soon', 'SW_HTTP_OVERLOADED', { 'retry-after': '1' }),
+  refusal: refusal(503, 'the bodies in flight exceed what this server accepts together: try again soon', 'SW_HTTP_OVERLOADED', {
+    'retry-after': '1',
+  }),
   last: true,
 };
 

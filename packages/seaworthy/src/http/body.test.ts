@@ -7,15 +7,15 @@ const nested = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(le
 
 for (const [what, bytes, says] of [
   ['nothing', '', /^body: is empty/],
-  ['no JSON', '{', /^body: is not JSON$/],
+  ['no JSON', '{', /^body: is not JSON: send well-formed JSON$/],
   ['two byte order marks', '\ufeff\ufeff{}', /is not JSON/],
   ['UTF-16', Buffer.from('{"a":1}', 'utf16le'), /is not JSON/],
   ['an overlong byte', Buffer.from('7b2261223a22c080227d', 'hex'), /is not UTF-8/],
   ['a surrogate in UTF-8', Buffer.from('7b2261223a22eda080227d', 'hex'), /is not UTF-8/],
   ['half a pair', '{"a":[{"b":"x\\ud800"}]}', /^body: a\.0\.b has half of a surrogate pair/],
   ['half a pair in a name', '{"\\uDC00":1}', /has half of a surrogate pair/],
-  ['a number too large', '{"a":[1,1e999]}', /^body: a\.1 is too large for a number/],
-  ['a number too small', '-1e999', /^body: is too large for a number/],
+  ['a number too large', '{"a":[1,1e999]}', /^body: a\.1 must be a number between/],
+  ['a number too small', '-1e999', /^body: must be a number between/],
   ['101 levels', nested(101), /^body: 0\.0.*is nested more than 100 levels deep/],
   ['a hundred thousand levels', nested(100_000), /is nested more than 100 levels deep|is not JSON/],
   ['a prototype', '{"a":{"__proto__":{}}}', /^body: a\.__proto__ is a name that could change objects/],

@@ -13,9 +13,9 @@ interface Fault {
   readonly rule: string;
 }
 
-const notUnicode = 'has half of a surrogate pair, which is no text and could not be kept: send well-formed Unicode';
-const tooLarge = 'is too large for a number, which ends at 1.8e308: send a string, or a smaller number';
-const poisoned = 'is a name that could change objects of the one who reads it: leave it out';
+const notUnicode = 'has half of a surrogate pair, which cannot be stored: send well-formed Unicode';
+const tooLarge = 'must be a number between -1.8e308 and 1.8e308: send another number, or a string';
+const poisoned = 'is a name that could change objects of its receiver: leave it out';
 
 /** Who merges objects would take these for the prototype of all of them. */
 function isPoison(name: string, value: unknown): boolean {
@@ -28,7 +28,7 @@ function faultIn(value: unknown, halves: boolean, depth: number): Fault | undefi
   if (typeof value === 'string') return halves && !value.isWellFormed() ? { place: [], rule: notUnicode } : undefined;
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : { place: [], rule: tooLarge };
   if (typeof value !== 'object' || value === null) return undefined;
-  if (depth === deepest) return { place: [], rule: `is nested more than ${deepest} levels deep: send less in each other` };
+  if (depth === deepest) return { place: [], rule: `is nested more than ${deepest} levels deep: make it flatter` };
   for (const [name, inner] of Object.entries(value)) {
     if (isPoison(name, inner)) return { place: [name], rule: poisoned };
     if (halves && !name.isWellFormed()) return { place: [], rule: notUnicode };
@@ -41,13 +41,13 @@ function faultIn(value: unknown, halves: boolean, depth: number): Fault | undefi
 /** JSON from its bytes (RFC 8259; UTF-8, a byte order mark is passed over). Throws `BodyInvalid`. */
 export function jsonOf(bytes: Buffer): unknown {
   if (bytes.length === 0) throw new BodyInvalid('body: is empty: send JSON, or no content-type');
-  if (!isUtf8(bytes)) throw new BodyInvalid('body: is not UTF-8, as JSON must be');
+  if (!isUtf8(bytes)) throw new BodyInvalid('body: is not UTF-8: send JSON as UTF-8');
   const text = bytes.toString('utf8');
   let value: unknown;
   try {
     value = JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
   } catch (cause) {
-    throw new BodyInvalid('body: is not JSON', { cause });
+    throw new BodyInvalid('body: is not JSON: send well-formed JSON', { cause });
   }
   const fault = faultIn(value, /\\u[dD][89a-fA-F]/.test(text), 0);
   if (!fault) return value;

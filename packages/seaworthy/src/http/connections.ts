@@ -73,7 +73,7 @@ const tooLarge = new Set(['HPE_HEADER_OVERFLOW', 'HPE_CHUNK_EXTENSIONS_OVERFLOW'
 
 function answerTo({ code }: NodeJS.ErrnoException): HttpReply {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return refusal(408, 'the request did not come in time', 'SW_HTTP_MALFORMED');
-  if (code !== undefined && tooLarge.has(code)) return refusal(431, 'the headers are larger than this server takes', 'SW_HTTP_MALFORMED');
+  if (code !== undefined && tooLarge.has(code)) return refusal(431, 'the headers are larger than this server accepts', 'SW_HTTP_MALFORMED');
   return refusal(400, 'the request is not well-formed HTTP', 'SW_HTTP_MALFORMED');
 }
 
@@ -159,7 +159,7 @@ export function connections(server: Server): Connections {
   });
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => void arrived(request, response));
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    if (arrived(request, response)) answerLast(response, refusal(417, 'expect: takes 100-continue', 'SW_HTTP_BAD_REQUEST'));
+    if (arrived(request, response)) answerLast(response, refusal(417, 'expect: must be 100-continue', 'SW_HTTP_BAD_REQUEST'));
   });
   server.on('connect', (request: IncomingMessage, stream) => {
     const socket = stream as Socket; // of a server without TLS

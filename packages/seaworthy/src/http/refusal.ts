@@ -41,17 +41,17 @@ export function refusedHead({ url = '', httpVersion, rawHeaders, headers }: Aske
     if (raw.length !== 4 && raw.length !== 12) continue;
     const name = raw.toLowerCase();
     if (!once.has(name)) continue;
-    if (seen.includes(name)) return refusal(400, `${name}: was sent more than once, send it once`, 'SW_HTTP_BAD_REQUEST');
+    if (seen.includes(name)) return refusal(400, `${name}: was sent more than once: send it once`, 'SW_HTTP_BAD_REQUEST');
     seen.push(name);
   }
-  if (headers['host'] === undefined && httpVersion === '1.1') return refusal(400, 'host: is missing', 'SW_HTTP_BAD_REQUEST');
+  if (headers['host'] === undefined && httpVersion === '1.1') return refusal(400, 'host: is missing: send it once', 'SW_HTTP_BAD_REQUEST');
   if (headers['host'] !== undefined && !host.test(String(headers['host'])))
-    return refusal(400, 'host: must be a host name or an address, with a port or without', 'SW_HTTP_BAD_REQUEST');
+    return refusal(400, 'host: must be a host name or an address, with or without a port', 'SW_HTTP_BAD_REQUEST');
   if (url.includes('#')) return refusal(400, 'path: must not have a fragment, which starts with #', 'SW_HTTP_BAD_REQUEST');
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && (httpVersion === '1.0' || String(coding).trim().toLowerCase() !== 'chunked'))
-    return refusal(400, 'transfer-encoding: takes chunked, of HTTP/1.1', 'SW_HTTP_BAD_REQUEST', { connection: 'close' });
+    return refusal(400, 'transfer-encoding: must be chunked, over HTTP/1.1', 'SW_HTTP_BAD_REQUEST', { connection: 'close' });
   const encoding = headers['content-encoding'];
   if (encoding === undefined || encoding === 'identity') return undefined;
-  return refusal(415, 'content-encoding: send the body as it is', 'SW_HTTP_MEDIA_TYPE');
+  return refusal(415, 'content-encoding: is not supported: send the body without encoding', 'SW_HTTP_MEDIA_TYPE');
 }

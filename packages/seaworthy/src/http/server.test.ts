@@ -92,7 +92,7 @@ describe('what is no request as it should be is one problem document', () => {
   const post = (more: string, body: string): string => `POST /things HTTP/1.1\r\n${head}${more}\r\n${body}`;
   for (const [what, bytes, status, says] of [
     ['no HTTP', 'NOT HTTP AT ALL\r\n\r\n', 400, /SW_HTTP_MALFORMED/],
-    ['no host', get(''), 400, /"host: is missing"/],
+    ['no host', get(''), 400, /"host: is missing: send it once"/],
     ['two hosts', get('host: a\r\nHOST: b\r\n'), 400, /host: was sent more than once/],
     [
       'two content types',
@@ -111,7 +111,7 @@ describe('what is no request as it should be is one problem document', () => {
     ],
     ['an encoding', post(`${json}content-encoding: gzip\r\ncontent-length: 2\r\n`, '{}'), 415, /content-encoding/],
     ['another media type', post('content-type: text/plain\r\ncontent-length: 2\r\n', '{}'), 415, /SW_HTTP_MEDIA_TYPE/],
-    ['an unknown expectation', get(`${head}expect: gold\r\n`), 417, /expect: takes 100-continue/],
+    ['an unknown expectation', get(`${head}expect: gold\r\n`), 417, /expect: must be 100-continue/],
     ['CONNECT', 'CONNECT elsewhere:443 HTTP/1.1\r\nhost: elsewhere:443\r\n\r\n', 404, /there is no CONNECT elsewhere:443 here/],
     ['an unknown method', `PURGE /things/a HTTP/1.1\r\n${head}\r\n`, 404, /there is no PURGE/],
     ['length and chunks', post(`${json}content-length: 5\r\ntransfer-encoding: chunked\r\n`, '0\r\n\r\n'), 400, /SW_HTTP_MALFORMED/],

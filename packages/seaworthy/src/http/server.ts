@@ -128,7 +128,7 @@ export async function httpServer({
       handler: async (request: FastifyRequest, reply: FastifyReply) => {
         const gone = new AbortController();
         reply.raw.once('close', () => {
-          if (!reply.raw.writableFinished) gone.abort(new ClientGone('the client left before it had its answer'));
+          if (!reply.raw.writableFinished) gone.abort(new ClientGone('the client disconnected before it had its response'));
         });
         const taken = takesBody ? await received.receive(request.raw) : undefined;
         if (taken && 'refusal' in taken) return taken.last ? sendLast(reply, taken.refusal) : send(reply, taken.refusal, readTimeoutMs);
@@ -147,11 +147,12 @@ export async function httpServer({
   try {
     await app.listen({ host, port });
   } catch (error) {
-    const told = (error as Error).message;
+    const { message } = error as Error;
     const by = portBy === undefined ? '' : ` by ${portBy}`;
-    throw new ListenFailed(`cannot listen on ${authority(host, port)} (${told}): stop what is there, or choose another port${by}`, {
-      cause: error,
-    });
+    throw new ListenFailed(
+      `cannot listen on ${authority(host, port)} (${message}): stop the process that uses it, or choose another port${by}`,
+      { cause: error },
+    );
   }
   const { port: actual } = app.server.address() as AddressInfo;
   return {

@@ -81,7 +81,7 @@ export class Attempt implements TimerNode {
     this.#wheel.remove(this);
     const now = this.#clock.monotonic();
     try {
-      if (now >= this.until) throw new DeadlineExceeded('the attempt was not begun: the deadline passed while it waited for the bulkhead');
+      if (now >= this.until) throw new DeadlineExceeded('the attempt was not started: the deadline passed in the queue of the bulkhead');
       this.admission = this.breaker?.admit(now);
     } catch (error) {
       this.#end();

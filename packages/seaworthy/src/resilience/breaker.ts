@@ -137,7 +137,7 @@ export class Breaker {
     this.#mode = mode;
     this.#generation++;
     this.#forgetProbes();
-    this.#runtime.observe.log('info', `the breaker ${this.name} was set to ${mode}`, { breaker: this.name, mode });
+    this.#runtime.observe.log('info', `breaker ${this.name} was set to ${mode}`, { breaker: this.name, mode });
   }
 
   /** Takes new options at once; those left out have their defaults. Counts are kept when the window stays the same; the state is kept. */
@@ -179,7 +179,7 @@ export class Breaker {
     }
     const ramped = this.#settings.rampMs > 0 ? (now - this.#closedAt) / this.#settings.rampMs : 1;
     if (ramped < 1 && this.#runtime.random.next() > 0.1 + 0.9 * ramped)
-      this.#reject(this.#settings.rampMs / 10, 'admits a growing share of the calls');
+      this.#reject(this.#settings.rampMs / 10, 'has just closed and admits a part of the calls');
   }
 
   #gateProbe(now: number, probes: Set<Admission>): void {
@@ -192,13 +192,13 @@ export class Breaker {
       if (leftMs <= 0 && this.#probeFailed(probe, now, undefined)) this.#reject(this.#openUntil - now, 'is open');
     }
     // A probe usually takes as long as a call does: there is no better guess than a tenth of the open time.
-    if (probes.size >= this.#settings.probes) this.#reject(Math.max(1, wait), 'is half-open and waits for its probes');
+    if (probes.size >= this.#settings.probes) this.#reject(Math.max(1, wait), 'is half-open and all its probes are in flight');
   }
 
   #reject(retryAfterMs: number | undefined, why: string): never {
     this.#runtime.observe.count('seaworthy_breaker_rejected_total', { breaker: this.name });
     const later = retryAfterMs === undefined ? 'set it back to auto' : `try again in ${Math.ceil(retryAfterMs)} ms`;
-    throw new BreakerOpen(`the breaker ${this.name} ${why}: ${later}`, { retryAfterMs });
+    throw new BreakerOpen(`breaker ${this.name} ${why}: ${later}`, { retryAfterMs });
   }
 
   succeeded(admission: Admission, now: number, key?: string): void {
@@ -269,7 +269,7 @@ export class Breaker {
     try {
       return this.#classify(error);
     } catch (thrown) {
-      this.#runtime.observe.log('error', `classify of the breaker ${this.name} threw: counted as a failure`, { error: thrown });
+      this.#runtime.observe.log('error', `classify of breaker ${this.name} threw; counting a failure`, { error: thrown });
       return 'failure';
     }
   }
@@ -342,7 +342,7 @@ export class Breaker {
     this.#forgetProbes();
     const { observe } = this.#runtime;
     observe.count('seaworthy_breaker_transitions_total', { breaker: this.name, to: state });
-    observe.log(state === 'open' ? 'warn' : 'info', `the breaker ${this.name} is ${state}`, { breaker: this.name, state });
+    observe.log(state === 'open' ? 'warn' : 'info', `breaker ${this.name} is ${state}`, { breaker: this.name, state });
   }
 }
 

@@ -80,7 +80,7 @@ export class Bulkhead {
   wait(enter: () => void): () => void {
     if (this.#waiting.size >= this.queue) {
       this.#runtime?.observe.count('seaworthy_bulkhead_rejected_total', { bulkhead: this.name });
-      throw new BulkheadFull(`the bulkhead ${this.name} is full (${this.limit} running, ${this.queue} waiting): try again later`);
+      throw new BulkheadFull(`bulkhead ${this.name} is full (${this.limit} running, ${this.queue} queued): try again later`);
     }
     this.#waiting.add(enter);
     return () => void this.#waiting.delete(enter);

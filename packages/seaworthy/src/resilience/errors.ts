@@ -40,11 +40,11 @@ export class PolicyInvalid extends SeaworthyError {
 /** Throws `PolicyInvalid` unless `value` is a whole number of at least `least`. */
 export function atLeast(least: number, value: number, what: string): number {
   if (Number.isInteger(value) && value >= least) return value;
-  throw new PolicyInvalid(`${what} is ${value}: it takes a whole number of at least ${least}`);
+  throw new PolicyInvalid(`${what} must be a whole number of at least ${least}, got ${value}`);
 }
 
 /** Throws `PolicyInvalid` unless `value` is more than 0 and at most 1. */
 export function rate(value: number, what: string): number {
   if (value > 0 && value <= 1) return value;
-  throw new PolicyInvalid(`${what} is ${value}: it takes a share above 0 and up to 1`);
+  throw new PolicyInvalid(`${what} must be above 0 and at most 1, got ${value}`);
 }

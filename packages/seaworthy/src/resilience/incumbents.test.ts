@@ -175,7 +175,7 @@ test('a hung probe without a timeout wedges nothing (opossum 10)', async () => {
   await clock.advance(10_000);
   void quietly(guard(held().work));
   await clock.advance(4999);
-  await assert.rejects(guard(fine), /waits for its probes/);
+  await assert.rejects(guard(fine), /all its probes are in flight/);
   await clock.advance(1);
   await assert.rejects(guard(fine), BreakerOpen);
   assert.equal(health.state, 'open');

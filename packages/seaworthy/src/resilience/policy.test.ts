@@ -25,7 +25,7 @@ test('gives what the work gives, and what it throws', async () => {
 
 test('has each part once', () => {
   assert.throws(() => policyOn(sea().rt, timeout('1s'), timeout('2s')), PolicyInvalid);
-  assert.throws(() => breaker({ failures: 0 }), /breaker failures is 0: it takes a whole number of at least 1/);
+  assert.throws(() => breaker({ failures: 0 }), /breaker failures must be a whole number of at least 1, got 0/);
   assert.throws(() => bulkhead({ limit: 1.5 }), /bulkhead limit/);
   assert.throws(() => timeout('5' as never), /write a number and a unit/);
 });

@@ -70,7 +70,7 @@ export function policy<const P extends readonly Part[]>(...parts: P): Policy<Fal
 export function policyOn<const P extends readonly Part[]>(runtime: Runtime, ...parts: P): Policy<FallbackOf<P[number]>> {
   const chosen: Record<string, unknown> = {};
   for (const part of parts) {
-    if (chosen[part.kind]) throw new PolicyInvalid(`a policy has its ${part.kind} once: combine the two`);
+    if (chosen[part.kind]) throw new PolicyInvalid(`a policy takes one ${part.kind}, got two: merge them`);
     chosen[part.kind] = part;
   }
   const { breaker, bulkhead } = chosen as Parts;
@@ -192,7 +192,7 @@ class PolicyGuard {
     try {
       return retry.waitMs(tried, error, this.#runtime.random, hurried);
     } catch (thrown) {
-      this.#runtime.observe.log('error', `retry when of the policy ${this.#name} threw: not tried again`, { error: thrown });
+      this.#runtime.observe.log('error', `retry \`when\` of policy ${this.#name} threw; not retrying`, { error: thrown });
       return undefined;
     }
   }
@@ -219,7 +219,7 @@ class PolicyGuard {
     return new Promise<T>((resolve, reject) => {
       const signal = options?.signal;
       if (signal?.aborted) return reject(signal.reason);
-      if (now >= until) return reject(new DeadlineExceeded('the attempt was not begun: the deadline has passed'));
+      if (now >= until) return reject(new DeadlineExceeded('the attempt was not started: the deadline has passed'));
       const admission = breaker?.admit(now);
       const attempt = new Attempt(this.#runtime.clock, this.#wheel, tried, resolve as Settle, reject);
       attempt.breaker = breaker;

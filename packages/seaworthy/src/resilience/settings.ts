@@ -61,7 +61,7 @@ function settingsOf(options: BreakerOptions): Settings {
   const probeFailures = atLeast(0, options.probeFailures ?? 0, 'breaker probeFailures');
   const openForMs = milliseconds(options.openFor ?? '30s', 'breaker openFor');
   const windowMs = milliseconds(options.window ?? '30s', 'breaker window');
-  if (windowMs < 10) throw new PolicyInvalid(`breaker window is ${options.window}: it takes at least 10ms`);
+  if (windowMs < 10) throw new PolicyInvalid(`breaker window must be at least 10ms, got ${options.window}`);
   return {
     failures: options.failures === undefined ? (rated ? Number.POSITIVE_INFINITY : 5) : atLeast(1, options.failures, 'breaker failures'),
     failureRate: options.failureRate === undefined ? Number.POSITIVE_INFINITY : rate(options.failureRate, 'breaker failureRate'),

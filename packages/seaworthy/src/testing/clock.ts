@@ -63,7 +63,7 @@ export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
         if (timer) fire(timer);
         idle = timer ? 0 : idle + 1;
       }
-      throw new Error('the work waits for something that is no timer of this clock');
+      throw new Error('the work waits for something that is not a timer of this clock');
     },
     get waiting() {
       return timers.size;

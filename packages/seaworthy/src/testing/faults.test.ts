@@ -44,9 +44,9 @@ test('what strikes follows from the seed, is counted and told, and ends with the
   assert.equal(faults.strikes('store/slow'), false);
 });
 
-test('a rate that is none, and a fault that there is not, are named', () => {
+test('an invalid rate and an unknown fault are named in the error', () => {
   assert.throws(() => seededFaults({ seed: 1, rates: { 'store/slow': 2 } }), FaultsInvalid);
-  assert.throws(() => seededFaults({ seed: 1, rates: { 'store/fast': 1 } as never }), /no fault store\/fast: take one of .*store\/slow/);
+  assert.throws(() => seededFaults({ seed: 1, rates: { 'store/fast': 1 } as never }), /no fault store\/fast: use one of .*store\/slow/);
 });
 
 const desk = contract('desk', { ask: command({ http: 'POST /ask', input: z.object({}) }) });

@@ -68,8 +68,8 @@ export interface FaultOptions {
 export function seededFaults({ seed, rates = {}, struck = () => {} }: FaultOptions): Faults {
   const random = typeof seed === 'number' ? seededRandom(seed) : seed;
   for (const [name, rate] of Object.entries(rates)) {
-    if (!(name in usualRates)) throw new FaultsInvalid(`there is no fault ${name}: take one of ${Object.keys(usualRates).join(', ')}`);
-    if (!(rate >= 0 && rate <= 1)) throw new FaultsInvalid(`the rate of ${name} is ${rate}: it must be from 0 to 1`);
+    if (!(name in usualRates)) throw new FaultsInvalid(`there is no fault ${name}: use one of ${Object.keys(usualRates).join(', ')}`);
+    if (!(rate >= 0 && rate <= 1)) throw new FaultsInvalid(`rate of ${name} must be from 0 to 1, got ${rate}`);
   }
   const chances: Readonly<Record<FaultName, number>> = { ...usualRates, ...rates };
   const counts = Object.fromEntries(Object.keys(usualRates).map((name) => [name, 0])) as Record<FaultName, number>;

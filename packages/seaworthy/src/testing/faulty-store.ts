@@ -22,7 +22,7 @@ function faulty<T, R>(store: Store<T, R>, service: string, faults: Faults, { clo
       try {
         const value = await store.transaction(run, options);
         if (!faults.strikes('store/commit/unknown')) return value;
-        throw new CommitUnknown(`a fault: nobody knows whether the commit of ${service} happened`);
+        throw new CommitUnknown(`a fault: the outcome of the commit of ${service} is unknown`);
       } catch (error) {
         if (!(error instanceof Again)) throw error;
       }

@@ -46,7 +46,7 @@ function builder(setting: Setting): Given {
       const begins = { saga: saga as unknown as AnySaga, input };
       const { came, ended } = await play(setting, true, ({ deliver }) => deliver(`~given.${begin}`, 'key', {}), begins);
       const [first] = ended.map(instanceOf);
-      if (!first) throw new GivenInvalid(`${saga.name} was not started: does its service have it in \`sagas\`?`);
+      if (!first) throw new GivenInvalid(`saga ${saga.name} was not started: add it to the \`sagas\` of its service`);
       const { state, journal, cause } = first;
       return { ...came, state, cause, steps: journal.map(({ step, state: was }) => ({ step, state: was })) };
     },

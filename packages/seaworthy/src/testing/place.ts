@@ -46,7 +46,7 @@ function endpointOf({ serving, runtime: { random } }: Sea, service: string): End
     one && {
       handle: (attempt) =>
         orAborted(one.endpoint.handle(attempt), one.life.dead).catch((error: unknown) => {
-          throw one.life.dead.aborted ? new Unreachable(`${service} died with the call in hand`) : error;
+          throw one.life.dead.aborted ? new Unreachable(`${service} died with the call in flight`) : error;
         }),
     }
   );

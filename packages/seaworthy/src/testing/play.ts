@@ -87,8 +87,7 @@ export async function play<V>(
     if (!handle) throw new GivenInvalid(`${name} does not react to ${typeOf(from, event)}`);
     await handle(one, { signal: new AbortController().signal });
     const [failed] = await store.read.all('select error from sw_dead_letter union all select history from sw_parked');
-    if (failed)
-      thrown = { error: new GivenInvalid(`the reaction of ${name} to ${typeOf(from, event)} failed: ${String(failed['error'])}`) };
+    if (failed) thrown = { error: new GivenInvalid(`reaction of ${name} to ${typeOf(from, event)} failed: ${String(failed['error'])}`) };
   }
 
   async function work(): Promise<{ came: Came; value: V; ended: readonly Row[] }> {
@@ -120,7 +119,7 @@ export async function play<V>(
       started: driven ? [] : sagas.map(instanceOf).map(({ name: saga, input }) => ({ saga, input })),
       rows: store.sqlRead.all,
     };
-    const cut = AbortSignal.abort(new Error('the play is over'));
+    const cut = AbortSignal.abort(new Error('the test has ended'));
     await running.quiesce(cut);
     await running.close(cut);
     return { came, value, ended: sagas };

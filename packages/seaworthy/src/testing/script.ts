@@ -26,12 +26,12 @@ export function scripted(scripts: ReadonlyMap<string, readonly unknown[]>, calls
     const index = turn.get(name) ?? 0;
     turn.set(name, index + 1);
     if (!script?.length && operation.output) {
-      const error = new GivenInvalid(`${name} was called: say what it answers, with \`when\``);
+      const error = new GivenInvalid(`${name} was called and has no scripted answer: script it with \`when\``);
       missing(error);
       throw error;
     }
     const said = (script?.[index] ?? script?.at(-1)) as Scripted<unknown, Record<string, unknown>> | undefined;
-    if (said === 'unknown') throw new Unreachable(`${name} was asked, and nobody knows what it did`);
+    if (said === 'unknown') throw new Unreachable(`${name} was called: its outcome is unknown`);
     if (said === 'nothing')
       return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }));
     if (said && 'fails' in said) throw new Failure(said.fails, said.data);

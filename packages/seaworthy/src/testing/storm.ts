@@ -192,7 +192,7 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
 
   const storeOf = (service: string): Store<unknown, unknown> => {
     const store = opened.get(service);
-    if (!store) throw new Error(`the fleet has no service ${service} that has started: it has ${names.join(', ')}`);
+    if (!store) throw new Error(`the fleet has no started service ${service}: it has ${names.join(', ')}`);
     return store;
   };
   const opened = new Map<string, Store<unknown, unknown>>();
@@ -243,13 +243,13 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
     while (!begun()) await Promise.race([kept, due().then(() => sleep(clock, pollMs))]);
     const failed = Promise.race([kept, ...(options.always ? [watch(options.always)] : [])]);
     const loaded = Promise.race([options.load(seen), failed]);
-    const tooLate = sleep(clock, lastMs).then(() => Promise.reject(new Error(`the load was not done within ${within}`)));
+    const tooLate = sleep(clock, lastMs).then(() => Promise.reject(new Error(`the load took longer than ${within}`)));
     await Promise.race([loaded, tooLate]);
     await Promise.race([settle(Math.min(lastMs, clock.monotonic() + stormMs)), failed]);
     faults.calm();
     calm = true;
     const left = await Promise.race([settle(lastMs), failed]);
-    if (left.length > 0) throw new Error(`it did not come to rest within ${within}: ${left.join('; ')}`);
+    if (left.length > 0) throw new Error(`it still had work after ${within}: ${left.join('; ')}`);
     await options.check(seen);
   }
 
