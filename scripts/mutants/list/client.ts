@@ -6,12 +6,17 @@ export const client: readonly Mutant[] = [
     edits: [
       [
         'client/caller.ts',
-        'sendTo(course, { operation, input, key, deadline,',
-        'sendTo(course, { operation, input, key: key && `${key}.${attempt}`, deadline,',
+        'pool.send(history, { operation, input, key, deadline,',
+        'pool.send(history, { operation, input, key: key && `${key}.${attempt}`, deadline,',
       ],
     ],
     tests: inSource('client/caller', 'client/instances', 'service/service'),
     storm: { over: 'bank' },
+  },
+  {
+    name: 'client: an instance that left is still sent calls',
+    edits: [['client/instances.ts', 'member.left = !addresses.has(member.at);', '']],
+    tests: inSource('client/drivers/drivers', 'fleet/addresses'),
   },
   {
     name: 'client: attempts carry no deadline',

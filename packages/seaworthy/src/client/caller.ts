@@ -6,6 +6,7 @@ import { declaredError } from '../contract/member.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
 import { Deadline } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import { together } from '../core/ends.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { isA } from '../core/thrown.ts';
@@ -16,9 +17,13 @@ import { type Classify, classify } from '../resilience/classify.ts';
 import { LocalRejection } from '../resilience/errors.ts';
 import { type Guard, policyOn } from '../resilience/policy.ts';
 import { retry } from '../resilience/retry.ts';
+import type { BalancerDriver } from './balancer.ts';
 import { type Callable, Failure, type Reply, reply } from './call.ts';
-import { AnswerInvalid, CallFailed } from './errors.ts';
-import { type Course, type Instance, instances, type Send } from './instances.ts';
+import { roundRobin } from './drivers/round-robin.ts';
+import { staticInstances } from './drivers/static-instances.ts';
+import { AnswerInvalid, CallFailed, Unreachable } from './errors.ts';
+import type { Instance } from './instance-source.ts';
+import { type CallHistory, type InstanceGuard, InstancePool, type Instances } from './instances.ts';
 import type { Transport } from './transport.ts';
 
 export interface CallOptions {
@@ -41,16 +46,28 @@ export type Caller = <Sent, Output, E>(
   options?: CallOptions,
 ) => Reply<Output, E>;
 
-export interface CallerParts {
-  readonly runtime: Runtime;
-  /** The way to a service, or to each of its instances. */
-  readonly transportOf: (service: string) => Transport | readonly Instance[];
-  /** One for each callee, over all attempts of a call. Default `defaultPolicy`: 3 attempts. */
+/** A caller that closes what it opened. */
+export interface ClosableCaller extends Caller {
+  /** Closes the transports to instances that it opened, and stops watching their sources. Later calls reject with `Unreachable`. */
+  close(): Promise<void>;
+}
+
+/** How calls are guarded, balanced and bounded. */
+export interface CallPolicies {
+  /** Gives the policy of a callee, over all attempts of a call. Default `defaultPolicy`: 3 attempts. */
   readonly policyOf?: (service: string) => Guard;
-  /** One for each instance of a callee, around each attempt. Default `defaultGuard`: a breaker, and 100 calls at one time. */
+  /** Gives the guard of each instance of a callee, around each attempt. Default `defaultGuard`: a breaker, and 100 calls at one time. */
   readonly guardOf?: (service: string, instance?: string) => Guard;
-  /** The default deadline of a call. Default 5 s. */
+  /** Makes the balancer of each callee that has instances. Default `roundRobin`. */
+  readonly balancer?: BalancerDriver;
+  /** The deadline of a call that brings none. Default 5 s. */
   readonly timeout?: Duration;
+}
+
+export interface CallerDeps extends CallPolicies {
+  readonly runtime: Runtime;
+  /** Gives the transport to a service, which the caller never closes, or the instances of the service. Called once for each service. */
+  readonly transportOf: (service: string) => Transport | Instances;
 }
 
 /** What an outcome of a call says of the callee: that it failed inside, or still waits for a third party, may be due to this one request. */
@@ -107,52 +124,70 @@ async function failureOf(operation: Bound, answer: Exclude<Answer, { kind: 'outp
   return new Failure(answer.name, await promised(operation, data, answer.data, `the data of ${answer.name}`));
 }
 
+interface Callee {
+  readonly policy: Guard;
+  readonly pool: InstancePool;
+}
+
+/** A transport as the only instance of its service. It belongs to whoever opened it, who closes it. */
+const only = (service: string, transport: Transport): Instances => ({
+  source: staticInstances([service]),
+  connect: () => ({ send: (request) => transport.send(request), close: async () => {} }),
+});
+
 /** Makes the calling side of a service or gateway. Calls reject with `Failure` for declared errors, else with a `SeaworthyError`. */
-export function caller({ runtime, transportOf, policyOf, guardOf, timeout = '5s' }: CallerParts): Caller {
-  function policiesOf(service: string, count: number): { readonly policy: Guard; readonly guard: (instance: Instance) => Guard } {
-    // One instance, and nobody's own policies: the same parts, in the same order, are one policy, at half the price.
-    if (count === 1 && !policyOf && !guardOf)
-      return { policy: policyOn(runtime, retry({ when: again }), ...guardParts(runtime, service)), guard: () => unguarded };
-    const guardBy = guardOf ?? ((name: string, instance?: string): Guard => defaultGuard(runtime, name, instance));
+export function caller(deps: CallerDeps): ClosableCaller {
+  const { runtime, transportOf, policyOf, guardOf, balancer = roundRobin } = deps;
+  function guardsOf(service: string, single: boolean): { readonly policy: Guard; readonly guardOf: (instance: Instance) => InstanceGuard } {
+    // One instance for good, and the default policies: the same parts, in the same order, are one policy, at half the price.
+    if (single && !policyOf && !guardOf)
+      return { policy: policyOn(runtime, retry({ when: again }), ...guardParts(runtime, service)), guardOf: () => unguarded };
     return {
       policy: policyOf?.(service) ?? defaultPolicy(runtime),
-      guard: ({ at }) => guardBy(service, count > 1 ? at : undefined),
+      guardOf({ at }) {
+        const instance = single ? undefined : at;
+        return guardOf?.(service, instance) ?? policyOn(runtime, ...guardParts(runtime, service, instance));
+      },
     };
   }
 
-  const timeoutMs = milliseconds(timeout, 'timeout');
-  const callees = new Map<string, { readonly policy: Guard; readonly send: Send }>();
-  const calleeOf = (service: string): { readonly policy: Guard; readonly send: Send } => {
+  const timeoutMs = milliseconds(deps.timeout ?? '5s', 'timeout');
+  const callees = new Map<string, Callee>();
+  let closed = false;
+  function calleeOf(service: string): Callee {
+    if (closed) throw new Unreachable(`${service} was not called: the caller is closed; call before its \`close\``, { absent: true });
     const known = callees.get(service);
     if (known) return known;
-    const way = transportOf(service);
-    const all = 'send' in way ? [{ at: service, transport: way }] : way;
-    const { policy, guard } = policiesOf(service, all.length);
-    const made = { policy, send: instances(all, { runtime, guardOf: guard }) };
-    callees.set(service, made);
-    return made;
-  };
+    const given = transportOf(service);
+    const instances = 'send' in given ? only(service, given) : given;
+    const { source } = instances;
+    const { policy, guardOf: guardBy } = guardsOf(service, !source.watch && source.current().length === 1);
+    const pool = new InstancePool(instances, { service, runtime, balancer: balancer(runtime), guardOf: guardBy });
+    const callee = { policy, pool };
+    callees.set(service, callee);
+    return callee;
+  }
 
   async function send(operation: Bound, given: unknown, options: CallOptions): Promise<unknown> {
     const name = `${operation.service}.${operation.name}`;
     const deadline = options.deadline?.usually(timeoutMs) ?? new Deadline(runtime.clock, runtime.clock.monotonic() + timeoutMs, timeoutMs);
     const key = checkedKey(options.key) ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
     const span = runtime.observe.span('seaworthy_call', { operation: name }, { kind: 'client', parent: options.trace });
-    const course: Course = { been: new Set(), failed: undefined };
+    const history: CallHistory = { tried: new Set(), failed: undefined };
     // As it is now: an attempt may come when the caller has long since changed it.
     const json = asJson(given);
     // What JSON does not keep is for the transport to refuse.
     const input = 'value' in json ? json.value : given;
     try {
-      const { policy, send: sendTo } = calleeOf(operation.service);
+      const { policy, pool } = calleeOf(operation.service);
       // What is no answer of the contract is the policy's to judge, and perhaps to try again.
-      const judged = (answer: Answer): Answer => {
+      const judge = (answer: Answer): Answer => {
         if (answer.kind === 'problem') throw new CallFailed(name, answer.problem);
         return answer;
       };
       const answer = await policy(
         ({ signal, attempt }) =>
-          sendTo(course, { operation, input, key, deadline, undoes: options.undoes, attempt, trace: span.trace, signal }, judged),
+          pool.send(history, { operation, input, key, deadline, undoes: options.undoes, attempt, trace: span.trace, signal }, judge),
         { signal: options.signal, deadline, key },
       );
       if (answer.kind !== 'output') throw await failureOf(operation, answer);
@@ -161,13 +196,19 @@ export function caller({ runtime, transportOf, policyOf, guardOf, timeout = '5s'
       return value;
     } catch (thrown) {
       // That a further attempt was not begun says that nothing was done, which is not so: an earlier one was on its way.
-      const error = isA(thrown, LocalRejection) && course.failed ? course.failed.error : thrown;
+      const error = isA(thrown, LocalRejection) && history.failed ? history.failed.error : thrown;
       if (isA(error, Failure)) span.end('declared');
       else span.end(isA(error, SeaworthyError) ? error.kind : 'failed', error);
       throw error;
     }
   }
 
-  return (operation, input, options = {}) =>
+  const call: Caller = (operation, input, options = {}) =>
     reply(send(operation as unknown as Bound, input, options) as Promise<never>, operation.errors as object);
+  return Object.assign(call, {
+    async close() {
+      closed = true;
+      await together([...callees.values()].map(({ pool }) => pool.close()));
+    },
+  });
 }

@@ -7,36 +7,33 @@ import { BreakerOpen } from '../resilience/errors.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { retry } from '../resilience/retry.ts';
 import { virtualClock } from '../testing/clock.ts';
-import { type CallerParts, caller } from './caller.ts';
+import { type CallerDeps, caller } from './caller.ts';
+import { staticInstances } from './drivers/static-instances.ts';
 import { Unreachable } from './errors.ts';
-import type { Instance } from './instances.ts';
+import type { Instance } from './instance-source.ts';
+import type { Transport } from './transport.ts';
 
 const desk = contract('desk', { ask: query({ http: 'GET /ask', input: z.object({ n: z.string().optional() }), output: z.object({}) }) });
 
 /** A caller of a service with instances `a`, `b`, ...; those in `dead` cannot be reached, those in `sick` fail. */
-function world(names: string, options: (rt: Runtime) => Partial<CallerParts> = () => ({})) {
+function world(names: string, options: (rt: Runtime) => Partial<CallerDeps> = () => ({})) {
   const clock = virtualClock();
   const rt = runtime({ clock, random: { next: () => 0.5 } });
   const sent: string[] = [];
   const visits: string[] = [];
   const dead = new Set<string>();
   const sick = new Set<string>();
-  const all = [...names].map(
-    (at): Instance => ({
-      at,
-      transport: {
-        async send({ input }) {
-          sent.push(at);
-          visits.push(`${(input as { n?: string }).n}${at}`);
-          if (dead.has(at)) throw new Unreachable(`${at} is gone`);
-          if (sick.has(at)) return { kind: 'problem', problem: { type: 'about:blank', title: 'No', status: 503 } };
-          return { kind: 'output', output: {} };
-        },
-        close: async () => {},
-      },
-    }),
-  );
-  const call = caller({ runtime: rt, transportOf: () => all, ...options(rt) });
+  const connect = ({ at }: Instance): Transport => ({
+    async send({ input }) {
+      sent.push(at);
+      visits.push(`${(input as { n?: string }).n}${at}`);
+      if (dead.has(at)) throw new Unreachable(`${at} is gone`);
+      if (sick.has(at)) return { kind: 'problem', problem: { type: 'about:blank', title: 'No', status: 503 } };
+      return { kind: 'output', output: {} };
+    },
+    close: async () => {},
+  });
+  const call = caller({ runtime: rt, transportOf: () => ({ source: staticInstances([...names]), connect }), ...options(rt) });
   const taken = (): string => sent.splice(0).join('');
   const ask = (n?: string): Promise<unknown> => clock.run(call(desk.ask, n === undefined ? {} : { n }));
   return { clock, dead, sick, taken, visits, ask };
@@ -91,6 +88,9 @@ test('when every instance is refused, the call is refused, and nothing is sent',
   assert.equal(taken(), '');
 });
 
-test('a service without an address is unreachable', async () => {
-  await assert.rejects(world('').ask(), (error: unknown) => error instanceof Unreachable && /has no address/.test(error.message));
+test('a service without an instance is unreachable', async () => {
+  await assert.rejects(
+    world('').ask(),
+    (error: unknown) => error instanceof Unreachable && /^desk has no instance now/.test(error.message),
+  );
 });

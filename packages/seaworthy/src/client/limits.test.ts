@@ -13,8 +13,8 @@ import { breaker } from '../resilience/breaker.ts';
 import { policy } from '../resilience/policy.ts';
 import { retry } from '../resilience/retry.ts';
 import { type Caller, caller } from './caller.ts';
+import { staticInstances } from './drivers/static-instances.ts';
 import { AnswerTooLarge } from './errors.ts';
-import type { Transport } from './transport.ts';
 import { http } from './transports/http.ts';
 
 const Text = z.object({ text: z.string() });
@@ -37,14 +37,14 @@ before(async () => {
 });
 after(() => server.close());
 
-/** Callers with one way to the service, and with two. */
+/** Runs `body` with a caller of one instance of the service, and with one of two. */
 async function each(body: (call: Caller) => Promise<void>): Promise<void> {
   for (const count of [1, 2]) {
-    const ways: Transport[] = Array.from({ length: count }, () => http(url, { answerLimit: 10_000 }));
     asked.length = 0;
-    const all = ways.map((transport, index) => ({ at: `place ${index}`, transport }));
-    await body(caller({ runtime: runtime(), transportOf: () => all }));
-    for (const way of ways) await way.close();
+    const source = staticInstances(Array.from({ length: count }, (_, index) => `instance ${index}`));
+    const call = caller({ runtime: runtime(), transportOf: () => ({ source, connect: () => http(url, { answerLimit: 10_000 }) }) });
+    await body(call);
+    await call.close();
   }
 }
 

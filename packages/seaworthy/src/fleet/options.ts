@@ -1,5 +1,6 @@
 import type { BusDriver } from '../bus/bus.ts';
-import type { CallerParts } from '../client/caller.ts';
+import type { CallPolicies } from '../client/caller.ts';
+import type { InstanceSource } from '../client/instance-source.ts';
 import type { Duration } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { DocumentOptions } from '../documents/document.ts';
@@ -12,8 +13,8 @@ import type { Environment } from './environment.ts';
 export interface StartOptions extends RunOptions {
   /** Which of the services run in this process, `gateway` for the gateway. Default all. */
   readonly only?: readonly string[] | undefined;
-  /** Where those are found that run elsewhere: each base URL is one instance. */
-  readonly addresses?: Readonly<Record<string, string | readonly string[]>>;
+  /** Where those are found that run elsewhere: each base URL is one instance. A source may change the list while the fleet runs. */
+  readonly addresses?: Readonly<Record<string, string | readonly string[] | InstanceSource>>;
   /** Where the embedded databases live. Default `.seaworthy`. */
   readonly dir?: string;
   /** Of the gateway. Default 0: any free one. */
@@ -46,7 +47,7 @@ export interface StartOptions extends RunOptions {
   /** Default the embedded log in `dir`. */
   readonly bus?: BusDriver;
   /** How the calls of services and gateway are guarded and how long one may take, unless they say otherwise. */
-  readonly calls?: Pick<CallerParts, 'policyOf' | 'guardOf' | 'timeout'>;
+  readonly calls?: CallPolicies;
   /** For the whole of a request at the gateway. Default 10 s. */
   readonly requestTimeout?: Duration;
   /** What the gateway takes over of a request's trace and baggage. Default the trace. */

@@ -1,3 +1,5 @@
+import { staticInstances } from '../client/drivers/static-instances.ts';
+import type { InstanceSource } from '../client/instance-source.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Service } from '../service/service.ts';
 import { type Fleet, FleetInvalid } from './fleet.ts';
@@ -7,8 +9,8 @@ import type { StartOptions } from './options.ts';
 export interface Plan {
   readonly services: readonly Service[];
   readonly gateway: Gateway | undefined;
-  /** The addresses of what is called over HTTP. */
-  readonly elsewhere: ReadonlyMap<string, readonly string[]>;
+  /** The instances of what is called over HTTP. */
+  readonly elsewhere: ReadonlyMap<string, InstanceSource>;
   /** 0 for any free one; `undefined` for none. */
   readonly portOf: (service: string) => number | undefined;
 }
@@ -40,12 +42,14 @@ export function plan(fleet: Fleet, { only, addresses = {}, ports = false, bodies
   };
   for (const name of only ?? []) known(name, 'only');
   if (only?.includes('gateway') && !fleet.gateway) wrong.push('only names the gateway, and the fleet has none');
-  const found = new Map<string, readonly string[]>();
+  const found = new Map<string, InstanceSource>();
   for (const [name, given] of Object.entries(addresses)) {
     known(name, 'addresses');
-    const urls = [given].flat();
-    for (const url of urls) if (!isAddress(url)) wrong.push(`addresses.${name} has ${JSON.stringify(url)}: write http://HOST:PORT`);
-    found.set(name, urls);
+    const source = typeof given === 'string' || Array.isArray(given) ? staticInstances([given].flat()) : (given as InstanceSource);
+    for (const { at } of source.current())
+      if (!isAddress(at)) wrong.push(`addresses.${name} has ${JSON.stringify(at)}: write http://HOST:PORT`);
+    // A list that never changes and is empty is no address at all.
+    if (source.watch || source.current().length > 0) found.set(name, source);
   }
   const fixed = typeof ports === 'object' ? new Map(Object.entries(ports)) : undefined;
   for (const [name, port] of fixed ?? []) {
@@ -56,7 +60,7 @@ export function plan(fleet: Fleet, { only, addresses = {}, ports = false, bodies
   const gateway = !only || only.includes('gateway') ? fleet.gateway : undefined;
   const here = new Set(services.map(nameOf));
   for (const [name, by] of called(services, gateway)) {
-    if (here.has(name) || found.get(name)?.length) continue;
+    if (here.has(name) || found.has(name)) continue;
     wrong.push(
       names.includes(name)
         ? `${by} calls ${name}, which neither runs in this process nor has an address: add it to \`only\` or to \`addresses\``

@@ -1,5 +1,5 @@
 import { embedded } from '../bus/drivers/embedded.ts';
-import type { Caller } from '../client/caller.ts';
+import type { Caller, ClosableCaller } from '../client/caller.ts';
 import { milliseconds } from '../core/duration.ts';
 import { inTurn, together } from '../core/ends.ts';
 import { SeaworthyError } from '../core/errors.ts';
@@ -17,7 +17,7 @@ import { hold } from './hold.ts';
 import type { StartOptions } from './options.ts';
 import { type Plan, plan } from './plan.ts';
 import { listen, type Servers } from './servers.ts';
-import { type ServiceClient, serviceClient } from './service-clients.ts';
+import { serviceClient } from './service-clients.ts';
 
 /** The fleet did not stop within its budget; what was cut short is taken up at the next start. */
 export class DrainExceeded extends SeaworthyError {
@@ -70,14 +70,14 @@ async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runti
   const graceMs = milliseconds(grace, 'grace');
   const bus = await (options.bus ?? embedded({ dir })).open(labelledRuntime(runtime, 'bus'));
   const running = new Map<string, RunningService>();
-  const clients: ServiceClient[] = [];
+  const clients: ClosableCaller[] = [];
   let servers: Servers | undefined;
   let started = false;
   const callerFor = async (own: Runtime): Promise<Caller> => {
     const { elsewhere } = planned;
     const made = await serviceClient({ runtime: own, endpointOf: (name) => running.get(name)?.endpoint, elsewhere, calls: options.calls });
     clients.push(made);
-    return made.call;
+    return made;
   };
 
   let stopped: Promise<void> | undefined;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { caller } from '../client/caller.ts';
+import { staticInstances } from '../client/drivers/static-instances.ts';
 import type { Transport } from '../client/transport.ts';
 import { contract, query } from '../contract/contract.ts';
 import type { Duration } from '../core/duration.ts';
@@ -38,8 +39,8 @@ function world(options: {
     },
     close: async () => {},
   };
-  const all = Array.from({ length: instances }, (_, index) => ({ at: `place ${index}`, transport }));
-  const call = caller({ runtime: rt, transportOf: () => all });
+  const source = staticInstances(Array.from({ length: instances }, (_, index) => `instance ${index}`));
+  const call = caller({ runtime: rt, transportOf: () => ({ source, connect: () => transport }) });
   const routes = [route('GET /ask', desk.ask), aggregate('GET /page', ({ part }) => ({ one: part(desk.ask, () => ({})) }))];
   const served = gatewayRoutes(gateway({ routes }), { runtime: rt, call, timeout });
   return async (path: string, deadlineMs?: number): Promise<number> => {

@@ -1,5 +1,5 @@
 import type { Bus } from '../bus/bus.ts';
-import { type Caller, type CallerParts, caller } from '../client/caller.ts';
+import { type Caller, type CallPolicies, caller } from '../client/caller.ts';
 import { Unreachable } from '../client/errors.ts';
 import type { Endpoint } from '../client/transport.ts';
 import { local } from '../client/transports/local.ts';
@@ -32,7 +32,7 @@ export interface Sea {
   readonly stores: Map<string, Promise<Store<unknown, unknown>>>;
   readonly serving: Map<string, Set<Serving>>;
   readonly options: RunOptions;
-  readonly calls: Pick<CallerParts, 'policyOf' | 'guardOf' | 'timeout'> | undefined;
+  readonly calls: CallPolicies | undefined;
   readonly trace: (line: string) => void;
 }
 

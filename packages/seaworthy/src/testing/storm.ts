@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { embeddedOn } from '../bus/drivers/embedded.ts';
 import { memory as memoryBus } from '../bus/drivers/memory.ts';
-import type { Caller, CallerParts } from '../client/caller.ts';
+import type { Caller, CallPolicies } from '../client/caller.ts';
 import { orAborted } from '../core/abort.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Random } from '../core/random.ts';
@@ -73,7 +73,7 @@ export interface StormOptions<Name extends string> {
   /** What the services are set to. */
   readonly options?: RunOptions;
   /** How their calls are guarded. */
-  readonly calls?: Pick<CallerParts, 'policyOf' | 'guardOf' | 'timeout'>;
+  readonly calls?: CallPolicies;
   /** Of services that bring none. Default in memory. */
   readonly store?: StoreDriver;
   /**
