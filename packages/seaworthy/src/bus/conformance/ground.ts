@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { macrotask } from '../../core/event-loop.ts';
 import { type Runtime, runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
-import type { Bus, BusDriver, Handle } from '../bus.ts';
+import type { Bus, BusDriver, Handle, Subscription } from '../bus.ts';
 import { type Envelope, envelope } from '../envelope.ts';
 import type { Message } from '../message.ts';
 
@@ -19,16 +19,19 @@ export interface Ground {
   readonly send?: (topic: string, message: Message) => Promise<void> | void;
   /** Whether `send` takes headers, which events in binary mode need. */
   readonly headers?: boolean;
-  /** Starts a member in a process of its own, which acknowledges each event and reports its id. */
+  /** Starts a member in a process of its own, which acknowledges each event and reports its id. Resolves once it has subscribed. */
   readonly member?: (topic: string, group: string, handled: (id: string) => void) => Promise<MemberProcess>;
-  /** Stops the engine and starts it again. */
+  /** Stops the engine and starts it again. Resolves once it is back. */
   readonly restart?: () => Promise<void>;
+  /**
+   * How long a case waits while no new event arrives, in milliseconds, before it fails: longer than the engine ever needs to hand an
+   * event to another member. A case fails after ten times that in any case. Default 30 s.
+   */
+  readonly patienceMs?: number;
 }
 
 export interface Parts {
   readonly runtime?: Partial<Runtime>;
-  /** How long the suite waits for something to happen, in milliseconds. Default 30 s. */
-  readonly patienceMs?: number;
 }
 
 /** What a case gets. */
@@ -37,7 +40,9 @@ export interface Setting {
   readonly runtime: Runtime;
   /** Opens one more member of the fleet, with parts of its runtime replaced. It is closed at the end. */
   open(more?: Partial<Runtime>): Promise<Bus>;
-  /** Waits until it holds; fails when that takes too long. */
+  /** Starts a member in a process of its own, which is killed at the end. Absent where the ground has none. */
+  readonly member: Ground['member'];
+  /** Waits until the condition holds. Fails when the patience of the ground is over. */
   until(what: string, holds: () => boolean): Promise<void>;
 }
 
@@ -83,33 +88,88 @@ export function seen(before: (envelope: Envelope) => void | Promise<void> = () =
   };
 }
 
-/** Runs one case on fresh ground. Resolves with the name of a feature that the driver lacks. */
-export async function runCase(
-  ground: Ground,
-  { runtime: parts = {}, patienceMs = 30_000 }: Parts,
-  { body }: Promised,
-): Promise<string | void> {
-  const machine = runtime(parts);
-  const { clock } = machine;
-  const open: Bus[] = [];
-  try {
-    return await body({
-      ground,
-      runtime: machine,
-      async open(more) {
-        const bus = await ground.driver.open(runtime({ ...parts, ...more }));
-        open.push(bus);
-        return bus;
-      },
-      async until(what, holds) {
-        const limit = clock.monotonic() + patienceMs;
-        for (let round = 0; !holds(); round++) {
-          if (clock.monotonic() > limit) assert.fail(`it did not happen within ${patienceMs} ms: ${what}`);
-          await (round < 100 ? macrotask() : sleep(clock, 2));
-        }
+/** A stall of this process longer than this counts as this: it says nothing about the bus. */
+const stallMs = 100;
+
+/** The same bus, which reports what arrives and the subscriptions that it opens. */
+const watched = (bus: Bus, arrives: (group: string, id: string) => void, opened: (subscription: Subscription) => void): Bus => ({
+  features: bus.features,
+  publish: (topic, envelopes) => bus.publish(topic, envelopes),
+  async subscribe({ handle, ...options }) {
+    const subscription = await bus.subscribe({
+      ...options,
+      handle(envelope, delivery) {
+        arrives(options.group, envelope.id);
+        return handle(envelope, delivery);
       },
     });
-  } finally {
-    for (const bus of open) await bus.close();
+    opened(subscription);
+    return subscription;
+  },
+  plan: (topology) => bus.plan(topology),
+  apply: (topology) => bus.apply(topology),
+  verify: (topology) => bus.verify(topology),
+  condition: () => bus.condition(),
+  pending: (topic, group, positions) => bus.pending(topic, group, positions),
+  close: () => bus.close(),
+});
+
+/** Runs one case on fresh ground. Resolves with the name of a feature that the driver lacks. */
+export async function runCase(ground: Ground, { runtime: parts = {} }: Parts, { body }: Promised): Promise<string | void> {
+  const { patienceMs = 30_000, member } = ground;
+  const machine = runtime(parts);
+  const { clock } = machine;
+  const buses: Bus[] = [];
+  const subscriptions: Subscription[] = [];
+  const processes: MemberProcess[] = [];
+  const arrived = new Set<string>();
+  const arrives = (group: string, id: string): void => void arrived.add(JSON.stringify([group, id]));
+  const begunAt = clock.monotonic();
+
+  const setting: Setting = {
+    ground,
+    runtime: machine,
+    async open(more) {
+      const bus = await ground.driver.open(runtime({ ...parts, ...more }));
+      buses.push(bus);
+      return watched(bus, arrives, (one) => subscriptions.push(one));
+    },
+    member:
+      member &&
+      (async (topic, group, handled) => {
+        const process = await member(topic, group, (id) => {
+          arrives(group, id);
+          handled(id);
+        });
+        processes.push(process);
+        return process;
+      }),
+    async until(what, holds) {
+      let [idleMs, at, events] = [0, clock.monotonic(), arrived.size];
+      for (let round = 0; !holds(); round++) {
+        await (round < 100 ? macrotask() : sleep(clock, 2));
+        const now = clock.monotonic();
+        idleMs = arrived.size > events ? 0 : idleMs + Math.min(now - at, stallMs);
+        [at, events] = [now, arrived.size];
+        if (idleMs > patienceMs) assert.fail(`nothing arrived for ${patienceMs} ms before this happened: ${what}`);
+        if (now - begunAt > 10 * patienceMs) assert.fail(`${10 * patienceMs} ms were not enough for this to happen: ${what}`);
+      }
+    },
+  };
+
+  async function end(): Promise<void> {
+    await Promise.all(processes.map((one) => one.kill()));
+    await Promise.all(buses.map((bus) => bus.close()));
+  }
+  try {
+    const lacks = await body(setting);
+    await end();
+    return lacks;
+  } catch (error) {
+    // After a failure a handler may hang: it is cut short, and whatever hangs all the same does not hide the failure.
+    const cut = AbortSignal.abort(new Error('the case failed'));
+    const ended = Promise.all(subscriptions.map((one) => one.close(cut))).then(end);
+    await Promise.race([ended.catch(() => {}), sleep(clock, patienceMs)]);
+    throw error;
   }
 }

@@ -110,8 +110,7 @@ export const moving: readonly Promised[] = [
   },
   {
     name: 'G2, G3: when the process of a member is killed, another gets the rest, in order',
-    async body({ ground, open, until }) {
-      const { member } = ground;
+    async body({ member, open, until }) {
       if (!member) return 'members in processes of their own';
       const bus = await open();
       const ids: string[] = [];
@@ -131,27 +130,30 @@ export const moving: readonly Promised[] = [
   },
   {
     name: 'G2, G3: after a restart of the engine, publishing and handling go on, in order',
-    async body({ ground, open, until }) {
-      if (!ground.restart) return 'an engine that restarts';
-      const bus = await open();
-      const group = seen();
+    async body({ ground, open, until, runtime }) {
+      const { restart } = ground;
+      if (!restart) return 'an engine that restarts';
+      const [one, two] = [await open(), await open()];
+      const group = seen(() => sleep(runtime.clock, 1));
       const keys = keysOf(8);
-      await bus.subscribe({ topic, group: 'g', handle: group.handle });
-      await bus.publish(topic, batch(keys, 0, 10));
-      await ground.restart();
+      for (const bus of [one, two]) await bus.subscribe({ topic, group: 'g', handle: group.handle });
+      await one.publish(topic, batch(keys, 0, 10));
+      await until('the members are at work', () => group.distinct > 0);
       const later = batch(keys, 10, 20);
       let state: 'idle' | 'trying' | 'published' = 'idle';
       const attempt = async (): Promise<void> => {
         state = 'trying';
-        state = await bus.publish(topic, later).then(
+        state = await one.publish(topic, later).then(
           () => 'published' as const,
           () => 'idle' as const,
         );
       };
+      const restarted = restart();
       await until('publishing works again', () => {
         if (state === 'idle') void attempt();
         return state === 'published';
       });
+      await restarted;
       await until('all events arrive', () => group.distinct === 160);
       for (const key of keys) assert.deepEqual(group.of(key), upTo(20), key);
     },

@@ -22,6 +22,7 @@ import { written } from '../options.ts';
 import { embedded } from './embedded.ts';
 import { append, logMigrations, partitionOf, prune, readLog } from './embedded-log.ts';
 import { memory } from './memory.ts';
+import { restartable } from './restartable.fixture.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-bus-'));
 let folder = 0;
@@ -42,11 +43,15 @@ async function memberOf(dir: string, topic: string, group: string, handled: (id:
   const child = spawn(
     process.execPath,
     ['--conditions=@seaworthy/source', '--disable-warning=ExperimentalWarning', import.meta.filename, 'member', dir, topic, group],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    { stdio: ['pipe', 'pipe', 'inherit'] },
   );
-  createInterface({ input: child.stdout }).on('line', handled);
+  const subscribed = Promise.withResolvers<void>();
+  createInterface({ input: child.stdout }).on('line', (line) => (line === 'subscribed' ? subscribed.resolve() : handled(line)));
+  child.once('error', subscribed.reject).once('exit', (code) => subscribed.reject(new Error(`the member ended with ${code}`)));
+  await subscribed.promise;
   return {
     async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
       child.kill('SIGKILL');
       await exited;
@@ -54,7 +59,7 @@ async function memberOf(dir: string, topic: string, group: string, handled: (id:
   };
 }
 
-/** A member in a process of its own: it acknowledges events and prints each. */
+/** A member in a process of its own: it says that it has subscribed, acknowledges events and prints each. It ends with its parent. */
 if (process.argv[2] === 'member') {
   const [, , , dir = '', topic = '', group = ''] = process.argv;
   const bus = await embedded({ dir }).open(runtime());
@@ -65,7 +70,8 @@ if (process.argv[2] === 'member') {
       process.stdout.write(`${id}\n`);
     },
   });
-  setInterval(() => {}, 1000);
+  process.stdout.write('subscribed\n');
+  process.stdin.resume().once('close', () => process.exit());
 } else {
   after(() => rmSync(root, { recursive: true, force: true }));
   /** Runs the suite, and names the feature for which a case is skipped. */
@@ -86,6 +92,8 @@ if (process.argv[2] === 'member') {
       driver: embedded({ dir }),
       send: (topic, { body }) => insert(dir, topic, String(body)),
       member: (topic, group, handled) => memberOf(dir, topic, group, handled),
+      // A member is dead after 3 s, and its partitions are shared out within one more.
+      patienceMs: 8000,
     };
   });
   for (const seed of [1, 2]) {
@@ -93,14 +101,14 @@ if (process.argv[2] === 'member') {
       `memory, with duplicates, seed ${seed}`,
       () => {
         const driver = memory({ duplicates: 0.2, maxBytes: 20_000 });
-        return { driver, send: driver.send, headers: true };
+        return { ...restartable(driver), send: driver.send, headers: true, patienceMs: 3000 };
       },
       { runtime: { random: seededRandom(seed) } },
     );
   }
   runs('memory, with queues', () => {
     const driver = memory({ keeps: 'queues', maxBytes: 20_000 });
-    return { driver, send: driver.send, headers: true };
+    return { ...restartable(driver), send: driver.send, headers: true, patienceMs: 3000 };
   });
 
   test('embedded: a row that is no event is passed over and told, whatever else is in the log arrives', async () => {
