@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Mutant, Storming } from './mutant.ts';
 import type { Field } from './plant.ts';
 
-/** What a program has printed, and its exit code; `undefined` when it was stopped after `limitMs`. */
+/** What a program has printed, and its exit code; `undefined` when it was stopped, at what it was to print or after `limitMs`. */
 interface Ended {
   readonly code: number | undefined;
   readonly output: string;
@@ -12,21 +12,24 @@ interface Ended {
 const limitMs = 300_000;
 const flags = ['--conditions=@seaworthy/source', '--disable-warning=ExperimentalWarning'];
 
-function run(field: Field, args: readonly string[]): Promise<Ended> {
+/** Runs a program until it ends, prints `last`, or has had its time. */
+function run(field: Field, args: readonly string[], last?: RegExp): Promise<Ended> {
   // A test file is a program of its own here, not a part of the run of tests that plants the bug.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const child = spawn(process.execPath, [...flags, ...args], { cwd: field.root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
+  let stopped = false;
+  const stop = (): void => {
+    stopped = true;
+    child.kill('SIGKILL');
+  };
+  const timer = setTimeout(stop, limitMs);
   const hear = (piece: Buffer): void => {
     output += String(piece);
+    if (last?.test(output)) stop();
   };
   child.stdout.on('data', hear);
   child.stderr.on('data', hear);
-  let stopped = false;
-  const timer = setTimeout(() => {
-    stopped = true;
-    child.kill('SIGKILL');
-  }, limitMs);
   return new Promise((resolve) => {
     child.once('close', (code) => {
       clearTimeout(timer);
@@ -40,14 +43,16 @@ export type Found =
   | { readonly kind: 'found'; readonly by: string }
   | { readonly kind: 'survived' | 'broken' | 'misplaced'; readonly by: string; readonly output: string };
 
-const firstFailure = (output: string): string => /^\s*✖ (.+?) \(/m.exec(output)?.[1] ?? 'a test that hangs';
+const failure = /^\s*✖ (.+?) \([\d.]+ms\)$/m;
 
-/** Runs the mutant's tests in a field in which it is planted, until one fails. */
+/** Runs the mutant's tests in a field in which it is planted, until one fails: the others of that file need not run. */
 export async function findByTests({ tests }: Mutant, field: Field): Promise<Found> {
   let last: Found = { kind: 'survived', by: 'no test', output: '' };
   for (const file of tests) {
-    const { code, output } = await run(field, ['--test-reporter=spec', '--test-timeout=60000', join(field.root, file)]);
-    if (code !== 0 && /^ℹ (fail|cancelled) [1-9]/m.test(output)) return { kind: 'found', by: firstFailure(output) };
+    const { code, output } = await run(field, ['--test-reporter=spec', '--test-timeout=60000', join(field.root, file)], failure);
+    const failed = failure.exec(output)?.[1];
+    if (failed !== undefined) return { kind: 'found', by: failed };
+    if (code !== 0 && /^ℹ (fail|cancelled) [1-9]/m.test(output)) return { kind: 'found', by: 'a test that hangs' };
     last = { kind: code === 0 ? 'survived' : 'broken', by: file, output };
     if (code !== 0) return last;
   }
