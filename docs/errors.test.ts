@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 const source = resolve(import.meta.dirname, '../packages');
 const texts = globSync('*/src/**/*.ts', { cwd: source })
-  .filter((file) => !/\.test(-d)?\.ts$/.test(file))
+  .filter((file) => !/\.(test|test-d|fixture)\.ts$/.test(file))
   .map((file) => readFileSync(join(source, file), 'utf8'));
 
 interface Row {

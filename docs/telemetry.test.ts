@@ -6,7 +6,7 @@ import { test } from 'node:test';
 const source = resolve(import.meta.dirname, '../packages/seaworthy/src');
 const emitted = new Set(
   globSync('**/*.ts', { cwd: source })
-    .filter((file) => !/\.test(-d)?\.ts$/.test(file) && !file.startsWith('testing'))
+    .filter((file) => !/\.(test|test-d|fixture)\.ts$/.test(file) && !file.startsWith('testing'))
     .flatMap((file) => [...readFileSync(join(source, file), 'utf8').matchAll(/'((?:seaworthy|process)_[a-z0-9_]+)'/g)])
     .map(([, name]) => name as string),
 );

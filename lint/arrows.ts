@@ -27,7 +27,7 @@ const barrels = {
 
 function override(includes: readonly string[], patterns: readonly object[]): object {
   return {
-    includes: [...includes, '!**/*.test.ts', '!**/*.test-d.ts'],
+    includes: [...includes, '!**/*.test.ts', '!**/*.test-d.ts', '!**/*.fixture.ts'],
     linter: { rules: { style: { noRestrictedImports: { level: 'error', options: { patterns } } } } },
   };
 }

@@ -28,7 +28,7 @@ function compile(pack: string): void {
         customConditions: [],
       },
       include: ['src'],
-      exclude: ['src/**/*.test.ts', 'src/**/*.test-d.ts', 'src/**/conformance.ts', 'src/**/conformance'],
+      exclude: ['src/**/*.test.ts', 'src/**/*.test-d.ts', 'src/**/*.fixture.ts', 'src/**/conformance.ts', 'src/**/conformance'],
     }),
   );
   try {

@@ -1,5 +1,5 @@
 import { shopStorm } from '../../examples/shop/storm/play.ts';
-import { bankStorm } from '../../packages/seaworthy/src/testing/bank-storm.test.ts';
+import { bankStorm } from '../../packages/seaworthy/src/testing/bank-storm.fixture.ts';
 
 /** Plays storms of seed 1 on over one fleet, and prints how the first that ends badly did. */
 const [over, seeds, instances] = process.argv.slice(2);

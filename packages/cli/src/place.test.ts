@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { folder } from '../fixtures/command.ts';
+import { folder } from './command.fixture.ts';
 import { placeOf } from './place.ts';
 
 const { path, remove } = folder();

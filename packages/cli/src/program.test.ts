@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { folder, seaworthy } from '../fixtures/command.ts';
+import { folder, seaworthy } from './command.fixture.ts';
 
 const { path: dir, remove } = folder();
 after(remove);

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { start } from 'seaworthy/fleet';
-import { called, folder, seaworthy } from '../../fixtures/command.ts';
-import system, { mill, shop, stones } from '../../fixtures/mill.ts';
+import { called, folder, seaworthy } from '../command.fixture.ts';
+import system, { mill, shop, stones } from '../mill-fleet.fixture.ts';
 
 const { path: dir, remove } = folder();
 after(remove);
-const file = fileURLToPath(new URL('../../fixtures/mill.ts', import.meta.url));
+const file = fileURLToPath(new URL('../mill-fleet.fixture.ts', import.meta.url));
 const state = join(dir, 'state');
 const back = (...args: string[]): ReturnType<typeof seaworthy> => seaworthy(['backup', ...args, '--fleet', file, '--dir', state]);
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { called, seaworthy } from '../../fixtures/command.ts';
+import { called, seaworthy } from '../command.fixture.ts';
 import { program } from '../program.ts';
 import { candidates } from './completion.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type ContractLock, readLock } from 'seaworthy/compatibility';
-import { called, type Ended, folder, harbour, seaworthy } from '../../fixtures/command.ts';
+import { called, type Ended, folder, harbour, seaworthy } from '../command.fixture.ts';
 
 const { path: dir, remove } = folder();
 after(remove);

@@ -6,8 +6,8 @@ import { runtime } from 'seaworthy/core';
 import { launch, launchOf } from 'seaworthy/fleet';
 import { deadLetters } from 'seaworthy/outbox';
 import { sqlite } from 'seaworthy/store/sqlite';
-import { called, type Ended, folder, harbour, seaworthy } from '../../fixtures/command.ts';
-import makeHarbour, { docks, ships } from '../../fixtures/harbour.ts';
+import { called, type Ended, folder, harbour, seaworthy } from '../command.fixture.ts';
+import makeHarbour, { docks, ships } from '../harbour-fleet.fixture.ts';
 
 const { path: dir, remove } = folder();
 after(remove);

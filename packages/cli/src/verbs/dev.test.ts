@@ -3,7 +3,7 @@ import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { begin, called, folder, harbour, seaworthy } from '../../fixtures/command.ts';
+import { begin, called, folder, harbour, seaworthy } from '../command.fixture.ts';
 
 const { path: dir, remove } = folder();
 after(remove);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { begin, called, type Ended, folder, seaworthy } from '../../fixtures/command.ts';
+import { begin, called, type Ended, folder, seaworthy } from '../command.fixture.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../../../', import.meta.url));

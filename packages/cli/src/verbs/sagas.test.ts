@@ -6,8 +6,8 @@ import { launch, launchOf } from 'seaworthy/fleet';
 import { type Entry, sagaOf } from 'seaworthy/saga';
 import type { Store } from 'seaworthy/store';
 import { sqlite } from 'seaworthy/store/sqlite';
-import { called, type Ended, folder, harbour, seaworthy } from '../../fixtures/command.ts';
-import makeHarbour, { ships } from '../../fixtures/harbour.ts';
+import { called, type Ended, folder, harbour, seaworthy } from '../command.fixture.ts';
+import makeHarbour, { ships } from '../harbour-fleet.fixture.ts';
 
 const { path: dir, remove } = folder();
 after(remove);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../../../scripts/port.ts';
-import { begin, called, folder, harbour, seaworthy } from '../../fixtures/command.ts';
+import { begin, called, folder, harbour, seaworthy } from '../command.fixture.ts';
 
 const { path: dir, remove } = folder();
 after(remove);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { subscriber } from './conformance/handling.ts';
 import { type Fuse, fuse } from './conformance/mortal.ts';
 import { count, effects, numbers, type Process, world } from './conformance/world.ts';
-import { inMemory, time } from './grounds.test.ts';
+import { inMemory, time } from './grounds.fixture.ts';
 
 const line = fc.constantFrom('a', 'b', 'c');
 const action = fc.oneof(

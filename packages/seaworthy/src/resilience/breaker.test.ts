@@ -5,10 +5,10 @@ import { bulkhead } from './bulkhead.ts';
 import { BreakerOpen } from './errors.ts';
 import { timeout } from './parts.ts';
 import { policyOn } from './policy.ts';
-import { boom, fine, held, opened, quietly, sea } from './sea.test.ts';
+import { boom, fine, held, opened, quietly, virtualRuntime } from './virtual-runtime.fixture.ts';
 
 test('by default opens after 5 failures in a row, for 30 s, and closes after 2 successes', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt });
   const guard = policyOn(rt, health);
   for (let failure = 0; failure < 4; failure++) await quietly(guard(boom));
@@ -45,7 +45,7 @@ test('an ignored probe gives its place back', async () => {
 });
 
 test('its own timeouts are failures', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 2 });
   const guard = policyOn(rt, health, timeout('1s'));
   const both = [quietly(guard(held().work)), quietly(guard(held().work))];
@@ -55,7 +55,7 @@ test('its own timeouts are failures', async () => {
 });
 
 test('opens by the rate of failures, and by the rate of slow calls', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const byRate = breaker({ runtime: rt, failureRate: 0.5, minimumCalls: 4, window: '10s' });
   const one = policyOn(rt, byRate);
   for (const work of [fine, boom, fine]) await quietly(one(work));
@@ -77,7 +77,7 @@ test('opens by the rate of failures, and by the rate of slow calls', async () =>
 test("stays open as long as the callee's Retry-After says, and longer each time if told to", async () => {
   const asked = await opened({ failures: 1 }).catch(() => undefined);
   assert.ok(asked);
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 1, openFor: '1s' });
   const guard = policyOn(rt, health);
   await quietly(guard(() => Promise.reject(Object.assign(new Error('later'), { retryAfterMs: 60_000 }))));
@@ -109,7 +109,7 @@ test('by hand: forced open, disabled, metrics only, and back', async () => {
 });
 
 test('new options keep what was counted', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failureRate: 0.9, minimumCalls: 10, window: '10s' });
   const guard = policyOn(rt, health);
   for (let call = 0; call < 9; call++) await quietly(guard(call % 2 ? fine : boom));
@@ -119,7 +119,7 @@ test('new options keep what was counted', async () => {
 });
 
 test('ramps up the share that it admits', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 1, openFor: '1s', successes: 1, ramp: '10s' });
   const guard = policyOn(rt, health);
   await quietly(guard(boom));
@@ -140,7 +140,7 @@ test('ramps up the share that it admits', async () => {
 });
 
 test('late results of an earlier time as closed count in no rate', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failureRate: 0.5, minimumCalls: 2, openFor: '1s', successes: 1, window: '1m' });
   const late = Array.from({ length: 4 }, () => health.admit(0));
   for (let call = 0; call < 2; call++) health.failed(health.admit(0), 0, new Error('failed'));
@@ -151,7 +151,7 @@ test('late results of an earlier time as closed count in no rate', async () => {
 });
 
 test('the call that makes a rate mean something may be a success', () => {
-  const health = breaker({ runtime: sea().rt, failureRate: 0.5, minimumCalls: 10 });
+  const health = breaker({ runtime: virtualRuntime().rt, failureRate: 0.5, minimumCalls: 10 });
   for (let call = 0; call < 9; call++) health.failed(health.admit(0), 0, new Error('failed'));
   assert.equal(health.state, 'closed');
   health.succeeded(health.admit(0), 0);
@@ -159,7 +159,15 @@ test('the call that makes a rate mean something may be a success', () => {
 });
 
 test('a probe whose lease is over has failed once, whatever it comes to', () => {
-  const health = breaker({ runtime: sea().rt, failures: 1, openFor: '1s', successes: 2, probeFailures: 1, probeLease: '1s', probes: 1 });
+  const health = breaker({
+    runtime: virtualRuntime().rt,
+    failures: 1,
+    openFor: '1s',
+    successes: 2,
+    probeFailures: 1,
+    probeLease: '1s',
+    probes: 1,
+  });
   health.failed(health.admit(0), 0, new Error('failed'));
   const hung = health.admit(1000);
   const next = health.admit(2000);
@@ -173,7 +181,7 @@ test('a probe whose lease is over has failed once, whatever it comes to', () => 
 });
 
 test('a wait in the queue of the bulkhead does not count as slow', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, slowRate: 0.9, slowAfter: '1s', minimumCalls: 1, window: '1m' });
   const ward = bulkhead({ limit: 1 });
   const hold = held();
@@ -187,7 +195,7 @@ test('a wait in the queue of the bulkhead does not count as slow', async () => {
 });
 
 test('what classify says holds for timeouts too, and what it throws changes no outcome', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const lenient = breaker({ runtime: rt, failures: 1, classify: () => 'ignored' });
   await clock.run(quietly(policyOn(rt, lenient, timeout('100ms'))(held().work)));
   assert.equal(lenient.state, 'closed');
@@ -203,7 +211,7 @@ test('what classify says holds for timeouts too, and what it throws changes no o
 });
 
 test('an error may speak for the callee: a declared one ends a row of failures', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const declared = new Error('out of stock');
   const health = breaker({ runtime: rt, failures: 2, classify: (error) => (error === declared ? 'success' : 'failure') });
   const guard = policyOn(rt, health);
@@ -218,7 +226,7 @@ test('an error may speak for the callee: a declared one ends a row of failures',
 });
 
 test('set by hand while half-open, probes begin anew', () => {
-  const health = breaker({ runtime: sea().rt, failures: 1, openFor: '1s', successes: 1, probes: 1 });
+  const health = breaker({ runtime: virtualRuntime().rt, failures: 1, openFor: '1s', successes: 1, probes: 1 });
   health.failed(health.admit(0), 0, new Error('failed'));
   const lost = health.admit(1000);
   health.set('disabled');
@@ -232,7 +240,7 @@ test('set by hand while half-open, probes begin anew', () => {
 
 test('a callee that asks for more than an hour, or for nonsense, is not believed', () => {
   const waitAfter = (retryAfterMs: number): number => {
-    const health = breaker({ runtime: sea().rt, failures: 1 });
+    const health = breaker({ runtime: virtualRuntime().rt, failures: 1 });
     health.failed(health.admit(0), 0, Object.assign(new Error('later'), { retryAfterMs }));
     try {
       health.admit(0);
@@ -245,7 +253,7 @@ test('a callee that asks for more than an hour, or for nonsense, is not believed
 });
 
 test('new options take effect for calls that begin later; those in flight change nothing', () => {
-  const health = breaker({ runtime: sea().rt });
+  const health = breaker({ runtime: virtualRuntime().rt });
   const before = health.admit(0);
   health.configure({ slowRate: 0.5, slowAfter: '1s', minimumCalls: 1 });
   health.succeeded(before, 50_000);

@@ -6,10 +6,10 @@ import { bulkhead } from './bulkhead.ts';
 import { BreakerOpen, BulkheadFull } from './errors.ts';
 import { deadline } from './parts.ts';
 import { policyOn } from './policy.ts';
-import { fine, held, opened, quietly, sea } from './sea.test.ts';
+import { fine, held, opened, quietly, virtualRuntime } from './virtual-runtime.fixture.ts';
 
 test('lets so many in, queues so many, refuses the rest; the queue is in order', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const ward = bulkhead({ limit: 1, queue: 2 });
   const guard = policyOn(rt, ward);
   const hold = held();
@@ -24,7 +24,7 @@ test('lets so many in, queues so many, refuses the rest; the queue is in order',
 });
 
 test('a waiter who leaves, or whose time is over, leaves the queue', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const ward = bulkhead({ limit: 1, queue: 5 });
   const guard = policyOn(rt, ward, deadline('1s'));
   const hold = held();
@@ -45,7 +45,7 @@ test('a waiter who leaves, or whose time is over, leaves the queue', async () =>
 });
 
 test('those who wait are admitted again at their turn: none is sent to a callee found dead meanwhile', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 1 });
   const ward = bulkhead({ limit: 1, queue: 100 });
   const guard = policyOn(rt, health, ward);
@@ -74,7 +74,7 @@ test('who waits is nobody’s probe', async () => {
 });
 
 test('a long queue of work that is done at once is no deep stack', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const ward = bulkhead({ limit: 1, queue: 20_000 });
   const guard = policyOn(rt, ward);
   const hold = held();
@@ -87,7 +87,7 @@ test('a long queue of work that is done at once is no deep stack', async () => {
 });
 
 test('nobody overtakes the queue, also from within', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const guard = policyOn(rt, bulkhead({ limit: 1, queue: 9 }));
   const hold = held();
   const order: string[] = [];
@@ -105,7 +105,7 @@ test('nobody overtakes the queue, also from within', async () => {
 });
 
 test('a thenable that calls back twice gives its slot back once', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const ward = bulkhead({ limit: 2 });
   const hold = held();
   const guard = policyOn(rt, ward);

@@ -8,7 +8,7 @@ import { bulkhead } from './bulkhead.ts';
 import { fallback, timeout } from './parts.ts';
 import { policyOn } from './policy.ts';
 import { retry } from './retry.ts';
-import { boom, fine, held, quietly } from './sea.test.ts';
+import { boom, fine, held, quietly } from './virtual-runtime.fixture.ts';
 
 function watched() {
   const gauges = new Map<string, () => number>();

@@ -7,7 +7,7 @@ import { classify, isAbsent, isLate, retryAfterOf } from './classify.ts';
 import { fallback, timeout } from './parts.ts';
 import { policyOn } from './policy.ts';
 import { retry } from './retry.ts';
-import { sea } from './sea.test.ts';
+import { virtualRuntime } from './virtual-runtime.fixture.ts';
 
 const gotcha = (): never => {
   throw new Error('gotcha');
@@ -30,7 +30,7 @@ for (const [what, value] of Object.entries(hostile))
       },
       () => Promise.reject(value),
     ]) {
-      const { clock, rt } = sea();
+      const { clock, rt } = virtualRuntime();
       const slots = bulkhead({ limit: 1, queue: 0 });
       const health = breaker({ failures: 100, runtime: rt });
       let runs = 0;
@@ -59,7 +59,7 @@ for (const [what, value] of Object.entries(hostile))
   });
 
 test('work that resolves to what cannot be read rejects, and gives its slot back', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const slots = bulkhead({ limit: 1, queue: 0 });
   const guard = policyOn(rt, slots, timeout('10s'));
   for (const result of [thrown['revoked proxy']?.[0], Object.defineProperty({}, 'then', { get: gotcha })]) {

@@ -7,7 +7,7 @@ import { bulkhead } from './bulkhead.ts';
 import { deadline, type Part, timeout } from './parts.ts';
 import { policyOn } from './policy.ts';
 import { RetryBudget, retry } from './retry.ts';
-import { boom, fine, quietly, sea } from './sea.test.ts';
+import { boom, fine, quietly, virtualRuntime } from './virtual-runtime.fixture.ts';
 
 const hangs = (): Promise<never> => new Promise(() => {});
 /** What a callee says to a deadline that came with the call. */
@@ -15,7 +15,7 @@ const gatewayTimeout = (): Promise<never> => Promise.reject(Object.assign(new Er
 
 /** A policy of these parts around a breaker, and calls whose caller gives them so much time. */
 function world(parts: readonly Part[], options: Parameters<typeof breaker>[0] = {}) {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const health = breaker({ failures: 3, openFor: '10s', runtime: rt, ...options });
   const guard = policyOn(rt, health, ...parts);
   const ask = (work: () => Promise<unknown>, within?: Duration, usual?: Duration): Promise<unknown> => {

@@ -8,10 +8,10 @@ import { AttemptTimeout, BreakerOpen, BulkheadFull } from './errors.ts';
 import { deadline, timeout } from './parts.ts';
 import { policyOn } from './policy.ts';
 import { retry } from './retry.ts';
-import { boom, fine, held, opened, quietly, sea, ticks } from './sea.test.ts';
+import { boom, fine, held, opened, quietly, ticks, virtualRuntime } from './virtual-runtime.fixture.ts';
 
 test('a late failure neither reopens a half-open breaker nor a late success closes it (cockatiel 4, opossum 10)', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 2, openFor: '10s' });
   const guard = policyOn(rt, health);
   const hold = held();
@@ -42,7 +42,7 @@ test('callers neither queue behind a hung probe nor wait for it (cockatiel 4)', 
 });
 
 test('after an idle hour no old failure is left in the window (cockatiel 4)', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failureRate: 0.5, minimumCalls: 10, window: '10s' });
   const guard = policyOn(rt, health);
   for (let call = 0; call < 9; call++) await quietly(guard(boom));
@@ -53,7 +53,7 @@ test('after an idle hour no old failure is left in the window (cockatiel 4)', as
 });
 
 test('an abort during the backoff ends it at once, keeps its reason and calls nothing again (cockatiel 4)', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const leaving = new AbortController();
   let begun = 0;
   const all = quietly(
@@ -74,7 +74,7 @@ test('an abort during the backoff ends it at once, keeps its reason and calls no
 });
 
 test('callers who leave get their own reason, not a timeout, and open no breaker (cockatiel 4)', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 2 });
   const guard = policyOn(rt, health, timeout('10s'));
   for (let call = 0; call < 5; call++) {
@@ -90,7 +90,7 @@ test('an observer that throws replaces no outcome (cockatiel 4, opossum 10)', as
   const angry = () => {
     throw new Error('observer');
   };
-  const { clock } = sea();
+  const { clock } = virtualRuntime();
   const warnings: unknown[] = [];
   const listen = (warning: Error): void => void warnings.push(warning.name);
   process.on('warning', listen);
@@ -105,7 +105,7 @@ test('an observer that throws replaces no outcome (cockatiel 4, opossum 10)', as
 });
 
 test('a slot is held until the work really settles, timed out or not (opossum 10)', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const ward = bulkhead({ limit: 1, queue: 0 });
   const guard = policyOn(rt, ward, timeout('1s'));
   const hold = held();
@@ -119,7 +119,7 @@ test('a slot is held until the work really settles, timed out or not (opossum 10
 });
 
 test('bulkhead overflow on a healthy callee opens no breaker (opossum 10)', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const health = breaker({ failures: 2 });
   const guard = policyOn(rt, health, bulkhead({ limit: 1, queue: 0 }));
   const hold = held();
@@ -131,7 +131,7 @@ test('bulkhead overflow on a healthy callee opens no breaker (opossum 10)', asyn
 });
 
 test('the timeout of one call aborts no other call (opossum 10)', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const guard = policyOn(rt, timeout('1s'));
   const signals: AbortSignal[] = [];
   const work = ({ signal }: { signal: AbortSignal }): Promise<never> => {
@@ -150,7 +150,7 @@ test('the timeout of one call aborts no other call (opossum 10)', async () => {
 });
 
 test('nothing runs once it is at rest (opossum 10)', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const guard = policyOn(rt, deadline('2s'), retry(), breaker(), bulkhead({ limit: 1 }), timeout('1s'));
   await guard(fine);
   await clock.advance(50);
@@ -158,7 +158,7 @@ test('nothing runs once it is at rest (opossum 10)', async () => {
 });
 
 test('refusals do not dilute the rate of failures (opossum 10)', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failureRate: 0.5, minimumCalls: 10, window: '10s' });
   const guard = policyOn(rt, health, bulkhead({ limit: 1, queue: 0 }));
   const hold = held();

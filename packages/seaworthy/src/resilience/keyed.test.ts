@@ -4,10 +4,10 @@ import { breaker } from './breaker.ts';
 import { PolicyInvalid } from './errors.ts';
 import { keyed } from './keyed.ts';
 import { policyOn } from './policy.ts';
-import { boom, fine, held, quietly, sea } from './sea.test.ts';
+import { boom, fine, held, quietly, virtualRuntime } from './virtual-runtime.fixture.ts';
 
 test('each key has its own: one that is down opens no other', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const guards = keyed((_host: string) => policyOn(rt, breaker({ name: `hosts`, failures: 1 })), { runtime: rt });
   await quietly(guards.of('a')(boom));
   await assert.rejects(guards.of('a')(fine), /is open/);
@@ -20,7 +20,7 @@ interface Thing {
   dispose(): void;
 }
 const things = (options: { limit?: number; idle?: '1m' }) => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const gone: string[] = [];
   const all = keyed((key: string): Thing => ({ key, dispose: () => void gone.push(key) }), { ...options, runtime: rt });
   return { clock, gone, all };
@@ -55,7 +55,7 @@ test('those that were idle go, without a timer', async () => {
 });
 
 test('work in hand outlives its key', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const guards = keyed(() => policyOn(rt, breaker()), { limit: 1, runtime: rt });
   const hold = held();
   const working = guards.of('a')(hold.work);

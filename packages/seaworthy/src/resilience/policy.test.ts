@@ -8,15 +8,15 @@ import { AttemptTimeout, PolicyInvalid } from './errors.ts';
 import { deadline, fallback, timeout } from './parts.ts';
 import { policyOn } from './policy.ts';
 import { retry } from './retry.ts';
-import { boom, fine, held, quietly, sea, ticks } from './sea.test.ts';
+import { boom, fine, held, quietly, ticks, virtualRuntime } from './virtual-runtime.fixture.ts';
 
 test('gives what the work gives, and what it throws', async () => {
-  const guard = policyOn(sea().rt, deadline('2s'), retry(), breaker(), bulkhead({ limit: 2 }), timeout('1s'));
+  const guard = policyOn(virtualRuntime().rt, deadline('2s'), retry(), breaker(), bulkhead({ limit: 2 }), timeout('1s'));
   assert.equal(await guard(fine), 'fine');
   assert.equal(await guard(() => 5), 5);
-  await assert.rejects(policyOn(sea().rt, timeout('1s'))(boom), /boom/);
+  await assert.rejects(policyOn(virtualRuntime().rt, timeout('1s'))(boom), /boom/);
   await assert.rejects(
-    policyOn(sea().rt)(() => {
+    policyOn(virtualRuntime().rt)(() => {
       throw new Error('at once');
     }),
     /at once/,
@@ -24,14 +24,14 @@ test('gives what the work gives, and what it throws', async () => {
 });
 
 test('has each part once', () => {
-  assert.throws(() => policyOn(sea().rt, timeout('1s'), timeout('2s')), PolicyInvalid);
+  assert.throws(() => policyOn(virtualRuntime().rt, timeout('1s'), timeout('2s')), PolicyInvalid);
   assert.throws(() => breaker({ failures: 0 }), /breaker failures must be a whole number of at least 1, got 0/);
   assert.throws(() => bulkhead({ limit: 1.5 }), /bulkhead limit/);
   assert.throws(() => timeout('5' as never), /write a number and a unit/);
 });
 
 test('a timeout cuts the attempt, aborts its signal and says that nobody knows', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   let seen: AbortSignal | undefined;
   const cut = quietly(
     policyOn(
@@ -50,7 +50,7 @@ test('a timeout cuts the attempt, aborts its signal and says that nobody knows',
 });
 
 test('the deadline bounds all attempts and waits together; none is begun past it', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   let begun = 0;
   const guard = policyOn(rt, deadline('1s'), retry({ attempts: 100, base: '400ms', cap: '400ms' }));
   const all = quietly(
@@ -66,7 +66,7 @@ test('the deadline bounds all attempts and waits together; none is begun past it
 });
 
 test("the caller's deadline holds when it is the earlier one", async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const cut = quietly(
     policyOn(rt, deadline('1h'))(() => new Promise(() => {}), { deadline: new Deadline(clock, clock.monotonic() + 100) }),
   );
@@ -75,7 +75,7 @@ test("the caller's deadline holds when it is the earlier one", async () => {
 });
 
 test('a fallback answers for the last error, but not for a caller who left', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const guard = policyOn(
     rt,
     fallback((error) => `instead of ${(error as Error).message}`),
@@ -86,7 +86,7 @@ test('a fallback answers for the last error, but not for a caller who left', asy
 });
 
 test('leaves no listener on a signal that lives long', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const signal = new AbortController().signal;
   let listeners = 0;
   const add = signal.addEventListener.bind(signal);
@@ -106,7 +106,7 @@ test('leaves no listener on a signal that lives long', async () => {
 });
 
 test('makes no controller for work that never asks for its signal', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const Original = globalThis.AbortController;
   let made = 0;
   globalThis.AbortController = class extends Original {
@@ -127,7 +127,7 @@ test('makes no controller for work that never asks for its signal', async () => 
 });
 
 test('work that asks for its signal after it was cut finds it aborted', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const hold = held();
   let aborted: boolean | undefined;
   const cut = quietly(
@@ -146,7 +146,7 @@ test('work that asks for its signal after it was cut finds it aborted', async ()
 });
 
 test('a fallback answers when the deadline of the policy has passed, within that of its caller', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const slowly = policyOn(
     rt,
     deadline('1s'),

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type BreakerOptions, breaker, type Verdict } from './index.ts';
 import { policyOn } from './policy.ts';
 import { Repeats } from './repeats.ts';
-import { fine, quietly, sea } from './sea.test.ts';
+import { fine, quietly, virtualRuntime } from './virtual-runtime.fixture.ts';
 
 type How = 'down' | 'fault' | 'absent' | 'well';
 const errors: Readonly<Record<Exclude<How, 'well'>, Error>> = {
@@ -14,7 +14,7 @@ const errors: Readonly<Record<Exclude<How, 'well'>, Error>> = {
 const classify = (error: unknown): Verdict => (error as { verdict?: Verdict }).verdict ?? 'failure';
 
 function world(options: BreakerOptions) {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, classify, openFor: '1s', openForMax: '30s', successes: 1, ...options });
   const guard = policyOn(rt, health);
   const ask = (how: How, key?: string): Promise<unknown> =>

@@ -5,10 +5,10 @@ import { breaker } from './breaker.ts';
 import { BreakerOpen } from './errors.ts';
 import { policyOn } from './policy.ts';
 import { jobRetry, RetryBudget, retry } from './retry.ts';
-import { boom, fine, quietly, sea } from './sea.test.ts';
+import { boom, fine, quietly, virtualRuntime } from './virtual-runtime.fixture.ts';
 
 test('retries with full jitter, as often as it says', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const at: number[] = [];
   const all = quietly(
     policyOn(
@@ -30,7 +30,7 @@ test('retries with full jitter, as often as it says', async () => {
 });
 
 test('what the caller did wrong is not tried again; a pushback is obeyed', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   for (const error of [
     Object.assign(new Error('wrong'), { status: 404 }),
     Object.assign(new Error('no'), { retryAfterMs: -1 }),
@@ -51,7 +51,7 @@ test('what the caller did wrong is not tried again; a pushback is obeyed', async
 });
 
 test('a retry waits as long as it was asked to', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const at: number[] = [];
   const all = policyOn(
     rt,
@@ -68,7 +68,7 @@ test('a retry waits as long as it was asked to', async () => {
 });
 
 test('a budget ends the storm of retries', async () => {
-  const { rt } = sea();
+  const { rt } = virtualRuntime();
   const budget = new RetryBudget(10);
   let begun = 0;
   const guard = policyOn(rt, retry({ attempts: 5, base: '0ms', budget }));
@@ -98,7 +98,7 @@ test('for jobs it waits from 2 s to 10 s', () => {
 
 test('when it throws, the error of the work is what the caller gets', async () => {
   const guard = policyOn(
-    sea().rt,
+    virtualRuntime().rt,
     retry({
       when: () => {
         throw new Error('when is broken');
@@ -118,7 +118,7 @@ test('refusals of our own take nothing from the budget', () => {
 });
 
 test('waits for a breaker that soon lets a probe through, and not for one that stays open', async () => {
-  const { clock, rt } = sea();
+  const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 1, openFor: '1s' });
   const guard = policyOn(rt, retry({ attempts: 3, base: '10ms' }), health);
   let begun = 0;

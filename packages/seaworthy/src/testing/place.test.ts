@@ -4,7 +4,7 @@ import { memory as memoryBus } from '../bus/drivers/memory.ts';
 import { runtime } from '../core/runtime.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { StoreDriver } from '../store/store.ts';
-import { bankOn, clearing } from './bank.test.ts';
+import { bankOn, clearing } from './bank-fleet.fixture.ts';
 import { seededRandom, virtualClock } from './clock.ts';
 import { seededFaults } from './faults.ts';
 import { life } from './life.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bankOn, clearing } from './bank.test.ts';
-import { bankStorm } from './bank-storm.test.ts';
+import { bankOn, clearing } from './bank-fleet.fixture.ts';
+import { bankStorm } from './bank-storm.fixture.ts';
 import { StormFailed } from './errors.ts';
 import { type FaultName, usualRates } from './faults.ts';
 import { type StormReport, storm } from './storm.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Read, Row } from '../store/store.ts';
-import { type BankName, bankOn, clearing, office, till } from './bank.test.ts';
+import { type BankName, bankOn, clearing, office, till } from './bank-fleet.fixture.ts';
 import { type InStorm, type StormOptions, type StormReport, storm } from './storm.ts';
 
 const accounts = ['a', 'b', 'weak'];

@@ -4,11 +4,11 @@ import { type Breaker, breaker } from './breaker.ts';
 import { type Policy, policyOn } from './policy.ts';
 import type { BreakerOptions } from './settings.ts';
 
-export interface Sea {
+export interface VirtualRuntime {
   readonly clock: VirtualClock;
   readonly rt: Runtime;
 }
-export const sea = (seed = 1): Sea => {
+export const virtualRuntime = (seed = 1): VirtualRuntime => {
   const clock = virtualClock();
   return { clock, rt: runtime({ clock, random: seededRandom(seed) }) };
 };
@@ -40,8 +40,8 @@ export const ticks = async (): Promise<void> => {
 };
 
 /** A breaker that two failures have opened, for 10 s. */
-export async function opened(options: BreakerOptions = {}): Promise<Sea & { readonly health: Breaker; readonly guard: Policy }> {
-  const { clock, rt } = sea();
+export async function opened(options: BreakerOptions = {}): Promise<VirtualRuntime & { readonly health: Breaker; readonly guard: Policy }> {
+  const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 2, openFor: '10s', ...options });
   const guard = policyOn(rt, health);
   await quietly(guard(boom));
