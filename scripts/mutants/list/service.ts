@@ -1,23 +1,24 @@
 import { inSource, type Mutant } from '../mutant.ts';
 
-const suites = inSource('service/service', 'service/external/driver', 'service/unit-of-work', 'service/idempotency');
+const externals = ['driver', 'prepare', 'complete', 'suspects', 'calls'].map((file) => `service/external/${file}`);
+const suites = inSource('service/service', 'service/unit-of-work', 'service/idempotency', ...externals);
 const storm = { over: 'bank' } as const;
 
 export const service: readonly Mutant[] = [
   {
     name: 'service: a process that stopped in order counts as a death of its intents',
     edits: [['service/external/intent-table.ts', "row['owner'] !== owner && row['crashed'] === 1", "row['owner'] !== owner"]],
-    tests: inSource('service/external/driver', 'service/kill'),
+    tests: inSource(...externals, 'service/kill'),
   },
   {
     name: 'service: an intent that kills its process is not set aside',
     edits: [['service/external/suspects.ts', 'inHand && crashes >= mostDeaths', 'inHand && crashes >= 1000 * mostDeaths']],
-    tests: inSource('service/external/driver', 'service/kill'),
+    tests: inSource(...externals, 'service/kill'),
   },
   {
     name: 'service: intents that may kill the process are driven together',
     edits: [['service/external/suspects.ts', 'alone.tryTake()', '() => {}']],
-    tests: inSource('service/external/driver', 'service/kill'),
+    tests: inSource(...externals, 'service/kill'),
   },
   {
     name: 'service: a repeat under a key is carried out again',
@@ -75,7 +76,7 @@ export const service: readonly Mutant[] = [
   {
     name: 'service: an undo does not wait for the outcome of an external command of its step',
     edits: [['service/tombstone.ts', 'if (!open) return undefined;', 'if (open === undefined || open !== undefined) return undefined;']],
-    tests: inSource('service/undo', 'service/external/driver'),
+    tests: inSource('service/undo', ...externals),
     storm: { ...storm, soon: true },
   },
   {
