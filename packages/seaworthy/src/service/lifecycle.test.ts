@@ -16,7 +16,7 @@ import { ServiceUnready } from './errors.ts';
 import { type RunningService, run } from './lifecycle.ts';
 import { service } from './service.ts';
 
-test('G13: the transaction of a command that does not end is cut and rolled back when the time for closing is over', async () => {
+test('G13: a command that is still running when the time for closing is over is rolled back', async () => {
   const dir = newFolder();
   const rt = runtime();
   const stage = backstage();
@@ -42,7 +42,7 @@ test('G13: the transaction of a command that does not end is cut and rolled back
   await bus.close();
 });
 
-test('a service that fails to open leaves nothing open', async () => {
+test('a service that fails to start closes its store', async () => {
   const rt = runtime();
   const bus = await memoryBus().open(rt);
   let closed = 0;

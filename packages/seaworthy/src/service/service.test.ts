@@ -15,13 +15,13 @@ import { desk, eachWay, failsWith, until } from './desk.fixture.ts';
 import { service } from './service.ts';
 
 eachWay('a call', (world) => {
-  test('a command changes, a query sees it; defaults are applied by the service', async () => {
+  test('a query sees what a command wrote; the service applies defaults', async () => {
     await world.call(desk.write, { id: 'a/ä %' });
     assert.deepEqual(await world.call(desk.note, { id: 'a/ä %' }), { text: 'empty' });
     assert.equal(await world.call(desk.erase, { id: 'a/ä %' }), undefined);
   });
 
-  test('a declared error comes as one, thrown or as a value; nothing of its handler is left', async () => {
+  test('a declared error rolls its handler back; the caller gets it thrown, or as a value', async () => {
     await assert.rejects(
       world.call(desk.write, { id: 'd', text: 'refuse' }),
       (error: unknown) => error instanceof Failure && (error.data as { why: string }).why === 'asked for',
@@ -31,7 +31,7 @@ eachWay('a call', (world) => {
     await assert.rejects(world.call(desk.note, { id: 'd' }), (error: unknown) => error instanceof Failure && error.name === 'NotFound');
   });
 
-  test('G14: wrong input is refused with each field and its rule', async () => {
+  test('G14: invalid input is refused with each field and its rule', async () => {
     const refused = (place: string) => (error: unknown) => {
       assert.ok(failsWith('SW_INPUT_INVALID', 400)(error));
       assert.ok((error as CallFailed).problem.issues?.some(({ path }) => path === place));
@@ -42,7 +42,7 @@ eachWay('a call', (world) => {
   });
 
   for (const id of ['', '.', '..', '\ud800']) {
-    test(`G14: ${JSON.stringify(id)} cannot be in a path, and is refused before it is another path`, async () => {
+    test(`G14: ${JSON.stringify(id)} cannot stand in a path and is refused`, async () => {
       await assert.rejects(world.call(desk.note, { id }), (error: unknown) => {
         assert.ok(failsWith('SW_INPUT_INVALID', 400)(error));
         assert.deepEqual(
@@ -54,7 +54,7 @@ eachWay('a call', (world) => {
     });
   }
 
-  test('G14: what is no JSON is refused by the caller itself, as is a key that no header carries', async () => {
+  test('G14: the caller itself refuses input that is not JSON, and a key that no header can carry', async () => {
     const circle: Record<string, unknown> = {};
     circle['self'] = circle;
     await assert.rejects(world.call(desk.write, { id: 'a', text: 1n as unknown as string }), failsWith('SW_INPUT_INVALID', 400));
@@ -66,7 +66,7 @@ eachWay('a call', (world) => {
     await assert.rejects(world.call(desk.write, { id: 'a' }, { key: 'a key' }), /idempotency-key: takes 1 to 255 visible ASCII/);
   });
 
-  test('an empty list arrives as one where there must be a list', async () => {
+  test('an empty list in a query string arrives as an empty list', async () => {
     assert.deepEqual(await world.call(desk.pick, { from: [] }), { from: [] });
   });
 
@@ -75,16 +75,16 @@ eachWay('a call', (world) => {
     assert.deepEqual(await world.call(desk.search, input), { asked: input });
   });
 
-  test('a failure by a name that every object has, and no contract declares, is a failure of the service', async () => {
+  test('a failure that the contract does not declare is SW_OUTPUT_INVALID, even under a name that every object has', async () => {
     for (const name of ['constructor', 'toString', '__proto__'])
       await assert.rejects(world.call(desk.fall, { name }), failsWith('SW_OUTPUT_INVALID', 500), name);
   });
 
-  test('what a handler promises and does not keep is a failure of the service', async () => {
+  test('an output that does not match its schema is SW_OUTPUT_INVALID', async () => {
     await assert.rejects(world.call(desk.lie, {}), failsWith('SW_OUTPUT_INVALID', 500));
   });
 
-  test('G9: the same key again gets the recorded answer, and runs nothing', async () => {
+  test('G9: a repeat under the same key gets the recorded answer and does not run the handler', async () => {
     const runs = world.stage.runs;
     const first = await world.call(desk.write, { id: 'k', text: 'x' }, { key: 'k1' });
     assert.deepEqual(await world.call(desk.write, { text: 'x', id: 'k' }, { key: 'k1' }), first);
@@ -94,7 +94,7 @@ eachWay('a call', (world) => {
     await world.call(desk.write, { id: 'k2', text: 'x' }, { key: 'k2' });
   });
 
-  test('G9: a declared error is recorded too; any other records nothing', async () => {
+  test('G9: a declared error is recorded; any other error is not', async () => {
     await assert.rejects(world.call(desk.write, { id: 'r', text: 'refuse' }, { key: 'r1' }), /Refused/);
     const runs = world.stage.runs;
     await assert.rejects(world.call(desk.write, { id: 'r', text: 'refuse' }, { key: 'r1' }), /Refused/);
@@ -103,14 +103,14 @@ eachWay('a call', (world) => {
       throw new Error('a bug');
     };
     await assert.rejects(world.call(desk.write, { id: 'b' }, { key: 'b1' }), failsWith('SW_HANDLER_FAILED', 500));
-    // What is invalid in there did not come from the caller.
+    // An invalid value inside the handler is not the caller's mistake.
     world.stage.write = () => void milliseconds('soon' as Duration);
     await assert.rejects(world.call(desk.write, { id: 'b' }, { key: 'b1' }), failsWith('SW_HANDLER_FAILED', 500));
     world.stage.write = () => {};
     await world.call(desk.write, { id: 'b' }, { key: 'b1' });
   });
 
-  test('G9: a key that is still in progress gets 409', async () => {
+  test('G9: a repeat gets 409 while the first call is in progress', async () => {
     let go = (): void => {};
     const gate = new Promise<string>((resolve) => (go = () => resolve('yes')));
     world.stage.reach = () => gate;
@@ -125,13 +125,13 @@ eachWay('a call', (world) => {
     assert.deepEqual(await first, { outcome: 'yes' });
   });
 
-  test('G6: an undo leaves a tombstone: the step that arrives after it is refused', async () => {
+  test('G6: a step that arrives after its undo is refused', async () => {
     await world.call(desk.erase, { id: 't' }, { key: 's1.write.undo#1', undoes: 's1.write' });
     await assert.rejects(world.call(desk.write, { id: 't' }, { key: 's1.write#1' }), failsWith('SW_STEP_UNDONE', 422));
     await assert.rejects(world.call(desk.reach, { id: 't' }, { key: 's1.write#2' }), failsWith('SW_STEP_UNDONE', 422));
   });
 
-  test('G10: the service itself does not begin what is late already', async () => {
+  test('G10: a service does not begin a call whose deadline has passed', async () => {
     const past = new Deadline(world.rt.clock, world.rt.clock.monotonic() - 1);
     const runs = world.stage.runs;
     const late = {
@@ -148,7 +148,7 @@ eachWay('a call', (world) => {
     assert.equal(world.stage.runs, runs);
   });
 
-  test('a caller who leaves stops the handler', async () => {
+  test('the signal of a handler aborts when its caller leaves', async () => {
     const leaving = new AbortController();
     world.stage.hung = undefined;
     const left = world.call(desk.hang, {}, { signal: leaving.signal });
@@ -156,17 +156,17 @@ eachWay('a call', (world) => {
     await until('the handler hangs', () => world.stage.hung !== undefined);
     leaving.abort(new Error('gone'));
     await assert.rejects(left, /gone/);
-    await until('the handler is told', () => world.stage.hung?.aborted === true);
+    await until('the signal of the handler aborts', () => world.stage.hung?.aborted === true);
   });
 
-  test('G10: a deadline of many days reaches the handler, and is not over at once', async () => {
+  test('G10: a deadline of many days does not expire at once', async () => {
     const deadline = Deadline.after(world.rt.clock, '60d');
     world.stage.write = () => sleep(world.rt.clock, 20);
     assert.equal((await world.call(desk.write, { id: 'patient' }, { deadline })).id, 'patient');
     world.stage.write = () => {};
   });
 
-  test('G10: an expired call is not begun; a deadline reaches the handler', async () => {
+  test('G10: a caller does not send an expired call; a deadline aborts the signal of the handler', async () => {
     const runs = world.stage.runs;
     const past = new Deadline(world.rt.clock, world.rt.clock.monotonic() - 1);
     await assert.rejects(world.call(desk.write, { id: 'x' }, { deadline: past }), DeadlineExceeded);
@@ -176,11 +176,11 @@ eachWay('a call', (world) => {
       world.call(desk.hang, {}, { deadline: Deadline.after(world.rt.clock, '50ms') }),
       (error: unknown) => (error as { kind?: string }).kind === 'deadline',
     );
-    await until('the handler is told', () => world.stage.hung?.aborted === true);
+    await until('the signal of the handler aborts', () => world.stage.hung?.aborted === true);
   });
 });
 
-test('nobody there is Unreachable, and says so', async () => {
+test('a call of a service that does not listen throws Unreachable', async () => {
   const transport = http('http://127.0.0.1:1');
   const call = caller({ runtime: runtime(), transportOf: () => transport, policyOf: () => policyOn(runtime()) });
   await assert.rejects(
@@ -190,7 +190,7 @@ test('nobody there is Unreachable, and says so', async () => {
   await transport.close();
 });
 
-test('a service without a handler, or with one too many, is refused by name', () => {
+test('a service with a missing handler, or one too many, is refused by name', () => {
   const small = contract('small', { one: query({ http: 'GET /one', input: z.object({}), output: z.object({}) }) });
   assert.throws(() => service(small, { handlers: {} as never }), /no handler for one/);
   assert.throws(() => service(small, { handlers: { one: () => ({}), two: () => ({}) } as never }), /handles two/);

@@ -8,7 +8,7 @@ import { backstage, callsNobody, desk, deskService, eachWay, failsWith, newFolde
 import { type RunningService, run } from '../lifecycle.ts';
 
 eachWay('a call of an external command', (world) => {
-  test('an external command: intent, outcome, answer; repeated, it does nothing again', async () => {
+  test('an external command answers with its outcome; a repeat gets the recorded answer and does not run `do`', async () => {
     const keys: string[] = [];
     world.stage.reach = (key) => {
       keys.push(key);
@@ -20,7 +20,7 @@ eachWay('a call of an external command', (world) => {
     assert.deepEqual(await world.call(desk.note, { id: 'e' }), { text: 'fine' });
   });
 
-  test('an external command without an outcome keeps its intent; a repeat drives it on under the same key', async () => {
+  test('a run of `do` without an outcome keeps the intent; a repeat runs `do` under the same key', async () => {
     const keys: string[] = [];
     world.stage.reach = (key) => {
       keys.push(key);
@@ -32,14 +32,14 @@ eachWay('a call of an external command', (world) => {
     assert.deepEqual(keys, ['o1', 'o1']);
   });
 
-  test('an external command goes on when its caller has left', async () => {
+  test('an external command continues when its caller leaves', async () => {
     let go = (): void => {};
     world.stage.reach = () => new Promise((resolve) => (go = () => resolve('late')));
     const leaving = new AbortController();
     const left = world.call(desk.reach, { id: 'l' }, { key: 'l1', signal: leaving.signal });
     left.catch(() => {});
     const begun = go;
-    await until('it reaches out', () => go !== begun);
+    await until('`do` runs', () => go !== begun);
     leaving.abort(new Error('gone'));
     await assert.rejects(left, /gone/);
     go();
@@ -51,13 +51,13 @@ eachWay('a call of an external command', (world) => {
     assert.deepEqual(answer, { outcome: 'late' });
   });
 
-  test('G6: an undo waits for the outcome of what its step has begun, and takes that back; what comes anew is refused', async () => {
+  test('G6: an undo waits for the outcome of its step and then undoes it; the step is refused from then on', async () => {
     let go = (): void => {};
     world.stage.reach = () => new Promise((resolve) => (go = () => resolve('in time')));
     const begun = go;
     const first = world.call(desk.reach, { id: 'u' }, { key: 's2.reach#1' });
     first.catch(() => {});
-    await until('it reaches out', () => go !== begun);
+    await until('`do` runs', () => go !== begun);
     const undo = (): Promise<unknown> => world.call(desk.erase, { id: 'u' }, { key: 's2.reach.undo#1', undoes: 's2.reach' });
     await assert.rejects(undo(), failsWith('SW_STEP_IN_PROGRESS', 409));
     await assert.rejects(world.call(desk.write, { id: 'u' }, { key: 's2.reach#2' }), failsWith('SW_STEP_UNDONE', 422));
@@ -68,13 +68,13 @@ eachWay('a call of an external command', (world) => {
     await assert.rejects(world.call(desk.note, { id: 'u' }), /NotFound/);
   });
 
-  test('G6: an undo that only asks waits for the outcome as well, and leaves its tombstone', async () => {
+  test('G6: a query that undoes a step waits for the outcome as well, and leaves a tombstone', async () => {
     let go = (): void => {};
     world.stage.reach = () => new Promise((resolve) => (go = () => resolve('seen')));
     const begun = go;
     const first = world.call(desk.reach, { id: 'q' }, { key: 's3.reach#1' });
     first.catch(() => {});
-    await until('it reaches out', () => go !== begun);
+    await until('`do` runs', () => go !== begun);
     const ask = (id = 'q', step = 's3.reach'): Promise<unknown> => world.call(desk.note, { id }, { undoes: step });
     await assert.rejects(ask(), failsWith('SW_STEP_IN_PROGRESS', 409));
     go();
@@ -84,13 +84,13 @@ eachWay('a call of an external command', (world) => {
     await assert.rejects(world.call(desk.write, { id: 'nothing' }, { key: 's4.write#1' }), failsWith('SW_STEP_UNDONE', 422));
   });
 
-  test('a declared error of an external command is recorded', async () => {
+  test('a declared error that `after` throws is recorded', async () => {
     world.stage.reach = () => 'no';
     await assert.rejects(
       world.call(desk.reach, { id: 'n' }, { key: 'n1' }),
       (error: unknown) => error instanceof Failure && error.name === 'No',
     );
-    world.stage.reach = () => assert.fail('it is not done again');
+    world.stage.reach = () => assert.fail('`do` does not run again');
     await assert.rejects(
       world.call(desk.reach, { id: 'n' }, { key: 'n1' }),
       (error: unknown) => error instanceof Failure && error.name === 'No',
@@ -98,7 +98,7 @@ eachWay('a call of an external command', (world) => {
   });
 });
 
-test('an intent that a dead process left is driven to its outcome by the next one', async () => {
+test('the next process drives an intent that a dead process left', async () => {
   const dir = newFolder();
   const rt = runtime();
   const stage = backstage();
@@ -122,7 +122,7 @@ test('an intent that a dead process left is driven to its outcome by the next on
   first.admit();
   const lost = first.endpoint.handle(attempt);
   lost.catch(() => {});
-  await until('it reaches out', () => reached);
+  await until('`do` runs', () => reached);
   await first.close(AbortSignal.abort(new Error('the process dies')));
 
   const keys: string[] = [];
@@ -132,7 +132,7 @@ test('an intent that a dead process left is driven to its outcome by the next on
   };
   const second = await open();
   await second.begin();
-  await until('the second drives it on', () => keys.length > 0);
+  await until('the second process runs `do`', () => keys.length > 0);
   let answer = await second.endpoint.handle(attempt);
   while (answer.kind === 'problem' && answer.problem.status === 409) {
     await new Promise((resolve) => setImmediate(resolve));
