@@ -2,18 +2,18 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { backup as copy, DatabaseSync } from 'node:sqlite';
 import { FilesInTheWay, UsageInvalid } from './errors.ts';
-import { locate, shortly } from './fleet-file.ts';
+import { displayPath, locate } from './fleet-file.ts';
 import { load } from './load.ts';
 import { nameOf } from './services.ts';
-import { settings, told } from './settings.ts';
-import { counted, lasting, print, printJson } from './terminal.ts';
+import { givenSettings, settings } from './settings.ts';
+import { counted, formatDuration, print, printJson } from './terminal.ts';
 
-/** How long each database may keep the backup waiting for its write lock. */
+/** The longest wait for the write lock of each database. */
 const busyMs = 10_000;
 
 /**
- * Opens all databases at one moment: while the backup holds the write locks of all of them, nothing can be committed anywhere, and each
- * reader takes its snapshot. The locks are given back before anything is copied.
+ * Opens a snapshot of each database, all of the same moment: the backup holds all write locks while the snapshots are taken, so that
+ * nothing commits in between. It releases the locks before it copies.
  */
 function atOneMoment(paths: readonly string[]): { readonly readers: readonly DatabaseSync[]; readonly heldMs: number } {
   const readers: DatabaseSync[] = [];
@@ -25,11 +25,11 @@ function atOneMoment(paths: readonly string[]): { readonly readers: readonly Dat
       readers.push(new DatabaseSync(path, { timeout: busyMs }));
     }
     const began = performance.now();
-    // In the order of their names, as any other backup does: two of them never wait for each other.
+    // Every backup takes the locks in the order of the names, so that two backups cannot deadlock.
     for (const lock of locks) lock.exec('begin immediate');
     for (const reader of readers) {
       reader.exec('begin');
-      // A deferred transaction has its snapshot from its first read on.
+      // A deferred transaction takes its snapshot at its first read.
       reader.prepare('select count(*) from sqlite_schema').get();
     }
     return { readers, heldMs: performance.now() - began };
@@ -41,23 +41,23 @@ function atOneMoment(paths: readonly string[]): { readonly readers: readonly Dat
   }
 }
 
-/** Copies the embedded databases of a fleet as they were at one moment, beside a fleet that runs or without one. */
+/** Copies the embedded databases of a fleet as of one moment, whether the fleet runs or not. */
 export async function backup(
   target: string,
   { fleet, json, ...given }: { readonly fleet?: string; readonly dir?: string; readonly json?: boolean },
 ): Promise<void> {
   const launch = await load(locate(fleet));
-  const { dir } = settings(told(given), launch.options);
+  const { dir } = settings(givenSettings(given), launch.options);
   const folder = resolve(target);
   if (existsSync(folder) && readdirSync(folder).length > 0)
-    throw new FilesInTheWay(`${shortly(folder)} is not empty: name a new or an empty folder for each backup`);
+    throw new FilesInTheWay(`${displayPath(folder)} is not empty: name a new or an empty folder`);
   const services = launch.fleet.services
     .filter((service) => service.store === undefined && launch.options?.store === undefined)
     .map(nameOf);
   const names = [...services, ...(launch.options?.bus === undefined ? ['bus'] : [])]
     .sort()
     .filter((name) => existsSync(join(dir, `${name}.db`)));
-  if (names.length === 0) throw new UsageInvalid(`${shortly(dir)} has no embedded database of the fleet: name its folder with --dir`);
+  if (names.length === 0) throw new UsageInvalid(`${displayPath(dir)} has no embedded database of the fleet: name its folder with --dir`);
   const { readers, heldMs } = atOneMoment(names.map((name) => join(dir, `${name}.db`)));
   try {
     mkdirSync(folder, { recursive: true });
@@ -67,6 +67,6 @@ export async function backup(
   }
   if (json) return printJson({ folder, databases: names, heldMs });
   print(
-    `${counted(names.length, 'database')} (${names.join(', ')}) as of one moment in ${shortly(folder)}; commits waited ${lasting(heldMs)}`,
+    `${counted(names.length, 'database')} (${names.join(', ')}) as of one moment in ${displayPath(folder)}; commits waited ${formatDuration(heldMs)}`,
   );
 }

@@ -2,14 +2,14 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FilesInTheWay, UsageInvalid } from './errors.ts';
-import { project, shortly, usualFleet } from './fleet-file.ts';
+import { displayPath, project, usualFleet } from './fleet-file.ts';
 import { paint, print } from './terminal.ts';
 
 const templates = fileURLToPath(new URL('../templates/', import.meta.url));
 const serviceFiles = ['contract.ts', 'service.ts', 'service.test.ts'];
 const projectFiles = { 'package.json': 'package.json', 'tsconfig.json': 'tsconfig.json', gitignore: '.gitignore' } as const;
 
-/** Names that a variable cannot have, and those whose paths a gateway or service answers itself. */
+/** The names that are keywords of JavaScript, and those whose paths a gateway or service answers itself. */
 const reserved = new Set(
   'gateway bus metrics docs await break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof undefined var void while with yield'.split(
     ' ',
@@ -18,23 +18,21 @@ const reserved = new Set(
 
 const camel = (name: string): string => name.replaceAll(/-+(.)?/g, (_, letter: string | undefined) => (letter ?? '').toUpperCase());
 
-/** What would be written where. */
+/** The text of each new file, by its path. */
 type Files = ReadonlyMap<string, string>;
 
 function filled(template: string, name: string): string {
   return readFileSync(join(templates, template), 'utf8').replaceAll('template-name', name).replaceAll('templateName', camel(name));
 }
 
-/** Makes a service, and a project around it where there is none. Throws `UsageInvalid` for a name that cannot be, and `FilesInTheWay`. */
+/** Makes a service, and a project around it if there is none. Throws `UsageInvalid` for an invalid name, and `FilesInTheWay`. */
 export function create(name: string): void {
   if (!/^[a-z][a-z0-9-]*$/.test(name) || name.endsWith('-'))
     throw new UsageInvalid(
-      `${JSON.stringify(name)} cannot name a service: write lower case letters, digits and hyphens, such as card-payments`,
+      `${JSON.stringify(name)} cannot name a service: use lower case letters, digits and hyphens, such as card-payments`,
     );
   if (reserved.has(camel(name)))
-    throw new UsageInvalid(
-      `${name} cannot name a service, since it means something else already: choose another name, such as all-${name}`,
-    );
+    throw new UsageInvalid(`${name} cannot name a service, because the name is reserved: choose another name, such as all-${name}`);
   const { root, manifest, fleet } = project(process.cwd());
   const fleetFile = fleet === undefined ? usualFleet(root) : join(root, fleet);
   const base = fleetFile === undefined ? root : dirname(fleetFile);
@@ -46,31 +44,31 @@ export function create(name: string): void {
   for (const file of serviceFiles) files.set(join(base, name, file), filled(`template-name/${file}`, name));
   if (fleetFile === undefined) files.set(join(root, 'fleet.ts'), filled('fleet.ts', name));
   write(files);
-  if (fleetFile !== undefined && existsSync(fleetFile)) tellFleet(name, fleetFile);
+  if (fleetFile !== undefined && existsSync(fleetFile)) printAdditions(name, fleetFile);
   const wanted = manifest ? missing(root, unchecked) : [];
   if (wanted.length > 0)
-    print(`\n  It needs what ${shortly(join(root, 'package.json'))} lacks:\n\n${wanted.map((line) => `    ${line}`).join('\n')}`);
+    print(`\n  Install what ${displayPath(join(root, 'package.json'))} lacks:\n\n${wanted.map((line) => `    ${line}`).join('\n')}`);
   const install = manifest ? '' : 'npm install && ';
   const tests = `node --test ${relative(process.cwd(), join(base, name, 'service.test.ts'))}`;
   print(`\n  Try it: ${paint('bold', `${install}${tests} && npx seaworthy dev`)}`);
 }
 
-/** Writes all, or throws `FilesInTheWay` and writes none. */
+/** Writes all files, or throws `FilesInTheWay` and writes none. */
 function write(files: Files): void {
   const there = [...files.keys()].filter((path) => existsSync(path));
   if (there.length > 0)
     throw new FilesInTheWay(
-      `${there.map(shortly).join(', ')} ${there.length === 1 ? 'is' : 'are'} there already: choose another name, or move what is there`,
+      `${there.map(displayPath).join(', ')} ${there.length === 1 ? 'exists' : 'exist'} already: choose another name, or move ${there.length === 1 ? 'it' : 'them'}`,
     );
   for (const [path, text] of files) {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text, { flag: 'wx' });
-    print(`  ${paint('green', '+')} ${shortly(path)}`);
+    print(`  ${paint('green', '+')} ${displayPath(path)}`);
   }
 }
 
-function tellFleet(name: string, fleetFile: string): void {
-  print(`\n  Add it to ${paint('bold', shortly(fleetFile))}:\n
+function printAdditions(name: string, fleetFile: string): void {
+  print(`\n  Add it to ${paint('bold', displayPath(fleetFile))}:\n
     import ${camel(name)} from './${name}/service.ts';
 
     fleet({ services: [..., ${paint('bold', camel(name))}], ... })
@@ -83,11 +81,11 @@ function tellFleet(name: string, fleetFile: string): void {
     route('GET /${name}', ${camel(name)}Contract.tally),`);
 }
 
-/** Whether the compiler would find a tsconfig.json for the files of a folder: it looks upwards. */
+/** Tells whether the compiler would find a tsconfig.json for the files of a folder: it looks upwards. */
 const hasTsconfig = (folder: string): boolean =>
   existsSync(join(folder, 'tsconfig.json')) || (folder !== dirname(folder) && hasTsconfig(dirname(folder)));
 
-/** What to type so that package.json has all that the new files need; `checked`: by the new tsconfig.json, too. */
+/** Lists the commands that add what the new files need to package.json; with `checked` also what the new tsconfig.json needs. */
 function missing(root: string, checked: boolean): readonly string[] {
   const { type, ...manifest } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     readonly type?: string;
@@ -97,10 +95,8 @@ function missing(root: string, checked: boolean): readonly string[] {
   const lacks = (names: readonly string[]): string => names.filter((one) => has[one] === undefined).join(' ');
   const [run, check] = [lacks(['seaworthy', 'zod']), checked ? lacks(['typescript', '@types/node']) : ''];
   return [
-    // Without it Node finds out by itself what a file is, and the compiler does not.
-    ...(type === 'commonjs' || (type === undefined && checked)
-      ? ['npm pkg set type=module    # CommonJS is in files named .cjs then']
-      : []),
+    // Without a type Node detects the module system of each file, and the compiler does not.
+    ...(type === 'commonjs' || (type === undefined && checked) ? ['npm pkg set type=module    # name your CommonJS files .cjs'] : []),
     ...(run === '' ? [] : [`npm install ${run}`]),
     ...(check === '' ? [] : [`npm install --save-dev ${check}`]),
   ];

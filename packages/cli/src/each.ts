@@ -4,32 +4,32 @@ import type { Environment, Fleet, Launch } from 'seaworthy/fleet';
 import { ProcessEnded, UsageInvalid } from './errors.ts';
 import { nameOf } from './services.ts';
 
-/** What a process of one service tells the one that watches it. */
+/** The message by which the process of a service reports to its parent that it is ready. */
 export const readyMessage = 'ready';
 
-/** After a death, doubled each time up to the longest; one that has lived for as long begins anew. */
+/** The wait before a restart, which doubles up to the longest; a process that ran for that long starts with the first again. */
 const [firstMs, longestMs] = [500, 30_000];
 
-/** Who listens where: the ports that were given, the others from the one behind the gateway's on. Throws `UsageInvalid`. */
+/** Returns the port of each service: the given one, or the next free number after the gateway's port. Throws `UsageInvalid`. */
 export function portsOf({ services }: Fleet, { port, ports }: Pick<Environment, 'port' | 'ports'>): Readonly<Record<string, number>> {
   const given: Readonly<Record<string, number>> = typeof ports === 'object' ? ports : {};
   const missing = services.map(nameOf).filter((name) => given[name] === undefined);
   if (missing.length > 0 && port === 0)
     throw new UsageInvalid(
-      `--each counts the ports of ${missing.join(', ')} from the gateway's on, which is 0: give --port, or --ports for each`,
+      `--each numbers the ports of ${missing.join(', ')} from the gateway's port, which is 0: give a --port above 0, or --ports for each service`,
     );
   let next = port;
   const taken = new Set([port, ...Object.values(given)]);
   const free = (): number => {
     do next++;
     while (taken.has(next));
-    if (next > 65_535) throw new UsageInvalid(`--each finds no port above ${port}: give a lower --port, or --ports for each`);
+    if (next > 65_535) throw new UsageInvalid(`--each found no port above ${port}: give a lower --port, or --ports for each service`);
     return next;
   };
   return { ...given, ...Object.fromEntries(missing.map((name) => [name, free()])) };
 }
 
-/** The gateway has the port that was given; the services, which cannot share it, any free one, which they tell. */
+/** The gateway listens on the given port. The services cannot share it, so each picks a free one and logs it. */
 function operationsOf(name: string, { operations }: Environment): NodeJS.ProcessEnv {
   if (!operations) return {};
   const { host, port } = operations;
@@ -37,7 +37,7 @@ function operationsOf(name: string, { operations }: Environment): NodeJS.Process
   return { SEAWORTHY_OPERATIONS: `${at === undefined ? '' : `${at}:`}${name === 'gateway' ? (port ?? 0) : 0}` };
 }
 
-/** Runs each service of the fleet, and its gateway, in a process of its own, and again when it dies, until all are asked to stop. */
+/** Runs each service of the fleet, and its gateway, in its own process, and restarts one that dies, until it is asked to stop. */
 export async function startEach(
   { fleet }: Launch,
   file: string,
@@ -49,8 +49,8 @@ export async function startEach(
   const own = Object.entries(ports).map(([name, port]) => [name, `${name}=http://${host}:${port}`] as const);
   const stopping = new AbortController();
 
-  /** One life of one process; whether it came to run, and how it ended. */
-  function live(name: string): Promise<{ readonly ran: boolean; readonly how: number | string }> {
+  /** Runs one process until it ends. Returns whether it became ready, and its exit code or signal. */
+  function runOnce(name: string): Promise<{ readonly ran: boolean; readonly how: number | string }> {
     const addresses = own.filter(([other]) => other !== name).map(([, address]) => address);
     const child: ChildProcess = fork(process.argv[1] as string, ['start', name, '--fleet', file], {
       env: {
@@ -65,7 +65,7 @@ export async function startEach(
     child.on('message', (message) => {
       if (message !== readyMessage) return;
       ran = true;
-      log('info', `${name} runs in a process of its own`, { service: name, pid: Number(child.pid) });
+      log('info', `${name} runs in its own process`, { service: name, pid: Number(child.pid) });
     });
     const end = (): void => void child.kill('SIGTERM');
     stopping.signal.addEventListener('abort', end, { once: true });
@@ -78,17 +78,17 @@ export async function startEach(
     });
   }
 
-  /** Keeps one process alive. Rejects when it never came to run: what is wrong then is wrong the next time, too. */
+  /** Keeps one process alive. Rejects if the process never became ready: a restart would fail in the same way. */
   async function keep(name: string): Promise<void> {
     for (let [everRan, waitMs] = [false, firstMs]; !stopping.signal.aborted; waitMs = Math.min(longestMs, 2 * waitMs)) {
       const began = performance.now();
-      const { ran, how } = await live(name);
+      const { ran, how } = await runOnce(name);
       everRan ||= ran;
       if (stopping.signal.aborted) return;
-      if (!everRan) throw new ProcessEnded(`${name} did not start, and its process ended with ${how}: its own lines above say why`);
+      if (!everRan) throw new ProcessEnded(`${name} did not start, its process ended with ${how}: see its output above`);
       if (performance.now() - began > longestMs) waitMs = firstMs;
-      log('error', `${name} ended with ${how}: it is started again`, { service: name, inMs: waitMs });
-      await sleep(systemClock, waitMs, stopping.signal).catch(() => {}); // it stops: no further life
+      log('error', `${name} ended with ${how}; restarting`, { service: name, waitMs });
+      await sleep(systemClock, waitMs, stopping.signal).catch(() => {}); // the command stops during the wait
     }
   }
 
@@ -96,7 +96,7 @@ export async function startEach(
   const all = Promise.all(names.map(keep));
   try {
     await Promise.race([asked, all]);
-    log('info', `${await asked}: all are stopped`);
+    log('info', `stopping all processes: ${await asked}`);
   } finally {
     stopping.abort();
     await Promise.allSettled([all]);

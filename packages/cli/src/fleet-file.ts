@@ -5,12 +5,12 @@ import { FleetMissing } from './errors.ts';
 interface Project {
   readonly root: string;
   readonly manifest: boolean;
-  /** The files of the project are CommonJS: it says so. */
+  /** Whether package.json has `"type": "commonjs"`. */
   readonly common: boolean;
   readonly fleet: string | undefined;
 }
 
-/** The folder of the nearest package.json above `cwd`, and what it says of the fleet. */
+/** Finds the nearest package.json in or above `cwd`, and reads its entry for the fleet. */
 export function project(cwd: string): Project {
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
     const path = join(folder, 'package.json');
@@ -19,7 +19,7 @@ export function project(cwd: string): Project {
       try {
         manifest = JSON.parse(readFileSync(path, 'utf8')) as typeof manifest;
       } catch (cause) {
-        throw new FleetMissing(`${path} is no JSON (${(cause as Error).message}): correct it, or name the fleet file`, { cause });
+        throw new FleetMissing(`${path} is not JSON (${(cause as Error).message}): correct it, or name the fleet file`, { cause });
       }
       const fleet = manifest?.seaworthy?.fleet;
       return { root: folder, manifest: true, common: manifest?.type === 'commonjs', fleet: typeof fleet === 'string' ? fleet : undefined };
@@ -30,16 +30,16 @@ export function project(cwd: string): Project {
 
 const usual = ['fleet', 'src/fleet'].flatMap((name) => ['ts', 'js', 'mts', 'mjs'].map((ending) => `${name}.${ending}`));
 
-/** A path as a person would type it from here. */
-export const shortly = (path: string): string => {
+/** Formats a path as a person would type it in the current folder. */
+export const displayPath = (path: string): string => {
   const short = relative(process.cwd(), path);
   return short === '' ? '.' : short.startsWith('..') ? path : short;
 };
 
-/** The fleet file of a project by its usual names, if there is one. */
+/** Finds the fleet file of a project by its usual names; `undefined` if there is none. */
 export const usualFleet = (root: string): string | undefined => usual.map((name) => join(root, name)).find((path) => existsSync(path));
 
-/** The fleet file: the one that is named, else the project's. Throws `FleetMissing`, which says where it looked. */
+/** Finds the fleet file: the named one, or else the project's. Throws `FleetMissing`, which says where it looked. */
 export function locate(given: string | undefined, cwd = process.cwd()): string {
   if (given !== undefined) {
     const path = resolve(cwd, given);
@@ -50,7 +50,7 @@ export function locate(given: string | undefined, cwd = process.cwd()): string {
   if (fleet !== undefined) {
     const path = join(root, fleet);
     if (existsSync(path)) return path;
-    throw new FleetMissing(`the field seaworthy.fleet of ${join(root, 'package.json')} names ${fleet}, which is not there: correct it`);
+    throw new FleetMissing(`the field seaworthy.fleet of ${join(root, 'package.json')} names ${fleet}, which does not exist: correct it`);
   }
   const found = usualFleet(root);
   if (found) return found;

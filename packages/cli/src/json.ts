@@ -1,8 +1,8 @@
 import { parseJson } from 'seaworthy/core';
 import { UsageInvalid } from './errors.ts';
 
-/** Parses JSON that a person gave. Throws `UsageInvalid`, which names where it was given. */
-export function parsed(text: string, from: string): unknown {
+/** Parses JSON that the user gave. Throws `UsageInvalid`, which names where it came from. */
+export function parseInput(text: string, from: string): unknown {
   try {
     return parseJson(text);
   } catch (cause) {

@@ -1,7 +1,7 @@
 import { UsageInvalid } from './errors.ts';
 
-/** The number of `--limit`. Throws `UsageInvalid`. */
+/** Parses the value of `--limit`. Throws `UsageInvalid`. */
 export function limitOf(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new UsageInvalid(`--limit is ${JSON.stringify(text)}: it takes a number from 1 to 999999`);
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new UsageInvalid(`--limit must be a number from 1 to 999999, got ${JSON.stringify(text)}`);
   return Number(text);
 }

@@ -1,8 +1,8 @@
 import { CommanderError } from 'commander';
-import { caller } from './caller.ts';
+import { io } from './io.ts';
 import { program } from './program.ts';
 
-/** What a fleet file throws may be anything, also what cannot be asked for its kind. */
+/** A fleet file may throw anything, even a value for which `instanceof` throws. */
 function isCommanders(error: unknown): error is CommanderError {
   try {
     return error instanceof CommanderError;
@@ -11,17 +11,17 @@ function isCommanders(error: unknown): error is CommanderError {
   }
 }
 
-/** Runs the command; its caller hears what it says, and the exit status. */
+/** Runs the command. Output and exit status go to `io()`. */
 export async function main(args: readonly string[]): Promise<void> {
   try {
     await program().parseAsync(args, { from: 'user' });
   } catch (error) {
     if (isCommanders(error)) {
-      if (error.exitCode !== 0) caller().status(2);
+      if (error.exitCode !== 0) io().status(2);
       return;
     }
-    const { explained, statusOf } = await import('./explained.ts');
-    caller().status(statusOf(error));
-    caller().err(explained(error));
+    const { errorReport, statusOf } = await import('./error-report.ts');
+    io().status(statusOf(error));
+    io().err(errorReport(error));
   }
 }

@@ -7,7 +7,7 @@ import { folder, seaworthy } from './command.fixture.ts';
 const { path: dir, remove } = folder();
 after(remove);
 
-/** Loaded before the command: writes down each file that is loaded after it, by `import` or by `require`. */
+/** A module that is loaded before the command and records each file that is loaded after it, by `import` or by `require`. */
 const tracer = `data:text/javascript,${encodeURIComponent(`
   import { writeFileSync } from 'node:fs';
   import { registerHooks } from 'node:module';
@@ -21,7 +21,7 @@ const tracer = `data:text/javascript,${encodeURIComponent(`
   process.on('exit', () => writeFileSync(process.env.LOADED, loaded.join('\\n')));
 `)}`;
 
-/** The files that one call loads. */
+/** Lists the files that one call of the command loads. */
 async function loadedBy(args: readonly string[]): Promise<readonly string[]> {
   const file = join(dir, args.join(' '));
   await seaworthy(args, { cwd: dir, env: { LOADED: file, NODE_OPTIONS: `--import=${tracer}` } });
@@ -30,7 +30,7 @@ async function loadedBy(args: readonly string[]): Promise<readonly string[]> {
 const foreign = (files: readonly string[]): readonly string[] =>
   files.filter((file) => !/\/packages\/cli\/(bin|src)\/|\/node_modules\/commander\//.test(file));
 
-test('help, completion and what is typed wrongly load nothing but the command itself; a verb loads what it needs', async () => {
+test('help, completion and wrong usage load only the command itself; a verb loads what it needs', async () => {
   const light = [
     '--help',
     '--version',
@@ -51,6 +51,6 @@ test('help, completion and what is typed wrongly load nothing but the command it
   const verb = foreign(await loadedBy(['sagas', 'list', '--limit', 'none']));
   assert.ok(
     verb.some((file) => file.includes('/seaworthy/src/saga/')),
-    'what a verb loads is seen',
+    'the tracer sees the files of a verb',
   );
 });

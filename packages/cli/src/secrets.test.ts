@@ -21,7 +21,7 @@ const shop = contract('shop', { sell: command({ http: 'POST /sell', input: z.obj
 const sale = saga(shop, 'sale', { input: z.object({ id: z.string(), pin: Pin }), uses: [bank] }).step('pay', { do: () => ({}) });
 const seller = service(shop, { handlers: { sell: () => {} }, sagas: [sale], on: (on) => [on(bank.paid, () => {})] });
 
-test('a saga is shown without the secrets of its input, of its results and of its cause', () => {
+test('the secrets in the input, the results and the cause of a saga are hidden', () => {
   const instance = {
     name: 'sale',
     input: { id: 'a', pin: '1234' },
@@ -32,10 +32,10 @@ test('a saga is shown without the secrets of its input, of its results and of it
   assert.deepEqual(input, { id: 'a', pin: '***' });
   assert.deepEqual(journal[0]?.result, { of: [{ receipt: 'r', token: '***' }] });
   assert.deepEqual(cause, { kind: 'declared', step: 'pay', name: 'No', data: { trace: '***', id: 'a' } });
-  // A step may give a secret by another name, or by none.
+  // A step may return a secret under another name, or without a name.
   for (const result of ['t0ken', { code: 't0ken' }, ['t0ken', { code: 't0ken' }]])
     assert.ok(!JSON.stringify(shownResult(seller, instance, result)).includes('t0ken'));
-  // Of one that the code does not have, by the names that its service knows.
+  // A saga without a definition is hidden by the field names that its service knows.
   assert.deepEqual(shownSaga(seller, { ...instance, name: 'gone' }).input, { id: 'a', pin: '***' });
 });
 
@@ -48,7 +48,7 @@ test('the key of an event is hidden when its contract marks it', () => {
   assert.ok(!JSON.stringify(shownLetter(till, letter as unknown as DeadLetterDetail)).includes('4242'));
 });
 
-test('a dead letter is shown without secrets, also one that nobody hears any more, and one that cannot be read', () => {
+test('the secrets of a dead letter are hidden, also without a handler and when it is unreadable', () => {
   const data = { id: 'a', pin: '1234' };
   assert.deepEqual(shownData(seller, 'bank.paid', data), { id: 'a', pin: '***' });
   assert.deepEqual(shownData(seller, 'bank.gone', { paid: data }), { paid: { id: 'a', pin: '***' } });

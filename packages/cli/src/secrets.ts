@@ -6,7 +6,7 @@ import type { Service } from 'seaworthy/service';
 const membersOf = (contract: Named): readonly Members[string][] =>
   Object.values(contract).filter((one: unknown): one is Members[string] => typeof one === 'object' && one !== null && 'kind' in one);
 
-/** All schemas of a contract. */
+/** Lists all schemas of a contract. */
 function schemasIn(contract: Named): readonly Schema[] {
   return membersOf(contract).flatMap((member) => {
     if (member.kind === 'event') return [(member as Event).data];
@@ -16,41 +16,41 @@ function schemasIn(contract: Named): readonly Schema[] {
   });
 }
 
-/** The event of a dead letter, if its service still hears it. */
-export const heard = (service: Service, type: string): Event | undefined =>
+/** Returns the event of a dead letter if its service still handles it. */
+export const handledEvent = (service: Service, type: string): Event | undefined =>
   service.on
     .map(({ event }) => event as Event & { readonly service: string; readonly name: string })
     .find((one) => `${one.service}.${one.name}` === type);
 
-/** The schemas that data of dead letters have or had. */
-const schemasHeard = (service: Service, type: string): readonly Schema[] => {
-  const event = heard(service, type);
+/** Lists the schemas that the data of dead letters have, or may have had before the service stopped handling the event. */
+const schemasOfType = (service: Service, type: string): readonly Schema[] => {
+  const event = handledEvent(service, type);
   return event ? [event.data] : [...service.on.map(({ event: one }) => (one as Event).data), ...schemasIn(service.contract)];
 };
 
-/** Data of an event without secrets: by its schema, or by the names of all that the service knows if it does not hear this one. */
+/** Hides the secrets in the data of an event: by its schema, or by all field names that the service knows if it does not handle the event. */
 export function shownData(service: Service, type: string, data: unknown): unknown {
-  const event = heard(service, type);
-  return event ? redact(event.data, data) : redactByName(schemasHeard(service, type), data);
+  const event = handledEvent(service, type);
+  return event ? redact(event.data, data) : redactByName(schemasOfType(service, type), data);
 }
 
-/** The key of an event, or `***` when its contract marks that field as secret. */
+/** Returns the key of an event, or `***` when its contract marks that field as secret. */
 export function shownKey(service: Service, type: string, key: string): string {
   const own = Object.entries(service.contract).find(([name]) => `${service.contract['~contract']}.${name}` === type)?.[1];
-  const event = heard(service, type) ?? (own as Event | undefined);
+  const event = handledEvent(service, type) ?? (own as Event | undefined);
   return event ? ((redact(event.data, { [event.key]: key }) as Readonly<Record<string, string>>)[event.key] ?? '***') : key;
 }
 
-/** A dead letter without secrets; of one that cannot be read all is hidden if it may have some. */
+/** Hides the secrets of a dead letter. The whole text of an unreadable one is hidden if it may hold a secret. */
 export function shownLetter(service: Service, letter: DeadLetterDetail): DeadLetterDetail {
   const { envelope: kept, type, text } = letter;
   const key = shownKey(service, type, letter.key);
-  if (!kept) return { ...letter, key, text: holdsSecrets(schemasHeard(service, type)) ? '***' : text };
+  if (!kept) return { ...letter, key, text: holdsSecrets(schemasOfType(service, type)) ? '***' : text };
   const envelope = { ...kept, partitionkey: key, data: shownData(service, type, kept.data) };
   return { ...letter, key, envelope, text: JSON.stringify(envelope) };
 }
 
-/** Values that a saga is made of without secrets, by the names of the fields that it, its service with what it hears, and those which it calls have. */
+/** Hides secrets by the field names of the saga, of its service and the events it handles, and of the contracts that the saga uses. */
 function byNamesOf(service: Service, name: string): (value: unknown) => unknown {
   const definition = service.sagas.find((saga) => saga.name === name);
   const { input } = (definition ?? {}) as { readonly input?: Schema };
@@ -59,11 +59,11 @@ function byNamesOf(service: Service, name: string): (value: unknown) => unknown 
   return (value) => redactByName(schemas, value);
 }
 
-/** The result of a step without secrets, also of one that a verdict gives. */
+/** Hides the secrets in the result of a step, or in a result that a verdict gives. */
 export const shownResult = (service: Service, { name }: Pick<ListedSaga, 'name'>, result: unknown): unknown =>
   byNamesOf(service, name)(result);
 
-/** A saga without secrets: its input by its schema, the results of its steps and the data of a declared error by the names of their fields. */
+/** Hides the secrets of a saga: in its input by its schema, in the results of its steps and the data of a declared error by field names. */
 export function shownSaga(service: Service, instance: ListedSaga): ListedSaga {
   const byName = byNamesOf(service, instance.name);
   const { input } = (service.sagas.find(({ name }) => name === instance.name) ?? {}) as { readonly input?: Schema };

@@ -4,8 +4,8 @@ import { UsageInvalid } from './errors.ts';
 
 export const nameOf = (service: Service): string => service.contract['~contract'];
 
-/** The services that are named, else all. Throws `UsageInvalid` for one that the fleet does not have. */
-export function chosen({ fleet }: Launch, names: readonly string[]): readonly Service[] {
+/** Returns the named services, or all when none is named. Throws `UsageInvalid` for a name that the fleet does not have. */
+export function selectServices({ fleet }: Launch, names: readonly string[]): readonly Service[] {
   const all = fleet.services.map(nameOf);
   const unknown = names.find((name) => !all.includes(name));
   if (unknown !== undefined) throw new UsageInvalid(`the fleet has no service ${unknown}: it has ${all.join(', ')}`);
@@ -13,9 +13,9 @@ export function chosen({ fleet }: Launch, names: readonly string[]): readonly Se
 }
 
 /** Throws `UsageInvalid` for a name that is neither a service of the fleet nor its gateway. */
-export function known({ fleet }: Launch, names: readonly string[]): void {
+export function requireKnown({ fleet }: Launch, names: readonly string[]): void {
   const all = [...fleet.services.map(nameOf), ...(fleet.gateway ? ['gateway'] : [])];
   const unknown = names.find((name) => !all.includes(name));
-  if (unknown === 'gateway') throw new UsageInvalid(`the fleet has no gateway: start services of it by name (it has ${all.join(', ')})`);
+  if (unknown === 'gateway') throw new UsageInvalid(`the fleet has no gateway: name services to start (it has ${all.join(', ')})`);
   if (unknown !== undefined) throw new UsageInvalid(`the fleet has no service ${unknown}: it has ${all.join(', ')}`);
 }

@@ -3,13 +3,13 @@ import { type Environment, EnvironmentInvalid, environment, type StartOptions } 
 import { UsageInvalid } from './errors.ts';
 import { type Given, type Setting, variables } from './options.ts';
 
-/** What the options of the command and the environment say, and no defaults. */
-export type Told = Readonly<Partial<Environment>>;
+/** The settings that the options of the command and the environment give, without defaults. */
+export type GivenSettings = Readonly<Partial<Environment>>;
 
 const keys = Object.keys(variables) as Setting[];
 
-/** Reads the environment, with the options before it. Throws `UsageInvalid`, which names what is wrong as it was given. */
-export function told(given: Given, only: readonly string[] = []): Told {
+/** Reads the settings from options and environment; options override. Throws `UsageInvalid`, which names the option or the variable. */
+export function givenSettings(given: Given, only: readonly string[] = []): GivenSettings {
   const env: Record<string, string | undefined> = { ...process.env };
   if (only.length > 0) env['SEAWORTHY_ONLY'] = only.join(',');
   const flagged = keys.filter((key) => given[key] !== undefined);
@@ -29,23 +29,23 @@ export function told(given: Given, only: readonly string[] = []): Told {
   }
 }
 
-/** What was told goes before what the fleet file says, and that before the defaults of the environment. */
-export function settings(said: Told, file: StartOptions = {}): Environment {
+/** Merges the settings: given ones override those of the fleet file, and these override the defaults. */
+export function settings(said: GivenSettings, file: StartOptions = {}): Environment {
   const written = ([...keys, 'only'] as const).filter((key) => file[key] !== undefined);
   return { ...environment({}), ...Object.fromEntries(written.map((key) => [key, file[key]])), ...said };
 }
 
-/** What `start` of the toolkit calls its options, as the command calls them; the longer names first. */
+/** The names of the options in the errors of `start`, and the flags of the command that stand for them; longer names come first. */
 const flags: readonly (readonly [RegExp, string])[] = [
-  [/add it to `only` or to `addresses`/g, 'name it too, or say where it is with --addresses'],
+  [/add it to `only` or to `addresses`/g, 'name it too, or give its address with --addresses'],
   [/`SEAWORTHY_PORTS`, or the option `ports`/g, '--ports'],
   [/`SEAWORTHY_OPERATIONS`, or the option `operations`/g, '--operations'],
   [/`PORT`, or the option `port`/g, '--port'],
   [/\b(addresses|ports)(?= names |\.[a-z])/g, '--$1'],
 ];
 
-/** Whatever `work` refuses is said with the flags of the command. */
-export async function inWordsOfTheCommand<T>(work: () => Promise<T>): Promise<T> {
+/** Runs `work`, and names the flags of the command in its errors. */
+export async function withFlagsInErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

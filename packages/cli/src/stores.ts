@@ -7,17 +7,17 @@ import { sqlite } from 'seaworthy/store/sqlite';
 import { UsageInvalid } from './errors.ts';
 import { locate } from './fleet-file.ts';
 import { load } from './load.ts';
-import { chosen, nameOf } from './services.ts';
-import { settings, told } from './settings.ts';
+import { nameOf, selectServices } from './services.ts';
+import { givenSettings, settings } from './settings.ts';
 
-/** The database of one service, opened beside whoever else uses it. */
+/** The database of one service, which others may use at the same time. */
 export interface OpenStore {
   readonly service: Service;
   readonly name: string;
   readonly store: Store<unknown, unknown>;
 }
 
-/** Whose databases, and where they are. */
+/** The options that select the databases: the fleet file, their folder, and one service. */
 export interface Where {
   readonly fleet?: string;
   readonly dir?: string;
@@ -25,17 +25,17 @@ export interface Where {
 }
 
 /**
- * Does `work` on the databases of services, and closes them. An embedded database that is not there yet is left out, not made.
- * Throws `UsageInvalid` when none is there.
+ * Opens the databases of services, does `work` on them and closes them. An embedded database that does not exist yet is skipped, never
+ * created. Throws `UsageInvalid` when there is none.
  */
 export async function onStores<V>(
   { fleet, service, ...given }: Where,
   work: (stores: readonly OpenStore[], runtime: Runtime) => Promise<V>,
 ): Promise<V> {
   const launch = await load(locate(fleet));
-  const { dir } = settings(told(given.dir === undefined ? {} : { dir: given.dir }), launch.options);
+  const { dir } = settings(givenSettings(given.dir === undefined ? {} : { dir: given.dir }), launch.options);
   const own = runtime();
-  const services = chosen(launch, service === undefined ? [] : [service]);
+  const services = selectServices(launch, service === undefined ? [] : [service]);
   const open: OpenStore[] = [];
   try {
     for (const one of services) {

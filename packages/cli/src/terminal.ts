@@ -1,30 +1,30 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
-import { caller } from './caller.ts';
+import { io } from './io.ts';
 
 type Format = Parameters<typeof styleText>[0];
 
-/** Text in a colour, where standard output shows colours; `NO_COLOR` turns them off. */
+/** Colours a text if standard output shows colours; `NO_COLOR` turns them off. */
 export const paint = (format: Format, text: string): string => styleText(format, text, { stream: process.stdout });
-/** The same for standard error. */
+/** Colours a text if standard error shows colours. */
 export const paintError = (format: Format, text: string): string => styleText(format, text, { stream: process.stderr });
 
-export const print = (text: string): void => caller().out(`${text}\n`);
+export const print = (text: string): void => io().out(`${text}\n`);
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
 
 const widthOf = (text: string): number => [...stripVTControlCharacters(text)].length;
 export const padded = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - widthOf(text)));
 
-/** One line of at most `width` characters. */
-export function cut(text: string, width: number): string {
+/** Shortens a text to one line of at most `width` characters. */
+export function truncate(text: string, width: number): string {
   const line = text.replaceAll(/\s+/g, ' ').trim();
   const characters = [...line];
   return characters.length <= width ? line : `${characters.slice(0, Math.max(1, width - 1)).join('')}…`;
 }
 
-/** The width of the terminal; `undefined` when it is none, and nothing need be cut. */
+/** Returns the width of the terminal; `undefined` when standard output is not a terminal. */
 export const columns = (): number | undefined => (process.stdout.isTTY ? process.stdout.columns : undefined);
 
-/** Rows under their heads, aligned; in a terminal the last column is cut to what room there is. */
+/** Aligns rows under their heads; in a terminal the last column is truncated to fit. */
 export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const last = heads.length - 1;
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => widthOf(row[column] ?? ''))));
@@ -33,7 +33,11 @@ export function table(heads: readonly string[], rows: readonly (readonly string[
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, column) =>
-        column < last ? padded(cell, widths[column] as number) : widthOf(cell) > room ? cut(stripVTControlCharacters(cell), room) : cell,
+        column < last
+          ? padded(cell, widths[column] as number)
+          : widthOf(cell) > room
+            ? truncate(stripVTControlCharacters(cell), room)
+            : cell,
       )
       .join('  ')
       .trimEnd();
@@ -47,8 +51,8 @@ const units = [
   ['s', 1000],
 ] as const;
 
-/** `3 ms`, `2.4 s`, `5 min`. */
-export function lasting(ms: number): string {
+/** Formats milliseconds for a person: `3 ms`, `2.4 s`, `5 min`. */
+export function formatDuration(ms: number): string {
   if (ms < 10) return `${Math.round(ms * 10) / 10} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const [unit, size] = units.find(([, size]) => ms >= size) as (typeof units)[number];
@@ -56,13 +60,13 @@ export function lasting(ms: number): string {
   return `${count < 10 ? Math.round(count * 10) / 10 : Math.round(count)} ${unit}`;
 }
 
-export const ago = (at: number, now: number): string => `${lasting(Math.max(0, now - at))} ago`;
-/** Local time of day to the millisecond. */
+export const ago = (at: number, now: number): string => `${formatDuration(Math.max(0, now - at))} ago`;
+/** Formats the local time of day to the millisecond. */
 export function timeOfDay(ms: number): string {
   const at = new Date(ms);
   const two = (part: number): string => String(part).padStart(2, '0');
   return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, '0')}`;
 }
 
-/** Number and noun: `1 dead letter`, `2 dead letters`. */
+/** Formats a number with its noun: `1 dead letter`, `2 dead letters`. */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

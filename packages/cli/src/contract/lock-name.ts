@@ -1,2 +1,2 @@
-/** Of the file beside the fleet file, which keeps the contracts as they were agreed. */
+/** The name of the file beside the fleet file that keeps the released contracts. */
 export const lockName = 'contract.lock.json';

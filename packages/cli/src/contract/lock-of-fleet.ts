@@ -1,8 +1,8 @@
 import { type ContractLock, lockOf } from 'seaworthy/compatibility';
 import { load } from '../load.ts';
-import { chosen } from '../services.ts';
+import { selectServices } from '../services.ts';
 
-/** The contracts of a fleet file, or of those services that are named. */
+/** Makes the lock of all contracts of a fleet file, or of the named services. */
 export async function lockOfFleet(file: string, names: readonly string[] = []): Promise<ContractLock> {
-  return lockOf(chosen(await load(file), names).map(({ contract }) => contract));
+  return lockOf(selectServices(await load(file), names).map(({ contract }) => contract));
 }

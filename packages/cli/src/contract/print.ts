@@ -3,9 +3,9 @@ import { dirname, join, resolve } from 'node:path';
 import type { ContractLock } from 'seaworthy/compatibility';
 import { asyncapi, openapi } from 'seaworthy/documents';
 import { UsageInvalid } from '../errors.ts';
-import { locate, shortly } from '../fleet-file.ts';
+import { displayPath, locate } from '../fleet-file.ts';
 import { load } from '../load.ts';
-import { chosen } from '../services.ts';
+import { selectServices } from '../services.ts';
 import { counted, print, printJson } from '../terminal.ts';
 import { lockName } from './lock-name.ts';
 import { lockOfFleet } from './lock-of-fleet.ts';
@@ -17,23 +17,23 @@ interface PrintOptions {
   readonly out?: string;
 }
 
-/** The document of one service, or of the gateway; of events, that of all services or of some. */
+/** Makes the OpenAPI document of the gateway or of one service, or the AsyncAPI document of all services or of some. */
 async function documentOf(file: string, names: readonly string[], form: 'openapi' | 'asyncapi'): Promise<object> {
   const launch = await load(file);
-  const contracts = chosen(launch, names).map(({ contract }) => contract);
+  const contracts = selectServices(launch, names).map(({ contract }) => contract);
   if (form === 'asyncapi') return asyncapi(contracts);
   const [one, other] = contracts;
   if (names.length === 0 && launch.fleet.gateway) return openapi(launch.fleet.gateway);
   if (one && !other) return openapi(one);
   throw new UsageInvalid(
-    `an OpenAPI document is of one service: name one of ${contracts.map((contract) => contract['~contract']).join(', ')}`,
+    `an OpenAPI document describes one service: name one of ${contracts.map((contract) => contract['~contract']).join(', ')}`,
   );
 }
 
 /** Prints contracts, or writes them to a file. */
 export async function printContracts(names: readonly string[], { fleet, as, lock: locked, out }: PrintOptions): Promise<void> {
   const file = locate(fleet);
-  if (locked && as !== 'json') throw new UsageInvalid(`--lock writes JSON of its own form: leave --as ${as} out`);
+  if (locked && as !== 'json') throw new UsageInvalid(`--lock writes its own JSON format: leave out --as ${as}`);
   const content = as === 'json' ? await lockOfFleet(file, names) : await documentOf(file, names, as);
   if (!locked && out === undefined) return printJson(content);
   const path = out === undefined ? join(dirname(file), lockName) : resolve(out);
@@ -41,7 +41,7 @@ export async function printContracts(names: readonly string[], { fleet, as, lock
   const written = Object.keys((content as Partial<ContractLock>).contracts ?? {});
   print(
     written.length > 0
-      ? `${shortly(path)} has ${counted(written.length, 'contract')}: ${written.join(', ')}`
-      : `${shortly(path)} is written`,
+      ? `${displayPath(path)} has ${counted(written.length, 'contract')}: ${written.join(', ')}`
+      : `wrote ${displayPath(path)}`,
   );
 }

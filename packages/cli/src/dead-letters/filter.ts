@@ -2,8 +2,8 @@ import { type Duration, milliseconds } from 'seaworthy/core';
 import type { DeadLetterFilter, Reason } from 'seaworthy/outbox';
 import { UsageInvalid } from '../errors.ts';
 
-/** The options that choose among dead letters. */
-export interface Filtering {
+/** The options that select dead letters. */
+export interface FilterOptions {
   readonly type?: string;
   readonly reason?: Reason;
   readonly key?: string;
@@ -15,12 +15,12 @@ function durationOf(text: string): Duration {
     milliseconds(text as Duration);
     return text as Duration;
   } catch (cause) {
-    throw new UsageInvalid(`--older-than is ${JSON.stringify(text)}: it takes a number and a unit, such as '2h'`, { cause });
+    throw new UsageInvalid(`--older-than must be a number and a unit, such as '2h', got ${JSON.stringify(text)}`, { cause });
   }
 }
 
-/** Throws `UsageInvalid` for what is no duration. */
-export const filterOf = ({ type, reason, key, olderThan }: Filtering, ids: readonly string[] = []): DeadLetterFilter => ({
+/** Makes the filter of the options. Throws `UsageInvalid` when `--older-than` is not a duration. */
+export const filterOf = ({ type, reason, key, olderThan }: FilterOptions, ids: readonly string[] = []): DeadLetterFilter => ({
   ...(type !== undefined && { type }),
   ...(reason !== undefined && { reason }),
   ...(key !== undefined && { key }),

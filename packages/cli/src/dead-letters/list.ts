@@ -2,17 +2,17 @@ import { limitOf } from '../limit.ts';
 import { shownKey } from '../secrets.ts';
 import type { Where } from '../stores.ts';
 import { ago, paint, print, printJson, table } from '../terminal.ts';
-import { onBoxes } from './boxes.ts';
-import { type Filtering, filterOf } from './filter.ts';
+import { onDeadLetterStores } from './dead-letter-stores.ts';
+import { type FilterOptions, filterOf } from './filter.ts';
 
 /** Prints the dead letters of all services. */
-export async function list(options: Where & Filtering & { readonly limit: string; readonly json?: boolean }): Promise<void> {
+export async function list(options: Where & FilterOptions & { readonly limit: string; readonly json?: boolean }): Promise<void> {
   const limit = limitOf(options.limit);
-  await onBoxes(options, async (boxes, { clock }) => {
+  await onDeadLetterStores(options, async (stores, { clock }) => {
     const filter = filterOf(options);
     const letters = (
       await Promise.all(
-        boxes.map(async ({ service, letters }) =>
+        stores.map(async ({ service, letters }) =>
           (await letters.list(filter, { limit })).map((one) => ({ ...one, key: shownKey(service, one.type, one.key) })),
         ),
       )
@@ -29,8 +29,8 @@ export async function list(options: Where & Filtering & { readonly limit: string
       ago(at, clock.now()),
       error,
     ]);
-    print(table(['id', 'service', 'event', 'key', 'reason', 'runs', 'buried', 'error'], rows));
-    const all = (await Promise.all(boxes.map(({ letters }) => letters.summary(filter)))).flat();
+    print(table(['id', 'service', 'event', 'key', 'reason', 'attempts', 'since', 'error'], rows));
+    const all = (await Promise.all(stores.map(({ letters }) => letters.summary(filter)))).flat();
     const total = all.reduce((sum, { count }) => sum + count, 0);
     if (total > letters.length) print(paint('dim', `${letters.length} of ${total}; see more with --limit`));
   });

@@ -6,7 +6,7 @@ import { launch } from 'seaworthy/fleet';
 import { telemetry } from 'seaworthy/telemetry';
 import { load } from '../load.ts';
 import { nameOf } from '../services.ts';
-import { inWordsOfTheCommand, settings, told } from '../settings.ts';
+import { givenSettings, settings, withFlagsInErrors } from '../settings.ts';
 import { stopAsked } from '../signals.ts';
 import { print } from '../terminal.ts';
 import { type FromChild, stopMessage } from './messages.ts';
@@ -15,7 +15,7 @@ import { printing } from './printer.ts';
 
 const tell = (message: FromChild): void => void process.send?.(message, () => {});
 
-/** Tells which files are loaded, those of packages left out. */
+/** Reports each file that is loaded, except those of packages. */
 function reportLoads(): void {
   registerHooks({
     load(url, context, next) {
@@ -29,19 +29,19 @@ function reportLoads(): void {
   });
 }
 
-/** Runs the fleet for a person who watches, until it is told to stop or its parent is gone. */
-export async function runForPerson(file: string): Promise<void> {
+/** Runs the fleet and prints what it does, until it is givenSettings to stop or its parent has ended. */
+export async function runAsChild(file: string): Promise<void> {
   try {
     await runUntilAsked(file);
   } catch (error) {
-    // A channel that is listened to would keep a process alive that has nothing to do.
+    // An open channel to the parent would keep the process alive.
     process.disconnect?.();
     throw error;
   }
 }
 
 async function runUntilAsked(file: string): Promise<void> {
-  // Who is told where an error comes from looks for frames of his own: by default those of the toolkit may be all that are kept.
+  // Errors are shown with a location in the user's files; the default ten frames may all be frames of the toolkit.
   Error.stackTraceLimit = 50;
   const asked = Promise.race([
     stopAsked(),
@@ -49,14 +49,14 @@ async function runUntilAsked(file: string): Promise<void> {
     new Promise<unknown>((resolve) => process.on('disconnect', () => resolve(undefined))),
   ]);
   reportLoads();
-  const said = told({});
+  const said = givenSettings({});
   const found = await load(file);
   const given = found.options ?? {};
   const { logLevel, ...options } = settings(said, given);
   const counted = telemetry({ level: 'silent' });
   const names = found.fleet.services.map(nameOf);
   const observe = printing({ names, level: logLevel, beside: given.runtime?.observe ?? counted.observe });
-  const running = await inWordsOfTheCommand(() =>
+  const running = await withFlagsInErrors(() =>
     launch(found, {
       ...options,
       runtime: runtime({ ...given.runtime, observe }),

@@ -1,8 +1,8 @@
-/** What the process that runs the fleet tells the one that watches its sources. */
+/** A message from the process that runs the fleet to the process that watches its sources. */
 export type FromChild =
   | { readonly kind: 'loaded'; readonly path: string; readonly mtimeMs: number }
-  /** The port that was taken, so that a restart takes it again. */
+  /** The port that the gateway listens on; a restart uses it again. */
   | { readonly kind: 'listening'; readonly port: number };
 
-/** The one thing that it is told. */
+/** The only message to the process that runs the fleet. */
 export const stopMessage = 'stop';

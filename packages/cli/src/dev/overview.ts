@@ -1,27 +1,27 @@
 import type { Fleet, Launch, RunningFleet } from 'seaworthy/fleet';
-import { shortly } from '../fleet-file.ts';
+import { displayPath } from '../fleet-file.ts';
 import { nameOf } from '../services.ts';
 import { counted, padded, paint } from '../terminal.ts';
 import { colourOf } from './printer.ts';
 
 const memberOf = ({ service, name }: { readonly service: string; readonly name: string }): string => `${service}.${name}`;
 
-/** What of each kind a service has. */
+/** Lists the events that a service publishes and handles, and the sagas that it runs. */
 function roles(service: Fleet['services'][number]): readonly (readonly [role: string, names: readonly string[]])[] {
   const members = Object.values(service.contract) as readonly { readonly kind?: string; readonly name: string }[];
   const all = [
     ['publishes', members.filter(({ kind }) => kind === 'event').map(({ name }) => name)],
-    ['hears', service.on.map(({ event }) => memberOf(event))],
+    ['handles', service.on.map(({ event }) => memberOf(event))],
     ['runs', service.sagas.map(({ name }) => name)],
   ] as const;
   return all.filter(([, names]) => names.length > 0);
 }
 
-/** What a person wants to know of a fleet that has just started: where it is, its routes, and who hears whom. */
+/** Describes a started fleet for a person: its addresses, its routes, and the events that connect its services. */
 export function overview({ fleet: { services, gateway }, options }: Launch, running: RunningFleet, dir: string): readonly string[] {
   const names = services.map(nameOf);
   const width = Math.max(...names.map((name) => name.length));
-  const lines = ['', `  ${paint('bold', counted(services.length, 'service'))} ${paint('dim', `with state in ${shortly(dir)}`)}`, ''];
+  const lines = ['', `  ${paint('bold', counted(services.length, 'service'))} ${paint('dim', `with state in ${displayPath(dir)}`)}`, ''];
   for (const service of services) {
     const name = nameOf(service);
     const [first = '', ...rest] = [

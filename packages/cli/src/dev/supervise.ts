@@ -1,17 +1,17 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { statSync } from 'node:fs';
-import { shortly } from '../fleet-file.ts';
+import { displayPath } from '../fleet-file.ts';
 import { stopAsked } from '../signals.ts';
 import { paint, print, timeOfDay } from '../terminal.ts';
 import { type FromChild, stopMessage } from './messages.ts';
 import { watching } from './watch.ts';
 
-/** How long a fleet may take to stop before it is killed: what it had in hand is taken up by the next one. */
-const patienceMs = 5000;
+/** How long a fleet may take to stop before it is killed. The next start continues the work that was in flight. */
+const stopWithinMs = 5000;
 
 const say = (text: string): void => print(`${paint('dim', timeOfDay(Date.now()))}  ${text}`);
 
-/** Runs the fleet in a process of its own, and another one whenever a file that it loaded has changed. Resolves when it is stopped. */
+/** Runs the fleet in its own process, and restarts it whenever a file that it loaded has changed. Resolves when it is stopped. */
 export function supervise(file: string, env: NodeJS.ProcessEnv): Promise<void> {
   return new Promise((resolve) => {
     let child: ChildProcess | undefined;
@@ -36,7 +36,7 @@ export function supervise(file: string, env: NodeJS.ProcessEnv): Promise<void> {
           files.close();
           resolve();
         } else if (again) begin();
-        else say(paint('yellow', `the fleet ended${code === 0 ? '' : ` with ${signal ?? code}`}: it starts again when a file changes`));
+        else say(paint('yellow', `the fleet ended${code === 0 ? '' : ` with ${signal ?? code}`}; restarting when a file changes`));
       });
     }
 
@@ -45,13 +45,13 @@ export function supervise(file: string, env: NodeJS.ProcessEnv): Promise<void> {
       if (!own) return;
       if (own.connected) own.send(stopMessage, () => {});
       else own.kill('SIGTERM');
-      const timer = setTimeout(() => own.kill('SIGKILL'), patienceMs);
+      const timer = setTimeout(() => own.kill('SIGKILL'), stopWithinMs);
       own.once('exit', () => clearTimeout(timer));
     }
 
     function restart(path: string): void {
       if (stopping) return;
-      say(`${paint('cyan', shortly(path))} changed: it starts again`);
+      say(`${paint('cyan', displayPath(path))} changed; restarting`);
       if (child) {
         again = true;
         end();

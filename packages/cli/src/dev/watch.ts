@@ -1,20 +1,20 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-/** Watches source files, and whatever source appears beside them while `anything` holds. */
+/** Watches source files and, while `anything` returns true, any other source file in their folders. */
 export interface Watching {
-  /** `mtimeMs` as it was when it was loaded: what changed since is told at once. */
+  /** Watches a file; `mtimeMs` is its modification time when it was loaded. A change since then is reported at once. */
   add(path: string, mtimeMs: number): void;
   close(): void;
 }
 
 const source = /\.(ts|mts|cts|js|mjs|cjs|json)$/;
-/** Editors write in several steps. */
+/** Editors write a file in several steps; changes within this time are reported as one. */
 const settleMs = 80;
 
 const mtimeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.mtimeMs;
 
-/** Calls `changed` once for each flurry of changes. */
+/** Starts to watch; calls `changed` once for several changes in quick succession. */
 export function watching({ changed, anything }: { readonly changed: (path: string) => void; readonly anything: () => boolean }): Watching {
   const folders = new Map<string, FSWatcher>();
   const files = new Map<string, number>();

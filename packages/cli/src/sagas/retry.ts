@@ -1,6 +1,6 @@
 import { retrySaga } from 'seaworthy/saga';
 import { onStores, type Where } from '../stores.ts';
-import { lasting, paint, print, printJson } from '../terminal.ts';
+import { formatDuration, paint, print, printJson } from '../terminal.ts';
 import { atOf } from './at.ts';
 import { found } from './found.ts';
 import { who } from './who.ts';
@@ -20,7 +20,7 @@ export async function retry(
     if (options.json) return printJson({ id, service: at.name, step: atOf(instance), was: state, done: options.yes === true });
     const place = paint('bold', atOf(instance) || '?');
     print(
-      `${name} ${key} ${stuck ? `is stuck at ${place}` : `waits ${lasting(waitMs)} for ${place}`}${error === undefined ? '' : `: ${error}`}`,
+      `${name} ${key} ${stuck ? `is stuck at ${place}` : `waits ${formatDuration(waitMs)} for ${place}`}${error === undefined ? '' : `: ${error}`}`,
     );
     if (options.yes) print('it goes on: a fleet that runs tries it again within seconds, otherwise the next one');
     else

@@ -1,5 +1,5 @@
 import { currentStep, type Entry, type Instance, plannedSteps, type SagaState } from 'seaworthy/saga';
-import { columns, cut, lasting, padded, paint } from '../terminal.ts';
+import { columns, formatDuration, padded, paint, truncate } from '../terminal.ts';
 import { causeOf } from './at.ts';
 
 const colours = { running: 'cyan', undoing: 'yellow', stuck: 'red', done: 'green', undone: 'yellow' } as const;
@@ -19,7 +19,7 @@ const brief = (value: unknown): string => (value === undefined ? '' : JSON.strin
 
 function doing(entry: Entry): Moment {
   const { step, began, ended, result } = entry;
-  const took = began !== undefined && ended !== undefined && ended > began ? lasting(ended - began) : undefined;
+  const took = began !== undefined && ended !== undefined && ended > began ? formatDuration(ended - began) : undefined;
   if (entry.state === 'refused')
     return { at: ended, mark: paint('red', '✗'), what: step, detail: told('refused', took), error: entry.error };
   if (entry.unseen || entry.state === 'intended')
@@ -76,15 +76,17 @@ function atHand(instance: Instance, now: number): Moment | undefined {
   const time = nth(attempts + 1);
   const detail =
     due > now
-      ? told(undo ? 'to be undone' : 'to be run', time, `in ${lasting(due - now)}`)
-      : told(undo ? 'being undone' : began === undefined ? 'at it' : `at it for ${lasting(now - began)}`, time);
+      ? told(undo ? 'to be undone' : 'to be run', time, `in ${formatDuration(due - now)}`)
+      : told(undo ? 'being undone' : began === undefined ? 'at it' : `at it for ${formatDuration(now - began)}`, time);
   return { at: began, mark: paint(undo ? 'yellow' : 'cyan', '…'), what: step, detail, error };
 }
 
 /** Of one that goes on: each of its runs changes it, so when it began says more. */
 function lasted({ state, started, changed }: Instance, now: number): string {
-  if (state === 'stuck') return `for ${lasting(now - changed)}`;
-  return state === 'done' || state === 'undone' ? `after ${lasting(changed - started)}` : `begun ${lasting(now - started)} ago`;
+  if (state === 'stuck') return `for ${formatDuration(now - changed)}`;
+  return state === 'done' || state === 'undone'
+    ? `after ${formatDuration(changed - started)}`
+    : `begun ${formatDuration(now - started)} ago`;
 }
 
 /** Of processes that had it in hand; at two of them it is run while no other such saga is. */
@@ -105,30 +107,30 @@ export function timeLine(service: string, instance: Instance, now: number): read
     `${paint('dim', 'state  ')} ${inColour(state)} ${lasted(instance, now)}`,
     ...(key === id ? [] : [`${paint('dim', 'key    ')} ${key}`]),
     `${paint('dim', 'started')} ${new Date(started).toISOString()}`,
-    `${paint('dim', 'input  ')} ${cut(brief(instance.input), (columns() ?? 10_000) - 8)}`,
+    `${paint('dim', 'input  ')} ${truncate(brief(instance.input), (columns() ?? 10_000) - 8)}`,
   ];
   if (instance.unreadable !== undefined) return [...head.slice(0, -1), paint('red', instance.unreadable)];
   if (instance.deadlineMs !== undefined) {
     const left = (instance.until ?? now) - now;
-    const when = state !== 'running' ? '' : left > 0 ? `, in ${lasting(left)}` : ', and has passed';
-    head.push(`${paint('dim', 'deadline')} after ${lasting(instance.deadlineMs)}${when}`);
+    const when = state !== 'running' ? '' : left > 0 ? `, in ${formatDuration(left)}` : ', and has passed';
+    head.push(`${paint('dim', 'deadline')} after ${formatDuration(instance.deadlineMs)}${when}`);
   }
   if (instance.crashes > 0) head.push(`${paint('dim', 'deaths ')} ${paint('red', deaths(instance))}`);
   const why = causeOf(instance);
   const data = instance.cause?.kind === 'declared' ? instance.cause.data : undefined;
-  if (why !== undefined) head.push(`${paint('dim', 'cause  ')} ${cut(`${why} ${brief(data)}`.trimEnd(), (columns() ?? 10_000) - 8)}`);
+  if (why !== undefined) head.push(`${paint('dim', 'cause  ')} ${truncate(`${why} ${brief(data)}`.trimEnd(), (columns() ?? 10_000) - 8)}`);
   const width = Math.max(4, ...moments.map(({ what }) => what.length));
-  const after = (at: number | undefined): string => (at === undefined ? '' : `+${lasting(at - started)}`).padStart(10);
+  const after = (at: number | undefined): string => (at === undefined ? '' : `+${formatDuration(at - started)}`).padStart(10);
   const room = (columns() ?? 10_000) - 10 - width - 8;
   const lines = moments.flatMap(({ at, mark, what, detail, error }) => [
-    `${paint('dim', after(at))}  ${mark} ${padded(what, width)}  ${cut(detail, room)}`.trimEnd(),
-    ...(error === undefined ? [] : [`${' '.repeat(14 + width)}  ${paint('red', cut(error, room))}`]),
+    `${paint('dim', after(at))}  ${mark} ${padded(what, width)}  ${truncate(detail, room)}`.trimEnd(),
+    ...(error === undefined ? [] : [`${' '.repeat(14 + width)}  ${paint('red', truncate(error, room))}`]),
   ]);
   const end = over
     ? `${paint('dim', after(changed))}  ${paint(colours[state], '■')} ${state}`
     : state === 'stuck'
       ? `            ${paint('red', `waits for a verdict: seaworthy sagas verdict ${id} retry|skip|result`)}`
-      : `            ${paint('cyan', '→')} ${instance.due > now ? `goes on in ${lasting(instance.due - now)}` : 'goes on'}`;
+      : `            ${paint('cyan', '→')} ${instance.due > now ? `goes on in ${formatDuration(instance.due - now)}` : 'goes on'}`;
   const ahead = state === 'running' ? plannedSteps(instance).slice(begun.length + 1) : [];
   const later = ahead.map((step) => `${' '.repeat(12)}${paint('dim', `· ${step.name}`)}`);
   return [...head, '', ...lines, ...later, end];

@@ -1,6 +1,6 @@
 import { resolveStuck, type Verdict } from 'seaworthy/saga';
 import { UsageInvalid } from '../errors.ts';
-import { parsed } from '../json.ts';
+import { parseInput } from '../json.ts';
 import { shownResult } from '../secrets.ts';
 import { onStores, type Where } from '../stores.ts';
 import { paint, print, printJson } from '../terminal.ts';
@@ -26,7 +26,7 @@ export async function verdict(
         ? 'say what the step had given, as JSON: seaworthy sagas verdict ID result JSON'
         : `the verdict ${kind} takes no result`,
     );
-  const given: Verdict = kind === 'result' ? { kind, result: parsed(result as string, 'the result') } : { kind };
+  const given: Verdict = kind === 'result' ? { kind, result: parseInput(result as string, 'the result') } : { kind };
   await onStores(options, async (stores, runtime) => {
     const { at, instance } = await found(stores, id);
     const stuck = instance.journal.find(({ state }) => state === 'stuck');

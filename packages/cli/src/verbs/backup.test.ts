@@ -13,7 +13,7 @@ const file = fileURLToPath(new URL('../mill-fleet.fixture.ts', import.meta.url))
 const state = join(dir, 'state');
 const back = (...args: string[]): ReturnType<typeof seaworthy> => seaworthy(['backup', ...args, '--fleet', file, '--dir', state]);
 
-test('a backup under load is one moment of all databases: started from it, the books of all services agree', async () => {
+test('a backup under load holds all databases as of one moment: the books of all services agree after a restore', async () => {
   const running = await start(system, { dir: state, logLevel: 'silent' });
   let taken = 0;
   let going = true;
@@ -35,7 +35,7 @@ test('a backup under load is one moment of all databases: started from it, the b
     const { ids } = await restored.call(mill.all, {});
     assert.ok(ids.length > 0 && ids.length <= taken, `${ids.length} of ${taken}`);
     assert.equal(new Set(ids).size, ids.length);
-    // What was on its way at that moment comes to its end now: nothing is lost, nothing comes twice, nothing is there that was not taken.
+    // Events in flight at that moment are handled now: nothing is lost, doubled or invented.
     for (const operation of [stones.all, shop.all])
       for (;;) {
         const done = (await restored.call(operation, {})).ids;
@@ -49,7 +49,7 @@ test('a backup under load is one moment of all databases: started from it, the b
   }
 });
 
-test('it refuses a folder with something in it, and one that has no database of the fleet', async () => {
+test('backup refuses a folder that is not empty, and a state folder without a database of the fleet', async () => {
   writeFileSync(join(dir, 'something'), '');
   const full = await called(['backup', dir, '--fleet', file, '--dir', state]);
   assert.deepEqual([full.status, /is not empty: name a new or an empty folder/.test(full.err)], [1, true]);

@@ -10,7 +10,7 @@ import { candidates } from './completion.ts';
 
 const after = (line: string): string => candidates(program(), line.split(' ')).join(' ');
 
-test('what may follow is what the command knows: verbs, options, choices', () => {
+test('completion offers the verbs, options and choices of the command', () => {
   assert.equal(after(''), 'dev start new dead-letters sagas backup contract completion');
   assert.equal(after('dead-letters '), 'list show edit redrive drop');
   assert.match(after('dead-letters list --'), /^--fleet --service --dir --json --type --reason --key --older-than --limit --help$/);
@@ -22,7 +22,7 @@ test('what may follow is what the command knows: verbs, options, choices', () =>
   assert.equal(after('start --dir there '), '');
 });
 
-test('what help names is completed, verb by verb and option by option', () => {
+test('completion offers every verb and option that help names', () => {
   let seen = 0;
   function compare(at: Command, path: readonly string[]): void {
     const help = at.createHelp();
@@ -52,8 +52,8 @@ COMP_WORDS=(seaworthy dead-letters re); COMP_CWORD=2; _seaworthy; echo "\${COMPR
   assert.equal(ran.stdout, 'redrive\n', ran.stderr);
 });
 
-test('zsh and fish have theirs, other shells are refused; help and version are everywhere', async () => {
-  // Each gets its words where it gets those of bash, which has no list of its own either.
+test('zsh and fish have scripts, other shells are refused; every verb has help', async () => {
+  // Each script asks the command for its candidates and has no list of its own.
   const asks = 'seaworthy complete -- ';
   for (const [shell, hook] of [
     ['bash', /^complete .*-F _seaworthy seaworthy$/m],
@@ -75,7 +75,7 @@ test('zsh and fish have theirs, other shells are refused; help and version are e
   assert.deepEqual([typo.status, /unknown command 'lst'[\s\S]*Did you mean list/.test(typo.err)], [2, true]);
 });
 
-test('a Node that is too old is told in one sentence', () => {
+test('a Node that is too old is refused with one sentence', () => {
   const bin = fileURLToPath(new URL('../../bin/seaworthy.js', import.meta.url));
   const older = 'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.1.0"}})';
   const { status, stderr } = spawnSync(process.execPath, ['--import', older, bin, '--version'], { encoding: 'utf8' });

@@ -1,7 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { print } from '../terminal.ts';
 
-/** Each asks the command itself for what may follow, so that it never lags behind; where nothing may, files are offered. */
+/** The scripts ask the command itself for the candidates, so that they are never outdated. Without candidates the shell offers files. */
 const scripts = {
   bash: `_seaworthy() {
   local IFS=$'\\n'
@@ -21,7 +21,7 @@ end
 complete -c seaworthy -a '(__seaworthy)'`,
 } as const;
 
-/** What may follow the words so far, of which the last is being typed. */
+/** Lists the candidates for the last of `words`, which is being typed. */
 export function candidates(program: Command, words: readonly string[]): readonly string[] {
   const before = words.slice(0, -1);
   const typed = words.at(-1) ?? '';
@@ -45,12 +45,12 @@ export function candidates(program: Command, words: readonly string[]): readonly
   return verbs.length > 0 ? verbs : (at.registeredArguments[given]?.argChoices ?? []);
 }
 
-/** Adds `completion`, and the hidden `complete` that its scripts call. */
+/** Adds the verb `completion`, and the hidden verb `complete` that its scripts call. */
 export function completionVerbs(program: Command): void {
   program
     .command('completion')
     .description('prints a script that completes this command in a shell')
-    .addArgument(new Argument('<shell>', 'bash: source <(seaworthy completion bash)').choices(Object.keys(scripts)))
+    .addArgument(new Argument('<shell>', 'the shell; for bash: source <(seaworthy completion bash)').choices(Object.keys(scripts)))
     .action((shell: keyof typeof scripts) => print(scripts[shell]));
   program
     .command('complete', { hidden: true })

@@ -11,10 +11,10 @@ after(remove);
 const own = join(dir, 'fleet.ts');
 const lock = join(dir, 'contract.lock.json');
 const contract = (...args: string[]): Promise<Ended> => called(['contract', ...args], { cwd: dir });
-/** In a process of its own, which loads the fleet file as it is now. */
+/** Runs the command in its own process, which loads the fleet file as it is now. */
 const alone = (...args: string[]): Promise<Ended> => seaworthy(['contract', ...args], { cwd: dir });
 
-/** The harbour in a folder of its own, where it may change. */
+/** Writes the fleet file of the harbour to the test's folder, with a change. */
 const write = (change: (text: string) => string = (text) => text): void => writeFileSync(own, change(readFileSync(harbour, 'utf8')));
 
 before(async () => {
@@ -25,7 +25,7 @@ before(async () => {
   assert.deepEqual([out, status], ['contract.lock.json has 2 contracts: docks, ships\n', 0]);
 });
 
-test('print gives operations, events and schemas as JSON, of all or of some services', async () => {
+test('print prints operations, events and schemas of all or some services as JSON', async () => {
   const all = JSON.parse((await contract('print')).out) as ContractLock;
   assert.deepEqual(all, readLock(JSON.parse(readFileSync(lock, 'utf8')), lock));
   assert.deepEqual(Object.keys(all.contracts['ships']?.operations ?? {}), ['arrive']);
@@ -34,7 +34,7 @@ test('print gives operations, events and schemas as JSON, of all or of some serv
   assert.deepEqual(Object.keys(some.contracts), ['docks']);
 });
 
-test('print gives OpenAPI of the gateway or of one service, and AsyncAPI of the events', async () => {
+test('print prints the OpenAPI document of the gateway or of one service, and the AsyncAPI document of the events', async () => {
   const document = async (...args: string[]): Promise<{ openapi?: string; asyncapi?: string; paths?: object }> =>
     JSON.parse((await contract('print', ...args)).out);
   const gateway = await document('--as', 'openapi');
@@ -44,7 +44,7 @@ test('print gives OpenAPI of the gateway or of one service, and AsyncAPI of the 
   assert.match((await document('--as', 'asyncapi')).asyncapi ?? '', /^3\./);
 });
 
-test('check compares the lock with the fleet as it is: 0 while compatible, 1 when not, with place and advice', async () => {
+test('check compares the lock with the fleet file and ends with 0 if they are compatible, else with 1, place and advice', async () => {
   write();
   const same = await alone('check');
   assert.deepEqual([same.out, same.status], ['compatible: docks, ships\n', 0]);
@@ -74,15 +74,15 @@ test('check ends with 0 when places are undecided, and with 1 under --strict', a
   assert.equal((await contract('check', one, other, '--strict')).status, 1);
 });
 
-test('what is called wrongly is refused', async () => {
+test('wrong arguments of contract are refused', async () => {
   writeFileSync(join(dir, 'no.json'), '{}');
   const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['check', 'nowhere.json'], 2, /there is no file nowhere\.json/],
     [['check', 'no.json'], 1, /no\.json is not a contract lock \(lockVersion is undefined and must be 1\)/],
     [['print', 'quay'], 2, /the fleet has no service quay: it has ships, docks/],
     [['print', '--fleet', 'none.ts'], 2, /there is no file .*none\.ts/],
-    [['print', 'ships', 'docks', '--as', 'openapi'], 2, /an OpenAPI document is of one service: name one of ships, docks/],
-    [['print', '--as', 'openapi', '--lock'], 2, /leave --as openapi out/],
+    [['print', 'ships', 'docks', '--as', 'openapi'], 2, /an OpenAPI document describes one service: name one of ships, docks/],
+    [['print', '--as', 'openapi', '--lock'], 2, /leave out --as openapi/],
     [['print', '--as', 'wsdl'], 2, /Allowed choices are json, openapi, asyncapi/],
     [['print', '--lok'], 2, /unknown option '--lok'/],
   ];

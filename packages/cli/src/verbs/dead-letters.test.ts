@@ -14,7 +14,7 @@ after(remove);
 
 const line = (args: readonly string[]): readonly string[] => ['dead-letters', ...args, '--fleet', harbour, '--dir', dir];
 const letters = (...args: string[]): Promise<Ended> => called(line(args));
-/** In a process of its own. */
+/** Runs the command in its own process. */
 const alone = (...args: string[]): Promise<Ended> => seaworthy(line(args));
 const json = async (...args: string[]): Promise<unknown> => JSON.parse((await letters(...args, '--json')).out);
 interface Letter {
@@ -29,7 +29,7 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-/** Runs the fleet until `holds` of its database of docks. */
+/** Runs the fleet until `holds` accepts the number of dead letters of docks. */
 async function runUntil(
   holds: (count: number) => boolean,
   work: (call: Awaited<ReturnType<typeof launch>>['call']) => Promise<void>,
@@ -59,10 +59,10 @@ before(() =>
   ),
 );
 
-test('list shows them aligned, with reason and error, and filters', async () => {
+test('list prints dead letters in aligned columns and filters them', async () => {
   const { out, status } = await alone('list');
   assert.equal(status, 0);
-  assert.match(out, /^id +service +event +key +reason +runs +buried +error$/m);
+  assert.match(out, /^id +service +event +key +reason +attempts +since +error$/m);
   assert.match(out, /docks +ships\.arrived +Kraken +failed +2 +[\d.]+ m?s ago +Error: there is no berth for the Kraken$/m);
   assert.match(out, /docks +ships\.arrived +Ghost +poison +1 /);
   const filtered = (await json('list', '--reason', 'poison', '--key', 'Ghost')) as readonly Letter[];
@@ -74,7 +74,7 @@ test('list shows them aligned, with reason and error, and filters', async () => 
   assert.equal((await letters('list', '--type', 'ships.left')).out, 'there are no dead letters\n');
 });
 
-test('show has the data and each attempt', async () => {
+test('show prints the data and each attempt', async () => {
   const { out } = await alone('show', await idOf('Kraken'));
   assert.match(out, /^published +20\d\d-/m);
   assert.match(out, /"name": "Kraken"/);
@@ -82,7 +82,7 @@ test('show has the data and each attempt', async () => {
   assert.match((await letters('show', await idOf('Ghost'))).out, /tons: .*>=1/);
 });
 
-test('edit says what it would do, keeps to the contract, and does it with --yes', async () => {
+test('edit prints the change, refuses data that break the contract, and makes the change with --yes', async () => {
   const id = await idOf('Ghost');
   const dry = await letters('edit', id, '--data', '{"name":"Ghost","tons":7}');
   assert.equal(dry.status, 0);
@@ -98,7 +98,7 @@ test('edit says what it would do, keeps to the contract, and does it with --yes'
   assert.match((await letters('show', id)).out, /"tons": 7/);
 });
 
-test('edit shows what is inserted, removed and moved where it stands, also among equal lines', async () => {
+test('edit shows inserted, removed and moved lines in their position, also among equal lines', async () => {
   const id = await idOf('Kraken');
   const { out } = await letters('edit', id, '--data', '{"tons":9,"name":"Kraken","tags":["a","a","b"]}');
   assert.equal(
@@ -119,7 +119,7 @@ test('edit shows what is inserted, removed and moved where it stands, also among
   );
 });
 
-test('secrets are shown as ***, and an edit that gives *** back leaves them as they are', async () => {
+test('secrets are shown as ***, and an edit with *** keeps their values', async () => {
   const id = await idOf('Shadow');
   const saga = (await called(['sagas', 'list', '--key', 'Shadow', '--json', '--fleet', harbour, '--dir', dir])).out;
   const edit = ['edit', id, '--data', '{"name":"Shadow","tons":5,"papers":{"port":"Lagos","code":"***"}}'];
@@ -139,19 +139,19 @@ test('secrets are shown as ***, and an edit that gives *** back leaves them as t
   ];
   for (const { status, out, err } of wrong) assert.ok(status === 2 && !`${out}${err}`.includes('sesame'), `${out}${err}`);
   assert.match(wrong[1]?.err ?? '', /breaks the contract of ships\.arrived \(papers\.code: .*\*\*\*/);
-  assert.match(shown[2]?.out ?? '', /secrets are shown as \*\*\*; where \*\*\* was given they stay as they are/);
+  assert.match(shown[2]?.out ?? '', /secrets are shown as \*\*\*; a \*\*\* in the new data keeps the secret/);
   const store = await sqlite({ dir }).open('docks', runtime());
   const { envelope } = await deadLetters(store, runtime()).show(id);
   await store.close();
   assert.deepEqual(envelope?.data, { name: 'Shadow', tons: 5, papers: { port: 'Lagos', code: 'sesame-shadow' } });
 });
 
-test('drop and redrive say what they would do first; what is redriven is handled by the next fleet', async () => {
+test('drop and redrive print what they would do; the next fleet handles redriven events', async () => {
   const dry = await letters('redrive', '--key', 'Ghost');
-  assert.match(dry.out, /1 dead letter would be given back to their handlers; nothing was changed: add --yes/);
+  assert.match(dry.out, /1 dead letter would be redriven; nothing was changed: add --yes/);
   assert.equal((await known()).length, 3);
   assert.match((await alone('drop', await idOf('Shadow'), '--yes')).out, /1 dead letter deleted/);
-  assert.match((await alone('redrive', '--reason', 'poison', '--yes')).out, /1 dead letter given back/);
+  assert.match((await alone('redrive', '--reason', 'poison', '--yes')).out, /1 dead letter redriven/);
   assert.deepEqual(
     (await known()).map(({ key }) => key),
     ['Kraken'],
@@ -162,16 +162,16 @@ test('drop and redrive say what they would do first; what is redriven is handled
   );
 });
 
-test('what is called wrongly ends with 2 and says what to do; what is not there with 1', async () => {
+test('wrong arguments of dead-letters end with 2 and advice, an unknown id with 1', async () => {
   const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
-    [['drop'], 2, /say which to drop: ids, --service/],
+    [['drop'], 2, /name the dead letters to drop: ids, --service/],
     [['edit', 'x'], 2, /either --data JSON or --file FILE/],
     [['edit', 'x', '--data', '{'], 2, /--data is not JSON/],
     [['edit', 'x', '--file', '/nowhere'], 2, /\/nowhere cannot be read/],
     [['list', '--service', 'ship'], 2, /the fleet has no service ship: it has ships, docks/],
     [['list', '--reason', 'why'], 2, /Allowed choices are failed, poison, expired, unhandled, crashed, unreadable/],
-    [['list', '--limit', 'all'], 2, /--limit is "all": it takes a number/],
-    [['list', '--older-than', 'long'], 2, /--older-than is "long": it takes a number and a unit/],
+    [['list', '--limit', 'all'], 2, /--limit must be a number from 1 to 999999, got "all"/],
+    [['list', '--older-than', 'long'], 2, /--older-than must be a number and a unit, such as '2h', got "long"/],
     [['list', '--yes'], 2, /unknown option '--yes'/],
     [['show'], 2, /missing required argument 'id'/],
     [['show', 'x'], 1, /there is no dead letter x/],

@@ -11,9 +11,9 @@ symlinkSync(fileURLToPath(new URL('../../../../node_modules', import.meta.url)),
 writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
 const own = join(dir, 'fleet.ts');
 
-test('dev prints routes, then calls, events, sagas and errors; it runs again on a change, with its state and its port', async () => {
+test('dev prints routes, calls, events, sagas and errors; after a change it restarts with the same state and port', async () => {
   const text = readFileSync(harbour, 'utf8');
-  // For one ship there is a mistake in SQL, and at another one the crane fails once.
+  // One ship meets a mistake in SQL; at another one the crane fails once.
   const mishaps = text
     .replace('start, fail })', 'start, fail, tx })')
     .replace("throw fail('Sunk');", "throw fail('Sunk');\n if (input.name === 'Marie Celeste') return tx.run('select nobody') as never;")
@@ -60,27 +60,27 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
       'event  ships    ships\\.arrived +published',
       'info   ships    the saga unload was undone: crane was refused: Full id=.* key=Argo$',
       'event  docks    ships\\.arrived +handled +[\\d.]+ ms$',
-      // Of the data that break its contract, the secret is left out.
+      // The secret is left out of the data that break the contract.
       'event  docks    ships\\.arrived +buried +[\\d.]+ ms$',
       'warn   docks    ships\\.arrived was buried .*\\n +.*tons: .*papers\\.code: \\*\\*\\* is not a code',
       'retry  docks    ships\\.arrived +buried +[\\d.]+ ms$',
       'saga   ships    unload +done$',
-      // Errors with the place in the user's own file, of a toolkit that is linked.
+      // Errors have their line in the user's own file, although the toolkit is linked.
       `warn   docks    ships\\.arrived was parked .*\\n +there is no berth for the Kraken\\n +at fleet\\.ts:${lineOf('no berth')}:\\d+$`,
       `warn   ships    the step crane of unload failed; retrying .*\\n +the crane slipped\\n +at fleet\\.ts:${lineOf('the crane slipped')}:\\d+$`,
       `error  ships    ships\\.arrive failed\\n +no such column: nobody, in: select nobody \\(SW_STORE_STATEMENT_FAILED\\)\\n +at fleet\\.ts:${lineOf('select nobody')}:\\d+$`,
-      // The gateway tried it again.
+      // The gateway retried the call.
       'error  ships    ships\\.arrive failed \\(the same error as at [\\d:.]+\\)$',
     ])
       await running.printed(new RegExp(time + line, 'm'));
 
     writeFileSync(own, 'export default {;\n');
-    await running.printed(/fleet\.ts changed: it starts again$/m);
-    await running.printed(/the fleet ended with 1: it starts again when a file changes$/m);
+    await running.printed(/fleet\.ts changed; restarting$/m);
+    await running.printed(/the fleet ended with 1; restarting when a file changes$/m);
     writeFileSync(own, text.replace('order by ship', 'order by ship desc'));
-    await running.printed(new RegExp(`${url}\\n[\\s\\S]*starts again when[\\s\\S]*${url}\\n`));
+    await running.printed(new RegExp(`${url}\\n[\\s\\S]*restarting when[\\s\\S]*${url}\\n`));
     assert.equal(await post('Discovery'), 204);
-    await running.printed(new RegExp(`starts again when[\\s\\S]*${'event  docks    ships\\.arrived +handled'}`));
+    await running.printed(new RegExp(`restarting when[\\s\\S]*${'event  docks    ships\\.arrived +handled'}`));
     assert.deepEqual(await (await fetch(`${url}/docks`)).json(), { ships: ['Vasa', 'Discovery', 'Beagle', 'Argo'] });
   } finally {
     running.child.kill('SIGINT');
@@ -90,7 +90,7 @@ test('dev prints routes, then calls, events, sagas and errors; it runs again on 
   assert.match((await running.ended).err, /fleet\.ts cannot be loaded: .*\n {2}at fleet\.ts:1\n/);
 });
 
-test('dev refuses what is not there and what it does not know', async () => {
+test('dev refuses a missing file and unknown options', async () => {
   const missing = await seaworthy(['dev', 'nothere.ts'], { cwd: dir });
   assert.deepEqual([missing.status, /there is no file .*nothere\.ts/.test(missing.err)], [2, true]);
   assert.equal((await called(['dev', '--watch'], { cwd: dir })).status, 2);

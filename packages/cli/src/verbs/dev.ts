@@ -1,18 +1,18 @@
 import type { Command } from 'commander';
-import { later } from '../later.ts';
+import { lazy } from '../lazy.ts';
 import { withSettings } from '../options.ts';
 
-/** Adds `dev`, and the hidden verb that its child process runs. */
+/** Adds the verb `dev`, and the hidden verb that its child process runs. */
 export function devVerbs(program: Command): void {
   withSettings(
     program
       .command('dev')
-      .description('runs the whole fleet in one process, and again whenever a source file changes; state is kept')
+      .description('runs the whole fleet in one process, and restarts it when a source file changes; state is kept')
       .argument('[fleet]', 'the fleet file'),
     ['dir', 'port', 'host', 'ports', 'logLevel'],
-  ).action(later(async () => (await import('../dev/dev.ts')).dev));
+  ).action(lazy(async () => (await import('../dev/dev.ts')).dev));
   program
     .command('dev-child', { hidden: true })
     .argument('<fleet>')
-    .action(later(async () => (await import('../dev/child.ts')).runForPerson));
+    .action(lazy(async () => (await import('../dev/child.ts')).runAsChild));
 }

@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const { path, remove } = folder();
 after(remove);
 
-const place = (name: string): string => {
+const newFolder = (name: string): string => {
   const cwd = join(path, name);
   mkdirSync(cwd);
   return cwd;
@@ -20,7 +20,7 @@ const place = (name: string): string => {
 const create = (cwd: string, ...args: string[]): Promise<Ended> => seaworthy(['new', ...args], { cwd });
 const conditions = '--conditions=@seaworthy/source';
 
-/** Runs the test of a new service; rejects when it fails. */
+/** Runs the test of a new service. Rejects when the test fails. */
 function tested(cwd: string, test: string): Promise<{ readonly stdout: string }> {
   symlinkSync(join(root, 'node_modules'), join(cwd, 'node_modules'));
   return run(process.execPath, [conditions, '--test', '--test-reporter=tap', test], {
@@ -29,7 +29,7 @@ function tested(cwd: string, test: string): Promise<{ readonly stdout: string }>
   });
 }
 
-/** The new service passes its own test and the type check of its project. */
+/** Asserts that the new service passes its own test and the type check of its project. */
 async function passes(cwd: string, test: string): Promise<void> {
   const { stdout } = await tested(cwd, test);
   assert.match(stdout, /^# pass 1$/m);
@@ -38,15 +38,15 @@ async function passes(cwd: string, test: string): Promise<void> {
   });
 }
 
-test('in an empty folder it makes a project that passes its test, type-checks, and runs', async () => {
-  const cwd = place('empty');
+test('new makes a project in an empty folder that passes its test, type-checks and runs', async () => {
+  const cwd = newFolder('empty');
   const { out, status } = await create(cwd, 'card-box');
   assert.equal(status, 0);
   assert.match(out, /npm install && node --test card-box\/service\.test\.ts && npx seaworthy dev/);
   assert.deepEqual(readdirSync(cwd).sort(), ['.gitignore', 'card-box', 'fleet.ts', 'package.json', 'tsconfig.json']);
   await passes(cwd, 'card-box/service.test.ts');
   const running = begin(['start', '--port', '0'], { cwd });
-  const [line] = await running.printed(/^\{.*"the fleet runs"\}$/m);
+  const [line] = await running.printed(/^\{.*"the fleet is running"\}$/m);
   const { url } = JSON.parse(line) as { readonly url: string };
   const added = await fetch(`${url}/card-box/one`, {
     method: 'POST',
@@ -57,8 +57,8 @@ test('in an empty folder it makes a project that passes its test, type-checks, a
   assert.deepEqual([added.status, (await running.ended).status], [201, 0]);
 });
 
-test('in a project it adds the files of the service alone, beside the fleet file, and says what to add where', async () => {
-  const cwd = place('project');
+test('new adds only the files of the service to a project, beside the fleet file, and prints what to add to it', async () => {
+  const cwd = newFolder('project');
   mkdirSync(join(cwd, 'src'));
   writeFileSync(join(cwd, 'package.json'), '{"type":"module","dependencies":{"zod":"4"}}');
   writeFileSync(join(cwd, 'src/fleet.ts'), '// mine\n');
@@ -73,8 +73,8 @@ test('in a project it adds the files of the service alone, beside the fleet file
   await passes(cwd, 'src/parcels/service.test.ts');
 });
 
-test('in a project without a tsconfig.json it writes one; one that is there, or above, is left alone', async () => {
-  const cwd = place('plain');
+test('new writes a tsconfig.json to a project that has none there or above', async () => {
+  const cwd = newFolder('plain');
   writeFileSync(join(cwd, 'package.json'), '{"dependencies":{"seaworthy":"0","zod":"4"}}');
   const { out, status } = await create(cwd, 'card-box');
   assert.equal(status, 0);
@@ -84,22 +84,22 @@ test('in a project without a tsconfig.json it writes one; one that is there, or 
   writeFileSync(join(cwd, 'package.json'), '{"type":"module"}');
   await passes(cwd, 'card-box/service.test.ts');
 
-  const kept = place('kept');
+  const kept = newFolder('kept');
   writeFileSync(join(kept, 'package.json'), '{"type":"module","dependencies":{"seaworthy":"0","zod":"4"}}');
   writeFileSync(join(kept, 'tsconfig.json'), '{"files":[]}');
   const made = await called(['new', 'desk'], { cwd: kept });
   assert.deepEqual([made.status, /lacks/.test(made.out)], [0, false]);
   assert.equal(readFileSync(join(kept, 'tsconfig.json'), 'utf8'), '{"files":[]}');
 
-  // Node finds out by itself what a file is, unless package.json says that it is CommonJS.
-  for (const [name, manifest, told] of [
+  // Node detects the module system of a file, unless package.json has "type": "commonjs".
+  for (const [name, manifest, advised] of [
     ['typeless', '{"dependencies":{"seaworthy":"0","zod":"4"}}', false],
     ['common', '{"type":"commonjs","dependencies":{"seaworthy":"0","zod":"4"}}', true],
   ] as const) {
-    const other = place(name);
+    const other = newFolder(name);
     writeFileSync(join(other, 'package.json'), manifest);
     writeFileSync(join(other, 'tsconfig.json'), '{}');
-    assert.equal(/npm pkg set type=module/.test((await called(['new', 'desk'], { cwd: other })).out), told, name);
+    assert.equal(/npm pkg set type=module/.test((await called(['new', 'desk'], { cwd: other })).out), advised, name);
   }
 
   const member = join(kept, 'member');
@@ -109,8 +109,8 @@ test('in a project without a tsconfig.json it writes one; one that is there, or 
   assert.deepEqual(readdirSync(member).sort(), ['desk', 'fleet.ts', 'package.json']);
 });
 
-test('the test of a service that does not start fails by that alone', async () => {
-  const cwd = place('broken');
+test('the test of a service that does not start fails with the error of the start', async () => {
+  const cwd = newFolder('broken');
   assert.equal((await called(['new', 'card-box'], { cwd })).status, 0);
   const service = join(cwd, 'card-box/service.ts');
   writeFileSync(service, readFileSync(service, 'utf8').replace('create table entry', 'create nonsense entry'));
@@ -121,7 +121,7 @@ test('the test of a service that does not start fails by that alone', async () =
 });
 
 test('a new service has the same paths in its contract and at the gateway', async () => {
-  const cwd = place('paths');
+  const cwd = newFolder('paths');
   assert.equal((await called(['new', 'card-box'], { cwd })).status, 0);
   const paths = (file: string): readonly string[] =>
     (readFileSync(join(cwd, file), 'utf8').match(/'(GET|POST) [^']+'/g) ?? []).map((http) => http.slice(1, -1)).sort();
@@ -129,13 +129,13 @@ test('a new service has the same paths in its contract and at the gateway', asyn
   assert.deepEqual(paths('card-box/contract.ts'), paths('fleet.ts'));
 });
 
-test('it writes over nothing, and refuses names that cannot be', async () => {
-  const cwd = place('there');
+test('new overwrites no file, and refuses invalid names', async () => {
+  const cwd = newFolder('there');
   mkdirSync(join(cwd, 'desk'));
   writeFileSync(join(cwd, 'desk/service.ts'), '// mine\n');
   const taken = await create(cwd, 'desk');
   assert.equal(taken.status, 1);
-  assert.match(taken.err, /desk\/service\.ts is there already: choose another name/);
+  assert.match(taken.err, /desk\/service\.ts exists already: choose another name/);
   assert.equal(existsSync(join(cwd, 'desk/contract.ts')), false);
   for (const name of ['Desk', '1desk', 'desk-', 'my desk', '../desk', 'delete', 'bus', 'metrics', 'docs']) {
     const { status, err } = await called(['new', name], { cwd });
@@ -144,7 +144,7 @@ test('it writes over nothing, and refuses names that cannot be', async () => {
   assert.equal((await called(['new'], { cwd })).status, 2);
 });
 
-test('the template asks for the versions that it is tested with', () => {
+test('the template depends on the versions that it is tested with', () => {
   const of = (file: string): Readonly<Record<string, Readonly<Record<string, string>>>> =>
     JSON.parse(readFileSync(join(root, file), 'utf8'));
   const made = of('packages/cli/templates/package.json');

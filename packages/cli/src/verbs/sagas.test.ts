@@ -14,7 +14,7 @@ after(remove);
 
 const line = (args: readonly string[]): readonly string[] => ['sagas', ...args, '--fleet', harbour, '--dir', dir];
 const sagas = (...args: string[]): Promise<Ended> => called(line(args));
-/** In a process of its own. */
+/** Runs the command in its own process. */
 const alone = (...args: string[]): Promise<Ended> => seaworthy(line(args));
 
 async function onShips<V>(work: (store: Store) => Promise<V>): Promise<V> {
@@ -99,7 +99,7 @@ before(async () => {
   await refuse('belgica');
 });
 
-test('list shows them, the newest first, and filters by state', async () => {
+test('list prints the sagas of all services, the newest first, and filters by state', async () => {
   const { out, status } = await alone('list');
   assert.equal(status, 0);
   assert.match(out, /ships +unload +Beagle +done +crane +[\d.]+ m?s ago\n/);
@@ -111,7 +111,7 @@ test('list shows them, the newest first, and filters by state', async () => {
   assert.equal((await sagas('list', '--key', 'nobody')).out, 'there are no such sagas\n');
 });
 
-test('show draws the time line: steps, runs, errors, undo, and what it waits for', async () => {
+test('show prints the timeline: steps, runs, errors, undos, and what the saga waits for', async () => {
   const { out } = await alone('show', 'fram');
   assert.match(
     out,
@@ -135,7 +135,7 @@ test('show draws the time line: steps, runs, errors, undo, and what it waits for
   assert.match(done, /✓ note +\{"noted":true\}[\s\S]*✓ crane[\s\S]*■ done\n/);
 });
 
-test('a verdict is told first and given with --yes', async () => {
+test('verdict prints what it would do, and gives the verdict with --yes', async () => {
   const dry = await sagas('verdict', 'fram', 'skip');
   assert.match(dry.out, /unload fram is stuck at crane: the crane is broken\nits undo would be given up.*nothing was changed: add --yes/);
   assert.equal(await stateOf('fram'), 'stuck');
@@ -157,7 +157,7 @@ test('a verdict is told first and given with --yes', async () => {
   assert.equal((await onShips((store) => sagaOf(store.read, 'fram')))?.journal[1]?.state, 'skipped');
 });
 
-test('a stop is told first and done with --yes; the time line has the deadline, the reason and the name', async () => {
+test('stop prints what it would do, and stops the saga with --yes; the timeline has deadline, reason and name', async () => {
   await delay('discovery');
   assert.match((await sagas('show', 'discovery')).out, /\ndeadline after 1 h, in [\d.]+ (min|h)\n/);
   const dry = await sagas('stop', 'discovery', '--reason', 'the port is closed');
@@ -171,7 +171,7 @@ test('a stop is told first and done with --yes; the time line has the deadline, 
   assert.deepEqual(stopping, { kind: 'stopped', reason: 'fog', by: userInfo().username });
 });
 
-test('a retry hurries one that waits, and tries a stuck undo again', async () => {
+test('retry makes a waiting saga continue, and retries a stuck undo', async () => {
   await delay('endurance');
   const dry = await sagas('retry', 'endurance');
   assert.match(dry.out, /unload endurance waits [\d.]+ \w+ for crane: no answer\nit would go on now; nothing was changed: add --yes/);
@@ -189,7 +189,7 @@ test('a retry hurries one that waits, and tries a stuck undo again', async () =>
   assert.equal((await onShips((store) => sagaOf(store.read, 'aurora')))?.journal[1]?.verdicts?.[0]?.by, 'Shackleton');
 });
 
-test('what is called wrongly ends with 2, what is not there or not stuck with 1', async () => {
+test('wrong arguments of sagas end with 2, an unknown saga or one in another state with 1', async () => {
   const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['verdict', 'x', 'guess'], 2, /Allowed choices are retry, skip, result/],
     [['verdict', 'x', 'result'], 2, /say what the step had given, as JSON/],
@@ -206,7 +206,7 @@ test('what is called wrongly ends with 2, what is not there or not stuck with 1'
     [['retry', 'endurance', '--yes'], 1, /waits for no time.*SW_SAGA_NOT_WAITING/],
     [['show', 'x'], 1, /there is no saga x in ships, docks: .*--key KEY/],
     [['list', '--state', 'lost'], 2, /Allowed choices are running/],
-    [['list', '--limit', '0'], 2, /--limit is "0"/],
+    [['list', '--limit', '0'], 2, /--limit must be a number from 1 to 999999, got "0"/],
   ];
   for (const [args, status, message] of wrong) {
     const ended = await sagas(...args);

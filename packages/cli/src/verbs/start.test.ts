@@ -17,7 +17,7 @@ interface Line {
   readonly services?: Readonly<Record<string, string>>;
 }
 
-/** A fleet file of one service, with options. */
+/** Makes the text of a fleet file with one service and the given options. */
 const fileOf = (options: string): string => `
   import { contract } from 'seaworthy/contract';
   import { runtime, silent } from 'seaworthy/core';
@@ -26,7 +26,7 @@ const fileOf = (options: string): string => `
   const machine = () => ({ ${options} });
   export default { fleet: fleet({ services: [service(contract('alone', {}), { handlers: {} })] }), options: machine() };`;
 
-/** A port that somebody has taken. */
+/** Opens a port that is then in use. */
 async function listening(): Promise<{ readonly port: number; close(): void }> {
   const server = createServer();
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -35,7 +35,7 @@ async function listening(): Promise<{ readonly port: number; close(): void }> {
 
 async function started(args: readonly string[]): Promise<{ readonly line: Line; stop(): ReturnType<typeof seaworthy> }> {
   const running = begin(['start', ...args, '--fleet', harbour, '--dir', join(dir, 'state')], { env: { PORT: '0' } });
-  const [line] = await running.printed(/^\{.*(run here|the fleet runs)"\}$/m);
+  const [line] = await running.printed(/^\{.*"(running [\w, ]+|the fleet is running)"\}$/m);
   return {
     line: JSON.parse(line) as Line,
     stop() {
@@ -55,10 +55,10 @@ test('start runs the fleet with JSON logs; SIGTERM drains it, and it ends with 0
   assert.equal(arrived.status, 204);
   const { status, out, err } = await stop();
   assert.deepEqual([status, err], [0, '']);
-  assert.match(out, /"msg":"SIGTERM: it stops"[\s\S]*"msg":"it has stopped"/);
+  assert.match(out, /"msg":"stopping: SIGTERM"[\s\S]*"msg":"stopped"/);
 });
 
-test('start takes services of the fleet, each in a process of its own, which find each other at fixed addresses', async () => {
+test('start runs services of the fleet in several processes, which reach each other at fixed addresses', async () => {
   const quay = await started(['docks', '--ports', '1']);
   const address = quay.line.services?.['docks'] ?? assert.fail('docks listens');
   const rest = await started(['ships', 'gateway', '--addresses', `docks=${address}`, '--port', '0']);
@@ -67,7 +67,7 @@ test('start takes services of the fleet, each in a process of its own, which fin
   assert.deepEqual([(await rest.stop()).status, (await quay.stop()).status], [0, 0]);
 });
 
-test('start --each runs a process for each service, starts again one that dies, and stops all', async () => {
+test('start --each runs a process for each service, restarts one that dies, and stops all', async () => {
   const port = await freePort();
   const state = join(dir, 'each');
   const running = begin(['start', '--each', '--fleet', harbour, '--dir', state, '--port', String(port)]);
@@ -78,11 +78,11 @@ test('start --each runs a process for each service, starts again one that dies, 
       body: '{"tons":1}',
     });
   const berths = async (): Promise<unknown> => (await fetch(`http://127.0.0.1:${port}/docks`)).json();
-  for (const name of ['ships', 'docks', 'gateway']) await running.printed(new RegExp(`"msg":"${name} runs in a process of its own"`));
+  for (const name of ['ships', 'docks', 'gateway']) await running.printed(new RegExp(`"msg":"${name} runs in its own process"`));
   assert.equal((await arrive('Beagle')).status, 204);
-  const pid = Number((await running.printed(/"pid":(\d+)[^\n]*"docks runs in a process of its own"/))[1]);
+  const pid = Number((await running.printed(/"pid":(\d+)[^\n]*"docks runs in its own process"/))[1]);
   process.kill(pid, 'SIGKILL');
-  await running.printed(/docks ended with SIGKILL: it is started again/);
+  await running.printed(/docks ended with SIGKILL; restarting/);
   assert.equal((await arrive('Vasa')).status, 204);
   await running.printed(/"docks runs in[\s\S]*"docks runs in/);
   for (let seen: unknown; JSON.stringify(seen) !== '{"ships":["Beagle","Vasa"]}'; await new Promise((resolve) => setTimeout(resolve, 20)))
@@ -90,19 +90,19 @@ test('start --each runs a process for each service, starts again one that dies, 
   running.child.kill('SIGTERM');
   const { status, out, err } = await running.ended;
   assert.deepEqual([status, err], [0, '']);
-  assert.equal(out.match(/"it has stopped"/g)?.length, 3);
-  assert.match(out, /SIGTERM: all are stopped/);
+  assert.equal(out.match(/"stopped"/g)?.length, 3);
+  assert.match(out, /stopping all processes: SIGTERM/);
 });
 
-test('start --each ends when a service cannot start at all, and says which', async () => {
+test('start --each ends when a service cannot start, and names the service', async () => {
   const { port, close } = await listening();
   const ended = await seaworthy(['start', '--each', '--fleet', harbour, '--dir', join(dir, 'each2'), '--port', String(port)]);
   close();
   assert.equal(ended.status, 1);
-  assert.match(ended.err, /gateway did not start, and its process ended with 1: its own lines above say why \(SW_CLI_PROCESS_ENDED\)/);
+  assert.match(ended.err, /gateway did not start, its process ended with 1: see its output above \(SW_CLI_PROCESS_ENDED\)/);
 });
 
-test('what cannot be started is refused with what to do', async () => {
+test('start refuses what it cannot start, with advice', async () => {
   const broken = join(dir, 'broken.ts');
   writeFileSync(broken, 'export default { services: 7 };\n');
   const throwing = join(dir, 'throwing.ts');
@@ -113,11 +113,11 @@ test('what cannot be started is refused with what to do', async () => {
   const at = ['--fleet', harbour, '--dir', join(dir, 'state')];
   const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['quay', ...at], 2, /the fleet has no service quay: it has ships, docks, gateway \(SW_CLI_USAGE_INVALID\)/],
-    [['gateway', '--fleet', portless], 2, /the fleet has no gateway: start services of it by name \(it has alone\)/],
+    [['gateway', '--fleet', portless], 2, /the fleet has no gateway: name services to start \(it has alone\)/],
     [
       ['ships', ...at],
       1,
-      /calls docks, which neither runs in this process nor has an address: name it too, or say where it is with --addresses \(SW_FLEET_INVALID\)/,
+      /calls docks, which neither runs in this process nor has an address: name it too, or give its address with --addresses \(SW_FLEET_INVALID\)/,
     ],
     [['--ports', 'quay=0', ...at], 1, /--ports names quay, which the fleet does not have: it has ships, docks \(/],
     [['--addresses', 'docks=http://a:1/', '--ports', 'quay=1', ...at], 1, /--ports names quay/],
@@ -125,10 +125,10 @@ test('what cannot be started is refused with what to do', async () => {
     [['--port', 'all', ...at], 2, /--port is "all": it takes a port from 0 to 65535/],
     [['--ports', 'yes', ...at], 2, /--ports is "yes": it takes 0, 1 or ports by name/],
     [['--fleet', 'none.ts'], 2, /there is no file .*none\.ts: name the file whose default export is the fleet/],
-    [['--fleet', broken], 1, /broken\.ts gives no fleet: the default export is neither a fleet/],
+    [['--fleet', broken], 1, /broken\.ts does not export a fleet: the default export is neither a fleet/],
     [['--fleet', throwing], 1, /throwing\.ts cannot be loaded: no such harbour[\s\S]*throwing\.ts:1/],
     [['ships', '--each', ...at], 2, /--each starts all services, each in its own process: leave out ships/],
-    [['--each', '--port', '0', ...at], 2, /--each counts the ports of ships, docks from the gateway's on, which is 0/],
+    [['--each', '--port', '0', ...at], 2, /--each numbers the ports of ships, docks from the gateway's port, which is 0/],
     [['--prot', '1'], 2, /unknown option '--prot'\n\(Did you mean --port\?\)/],
   ];
   await Promise.all(
@@ -141,7 +141,7 @@ test('what cannot be started is refused with what to do', async () => {
   taken.close();
 });
 
-test('the runtime, the metrics, the port and the folder of the fleet file are those that start and dev use', async () => {
+test('start and dev use the runtime, the metrics, the port and the folder of the fleet file', async () => {
   const file = join(dir, 'reporting.ts');
   const state = join(dir, 'written in the file');
   writeFileSync(
@@ -165,42 +165,42 @@ test('the runtime, the metrics, the port and the folder of the fleet file are th
     }
     assert.equal((await running.ended).status, 0, args[0]);
   }
-  // What the command is told goes before the file.
-  const told = begin(['start', '--fleet', file, '--dir', join(dir, 'told')], { cwd: dir });
-  await told.printed(/^MINE the fleet runs/m);
-  told.child.kill('SIGTERM');
-  await told.ended;
-  assert.ok(existsSync(join(dir, 'told', 'alone.db')));
+  // An option of the command overrides the file.
+  const overridden = begin(['start', '--fleet', file, '--dir', join(dir, 'given')], { cwd: dir });
+  await overridden.printed(/^MINE the fleet is running/m);
+  overridden.child.kill('SIGTERM');
+  await overridden.ended;
+  assert.ok(existsSync(join(dir, 'given', 'alone.db')));
 });
 
-test('the fleet file is named in package.json, or has a usual name; otherwise it is said where it was looked for', async () => {
+test('the fleet file is named in package.json or has a usual name; otherwise the error says where it was looked for', async () => {
   const print = (): ReturnType<typeof seaworthy> => called(['contract', 'print', 'quay'], { cwd: dir });
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
   assert.match((await print()).err, /there is no fleet\.ts and no src\/fleet\.ts in .*: name the file, or put/);
   writeFileSync(join(dir, 'package.json'), JSON.stringify({ type: 'module', seaworthy: { fleet: 'gone.ts' } }));
-  assert.match((await print()).err, /the field seaworthy\.fleet of .*package\.json names gone\.ts, which is not there/);
+  assert.match((await print()).err, /the field seaworthy\.fleet of .*package\.json names gone\.ts, which does not exist/);
   writeFileSync(
     join(dir, 'package.json'),
     JSON.stringify({ type: 'module', seaworthy: { fleet: harbour.slice(1).replace(/^/, '../'.repeat(dir.split('/').length - 1)) } }),
   );
   assert.match((await print()).err, /the fleet has no service quay: it has ships, docks/);
   writeFileSync(join(dir, 'package.json'), '{');
-  assert.match((await print()).err, /package\.json is no JSON/);
+  assert.match((await print()).err, /package\.json is not JSON/);
   rmSync(join(dir, 'package.json'));
 });
 
-test('where package.json makes CommonJS of what is written as ESM, it says what to do', async () => {
+test('a fleet file that package.json makes CommonJS is refused with advice', async () => {
   const common = join(dir, 'common');
   mkdirSync(common);
   writeFileSync(join(common, 'package.json'), '{"type":"commonjs"}');
   const remedy =
-    /, since package\.json says "type": "commonjs": run `npm pkg set type=module`, or let the names of the fleet's files end in \.mts or \.mjs \(SW_/;
+    /, because package\.json has "type": "commonjs": run `npm pkg set type=module`, or name the files of the fleet \.mts or \.mjs \(SW_/;
   for (const [file, text, said] of [
     ['importing.ts', "import 'node:fs';\n", remedy],
     ['exporting.ts', 'export default {};\n', remedy],
     ['script.js', "import 'node:fs';\n", remedy],
     ['half.mts', "import { part } from './part.ts';\nexport default part;\n", remedy],
-    // Its name says what it is, whatever package.json says.
+    // The ending of the name decides, not package.json.
     ['fleet.cts', 'export default {};\n', /Unexpected token 'export' \(SW_/],
     ['mistaken.mts', 'export default {;\n', /mistaken\.mts cannot be loaded: [^:]*\(SW_/],
     ['mistyped.mts', "import { raed } from 'node:fs';\nexport default raed;\n", /an export named 'raed' \(SW_/],

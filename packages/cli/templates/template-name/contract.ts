@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const Entry = z.object({ entryId: z.string().min(1).max(100), text: z.string().max(1000) });
 
-/** All that others may know of the service. */
+/** The operations and events that the service offers to others. */
 export const templateName = contract('template-name', {
   add: command({
     http: 'POST /template-name/{entryId}',

@@ -15,14 +15,14 @@ before(async () => {
   running = await start(fleet({ services: [service] }), { dir });
 });
 after(async () => {
-  await running?.stop(); // there is none when it could not start: that error is enough
+  await running?.stop(); // `running` is undefined if the start failed; the error of the start is enough
   await rm(dir, { recursive: true });
 });
 
-test('an entry is added once, and counted once', { timeout: 10_000 }, async () => {
+test('an entry is added once and counted once', { timeout: 10_000 }, async () => {
   const entry = { entryId: 'first', text: 'Hello' };
   assert.deepEqual(await running.call(templateName.add, entry, { key: 'request-1' }), entry);
-  // The same key again is the same request: it has one effect, and gets the answer that it had.
+  // A repeat under the same key takes effect once and gets the recorded answer.
   assert.deepEqual(await running.call(templateName.add, entry, { key: 'request-1' }), entry);
 
   const refused = await running.call(templateName.add, { entryId: 'first', text: 'Other' }).outcome();

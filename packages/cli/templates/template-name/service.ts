@@ -16,7 +16,7 @@ export default service(templateName, {
     },
   ],
   handlers: {
-    // One transaction: the row and the event are committed together, or neither is.
+    // The handler runs in one transaction: the row and the event are committed together, or neither is.
     async add({ input, tx, publish, fail }) {
       const [known] = await tx.all(Entry, 'select body from entry where id = ?', input.entryId);
       if (known) throw fail('AlreadyThere', { text: known.body });
@@ -29,7 +29,7 @@ export default service(templateName, {
       return { entries: row?.entries ?? 0 };
     },
   },
-  // Each event takes effect once, however often it is delivered. Other services hear `entryAdded` in the same way.
+  // Each event takes effect once, however often it is delivered. Other services handle `entryAdded` in the same way.
   on: (on) => [
     on(templateName.entryAdded, async ({ tx }) => {
       await tx.run("insert into tally (name, entries) values ('all', 1) on conflict (name) do update set entries = entries + 1");

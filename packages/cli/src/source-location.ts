@@ -2,23 +2,23 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Described, described } from 'seaworthy/core';
-import { shortly } from './fleet-file.ts';
+import { displayPath } from './fleet-file.ts';
 
 const toolkit = new Set<unknown>(['seaworthy', '@seaworthy/cli']);
 const known = new Map<string, boolean>();
 
-/** Whether a folder is of the toolkit, wherever that is: one that is linked is in no node_modules. */
+/** Tells whether a folder belongs to the toolkit, by its package.json: a linked toolkit is not in a node_modules folder. */
 function isToolkit(folder: string): boolean {
   let found = known.get(folder);
   if (found === undefined) {
-    found = nameOf(folder) ?? (folder !== dirname(folder) && isToolkit(dirname(folder)));
+    found = isNamedToolkit(folder) ?? (folder !== dirname(folder) && isToolkit(dirname(folder)));
     known.set(folder, found);
   }
   return found;
 }
 
-/** `undefined` where no package.json names a package. */
-function nameOf(folder: string): boolean | undefined {
+/** Tells whether the package.json of a folder names the toolkit; `undefined` when there is none, or it names nothing. */
+function isNamedToolkit(folder: string): boolean | undefined {
   const manifest = join(folder, 'package.json');
   if (!existsSync(manifest)) return undefined;
   try {
@@ -29,7 +29,7 @@ function nameOf(folder: string): boolean | undefined {
   }
 }
 
-/** `undefined` for what only looks like a file's URL. */
+/** Returns the path of a file; `undefined` for a malformed file URL. */
 function pathOf(at: string): string | undefined {
   try {
     return at.startsWith('file:') ? fileURLToPath(at) : at;
@@ -38,9 +38,9 @@ function pathOf(at: string): string | undefined {
   }
 }
 
-/** File, line and column of one line of a stack, in a file that the user wrote. */
-function ownPlace(line: string, index: number): string | undefined {
-  // `at take (file:///shop/stock.ts:5:1)`, `at async file:///shop/stock.ts:5:1`, and above a mistake in syntax `file:///shop/stock.ts:5`.
+/** Reads file, line and column from one line of a stack, if the file belongs to the user. */
+function userFrame(line: string, index: number): string | undefined {
+  // The forms are `at take (file:///shop/stock.ts:5:1)`, `at async file:///shop/stock.ts:5:1`, and in a syntax error `file:///shop/stock.ts:5`.
   const frame =
     index === 0
       ? /^((?:file:|\/|[A-Za-z]:\\).*?)(:\d+)$/
@@ -49,15 +49,15 @@ function ownPlace(line: string, index: number): string | undefined {
   if (at === undefined || position === undefined) return undefined;
   const path = pathOf(at);
   if (path === undefined || !isAbsolute(path) || path.includes(`${sep}node_modules${sep}`) || isToolkit(dirname(path))) return undefined;
-  return `${shortly(path)}${position}`;
+  return `${displayPath(path)}${position}`;
 }
 
-/** Where in the user's own files an error came from: in that of its causes which is nearest to the beginning of it all. */
-export function placeOf(error: unknown): string | undefined {
-  let place: string | undefined;
+/** Finds the line in the user's own files at which an error began: the deepest cause that has such a line gives it. */
+export function sourceLocation(error: unknown): string | undefined {
+  let location: string | undefined;
   for (let one: Described | undefined = error === undefined ? undefined : described(error); one; one = one.cause) {
     const lines = (one.stack ?? '').split('\n');
-    place = lines.reduce<string | undefined>((found, line, index) => found ?? ownPlace(line, index), undefined) ?? place;
+    location = lines.reduce<string | undefined>((found, line, index) => found ?? userFrame(line, index), undefined) ?? location;
   }
-  return place;
+  return location;
 }

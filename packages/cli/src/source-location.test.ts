@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { folder } from './command.fixture.ts';
-import { placeOf } from './place.ts';
+import { sourceLocation } from './source-location.ts';
 
 const { path, remove } = folder();
 after(remove);
 
-/** Writes a file, and gives what it exports. */
+/** Writes a module and imports it. */
 async function written<T>(file: string, text: string): Promise<T> {
   const at = join(path, file);
   mkdirSync(join(at, '..'), { recursive: true });
@@ -24,9 +24,9 @@ const thrown = (work: () => unknown): unknown => {
   }
 };
 
-test('the place of an error is in a file of the user, wherever the toolkit and other packages are', async () => {
+test('the location of an error is in a file of the user, wherever the toolkit and other packages are', async () => {
   const calls = "export const run = (work) => work();\nexport function refuse() {\n  throw new Error('of the toolkit');\n}\n";
-  // A clone of the toolkit that is linked: Node follows the link, so that no path has node_modules in it.
+  // In a linked clone of the toolkit no path contains node_modules, because Node follows the link.
   for (const [name, at] of [
     ['seaworthy', 'clone/core'],
     ['@seaworthy/cli', 'clone/cli'],
@@ -56,37 +56,43 @@ test('the place of an error is in a file of the user, wherever the toolkit and o
       '}',
     ].join('\n'),
   );
-  const place = (error: unknown): string | undefined => placeOf(error)?.replace(/^.*[\\/]shop[\\/]/, '');
-  assert.equal(place(thrown(own as () => never)), 'own.ts:4:58');
-  assert.equal(place(thrown(toolkits as () => never)), 'own.ts:5:45');
-  assert.equal(place(thrown(others as () => never)), 'own.ts:6:45');
-  assert.equal(place(thrown(within as () => never)), 'own.ts:4:58');
-  assert.equal(place(await (later as () => Promise<never>)().catch((error: unknown) => error)), 'own.ts:10:3');
+  const location = (error: unknown): string | undefined => sourceLocation(error)?.replace(/^.*[\\/]shop[\\/]/, '');
+  assert.equal(location(thrown(own as () => never)), 'own.ts:4:58');
+  assert.equal(location(thrown(toolkits as () => never)), 'own.ts:5:45');
+  assert.equal(location(thrown(others as () => never)), 'own.ts:6:45');
+  assert.equal(location(thrown(within as () => never)), 'own.ts:4:58');
+  assert.equal(location(await (later as () => Promise<never>)().catch((error: unknown) => error)), 'own.ts:10:3');
   const { default: odd } = await written<{ readonly default: () => never }>(
     'my (own)/x.ts',
     "export default function take() { throw new Error('x'); }",
   );
-  assert.match(placeOf(thrown(odd)) ?? '', /my \(own\)[\\/]x\.ts:1:40$/);
+  assert.match(sourceLocation(thrown(odd)) ?? '', /my \(own\)[\\/]x\.ts:1:40$/);
   const { default: common } = await written<{ readonly default: () => never }>(
     'old/own.cjs',
     "module.exports = () => {\n  throw new Error('x');\n};",
   );
-  assert.match(placeOf(thrown(common)) ?? '', /old[\\/]own\.cjs:2:9$/);
-  assert.match(placeOf(await written('shop/odd.ts', 'export const x = ;\n').catch((error: unknown) => error)) ?? '', /shop[\\/]odd\.ts:1$/);
+  assert.match(sourceLocation(thrown(common)) ?? '', /old[\\/]own\.cjs:2:9$/);
+  assert.match(
+    sourceLocation(await written('shop/odd.ts', 'export const x = ;\n').catch((error: unknown) => error)) ?? '',
+    /shop[\\/]odd\.ts:1$/,
+  );
 });
 
-test('what did not pass through a file of the user has no place', () => {
-  assert.equal(placeOf(new Error('of the command itself')), undefined);
-  assert.equal(placeOf(Object.assign(new Error('x'), { stack: 'Error: x\n    at node:internal/x:1:1\n    at <anonymous>' })), undefined);
-  assert.equal(placeOf(Object.assign(new Error('x'), { stack: undefined })), undefined);
-  assert.equal(placeOf('text'), undefined);
-  // What a message quotes is no frame, and what is no file's URL is no file.
+test('an error without a frame in a file of the user has no location', () => {
+  assert.equal(sourceLocation(new Error('of the command itself')), undefined);
+  assert.equal(
+    sourceLocation(Object.assign(new Error('x'), { stack: 'Error: x\n    at node:internal/x:1:1\n    at <anonymous>' })),
+    undefined,
+  );
+  assert.equal(sourceLocation(Object.assign(new Error('x'), { stack: undefined })), undefined);
+  assert.equal(sourceLocation('text'), undefined);
+  // A path in a message is not a frame, and a malformed file URL is not a file.
   for (const line of ['/etc/passwd:12', 'file:///shop/x.ts:5:1', '    at file://host/x.ts:5:1', '    at file:///a%2Fb.ts:5:1'])
-    assert.equal(placeOf(Object.assign(new Error('x'), { stack: `Error: x\n${line}` })), undefined, line);
+    assert.equal(sourceLocation(Object.assign(new Error('x'), { stack: `Error: x\n${line}` })), undefined, line);
   const circle = new Error('x');
   circle.stack = 'Error: x';
   circle.cause = circle;
-  assert.equal(placeOf(circle), undefined);
+  assert.equal(sourceLocation(circle), undefined);
   const evaluated = '    at eval (eval at foo (file:///shop/x.ts:1:2), <anonymous>:1:1)';
-  assert.equal(placeOf(Object.assign(new Error('x'), { stack: `Error: x\n${evaluated}` })), undefined);
+  assert.equal(sourceLocation(Object.assign(new Error('x'), { stack: `Error: x\n${evaluated}` })), undefined);
 });
