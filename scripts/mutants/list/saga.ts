@@ -28,7 +28,7 @@ export const saga: readonly Mutant[] = [
   },
   {
     name: 'saga: what may kill the process runs beside what may, too',
-    edits: [['saga/schedule.ts', 'crashes >= 2', 'crashes >= 200']],
+    edits: [['saga/schedule.ts', 'suspectFrom = 2', 'suspectFrom = 200']],
     tests: deaths,
   },
   {

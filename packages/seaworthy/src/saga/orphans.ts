@@ -1,10 +1,11 @@
 import type { Runtime } from '../core/runtime.ts';
-import type { Fragment, Read, Row, Store } from '../store/store.ts';
+import { claim } from '../store/claim.ts';
+import type { Fragment, Read, Store, Tx } from '../store/store.ts';
 import { crashed, type Worker } from '../store/worker.ts';
-import { type AnySaga, incompatibility, isPlanOf } from './definition.ts';
-import { type Instance, SagaUnreadable } from './instance.ts';
-import { briefColumns, briefOf, live, readSaga } from './saga-store.ts';
-import { type Direction, directionOf, isSuspect } from './schedule.ts';
+import { type AnySaga, incompatibility, isPlanOf, planOf } from './definition.ts';
+import { SagaUnreadable } from './instance.ts';
+import { briefColumns, briefOf, live, type Orphan, orphansOf, ownersOfLive, readSaga } from './saga-store.ts';
+import { type Direction, directionOf, isSuspect, suspectFrom } from './schedule.ts';
 
 /** An instance that was taken over. */
 export interface Taken extends Direction {
@@ -19,46 +20,22 @@ export interface Orphans {
   take(limit: number): Promise<readonly Taken[]>;
 }
 
+/** Instances that this code cannot continue, with their versions; without a version where the row may be corrected by hand. */
+type PassedOver = ReadonlyMap<string, number | undefined>;
+
+/**
+ * Makes the orphans that one worker sees. It takes those of one owner at a time: the index `sw_saga_live` has them in the order of `due`,
+ * so that a claim sorts nothing, however many instances are active.
+ */
 export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker: Worker, sagas: ReadonlyMap<string, AnySaga>): Orphans {
-  /** The instances that this code cannot continue, with their versions; without a version where the row may be corrected by hand. */
-  let passedOver: ReadonlyMap<string, number | undefined> = new Map();
-  const condition = (): Fragment => {
+  /** By owner. */
+  const passedOver = new Map<string, PassedOver>();
+  const isKnown = ({ name, plan }: Orphan): boolean => isPlanOf(sagas.get(name), plan);
+
+  const free = (): Fragment => {
     const { sql, values } = worker.dead();
-    return { sql: `${live} and (owner = '' or ${sql})`, values };
+    return { sql: `(owner = '' or ${sql})`, values };
   };
-
-  /** Reports an instance once. */
-  function passOver({ id, name, key }: Pick<Instance, 'id' | 'name' | 'key'>, reason: string): void {
-    if (!passedOver.has(id))
-      runtime.observe.log('error', 'saga not taken over: its definition is incompatible with this deployment', {
-        saga: name,
-        key,
-        id,
-        reason,
-      });
-  }
-
-  /** The ids of those that this code can continue. An instance is read only where its definition differs, and one by one, since it may be large. */
-  async function fitting(rows: readonly Row[]): Promise<readonly string[]> {
-    const unfit = new Map<string, number | undefined>();
-    const ids: string[] = [];
-    for (const row of rows) {
-      const brief = { id: String(row['id']), name: String(row['name']), key: String(row['saga_key']), plan: String(row['plan']) };
-      const version = Number(row['version']);
-      if (passedOver.get(brief.id) === version) {
-        unfit.set(brief.id, version);
-        continue;
-      }
-      const why = isPlanOf(sagas.get(brief.name), brief.plan) ? undefined : await whyNot(store.sqlRead, brief.id);
-      if (why === undefined) ids.push(brief.id);
-      else {
-        passOver(brief, why.reason);
-        unfit.set(brief.id, why.lasting ? version : undefined);
-      }
-    }
-    passedOver = unfit;
-    return ids;
-  }
 
   /** Why this code cannot continue an instance, and whether that lasts for as long as its row does not change. */
   async function whyNot(read: Read, id: string): Promise<{ readonly reason: string; readonly lasting: boolean } | undefined> {
@@ -72,43 +49,92 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
     }
   }
 
+  /**
+   * Splits the orphans of one owner into those that this code can continue and those that it cannot. An instance is read only where its
+   * definition differs, and one by one, since it may be large.
+   */
+  async function sorted(
+    rows: readonly Orphan[],
+    before: PassedOver,
+  ): Promise<{ readonly fit: readonly Orphan[]; readonly unfit: PassedOver }> {
+    const unfit = new Map<string, number | undefined>();
+    const fit: Orphan[] = [];
+    for (const row of rows) {
+      const { id, version, name: saga, key } = row;
+      if (before.get(id) === version) {
+        unfit.set(id, version);
+        continue;
+      }
+      const why = isKnown(row) ? undefined : await whyNot(store.sqlRead, id);
+      if (why === undefined) {
+        fit.push(row);
+        continue;
+      }
+      unfit.set(id, why.lasting ? version : undefined);
+      const { reason } = why;
+      const message = 'saga not taken over: its definition is incompatible with this deployment';
+      if (!before.has(id)) runtime.observe.log('error', message, { saga, key, id, reason });
+    }
+    return { fit, unfit };
+  }
+
+  /** Conditions that hold for what may be claimed, and no longer for an instance that other code has moved on since it was read. */
+  function claimable(fit: readonly Orphan[]): readonly Fragment[] {
+    const known = fit.filter(isKnown);
+    const others = fit.filter((one) => !isKnown(one)).map(({ id, version }) => ({ sql: 'id = ? and version = ?', values: [id, version] }));
+    if (known.length === 0) return others;
+    const definitions = [...new Set(known.map(({ name }) => name))].map((name) => [name, planOf(sagas.get(name) as AnySaga)] as const);
+    const plans = definitions.map(() => '(name = ? and plan = ?)').join(' or ');
+    const ids = known.map(({ id }) => id);
+    return [{ sql: `id in (${ids.map(() => '?').join(', ')}) and (${plans})`, values: [...ids, ...definitions.flat()] }, ...others];
+  }
+
+  async function claimed(tx: Tx, owner: string, which: Fragment, rows: number): Promise<readonly Taken[]> {
+    const dead = free();
+    const taken = await claim(
+      tx,
+      {
+        table: 'sw_saga',
+        key: ['id'],
+        live: { sql: `${live} and ${which.sql}`, values: which.values },
+        // An owner that was taken for dead may have continued until now.
+        owner: { sql: `owner = ? and ${dead.sql}`, values: [owner, ...dead.values] },
+        worker: worker.id,
+        // A suspect's death was written before its run.
+        set: {
+          sql: `crashes = crashes + case when crashes < ? and due <= ? and ${crashed} then 1 else 0 end`,
+          values: [suspectFrom, runtime.clock.now()],
+        },
+        columns: `${briefColumns}, crashes`,
+        size: '0',
+      },
+      { rows, bytes: 0 },
+    );
+    return taken.map((row) => ({ id: String(row['id']), crashes: Number(row['crashes']), ...directionOf(briefOf(row)) }));
+  }
+
+  async function takeFrom(owner: string, limit: number): Promise<readonly Taken[]> {
+    const before = passedOver.get(owner) ?? new Map();
+    const { fit, unfit } = await sorted(await orphansOf(store.sqlRead, owner, limit + before.size), before);
+    passedOver.set(owner, unfit);
+    const some = claimable(fit.slice(0, limit));
+    if (some.length === 0) return [];
+    return store.transaction(async (tx) => {
+      const taken: Taken[] = [];
+      for (const which of some) taken.push(...(await claimed(store.sql(tx), owner, which, limit)));
+      return taken;
+    });
+  }
+
   return {
     async take(limit) {
-      const free = condition();
-      const rows = await store.sqlRead.all(
-        `select id, name, saga_key, plan, version from sw_saga where ${free.sql} limit ?`,
-        ...free.values,
-        limit + passedOver.size,
-      );
-      const candidates = await fitting(rows);
-      if (candidates.length === 0) return [];
-      const taken = await store.transaction(async (tx) => {
-        const own = store.sql(tx);
-        const mine: Taken[] = [];
-        const { sql, values } = condition();
-        for (const id of candidates) {
-          // An owner that was taken for dead may have continued until now.
-          const [row] = await own.all(
-            `select ${briefColumns}, plan, crashes, case when due <= ? and ${crashed} then 1 else 0 end as died
-              from sw_saga where id = ? and ${sql}`,
-            runtime.clock.now(),
-            id,
-            ...values,
-          );
-          if (!row) continue;
-          if (!isPlanOf(sagas.get(String(row['name'])), String(row['plan'])) && (await whyNot(own, id)) !== undefined) continue;
-          const before = Number(row['crashes']);
-          // A suspect's death was written before its run.
-          const crashes = isSuspect(before) ? before : before + Number(row['died']);
-          await own.run('update sw_saga set owner = ?, crashes = ? where id = ?', worker.id, crashes, id);
-          mine.push({ id, crashes, ...directionOf(briefOf(row)) });
-        }
-        return mine;
-      });
-      for (const { id, saga, crashes } of taken) {
-        if (!isSuspect(crashes)) continue;
-        runtime.observe.log('error', 'a saga may be what kills its processes; running it alone', { saga, id, crashes });
-      }
+      const owners = await ownersOfLive(store.sqlRead, free());
+      for (const owner of passedOver.keys()) if (!owners.includes(owner)) passedOver.delete(owner);
+      const taken: Taken[] = [];
+      for (const owner of owners) if (taken.length < limit) taken.push(...(await takeFrom(owner, limit - taken.length)));
+      for (const { id, saga, crashes } of taken)
+        if (isSuspect(crashes))
+          runtime.observe.log('error', 'a saga may be what kills its processes; running it alone', { saga, id, crashes });
       return taken;
     },
   };

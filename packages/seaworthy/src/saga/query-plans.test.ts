@@ -6,24 +6,37 @@ import { test } from 'node:test';
 import { sqlite } from '../store/drivers/sqlite.ts';
 import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
+import { worker } from '../store/worker.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
+import type { AnySaga } from './definition.ts';
 import { listSagas } from './list.ts';
+import { orphans } from './orphans.ts';
 import { stuckSagas } from './verdict.ts';
 import { trip, world } from './world.fixture.ts';
+
+/** A store whose reads are noted, and the plans by which it runs them. */
+function watched(store: Store): {
+  readonly view: Store;
+  readonly plans: () => Promise<readonly { readonly sql: string; readonly steps: readonly string[] }[]>;
+} {
+  const asked = new Set<string>();
+  const sqlRead = readerBy((sql, values) => {
+    asked.add(sql);
+    return store.sqlRead.all(sql, ...values);
+  });
+  async function planOf(sql: string): Promise<{ readonly sql: string; readonly steps: readonly string[] }> {
+    const marks = sql.split('?').length - 1;
+    const rows = await store.read.all(`explain query plan ${sql}`, ...new Array<number>(marks).fill(1));
+    return { sql, steps: rows.map(({ detail }) => String(detail)) };
+  }
+  return { view: { ...store, sqlRead }, plans: () => Promise.all([...asked].map(planOf)) };
+}
 
 test('no query of an engine or of a list scans the sagas that have ended', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const sea = await world(sqlite({ dir }), virtualClock(), seededRandom(1));
-  const asked = new Set<string>();
-  const watched = (store: Store): Store => ({
-    ...store,
-    sqlRead: readerBy((sql, values) => {
-      asked.add(sql);
-      return store.sqlRead.all(sql, ...values);
-    }),
-  });
-  const view = watched(sea.store);
+  const { view, plans } = watched(sea.store);
   const { engine, worker } = await sea.process([trip], view);
   await sea.start(engine);
   await sea.until('done');
@@ -33,15 +46,27 @@ test('no query of an engine or of a list scans the sagas that have ended', async
   await engine.close();
   await worker.close();
 
-  const plans = await Promise.all(
-    [...asked].map(async (sql) => {
-      const marks = sql.split('?').length - 1;
-      const rows = await sea.store.read.all(`explain query plan ${sql}`, ...new Array<number>(marks).fill(1));
-      return { sql, steps: rows.map(({ detail }) => String(detail)) };
-    }),
-  );
-  assert.ok(plans.length > 5);
-  for (const { sql, steps } of plans)
+  const all = await plans();
+  assert.ok(all.length > 5);
+  for (const { sql, steps } of all)
     for (const step of steps) assert.ok(!/^SCAN sw_saga$|USE TEMP B-TREE/.test(step), `${sql.replaceAll(/\s+/g, ' ')}: ${step}`);
+  await sea.store.close();
+});
+
+test('a takeover finds orphans by the index of their owner, in its order, however many instances are active', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const sea = await world(sqlite({ dir }), virtualClock(), seededRandom(1));
+  await sea.start((await sea.process([trip])).engine);
+  await sea.until('done');
+  await sea.store.transaction((tx) => tx.run("update sw_saga set state = 'running', owner = 'dead'"));
+  const { view, plans } = watched(sea.store);
+  const own = await worker(view, sea.runtime);
+  const free = orphans(view as Store<unknown, unknown>, sea.runtime, own, new Map([['trip', trip as AnySaga]]));
+  assert.equal((await free.take(10)).length, 1);
+  const steps = (await plans()).flatMap((plan) => plan.steps).filter((step) => /sw_saga|TEMP B-TREE/.test(step));
+  assert.ok(steps.length >= 3, steps.join('; '));
+  for (const step of steps) assert.match(step, /^SEARCH sw_saga USING (COVERING )?INDEX sw_saga_live/);
+  await own.close();
   await sea.store.close();
 });

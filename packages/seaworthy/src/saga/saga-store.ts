@@ -1,7 +1,7 @@
 import { idsFrom } from '../core/ids.ts';
 import { dueAt } from '../store/due.ts';
 import { readSome } from '../store/read-some.ts';
-import type { Migration, Read, Row, Tx, Value } from '../store/store.ts';
+import type { Fragment, Migration, Read, Row, Tx, Value } from '../store/store.ts';
 import { type Entry, type Instance, type Interruption, instanceOf, type SagaState, sagaColumns, shownOf } from './instance.ts';
 import { hurried } from './machine.ts';
 
@@ -217,6 +217,46 @@ export const ownInstances = async (
   limit: number,
 ): Promise<readonly Brief[]> =>
   (await read.all(`select ${briefColumns} from sw_saga where owner = ? and ${which} limit ?`, owner, ...values, limit)).map(briefOf);
+
+/**
+ * The owners of active instances that meet a condition on `owner`. The index is entered once for each owner, so that the number of the
+ * instances does not matter.
+ */
+export async function ownersOfLive(read: Read, which: Fragment): Promise<readonly string[]> {
+  const first = `select min(owner) from sw_saga where ${live}`;
+  const rows = await read.all(
+    `with recursive owners (owner) as (${first}
+      union all select (${first} and sw_saga.owner > owners.owner) from owners where owners.owner is not null)
+      select owner from owners where owner is not null and ${which.sql}`,
+    ...which.values,
+  );
+  return rows.map(({ owner }) => String(owner));
+}
+
+/** An active instance of a dead owner, as far as an engine must know it to tell whether its code can continue it. */
+export interface Orphan {
+  readonly id: string;
+  readonly name: string;
+  readonly key: string;
+  readonly plan: string;
+  readonly version: number;
+}
+
+/** Active instances of an owner, those that are due first. */
+export const orphansOf = async (read: Read, owner: string, limit: number): Promise<readonly Orphan[]> =>
+  (
+    await read.all(
+      `select id, name, saga_key, plan, version from sw_saga where ${live} and owner = ? order by due, id limit ?`,
+      owner,
+      limit,
+    )
+  ).map((row) => ({
+    id: String(row['id']),
+    name: String(row['name']),
+    key: String(row['saga_key']),
+    plan: String(row['plan']),
+    version: Number(row['version']),
+  }));
 
 /** Rows in an unknown state, without what may be large. */
 export const lostRows = (read: Read, limit: number): Promise<readonly Row[]> =>

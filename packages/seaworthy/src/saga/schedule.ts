@@ -161,10 +161,11 @@ export function room(most: number): Room {
 }
 
 /**
- * Whether an instance may be what kills its processes. One death puts all under suspicion that the process had in flight; an instance
- * that was in flight at two deaths runs alone, so that the next death shows which one it was.
+ * The number of deaths from which on an instance may be what kills its processes. One death puts all under suspicion that the process
+ * had in flight; an instance that was in flight at two deaths runs alone, so that the next death shows which one it was.
  */
-export const isSuspect = (crashes: number): boolean => crashes >= 2;
+export const suspectFrom = 2;
+export const isSuspect = (crashes: number): boolean => crashes >= suspectFrom;
 
 /** An instance that may be what kills its processes, and how many of them died while they had it in flight. */
 export interface Suspect {

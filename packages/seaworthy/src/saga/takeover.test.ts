@@ -280,6 +280,50 @@ named('G7: orphans of other code, however many, do not hide one that this code c
   );
 });
 
+named('G7: orphans of several owners are taken over, no more than are asked for', async (sea) => {
+  const one = saga(trips, 'one', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  await sea.store.transaction(async (tx) => {
+    for (const [id, owner] of Object.entries({ a: '', b: 'dead', c: 'gone', d: 'dead' }))
+      await tx.run(
+        `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
+          values (?, 'one', ?, 'remote pay', '{}', 'running', '[]', 0, 0, ?, 0, 0)`,
+        ...[id, id, owner],
+      );
+  });
+  const own = await worker(sea.store, sea.runtime);
+  const free = orphans(sea.store as Store<unknown, unknown>, sea.runtime, own, new Map([['one', one]]));
+  const taken: (readonly string[])[] = [];
+  for (let looks = 0; looks < 3; looks++) taken.push((await free.take(2)).map(({ id }) => id));
+  assert.deepEqual(taken, [['a', 'b'], ['d', 'c'], []]);
+  await own.close();
+});
+
+named('G7, G8: an instance that other code moved on between the look and the takeover is left to that code', async (sea) => {
+  const one = saga(trips, 'one', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  await sea.store.transaction(async (tx) => {
+    // `same` was written by this definition, `older` by an earlier one, which this one can continue.
+    for (const [id, plan] of Object.entries({ same: 'remote pay', older: 'remote pay, remote old' }))
+      await tx.run(
+        `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
+          values (?, 'one', ?, ?, '{}', 'running', '[]', 0, 0, 'dead', 0, 0)`,
+        ...[id, id, plan],
+      );
+  });
+  const own = await worker(sea.store, sea.runtime);
+  const view: Store = {
+    ...sea.store,
+    async transaction(work, options) {
+      await sea.store.transaction((tx) => tx.run("update sw_saga set plan = 'remote pay, remote new', version = version + 1"));
+      return sea.store.transaction(work, options);
+    },
+  };
+  const free = orphans(view as Store<unknown, unknown>, sea.runtime, own, new Map([['one', one]]));
+  assert.deepEqual(await free.take(10), []);
+  const owners = await sea.store.read.all('select distinct owner from sw_saga');
+  assert.deepEqual(owners, [{ owner: 'dead' }]);
+  await own.close();
+});
+
 named('no more instances are read than fit into memory; each has its turn', async (sea) => {
   const large = saga(trips, 'large', { input: Ref, uses: [remote], key: ({ id }) => id.slice(0, 2) }).step('pay', {
     timeout: '1h',
