@@ -8,12 +8,12 @@ import { AttemptTimeout } from './errors.ts';
 
 type Work = (context: Attempt) => unknown;
 
-/** Whether `hadMs` is less than an attempt should have; a little of its time may pass before it begins. */
-export const isHurried = (hadMs: number, fairMs: number): boolean => hadMs < 0.95 * fairMs;
+/** Tells whether an attempt had less time than its policy allots; 5 % may pass before the attempt begins. */
+export const isShortened = (hadMs: number, allottedMs: number): boolean => hadMs < 0.95 * allottedMs;
 
 /**
- * One attempt of a policy: the context that the work sees, a node of the timer wheel, and the place where its outcome is
- * decided once. One object a call, and a controller only for work that asks for its signal.
+ * One attempt of a policy. It is the context of the work and a node of the timer wheel, and it settles once. Each call allocates one
+ * such object, and an abort controller only if the work reads its signal.
  */
 export class Attempt implements TimerNode {
   previous: TimerNode | undefined = undefined;
@@ -28,10 +28,10 @@ export class Attempt implements TimerNode {
   caller: AbortSignal | undefined = undefined;
   limitMs = Number.POSITIVE_INFINITY;
   until = Number.POSITIVE_INFINITY;
-  /** Under which the work is done once. */
+  /** The idempotency key of the work. */
   key: string | undefined = undefined;
-  /** What the policy gives to an attempt when nobody asks for less. */
-  fairMs = Number.POSITIVE_INFINITY;
+  /** The milliseconds that the policy allots to an attempt if no caller sets less. */
+  allottedMs = Number.POSITIVE_INFINITY;
   #begunAt = 0;
 
   readonly #clock: Clock;
@@ -39,7 +39,7 @@ export class Attempt implements TimerNode {
   readonly #resolve: (value: unknown) => void;
   readonly #reject: (error: unknown) => void;
   #controller: AbortController | undefined = undefined;
-  #cutBy: { readonly reason: unknown } | undefined = undefined;
+  #abortedWith: { readonly reason: unknown } | undefined = undefined;
   #settled = false;
   #leaveQueue: (() => void) | undefined = undefined;
   #watching = false;
@@ -55,15 +55,15 @@ export class Attempt implements TimerNode {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
-      if (this.#cutBy) this.#controller.abort(this.#cutBy.reason);
+      if (this.#abortedWith) this.#controller.abort(this.#abortedWith.reason);
     }
     return this.#controller.signal;
   }
 
-  /** Waits for a slot, no longer than until the deadline, and only as long as the caller does. */
+  /** Waits for a slot of the bulkhead until the deadline passes or the caller aborts. */
   queue(work: Work, now: number): void {
     const bulkhead = this.bulkhead as Bulkhead;
-    // While it waits here it is nobody's probe: a queue of our own says nothing of the callee.
+    // A queued attempt is not a probe, because a wait in this queue says nothing about the callee.
     if (this.admission) this.breaker?.release(this.admission);
     this.admission = undefined;
     try {
@@ -75,7 +75,7 @@ export class Attempt implements TimerNode {
     this.#watch(now, this.until - now);
   }
 
-  /** Its turn has come. What was true of callee and deadline when it joined the queue may be so no more. */
+  /** Starts the work with its slot. The breaker and the deadline are checked again, since both may have changed in the meantime. */
   #leftQueue(work: Work): void {
     this.#leaveQueue = undefined;
     this.#wheel.remove(this);
@@ -84,14 +84,15 @@ export class Attempt implements TimerNode {
       if (now >= this.until) throw new DeadlineExceeded('the attempt was not started: the deadline passed in the queue of the bulkhead');
       this.admission = this.breaker?.admit(now);
     } catch (error) {
-      this.#end();
+      this.#detach();
       this.#reject(error);
-      this.#giveBack();
+      this.#releaseSlot();
       return;
     }
     this.begin(work, now);
   }
 
+  /** Runs the work with its timers, and settles with its outcome. */
   begin(work: Work, now: number): void {
     this.#begunAt = now;
     this.#watch(now, Math.min(this.limitMs, this.until - now));
@@ -116,57 +117,57 @@ export class Attempt implements TimerNode {
     this.caller.addEventListener('abort', this);
   }
 
-  /** Whether it had less time than the policy gives: that it was late says nothing of the callee then. */
-  get hurried(): boolean {
-    return isHurried(Math.min(this.limitMs, this.until - this.#begunAt), this.fairMs);
+  /** Whether the attempt had less time than the policy allots. Its timeout then says nothing about the callee. */
+  get shortened(): boolean {
+    return isShortened(Math.min(this.limitMs, this.until - this.#begunAt), this.allottedMs);
   }
 
-  /** The caller's signal has aborted. */
+  /** Handles the abort of the caller's signal. */
   handleEvent(): void {
     const reason: unknown = this.caller?.reason;
-    if (this.admission) this.#left(this.admission, reason);
-    this.#cut(reason);
+    if (this.admission) this.#reportAbort(this.admission, reason);
+    this.#abort(reason);
   }
 
-  /** A caller who leaves says nothing of the callee; one whose time is over does, and so does a timeout of a policy around this one. */
-  #left(admission: Admission, reason: unknown): void {
+  /** Reports an abort to the breaker. It counts if the deadline has passed or an outer policy timed out, and else says nothing about the callee. */
+  #reportAbort(admission: Admission, reason: unknown): void {
     const now = this.#clock.monotonic();
-    if (now >= this.until) this.breaker?.settled(admission, now, this.#late(), this);
-    else if (isA(reason, AttemptTimeout) && !isHurried(now - this.#begunAt, reason.limitMs))
-      this.breaker?.settled(admission, now, reason, { key: this.key, hurried: false });
+    if (now >= this.until) this.breaker?.settled(admission, now, this.#deadlineExceeded(), this);
+    else if (isA(reason, AttemptTimeout) && !isShortened(now - this.#begunAt, reason.limitMs))
+      this.breaker?.settled(admission, now, reason, { key: this.key, shortened: false });
     else this.breaker?.ignored(admission);
   }
 
-  #late(): DeadlineExceeded {
+  #deadlineExceeded(): DeadlineExceeded {
     return new DeadlineExceeded('the deadline passed before the work was done: its outcome is unknown');
   }
 
-  /** The wheel's call: the time of this attempt is over. */
+  /** Ends the attempt because its time is over; the timer wheel calls this. */
   expire(): void {
     const now = this.#clock.monotonic();
-    const reason = now >= this.until ? this.#late() : new AttemptTimeout(this.limitMs);
+    const reason = now >= this.until ? this.#deadlineExceeded() : new AttemptTimeout(this.limitMs);
     if (this.admission) this.breaker?.settled(this.admission, now, reason, this);
-    this.#cut(reason);
+    this.#abort(reason);
   }
 
-  /** Settles for the caller now; the slot is held until the work itself settles. */
-  #cut(reason: unknown): void {
+  /** Rejects the call now. The slot stays taken until the work itself settles. */
+  #abort(reason: unknown): void {
     this.#leaveQueue?.();
-    this.#end();
-    this.#cutBy = { reason };
+    this.#detach();
+    this.#abortedWith = { reason };
     this.#reject(reason);
     this.#controller?.abort(reason);
   }
 
-  /** Once, whatever a foreign thenable calls how often. */
-  #giveBack(): void {
+  /** Releases the slot once, even if a foreign thenable settles several times. */
+  #releaseSlot(): void {
     const { bulkhead } = this;
     this.bulkhead = undefined;
     bulkhead?.leave();
   }
 
-  /** Leaves the wheel and the caller's signal. */
-  #end(): void {
+  /** Removes the timer and the listener on the caller's signal. */
+  #detach(): void {
     this.#settled = true;
     this.#wheel.remove(this);
     if (this.#watching) this.caller?.removeEventListener('abort', this);
@@ -174,19 +175,19 @@ export class Attempt implements TimerNode {
 
   readonly #succeeded = (value: unknown): void => {
     if (!this.#settled) {
-      this.#end();
+      this.#detach();
       if (this.admission) this.breaker?.succeeded(this.admission, this.breaker.timed ? this.#clock.monotonic() : 0, this.key);
       this.#resolve(value);
     }
-    this.#giveBack();
+    this.#releaseSlot();
   };
 
   readonly #failed = (error: unknown): void => {
     if (!this.#settled) {
-      this.#end();
+      this.#detach();
       if (this.admission) this.breaker?.settled(this.admission, this.#clock.monotonic(), error, this);
       this.#reject(error);
     }
-    this.#giveBack();
+    this.#releaseSlot();
   };
 }

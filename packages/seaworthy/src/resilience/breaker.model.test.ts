@@ -27,7 +27,7 @@ interface Call {
   readonly era: number;
 }
 
-/** A breaker as the pattern book tells it, with everything written out and nothing clever: it remembers every call. */
+/** A plain model of a breaker, which remembers every call and derives its state from all of them. */
 class Model {
   state: BreakerState = 'closed';
   mode: BreakerMode = 'auto';
@@ -122,7 +122,7 @@ class Model {
     if (trips && this.mode === 'auto') this.#open(now);
   }
 
-  /** In steps of a tenth of the window. */
+  /** The time in steps of a tenth of the window. */
   inWindow(now: number): typeof this.past {
     const bucket = (at: number): number => Math.floor(at / (windowMs / 10));
     return this.past.filter(({ at }) => bucket(at) > bucket(now) - 10);
@@ -170,7 +170,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reload' as const), rules }) },
 );
 
-test('a thousand schedules: the breaker does what its plain model does', () => {
+test('the breaker agrees with its plain model in a thousand random schedules', () => {
   const seen = new Set<string>();
   const schedule = fc.property(fc.array(step, { maxLength: 120, size: 'max' }), rules, (steps, chosen) => {
     const model = new Model(chosen);

@@ -7,7 +7,7 @@ import { timeout } from './parts.ts';
 import { policyOn } from './policy.ts';
 import { boom, fine, held, opened, quietly, virtualRuntime } from './virtual-runtime.fixture.ts';
 
-test('by default opens after 5 failures in a row, for 30 s, and closes after 2 successes', async () => {
+test('by default a breaker opens after 5 failures in a row, for 30 s, and closes after 2 successes', async () => {
   const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt });
   const guard = policyOn(rt, health);
@@ -29,7 +29,7 @@ test('by default opens after 5 failures in a row, for 30 s, and closes after 2 s
   assert.equal(health.state, 'closed');
 });
 
-test('an ignored probe gives its place back', async () => {
+test('an ignored probe is released', async () => {
   const { clock, health, guard } = await opened({ probes: 1 });
   await clock.advance(10_000);
   const wrong = Object.assign(new Error('wrong'), { status: 400 });
@@ -44,7 +44,7 @@ test('an ignored probe gives its place back', async () => {
   assert.equal(health.state, 'closed');
 });
 
-test('its own timeouts are failures', async () => {
+test('a timeout of the policy is a failure', async () => {
   const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 2 });
   const guard = policyOn(rt, health, timeout('1s'));
@@ -54,7 +54,7 @@ test('its own timeouts are failures', async () => {
   assert.equal(health.state, 'open');
 });
 
-test('opens by the rate of failures, and by the rate of slow calls', async () => {
+test('a breaker opens by the rate of failures and by the rate of slow calls', async () => {
   const { clock, rt } = virtualRuntime();
   const byRate = breaker({ runtime: rt, failureRate: 0.5, minimumCalls: 4, window: '10s' });
   const one = policyOn(rt, byRate);
@@ -74,7 +74,7 @@ test('opens by the rate of failures, and by the rate of slow calls', async () =>
   assert.equal(bySlowness.state, 'open');
 });
 
-test("stays open as long as the callee's Retry-After says, and longer each time if told to", async () => {
+test("a breaker stays open as long as the callee's Retry-After asks, and with openForMax longer each time", async () => {
   const asked = await opened({ failures: 1 }).catch(() => undefined);
   assert.ok(asked);
   const { clock, rt } = virtualRuntime();
@@ -94,7 +94,7 @@ test("stays open as long as the callee's Retry-After says, and longer each time 
   assert.ok(last >= 16_000 && last <= 32_000, String(last));
 });
 
-test('by hand: forced open, disabled, metrics only, and back', async () => {
+test('a breaker can be forced open, disabled, set to metrics only and back to auto', async () => {
   const { health, guard } = await opened();
   health.set('disabled');
   assert.equal(await guard(fine), 'fine');
@@ -108,7 +108,7 @@ test('by hand: forced open, disabled, metrics only, and back', async () => {
   assert.equal(health.state, 'open');
 });
 
-test('new options keep what was counted', async () => {
+test('new options keep the counts', async () => {
   const { rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failureRate: 0.9, minimumCalls: 10, window: '10s' });
   const guard = policyOn(rt, health);
@@ -118,9 +118,9 @@ test('new options keep what was counted', async () => {
   assert.equal(health.state, 'open');
 });
 
-test('ramps up the share that it admits', async () => {
+test('with slowStart a closed breaker admits a growing share of the calls', async () => {
   const { clock, rt } = virtualRuntime();
-  const health = breaker({ runtime: rt, failures: 1, openFor: '1s', successes: 1, ramp: '10s' });
+  const health = breaker({ runtime: rt, failures: 1, openFor: '1s', successes: 1, slowStart: '10s' });
   const guard = policyOn(rt, health);
   await quietly(guard(boom));
   await clock.advance(1000);
@@ -139,7 +139,7 @@ test('ramps up the share that it admits', async () => {
   assert.equal(await admitted(), 200);
 });
 
-test('late results of an earlier time as closed count in no rate', async () => {
+test('results of calls from an earlier closed state count in no rate', async () => {
   const { rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failureRate: 0.5, minimumCalls: 2, openFor: '1s', successes: 1, window: '1m' });
   const late = Array.from({ length: 4 }, () => health.admit(0));
@@ -150,7 +150,7 @@ test('late results of an earlier time as closed count in no rate', async () => {
   assert.deepEqual(health.counts, { calls: 0, failures: 0, slow: 0, failuresInARow: 0 });
 });
 
-test('the call that makes a rate mean something may be a success', () => {
+test('a success that completes minimumCalls can open the breaker', () => {
   const health = breaker({ runtime: virtualRuntime().rt, failureRate: 0.5, minimumCalls: 10 });
   for (let call = 0; call < 9; call++) health.failed(health.admit(0), 0, new Error('failed'));
   assert.equal(health.state, 'closed');
@@ -158,7 +158,7 @@ test('the call that makes a rate mean something may be a success', () => {
   assert.equal(health.state, 'open');
 });
 
-test('a probe whose lease is over has failed once, whatever it comes to', () => {
+test('a probe whose lease has passed has failed once, whatever its outcome is', () => {
   const health = breaker({
     runtime: virtualRuntime().rt,
     failures: 1,
@@ -180,7 +180,7 @@ test('a probe whose lease is over has failed once, whatever it comes to', () => 
   assert.equal(health.state, 'closed');
 });
 
-test('a wait in the queue of the bulkhead does not count as slow', async () => {
+test('the time in the queue of the bulkhead does not make a call slow', async () => {
   const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, slowRate: 0.9, slowAfter: '1s', minimumCalls: 1, window: '1m' });
   const ward = bulkhead({ limit: 1 });
@@ -194,7 +194,7 @@ test('a wait in the queue of the bulkhead does not count as slow', async () => {
   assert.equal(health.counts.calls, 1);
 });
 
-test('what classify says holds for timeouts too, and what it throws changes no outcome', async () => {
+test('classify decides about timeouts too, and an error that it throws changes no outcome', async () => {
   const { clock, rt } = virtualRuntime();
   const lenient = breaker({ runtime: rt, failures: 1, classify: () => 'ignored' });
   await clock.run(quietly(policyOn(rt, lenient, timeout('100ms'))(held().work)));
@@ -210,7 +210,7 @@ test('what classify says holds for timeouts too, and what it throws changes no o
   assert.equal(broken.state, 'open');
 });
 
-test('an error may speak for the callee: a declared one ends a row of failures', async () => {
+test('an error that classify takes for a success ends a row of failures', async () => {
   const { rt } = virtualRuntime();
   const declared = new Error('out of stock');
   const health = breaker({ runtime: rt, failures: 2, classify: (error) => (error === declared ? 'success' : 'failure') });
@@ -225,7 +225,7 @@ test('an error may speak for the callee: a declared one ends a row of failures',
   assert.equal(health.state, 'closed');
 });
 
-test('set by hand while half-open, probes begin anew', () => {
+test('a mode that is set while half-open starts the probes again', () => {
   const health = breaker({ runtime: virtualRuntime().rt, failures: 1, openFor: '1s', successes: 1, probes: 1 });
   health.failed(health.admit(0), 0, new Error('failed'));
   const lost = health.admit(1000);
@@ -238,7 +238,7 @@ test('set by hand while half-open, probes begin anew', () => {
   assert.equal(health.state, 'closed');
 });
 
-test('a callee that asks for more than an hour, or for nonsense, is not believed', () => {
+test('a requested wait of more than an hour is cut to an hour, and nonsense is ignored', () => {
   const waitAfter = (retryAfterMs: number): number => {
     const health = breaker({ runtime: virtualRuntime().rt, failures: 1 });
     health.failed(health.admit(0), 0, Object.assign(new Error('later'), { retryAfterMs }));
@@ -252,7 +252,7 @@ test('a callee that asks for more than an hour, or for nonsense, is not believed
   assert.deepEqual([Number.POSITIVE_INFINITY, Number.NaN, -1, 60_000].map(waitAfter), [3_600_000, 30_000, 30_000, 60_000]);
 });
 
-test('new options take effect for calls that begin later; those in flight change nothing', () => {
+test('new options apply to later calls; calls in flight no longer count', () => {
   const health = breaker({ runtime: virtualRuntime().rt });
   const before = health.admit(0);
   health.configure({ slowRate: 0.5, slowAfter: '1s', minimumCalls: 1 });

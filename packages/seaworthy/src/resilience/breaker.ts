@@ -1,31 +1,31 @@
 import { silent } from '../core/observe.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
-import { enrol } from './census.ts';
-import { classify as byDefault, type Classify, isAbsent, isLate, retryAfterOf, type Verdict } from './classify.ts';
+import { classify as byDefault, type Classification, type Classify, isAbsent, isLate, retryAfterOf } from './classify.ts';
 import { BreakerOpen } from './errors.ts';
-import { Repeats } from './repeats.ts';
+import { FailedKeys } from './failed-keys.ts';
 import { type BreakerOptions, type Settings, sharedSettings } from './settings.ts';
+import { register } from './shared-gauges.ts';
 import { Window } from './window.ts';
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
-/** What a person may set by hand: `auto` leaves it to the breaker. `metrics-only` counts and never rejects, `disabled` does neither. */
+/** The mode that a person may set: `auto` lets the breaker decide, `metrics-only` counts and never rejects, `disabled` does neither. */
 export type BreakerMode = 'auto' | 'forced-open' | 'disabled' | 'metrics-only';
 
-/** What an admitted call holds until its outcome: the generation that it belongs to, and when it began. */
+/** The record of an admitted call until its outcome: its generation, and the time of its start. */
 export interface Admission {
   readonly generation: number;
   readonly at: number;
 }
 
-/** What is known of a call beside its outcome. */
-export interface Circumstances {
-  /** Under which it is done once. When it fails again under the same key, that is no further failure. */
+/** The details of a call that affect how its outcome counts. */
+export interface CallDetails {
+  /** The idempotency key of the call. A repeated failure under the same key counts once. */
   readonly key: string | undefined;
-  /** It had less time than its policy gives: that it was late says nothing of the callee. */
-  readonly hurried: boolean;
+  /** Whether the call had less time than its policy allots. Its timeout then says nothing about the callee. */
+  readonly shortened: boolean;
 }
 
-/** What is known of the calls of the window; without a rate to look at, only the failures in a row. */
+/** The counts of a breaker. Without a rate the breaker has no window and counts only failures in a row. */
 export interface BreakerCounts {
   readonly calls: number;
   readonly failures: number;
@@ -34,14 +34,14 @@ export interface BreakerCounts {
 }
 
 const standard = systemRuntime();
-const unhurried: Circumstances = { key: undefined, hurried: false };
-/** A callee that asks for more is not believed. */
+const plainCall: CallDetails = { key: undefined, shortened: false };
+/** The longest wait that a breaker accepts from a callee. */
 const longestRetryAfterMs = 3_600_000;
-const shown = ['closed', 'half-open', 'open', 'forced-open', 'disabled', 'metrics-only'] as const;
+const gaugeStates = ['closed', 'half-open', 'open', 'forced-open', 'disabled', 'metrics-only'] as const;
 
 /**
- * Stops calling a callee that fails, and finds out when it is well again. Results of calls that were admitted in an
- * earlier state never change a later one (Sony's gobreaker calls this a generation).
+ * A circuit breaker: it rejects calls to a callee that fails, and lets probes find out when the callee has recovered. Results of calls
+ * that were admitted in an earlier state never change a later one (Sony's gobreaker calls this a generation).
  */
 export class Breaker {
   readonly kind = 'breaker';
@@ -61,9 +61,9 @@ export class Breaker {
   #probes: Set<Admission> | undefined;
   #probesWell = 0;
   #probesFailed = 0;
-  /** Whether it opened for a share of the window's calls, and not for failures in a row. */
+  /** Whether the breaker opened because of a rate, and not because of failures in a row. */
   #byRate = false;
-  #repeats: Repeats | undefined;
+  #failedKeys: FailedKeys | undefined;
   #leaveGauges: (() => void) | undefined;
 
   constructor(options: BreakerOptions = {}) {
@@ -74,11 +74,12 @@ export class Breaker {
     if (options.runtime) this.attach(options.runtime);
   }
 
-  /** The state as of the last call: an open breaker whose time is over is half-open with the next one. */
+  /** The state as of the last call: an open breaker whose open time has passed becomes half-open with the next call. */
   get state(): BreakerState {
     return this.#state;
   }
 
+  /** The mode, as set by `set`. Default `auto`. */
   get mode(): BreakerMode {
     return this.#mode;
   }
@@ -90,13 +91,13 @@ export class Breaker {
   }
 
   /**
-   * Reports to this runtime from now on, unless it does to another already. The policy that it stands in does this. Returns how
-   * to end it. What it knew by another clock is forgotten.
+   * Reports to a runtime and takes its clock, unless the breaker has a runtime already. Its policy calls this. Returns a function that
+   * ends it. A change of the clock resets state and counts.
    */
   attach(runtime: Runtime): () => void {
     if (this.#runtime !== standard) return () => {};
     this.#move(runtime);
-    this.#enrol(runtime);
+    this.#register(runtime);
     return () => {
       if (this.#runtime !== runtime) return;
       this.dispose();
@@ -110,28 +111,28 @@ export class Breaker {
       this.#generation++;
       this.#forgetProbes();
       this.#forgetCounts(Number.NEGATIVE_INFINITY);
-      this.#repeats = undefined;
+      this.#failedKeys = undefined;
     }
     this.#runtime = runtime;
   }
 
-  #enrol(runtime: Runtime): void {
+  #register(runtime: Runtime): void {
     if (runtime.observe.gauge === silent.gauge) return;
-    const tallies = shown.map((state) => ({
+    const gauges = gaugeStates.map((state) => ({
       name: 'seaworthy_breaker_state',
       attributes: { breaker: this.name, state },
       of: (one: Breaker) => ((one.#mode === 'auto' ? one.#state : one.#mode) === state ? 1 : 0),
     }));
-    this.#leaveGauges = enrol<Breaker>(runtime.observe, `breaker ${this.name}`, tallies, this);
+    this.#leaveGauges = register<Breaker>(runtime.observe, `breaker ${this.name}`, gauges, this);
   }
 
-  /** Leaves the gauges. It works on. */
+  /** Removes the breaker from the gauges. The breaker still works. */
   dispose(): void {
     this.#leaveGauges?.();
     this.#leaveGauges = undefined;
   }
 
-  /** Sets it by hand. What was admitted before changes nothing any more; probes begin anew. */
+  /** Sets the mode by hand. Calls in flight no longer count, and probes start again. */
   set(mode: BreakerMode): void {
     if (mode === this.#mode) return;
     this.#mode = mode;
@@ -140,7 +141,10 @@ export class Breaker {
     this.#runtime.observe.log('info', `breaker ${this.name} was set to ${mode}`, { breaker: this.name, mode });
   }
 
-  /** Takes new options at once; those left out have their defaults. Counts are kept when the window stays the same; the state is kept. */
+  /**
+   * Replaces the options at once; options that are left out get their defaults. The state is kept, and so are the counts if the window
+   * stays the same. Throws `PolicyInvalid` or `DurationInvalid`.
+   */
   configure(options: Omit<BreakerOptions, 'name' | 'runtime' | 'classify'>): void {
     const settings = sharedSettings(options);
     if (settings.windowMs !== this.#settings.windowMs) this.#window = settings.windowMs > 0 ? new Window(settings.windowMs) : undefined;
@@ -149,15 +153,15 @@ export class Breaker {
     this.#probes?.clear();
   }
 
-  /** Whether anything depends on the time of a call: reading the clock is much of what a call costs. */
+  /** Whether the breaker needs the time of a call. Reading the clock is a large part of the cost of a call. */
   get timed(): boolean {
-    return this.#state !== 'closed' || this.#mode !== 'auto' || this.#window !== undefined || this.#settings.rampMs > 0;
+    return this.#state !== 'closed' || this.#mode !== 'auto' || this.#window !== undefined || this.#settings.slowStartMs > 0;
   }
 
-  /** Admits a call, or throws `BreakerOpen`, which says when to come again. While it is not `timed`, `now` is not looked at. */
+  /** Admits a call, or throws `BreakerOpen` with the time until the next try. Ignores `now` while the breaker is not `timed`. */
   admit(now: number): Admission {
     if (!this.timed) {
-      // One admission serves a whole generation.
+      // Without times, all calls of a generation share one admission.
       if (this.#untimed?.generation !== this.#generation) this.#untimed = { generation: this.#generation, at: now };
       return this.#untimed;
     }
@@ -177,9 +181,9 @@ export class Breaker {
       this.#gateProbe(now, this.#probes);
       return;
     }
-    const ramped = this.#settings.rampMs > 0 ? (now - this.#closedAt) / this.#settings.rampMs : 1;
-    if (ramped < 1 && this.#runtime.random.next() > 0.1 + 0.9 * ramped)
-      this.#reject(this.#settings.rampMs / 10, 'has just closed and admits a part of the calls');
+    const progress = this.#settings.slowStartMs > 0 ? (now - this.#closedAt) / this.#settings.slowStartMs : 1;
+    if (progress < 1 && this.#runtime.random.next() > 0.1 + 0.9 * progress)
+      this.#reject(this.#settings.slowStartMs / 10, 'has just closed and admits a part of the calls');
   }
 
   #gateProbe(now: number, probes: Set<Admission>): void {
@@ -188,10 +192,10 @@ export class Breaker {
     for (const probe of probes) {
       const leftMs = probe.at + probeLeaseMs - now;
       wait = Math.min(wait, leftMs);
-      // Nobody will hear of it any more, or too late: without this a hung probe would hold the breaker for ever.
+      // Without this lease a probe that hangs would hold the breaker half-open forever.
       if (leftMs <= 0 && this.#probeFailed(probe, now, undefined)) this.#reject(this.#openUntil - now, 'is open');
     }
-    // A probe usually takes as long as a call does: there is no better guess than a tenth of the open time.
+    // The duration of a probe is unknown; a tenth of the open time is the guess.
     if (probes.size >= this.#settings.probes) this.#reject(Math.max(1, wait), 'is half-open and all its probes are in flight');
   }
 
@@ -201,9 +205,10 @@ export class Breaker {
     throw new BreakerOpen(`breaker ${this.name} ${why}: ${later}`, { retryAfterMs });
   }
 
+  /** Records a success. */
   succeeded(admission: Admission, now: number, key?: string): void {
-    if (key !== undefined) this.#repeats?.succeeded(key);
-    if (!this.#counts(admission, 'success')) return;
+    if (key !== undefined) this.#failedKeys?.succeeded(key);
+    if (!this.#record(admission, 'success')) return;
     if (this.#state === 'half-open' && this.#mode === 'auto') {
       this.#probeSucceeded(admission, now);
       return;
@@ -211,61 +216,62 @@ export class Breaker {
     this.#inARow = 0;
     if (!this.#window) return;
     this.#window.add(now, false, now - admission.at >= this.#settings.slowAfterMs);
-    this.#judge(now, undefined);
+    this.#evaluate(now, undefined);
   }
 
-  failed(admission: Admission, now: number, error: unknown, key?: string, verdict: 'failure' | 'fault' = 'failure'): void {
-    // Where nobody is, no request is to blame: that one comes again tells as much as another one.
-    const repeated = key !== undefined && !isAbsent(error) && this.#repeated(key, now);
-    if (!this.#counts(admission, verdict)) return;
+  /** Records a failure or a fault. */
+  failed(admission: Admission, now: number, error: unknown, key?: string, classification: 'failure' | 'fault' = 'failure'): void {
+    // If no connection was made, the request is not to blame: a repeat of it counts like any other call.
+    const repeated = key !== undefined && !isAbsent(error) && this.#hasFailedBefore(key, now);
+    if (!this.#record(admission, classification)) return;
     if (this.#state === 'half-open' && this.#mode === 'auto') {
       if (repeated) this.release(admission);
-      // It was left alone since it gave no answer: now it gives one.
-      else if (verdict === 'fault' && !this.#byRate) this.#probeSucceeded(admission, now);
+      // The breaker opened because the callee gave no answer. A fault is an answer, so the probe succeeds.
+      else if (classification === 'fault' && !this.#byRate) this.#probeSucceeded(admission, now);
       else this.#probeFailed(admission, now, error);
       return;
     }
     if (repeated) return;
-    if (verdict === 'failure') this.#inARow++;
+    if (classification === 'failure') this.#inARow++;
     this.#window?.add(now, true, now - admission.at >= this.#settings.slowAfterMs);
-    this.#judge(now, error);
+    this.#evaluate(now, error);
   }
 
-  #repeated(key: string, now: number): boolean {
-    this.#repeats ??= new Repeats();
-    return this.#repeats.failed(key, now);
+  #hasFailedBefore(key: string, now: number): boolean {
+    this.#failedKeys ??= new FailedKeys();
+    return this.#failedKeys.failed(key, now);
   }
 
-  /** It was cut before it had the time that it should have; but if it was slow by then, it was slow. */
-  #cutEarly(admission: Admission, now: number): void {
-    if (!this.#counts(admission, 'ignored')) return;
+  /** Records a call that was aborted before its allotted time. It counts as slow if it had taken `slowAfter` by then. */
+  #abortedEarly(admission: Admission, now: number): void {
+    if (!this.#record(admission, 'ignored')) return;
     const slow = this.#state === 'closed' && now - admission.at >= this.#settings.slowAfterMs;
     if (slow && this.#window) {
       this.#window.add(now, false, true);
-      this.#judge(now, undefined);
+      this.#evaluate(now, undefined);
     } else this.release(admission);
   }
 
-  /** Says nothing of the callee: a probe gives its place back. */
+  /** Records an outcome that says nothing about the callee. A probe is released. */
   ignored(admission: Admission): void {
-    if (this.#counts(admission, 'ignored')) this.release(admission);
+    if (this.#record(admission, 'ignored')) this.release(admission);
   }
 
-  /** As if it had not been admitted. */
+  /** Releases a probe without an outcome. */
   release(admission: Admission): void {
     this.#probes?.delete(admission);
   }
 
-  /** Takes the outcome of work that threw, as `classify` judges it. */
-  settled(admission: Admission, now: number, error: unknown, { key, hurried }: Circumstances = unhurried): void {
-    const verdict = this.#verdict(error);
-    if (verdict === 'success') this.succeeded(admission, now, key);
-    else if (verdict === 'ignored') this.ignored(admission);
-    else if (hurried && isLate(error)) this.#cutEarly(admission, now);
-    else this.failed(admission, now, error, key, verdict);
+  /** Records the outcome of work that threw, as `classify` classifies its error. */
+  settled(admission: Admission, now: number, error: unknown, { key, shortened }: CallDetails = plainCall): void {
+    const classification = this.#classified(error);
+    if (classification === 'success') this.succeeded(admission, now, key);
+    else if (classification === 'ignored') this.ignored(admission);
+    else if (shortened && isLate(error)) this.#abortedEarly(admission, now);
+    else this.failed(admission, now, error, key, classification);
   }
 
-  #verdict(error: unknown): Verdict {
+  #classified(error: unknown): Classification {
     try {
       return this.#classify(error);
     } catch (thrown) {
@@ -274,8 +280,8 @@ export class Breaker {
     }
   }
 
-  /** Whether an outcome may change what the breaker knows: those of an earlier generation are in the metrics only. */
-  #counts(admission: Admission, outcome: Verdict): boolean {
+  /** Counts an outcome in the metrics. Returns whether it may change the breaker: an outcome of an earlier generation may not. */
+  #record(admission: Admission, outcome: Classification): boolean {
     const current = admission.generation === this.#generation;
     const { observe } = this.#runtime;
     if (observe.count !== silent.count && this.#mode !== 'disabled')
@@ -283,7 +289,7 @@ export class Breaker {
     return current && (this.#mode === 'auto' || this.#mode === 'metrics-only');
   }
 
-  #judge(now: number, error: unknown): void {
+  #evaluate(now: number, error: unknown): void {
     if (this.#mode !== 'auto') return;
     const { failures, failureRate, slowRate, minimumCalls } = this.#settings;
     const window = this.#window;
@@ -298,7 +304,7 @@ export class Breaker {
     if (this.#probes?.delete(probe) && ++this.#probesWell >= this.#settings.successes) this.#close(now);
   }
 
-  /** Whether it opened. A probe whose lease is over has failed already. */
+  /** Records a failed probe. Returns whether the breaker opened; a probe whose lease has passed has failed already. */
   #probeFailed(probe: Admission, now: number, error: unknown): boolean {
     if (!this.#probes?.delete(probe) || ++this.#probesFailed <= this.#settings.probeFailures) return false;
     this.#open(now, error);
@@ -310,7 +316,7 @@ export class Breaker {
     this.#enter('open');
   }
 
-  /** A sick callee is left alone for longer each time. Where nobody is, whoever asks again harms nobody. */
+  /** Returns the open time, which grows each time. If no callee is there it does not grow, since a probe cannot overload anyone. */
   #openMs(error: unknown): number {
     const { openForMs, openForMaxMs } = this.#settings;
     if (isAbsent(error)) return openForMs;
@@ -346,5 +352,5 @@ export class Breaker {
   }
 }
 
-/** Makes a breaker. It may stand in several policies; its state is then one. Throws `PolicyInvalid` for a number out of range. */
+/** Makes a breaker. Several policies may share it and then share its state. Throws `PolicyInvalid` for a number out of range. */
 export const breaker = (options: BreakerOptions = {}): Breaker => new Breaker(options);

@@ -4,14 +4,14 @@ import fc from 'fast-check';
 import { bulkhead } from './bulkhead.ts';
 import { BulkheadFull } from './errors.ts';
 
-/** What those at a bulkhead do, each a number: `leaves` gives up waiting, `ends` gives the slot back. */
+/** The actions of numbered callers: `leaves` leaves the queue, `ends` releases the slot. */
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.constant({ do: 'comes' } as const) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('ends' as const), which: fc.nat(20) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('leaves' as const), which: fc.nat(20) }) },
 );
 
-test('a thousand schedules: the bulkhead does what two plain lists do', () => {
+test('the bulkhead agrees with two plain lists in a thousand random schedules', () => {
   const schedule = fc.property(
     fc.array(step, { maxLength: 80, size: 'max' }),
     fc.integer({ min: 1, max: 3 }),

@@ -8,7 +8,7 @@ import { deadline } from './parts.ts';
 import { policyOn } from './policy.ts';
 import { fine, held, opened, quietly, virtualRuntime } from './virtual-runtime.fixture.ts';
 
-test('lets so many in, queues so many, refuses the rest; the queue is in order', async () => {
+test('a bulkhead runs `limit` calls, queues `queue` calls in order and rejects the rest', async () => {
   const { rt } = virtualRuntime();
   const ward = bulkhead({ limit: 1, queue: 2 });
   const guard = policyOn(rt, ward);
@@ -23,7 +23,7 @@ test('lets so many in, queues so many, refuses the rest; the queue is in order',
   assert.deepEqual([ward.running, ward.waiting], [0, 0]);
 });
 
-test('a waiter who leaves, or whose time is over, leaves the queue', async () => {
+test('a queued call that is aborted or passes its deadline leaves the queue', async () => {
   const { clock, rt } = virtualRuntime();
   const ward = bulkhead({ limit: 1, queue: 5 });
   const guard = policyOn(rt, ward, deadline('1s'));
@@ -44,7 +44,7 @@ test('a waiter who leaves, or whose time is over, leaves the queue', async () =>
   assert.equal(ward.running, 0);
 });
 
-test('those who wait are admitted again at their turn: none is sent to a callee found dead meanwhile', async () => {
+test('the breaker admits a queued call again before it runs, and rejects it if it has opened meanwhile', async () => {
   const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 1 });
   const ward = bulkhead({ limit: 1, queue: 100 });
@@ -59,7 +59,7 @@ test('those who wait are admitted again at their turn: none is sent to a callee 
   assert.deepEqual([hold.begun, ward.running, ward.waiting], [1, 0, 0]);
 });
 
-test('who waits is nobody’s probe', async () => {
+test('a queued call is not a probe', async () => {
   const { clock, rt, health } = await opened({ probes: 1, successes: 1 });
   const ward = bulkhead({ limit: 1 });
   const hold = held();
@@ -73,7 +73,7 @@ test('who waits is nobody’s probe', async () => {
   await hog;
 });
 
-test('a long queue of work that is done at once is no deep stack', async () => {
+test('a long queue of work that settles at once does not overflow the stack', async () => {
   const { rt } = virtualRuntime();
   const ward = bulkhead({ limit: 1, queue: 20_000 });
   const guard = policyOn(rt, ward);
@@ -86,7 +86,7 @@ test('a long queue of work that is done at once is no deep stack', async () => {
   assert.ok(order.length === 20_000 && order.every((value, index) => value === index));
 });
 
-test('nobody overtakes the queue, also from within', async () => {
+test('no call overtakes the queue, not even one that queued work makes', async () => {
   const { rt } = virtualRuntime();
   const guard = policyOn(rt, bulkhead({ limit: 1, queue: 9 }));
   const hold = held();
@@ -104,7 +104,7 @@ test('nobody overtakes the queue, also from within', async () => {
   assert.deepEqual(order, ['second', 'third', 'late']);
 });
 
-test('a thenable that calls back twice gives its slot back once', async () => {
+test('a thenable that settles twice releases its slot once', async () => {
   const { rt } = virtualRuntime();
   const ward = bulkhead({ limit: 2 });
   const hold = held();

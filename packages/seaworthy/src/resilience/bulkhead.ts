@@ -1,18 +1,19 @@
 import { silent } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
-import { enrol } from './census.ts';
 import { atLeast, BulkheadFull } from './errors.ts';
+import { register } from './shared-gauges.ts';
 
+/** The options of a bulkhead. */
 export interface BulkheadOptions {
-  /** Work at one time. */
+  /** The number of calls that may run at one time. */
   readonly limit: number;
-  /** How many may wait for a slot, in order. Default as many as `limit`. */
+  /** The number of calls that may wait for a slot, in order. Default `limit`. */
   readonly queue?: number;
-  /** In metrics and messages. Default `bulkhead`. */
+  /** The name in metrics and messages. Default `bulkhead`. */
   readonly name?: string;
 }
 
-/** Bounds how much work there is at one time, so that one slow callee does not take everything. */
+/** A bulkhead: it bounds the calls that run at one time, so that one slow callee cannot take all resources. */
 export class Bulkhead {
   readonly kind = 'bulkhead';
   readonly name: string;
@@ -20,7 +21,7 @@ export class Bulkhead {
   readonly queue: number;
   #running = 0;
   readonly #waiting = new Set<() => void>();
-  #handing = false;
+  #granting = false;
   #runtime: Runtime | undefined;
   #leaveGauges: (() => void) | undefined;
 
@@ -30,24 +31,24 @@ export class Bulkhead {
     this.queue = atLeast(0, options.queue ?? this.limit, 'bulkhead queue');
   }
 
-  /** Slots taken: by work that has not settled, though its caller may have been answered. */
+  /** The number of taken slots. A slot is taken until the work settles, even if its caller has been answered. */
   get running(): number {
     return this.#running;
   }
 
+  /** The number of queued calls. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
   /**
-   * Reports to this runtime from now on, unless it does to another already. The policy that it stands in does this. Returns how
-   * to end it.
+   * Reports to a runtime, unless the bulkhead has one already. Its policy calls this. Returns a function that ends it.
    */
   attach(runtime: Runtime): () => void {
     if (this.#runtime || runtime.observe.gauge === silent.gauge) return () => {};
     this.#runtime = runtime;
     const attributes = { bulkhead: this.name };
-    this.#leaveGauges = enrol<Bulkhead>(
+    this.#leaveGauges = register<Bulkhead>(
       runtime.observe,
       `bulkhead ${this.name}`,
       [
@@ -63,20 +64,20 @@ export class Bulkhead {
     };
   }
 
-  /** Leaves the gauges. It works on. */
+  /** Removes the bulkhead from the gauges. The bulkhead still works. */
   dispose(): void {
     this.#leaveGauges?.();
     this.#leaveGauges = undefined;
   }
 
-  /** A slot at once, or none. Nobody overtakes the queue. */
+  /** Takes a slot if one is free and no call is queued. Returns whether it did. */
   tryEnter(): boolean {
     if (this.#running >= this.limit || this.#waiting.size > 0) return false;
     this.#running++;
     return true;
   }
 
-  /** Joins the queue. `enter` is called with a slot taken, and must not throw; the way out of the queue is returned. Throws `BulkheadFull`. */
+  /** Joins the queue. Calls `enter`, which must not throw, once it has a slot. Returns a function that leaves the queue. Throws `BulkheadFull`. */
   wait(enter: () => void): () => void {
     if (this.#waiting.size >= this.queue) {
       this.#runtime?.observe.count('seaworthy_bulkhead_rejected_total', { bulkhead: this.name });
@@ -86,21 +87,21 @@ export class Bulkhead {
     return () => void this.#waiting.delete(enter);
   }
 
-  /** Gives a slot back, and to the first in the queue if there is one. */
+  /** Releases a slot, and gives it to the first call in the queue. */
   leave(): void {
     this.#running--;
-    // One who enters may leave at once: the loop below goes on for him, or a long queue would be a deep stack.
-    if (this.#handing || this.#waiting.size === 0) return;
-    this.#handing = true;
+    // Work may settle at once and call this again. The outer loop then continues; a recursion could overflow the stack.
+    if (this.#granting || this.#waiting.size === 0) return;
+    this.#granting = true;
     for (const enter of this.#waiting) {
       if (this.#running >= this.limit) break;
       this.#waiting.delete(enter);
       this.#running++;
       enter();
     }
-    this.#handing = false;
+    this.#granting = false;
   }
 }
 
-/** Makes a bulkhead. It may stand in several policies; they then share its slots. Throws `PolicyInvalid`. */
+/** Makes a bulkhead. Several policies may share it and then share its slots. Throws `PolicyInvalid`. */
 export const bulkhead = (options: BulkheadOptions): Bulkhead => new Bulkhead(options);

@@ -15,7 +15,7 @@ class Told extends SeaworthyError {
   }
 }
 
-test('by kind: what the caller did wrong is ignored, what the callee could not do is its failure', () => {
+test('errors of the toolkit are classified by kind: wrong requests are ignored, all else is a failure', () => {
   const verdicts: Record<Kind, string> = {
     invalid: 'ignored',
     not_found: 'ignored',
@@ -28,17 +28,17 @@ test('by kind: what the caller did wrong is ignored, what the callee could not d
     deadline: 'failure',
     internal: 'failure',
   };
-  for (const [kind, verdict] of Object.entries(verdicts)) assert.equal(classify(new Told(kind as Kind)), verdict, kind);
+  for (const [kind, classification] of Object.entries(verdicts)) assert.equal(classify(new Told(kind as Kind)), classification, kind);
 });
 
-test('refusals of our own are ignored, our own timeouts are failures', () => {
+test('local rejections are ignored, local timeouts are failures', () => {
   assert.equal(classify(new BreakerOpen('open')), 'ignored');
   assert.equal(classify(new BulkheadFull('full')), 'ignored');
   assert.equal(classify(new AttemptTimeout(10)), 'failure');
   assert.equal(classify(new DeadlineExceeded('late')), 'failure');
 });
 
-test('by status: 400 to 499 are ignored, but for those that say "not now"', () => {
+test('statuses from 400 to 499 are ignored, except 408, 425 and 429', () => {
   const ignored = [400, 401, 403, 404, 407, 409, 410, 422, 424, 426, 428, 431, 499];
   for (const status of ignored) assert.equal(classify(Object.assign(new Error(), { status })), 'ignored', String(status));
   for (const statusCode of ignored) assert.equal(classify(Object.assign(new Error(), { statusCode })), 'ignored', String(statusCode));
@@ -46,13 +46,13 @@ test('by status: 400 to 499 are ignored, but for those that say "not now"', () =
     assert.equal(classify(Object.assign(new Error(), { status })), 'failure', String(status));
 });
 
-test('an abort of the work’s own making is its caller’s, a timeout of its own the callee’s', () => {
+test('an AbortError of the work is ignored, its TimeoutError is a failure', () => {
   assert.equal(classify(AbortSignal.abort().reason), 'ignored');
   assert.equal(classify(new DOMException('late', 'TimeoutError')), 'failure');
   for (const thrown of [undefined, null, 'text', 5]) assert.equal(classify(thrown), 'failure');
 });
 
-test('what the callee asks for is read where it is a number', () => {
+test('retryAfterMs of an error is read if it is a number', () => {
   assert.equal(retryAfterOf({ retryAfterMs: 5 }), 5);
   for (const error of [undefined, null, 'text', {}, { retryAfterMs: '5' }, { retryAfterMs: Number.NaN }])
     assert.equal(retryAfterOf(error), undefined);

@@ -1,9 +1,9 @@
 import { SeaworthyError } from '../core/errors.ts';
 
-/** Refused here, before anything was sent: nothing was done, and no callee is to blame. */
+/** A call was rejected locally before anything was sent. The callee is not to blame. */
 export abstract class LocalRejection extends SeaworthyError {}
 
-/** What the callee sent is more than we take, which is no failure of the callee, and would be the same again. */
+/** An answer exceeds a limit of the caller. The callee is not to blame, and a retry would exceed the limit again. */
 export abstract class LocalLimit extends SeaworthyError {}
 
 /** The breaker is open: the callee has failed too often lately. */
@@ -12,17 +12,17 @@ export class BreakerOpen extends LocalRejection {
   readonly kind = 'unavailable';
 }
 
-/** Every slot of the bulkhead is taken and its queue is full. */
+/** All slots of the bulkhead are taken and its queue is full. */
 export class BulkheadFull extends LocalRejection {
   readonly code = 'SW_BULKHEAD_FULL';
   readonly kind = 'exhausted';
 }
 
-/** One attempt took longer than its timeout; its outcome is unknown. */
+/** One attempt took longer than its timeout. Its outcome is unknown. */
 export class AttemptTimeout extends SeaworthyError {
   readonly code = 'SW_TIMEOUT';
   readonly kind = 'deadline';
-  /** Milliseconds that the attempt had. */
+  /** The timeout in milliseconds. */
   readonly limitMs: number;
 
   constructor(limitMs: number) {
@@ -31,19 +31,19 @@ export class AttemptTimeout extends SeaworthyError {
   }
 }
 
-/** A policy that cannot be: a part given twice, a number out of its range. */
+/** A policy was given a part twice or a number out of range. */
 export class PolicyInvalid extends SeaworthyError {
   readonly code = 'SW_POLICY_INVALID';
   readonly kind = 'invalid';
 }
 
-/** Throws `PolicyInvalid` unless `value` is a whole number of at least `least`. */
+/** Returns `value`, or throws `PolicyInvalid` unless it is a whole number of at least `least`. */
 export function atLeast(least: number, value: number, what: string): number {
   if (Number.isInteger(value) && value >= least) return value;
   throw new PolicyInvalid(`${what} must be a whole number of at least ${least}, got ${value}`);
 }
 
-/** Throws `PolicyInvalid` unless `value` is more than 0 and at most 1. */
+/** Returns `value`, or throws `PolicyInvalid` unless it is above 0 and at most 1. */
 export function rate(value: number, what: string): number {
   if (value > 0 && value <= 1) return value;
   throw new PolicyInvalid(`${what} must be above 0 and at most 1, got ${value}`);

@@ -23,7 +23,7 @@ const hostile: Readonly<Record<string, unknown>> = {
 };
 
 for (const [what, value] of Object.entries(hostile))
-  test(`whatever work throws is passed on as it is, and gives its slot back: ${what}`, async () => {
+  test(`the outcome is unchanged and the slot is released when work throws: ${what}`, async () => {
     for (const throws of [
       () => {
         throw value;
@@ -58,7 +58,7 @@ for (const [what, value] of Object.entries(hostile))
     }
   });
 
-test('work that resolves to what cannot be read rejects, and gives its slot back', async () => {
+test('work that resolves to an unreadable value rejects and releases its slot', async () => {
   const { rt } = virtualRuntime();
   const slots = bulkhead({ limit: 1, queue: 0 });
   const guard = policyOn(rt, slots, timeout('10s'));

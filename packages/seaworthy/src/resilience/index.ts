@@ -1,10 +1,10 @@
 export { DeadlineExceeded } from '../core/deadline.ts';
 export { Breaker, type BreakerCounts, type BreakerMode, type BreakerState, breaker } from './breaker.ts';
 export { Bulkhead, type BulkheadOptions, bulkhead } from './bulkhead.ts';
-export { type Classify, classify, type Verdict } from './classify.ts';
+export { type Classification, type Classify, classify } from './classify.ts';
 export { AttemptTimeout, BreakerOpen, BulkheadFull, LocalLimit, LocalRejection, PolicyInvalid } from './errors.ts';
 export { Keyed, type KeyedOptions, keyed } from './keyed.ts';
-export { deadline, fallback, type Part, timeout } from './parts.ts';
+export { deadline, fallback, type PolicyPart, timeout } from './parts.ts';
 export { type Attachable, type Guard, type GuardOptions, type Policy, policy, policyOn, type WorkContext } from './policy.ts';
 export { jobRetry, type Retry, RetryBudget, type RetryOptions, retry } from './retry.ts';
 export type { BreakerOptions } from './settings.ts';

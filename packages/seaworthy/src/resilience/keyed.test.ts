@@ -6,7 +6,7 @@ import { keyed } from './keyed.ts';
 import { policyOn } from './policy.ts';
 import { boom, fine, held, quietly, virtualRuntime } from './virtual-runtime.fixture.ts';
 
-test('each key has its own: one that is down opens no other', async () => {
+test('each key has its own breaker', async () => {
   const { rt } = virtualRuntime();
   const guards = keyed((_host: string) => policyOn(rt, breaker({ name: `hosts`, failures: 1 })), { runtime: rt });
   await quietly(guards.of('a')(boom));
@@ -26,7 +26,7 @@ const things = (options: { limit?: number; idle?: '1m' }) => {
   return { clock, gone, all };
 };
 
-test('the one that was not used for the longest time goes first, and is disposed of', () => {
+test('the least recently used value is dropped first and disposed of', () => {
   const { all, gone } = things({ limit: 2 });
   all.of('a');
   all.of('b');
@@ -36,7 +36,7 @@ test('the one that was not used for the longest time goes first, and is disposed
   assert.equal(all.size, 2);
 });
 
-test('those that were idle go, without a timer', async () => {
+test('idle values are dropped without a timer', async () => {
   const { clock, all, gone } = things({ idle: '1m' });
   all.of('a');
   all.of('b');
@@ -54,7 +54,7 @@ test('those that were idle go, without a timer', async () => {
   assert.equal(all.of('c'), same);
 });
 
-test('work in hand outlives its key', async () => {
+test('work in flight keeps its value when the key is dropped', async () => {
   const { rt } = virtualRuntime();
   const guards = keyed(() => policyOn(rt, breaker()), { limit: 1, runtime: rt });
   const hold = held();
@@ -64,7 +64,7 @@ test('work in hand outlives its key', async () => {
   assert.equal(await working, 'done');
 });
 
-test('refuses what bounds nothing', () => {
+test('a limit or an idle time that bounds nothing is refused', () => {
   assert.throws(() => keyed(() => ({}), { limit: 0 }), PolicyInvalid);
   assert.throws(() => keyed(() => ({}), { idle: '5' as never }), /keyed idle/);
 });

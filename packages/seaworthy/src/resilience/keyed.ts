@@ -4,11 +4,13 @@ import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
 import { atLeast } from './errors.ts';
 import type { Attachable } from './policy.ts';
 
+/** The options of `keyed`. */
 export interface KeyedOptions {
-  /** How many are kept; the one that was not used for the longest time goes. Default 1000. */
+  /** The number of keys that are kept; the least recently used one is dropped. Default 1000. */
   readonly limit?: number;
-  /** One that was not used for so long goes, with what it knew. Should exceed a breaker's `openFor`. Default 10 min. */
+  /** The time after which an unused key is dropped with its value; make it longer than the `openFor` of a breaker. Default 10 min. */
   readonly idle?: Duration;
+  /** The runtime whose clock is used. Default the system's. */
   readonly runtime?: Runtime;
 }
 
@@ -23,14 +25,14 @@ const attached = (value: object, runtime: Runtime | undefined): (() => void) | u
 
 const standard = systemRuntime();
 
-/** One of a kind for each key: a policy for each endpoint, a breaker for each tenant. */
+/** A value for each key, such as a policy for each endpoint or a breaker for each tenant. */
 export class Keyed<K, V extends object> {
   readonly #make: (key: K) => V;
   readonly #limit: number;
   readonly #idleMs: number;
   readonly #clock: Clock;
   #runtime: Runtime | undefined;
-  /** In the order of their last use. */
+  /** The entries in the order of their last use. */
   readonly #entries = new Map<K, Entry<V>>();
 
   constructor(make: (key: K) => V, { limit = 1000, idle = '10m', runtime = standard }: KeyedOptions = {}) {
@@ -40,7 +42,7 @@ export class Keyed<K, V extends object> {
     this.#clock = runtime.clock;
   }
 
-  /** All that it has and makes reports to this runtime from now on, unless it does to another already. Returns how to end it. */
+  /** Attaches present and future values to a runtime, unless they have one already. Returns a function that ends it. */
   attach(runtime: Runtime): () => void {
     if (this.#runtime) return () => {};
     this.#runtime = runtime;
@@ -54,11 +56,12 @@ export class Keyed<K, V extends object> {
     };
   }
 
+  /** The number of keys. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** That of a key, made if there is none. Work in hand keeps what it has, also when its key is dropped meanwhile. */
+  /** Returns the value of a key, and makes it if there is none. Work in flight keeps its value when the key is dropped. */
   of(key: K): V {
     const now = this.#clock.monotonic();
     for (const [oldest, { usedAt }] of this.#entries) {
@@ -81,7 +84,7 @@ export class Keyed<K, V extends object> {
     return entry.value;
   }
 
-  /** Forgets a key, and disposes of what it had. Does nothing when there is none. */
+  /** Drops a key and disposes of its value. Does nothing for an unknown key. */
   drop(key: K): void {
     const value = this.#entries.get(key)?.value as { dispose?: unknown } | undefined;
     this.#entries.delete(key);
@@ -90,7 +93,7 @@ export class Keyed<K, V extends object> {
 }
 
 /**
- * Makes a `Keyed`: `keyed((host: string) => policy(breaker({ name: 'hosts' }), timeout('1s'))).of('a')(work)`. Bounded in
- * number and in idle time, without timers. Throws `PolicyInvalid` or `DurationInvalid`.
+ * Makes a `Keyed`: `keyed((host: string) => policy(breaker({ name: 'hosts' }), timeout('1s'))).of('a')(work)`. It is bounded in
+ * number and idle time, without timers. Throws `PolicyInvalid` or `DurationInvalid`.
  */
 export const keyed = <K, V extends object>(make: (key: K) => V, options?: KeyedOptions): Keyed<K, V> => new Keyed(make, options);

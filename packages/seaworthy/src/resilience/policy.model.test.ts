@@ -11,14 +11,14 @@ import { deadline, timeout } from './parts.ts';
 import { policyOn } from './policy.ts';
 import { retry } from './retry.ts';
 
-/** A tick of the wheel: by so much a limit may run out late. */
+/** A tick of the timer wheel, by which a timeout may expire late. */
 const tick = 10;
 
 interface Try {
   readonly ms: number;
   readonly ends: 'well' | 'badly' | 'wrongly' | 'never';
 }
-/** Never whole ticks, nor do five of them make one: what ends in the moment that its limit runs out may come to either. */
+/** Durations that never end on a tick, also five of them together: work that ends in the moment of its timeout may have either outcome. */
 const one = fc.record({
   ms: fc.constantFrom(0, 3, 23, 83, 123, 403),
   ends: fc.constantFrom<Try['ends']>('well', 'badly', 'badly', 'wrongly', 'never'),
@@ -34,7 +34,7 @@ interface Told {
   readonly at: number;
 }
 
-/** When each try of one call begins and what the call comes to, told with nothing but additions. */
+/** Computes by additions alone when each attempt of a call starts, and the outcome of the call. */
 function tell(tries: readonly Try[], attempts: number, random: number): Told {
   const begun: number[] = [];
   let now = 0;
@@ -42,7 +42,7 @@ function tell(tries: readonly Try[], attempts: number, random: number): Told {
     begun.push(now);
     const { ms, ends } = tries[tried - 1] as Try;
     const limit = Math.min(now + timeoutMs, deadlineMs);
-    // A limit runs out on the first whole tick at or after it.
+    // A timeout expires on the first whole tick at or after it.
     const over = Math.ceil(limit / tick) * tick;
     const cut = ends === 'never' || now + ms > over;
     now = cut ? over : now + ms;
@@ -58,7 +58,7 @@ function tell(tries: readonly Try[], attempts: number, random: number): Told {
 const nameOf = (error: unknown): string =>
   error instanceof DeadlineExceeded ? 'deadline' : error instanceof AttemptTimeout ? 'timeout' : (error as Error).message;
 
-test('a thousand schedules: retries, timeouts and the deadline fall when a plain account says', async () => {
+test('retries, timeouts and the deadline agree with plain arithmetic in a thousand random schedules', async () => {
   const outcomes = new Set<string>();
   const call = fc.asyncProperty(
     fc.array(one, { minLength: 5, maxLength: 5 }),
@@ -110,7 +110,7 @@ const caller = fc.record({
   tries: fc.array(one, { minLength: 3, maxLength: 3 }),
 });
 
-test('a thousand crowds: never more at one time than the limit, nobody is late, and nothing stays behind', async () => {
+test('in a thousand random crowds no limit is exceeded, no call is late and no timer or listener is left', async () => {
   const crowd = fc.asyncProperty(
     fc.array(caller, { maxLength: 12, size: 'max' }),
     fc.integer({ min: 1, max: 3 }),
@@ -137,7 +137,7 @@ test('a thousand crowds: never more at one time than the limit, nobody is late, 
           assert.ok(++inside <= limit, 'never more than the limit');
           const { ms, ends } = tries[attempt - 1] as Try;
           return new Promise<string>((resolve, reject) => {
-            // Work that never ends by itself would keep its slot for ever: here it takes a second.
+            // Work that never ends would keep its slot forever, so here it takes a second.
             clock.after(ends === 'never' ? 1000 : ms, () => {
               inside--;
               if (ends === 'well') resolve(ends);

@@ -16,7 +16,7 @@ declare const price: Price;
 const guard = policy(deadline('2s'), retry({ attempts: 3 }), breaker(), bulkhead({ limit: 20 }), timeout('500ms'));
 same<typeof guard, Policy<never>>();
 
-// The result of the work is the result of the guard, awaited.
+// A guard returns the awaited result of the work.
 const one = guard(async ({ signal, attempt }) => {
   same<typeof signal, AbortSignal>();
   same<typeof attempt, number>();
@@ -26,7 +26,7 @@ same<typeof one, Promise<Price>>();
 const plain = guard(() => 5);
 same<typeof plain, Promise<number>>();
 
-// A fallback adds what it may answer instead.
+// A fallback adds the type of its answer.
 const safe = policy(
   retry(),
   fallback(() => undefined),
@@ -41,16 +41,16 @@ const later = policy(
 )(() => 5);
 same<typeof later, Promise<string | number>>();
 
-// A policy by key keeps the types of both.
+// A keyed policy keeps the types of key and policy.
 const guards = keyed((_host: `${string}:${number}`) => policy(timeout('1s')));
 const keptTypes = guards.of('a:80')(() => price);
 same<typeof keptTypes, Promise<Price>>();
-// @ts-expect-error: this is no host of that form
+// @ts-expect-error: the key must be a host with a port
 guards.of('a');
 
 // @ts-expect-error: a duration has a unit
 timeout('500');
-// @ts-expect-error: a duration is no number
+// @ts-expect-error: a duration is not a number
 deadline(2000);
 // @ts-expect-error: a bulkhead has a limit
 bulkhead({});
@@ -58,5 +58,5 @@ bulkhead({});
 policy({ attempts: 3 });
 // @ts-expect-error: the work is a function
 guard(Promise.resolve(5));
-// @ts-expect-error: a mode that there is not
+// @ts-expect-error: there is no such mode
 breaker().set('isolated');

@@ -10,7 +10,7 @@ import { policyOn } from './policy.ts';
 import { retry } from './retry.ts';
 import { boom, fine, held, quietly, ticks, virtualRuntime } from './virtual-runtime.fixture.ts';
 
-test('gives what the work gives, and what it throws', async () => {
+test('a guard resolves to the result of the work and rejects with its error', async () => {
   const guard = policyOn(virtualRuntime().rt, deadline('2s'), retry(), breaker(), bulkhead({ limit: 2 }), timeout('1s'));
   assert.equal(await guard(fine), 'fine');
   assert.equal(await guard(() => 5), 5);
@@ -23,14 +23,14 @@ test('gives what the work gives, and what it throws', async () => {
   );
 });
 
-test('has each part once', () => {
+test('a policy takes each part once', () => {
   assert.throws(() => policyOn(virtualRuntime().rt, timeout('1s'), timeout('2s')), PolicyInvalid);
   assert.throws(() => breaker({ failures: 0 }), /breaker failures must be a whole number of at least 1, got 0/);
   assert.throws(() => bulkhead({ limit: 1.5 }), /bulkhead limit/);
   assert.throws(() => timeout('5' as never), /write a number and a unit/);
 });
 
-test('a timeout cuts the attempt, aborts its signal and says that nobody knows', async () => {
+test('a timeout rejects the attempt, aborts its signal and says that the outcome is unknown', async () => {
   const { clock, rt } = virtualRuntime();
   let seen: AbortSignal | undefined;
   const cut = quietly(
@@ -49,7 +49,7 @@ test('a timeout cuts the attempt, aborts its signal and says that nobody knows',
   assert.equal(seen?.aborted, true);
 });
 
-test('the deadline bounds all attempts and waits together; none is begun past it', async () => {
+test('the deadline bounds all attempts and waits together; no attempt starts after it', async () => {
   const { clock, rt } = virtualRuntime();
   let begun = 0;
   const guard = policyOn(rt, deadline('1s'), retry({ attempts: 100, base: '400ms', cap: '400ms' }));
@@ -65,7 +65,7 @@ test('the deadline bounds all attempts and waits together; none is begun past it
   await assert.rejects(guard(fine, { deadline: new Deadline(clock, clock.monotonic() - 1) }), DeadlineExceeded);
 });
 
-test("the caller's deadline holds when it is the earlier one", async () => {
+test("the caller's deadline holds if it is earlier than that of the policy", async () => {
   const { clock, rt } = virtualRuntime();
   const cut = quietly(
     policyOn(rt, deadline('1h'))(() => new Promise(() => {}), { deadline: new Deadline(clock, clock.monotonic() + 100) }),
@@ -74,7 +74,7 @@ test("the caller's deadline holds when it is the earlier one", async () => {
   assert.ok((await cut) instanceof DeadlineExceeded);
 });
 
-test('a fallback answers for the last error, but not for a caller who left', async () => {
+test('a fallback answers for the last error, but not after an abort by the caller', async () => {
   const { rt } = virtualRuntime();
   const guard = policyOn(
     rt,
@@ -85,7 +85,7 @@ test('a fallback answers for the last error, but not for a caller who left', asy
   await assert.rejects(guard(boom, { signal: AbortSignal.abort(new Error('left')) }), /left/);
 });
 
-test('leaves no listener on a signal that lives long', async () => {
+test('a guard leaves no listener on a long-lived signal', async () => {
   const { rt } = virtualRuntime();
   const signal = new AbortController().signal;
   let listeners = 0;
@@ -105,7 +105,7 @@ test('leaves no listener on a signal that lives long', async () => {
   assert.equal(listeners, 0);
 });
 
-test('makes no controller for work that never asks for its signal', async () => {
+test('a guard makes no abort controller for work that does not read its signal', async () => {
   const { rt } = virtualRuntime();
   const Original = globalThis.AbortController;
   let made = 0;
@@ -126,7 +126,7 @@ test('makes no controller for work that never asks for its signal', async () => 
   }
 });
 
-test('work that asks for its signal after it was cut finds it aborted', async () => {
+test('a signal that is first read after the timeout is aborted', async () => {
   const { clock, rt } = virtualRuntime();
   const hold = held();
   let aborted: boolean | undefined;
@@ -145,7 +145,7 @@ test('work that asks for its signal after it was cut finds it aborted', async ()
   assert.equal(aborted, true);
 });
 
-test('a fallback answers when the deadline of the policy has passed, within that of its caller', async () => {
+test('a fallback runs after the deadline of the policy, within the deadline of the caller', async () => {
   const { clock, rt } = virtualRuntime();
   const slowly = policyOn(
     rt,

@@ -3,46 +3,47 @@ import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import { isA } from '../core/thrown.ts';
 import { type Wheel, wheelOf } from '../core/wheel.ts';
-import { Attempt, isHurried } from './attempt.ts';
+import { Attempt, isShortened } from './attempt.ts';
 import type { Breaker } from './breaker.ts';
 import type { Bulkhead } from './bulkhead.ts';
 import { PolicyInvalid } from './errors.ts';
-import type { DeadlinePart, FallbackPart, Part, TimeoutPart } from './parts.ts';
+import type { DeadlinePart, FallbackPart, PolicyPart, TimeoutPart } from './parts.ts';
 import type { Retry } from './retry.ts';
 
-/** What the work gets. */
+/** The context of the work. */
 export interface WorkContext {
-  /** Aborts when the attempt is over: timed out, past the deadline, or its caller has left. Made when first asked for. */
+  /** The signal that aborts when the attempt times out, its deadline passes or its caller aborts. It is made at its first use. */
   readonly signal: AbortSignal;
-  /** From 1. */
+  /** The number of the attempt, from 1. */
   readonly attempt: number;
 }
 
+/** The options of one call of a guard. */
 export interface GuardOptions {
-  /** The caller's own way to leave. */
+  /** The signal by which the caller aborts the call. Default none. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The caller's own deadline; the earlier one holds. An attempt that it leaves less time than the policy gives says nothing of
-   * the callee when it is late. The policy gives its `timeout`, else its `deadline`, else 5 s.
+   * The deadline of the caller; the earlier one of caller and policy holds. A timeout says nothing about the callee if this deadline left
+   * the attempt less time than the policy allots: its `timeout`, else its `deadline`, else 5 s. Default none.
    */
   readonly deadline?: Deadline | undefined;
-  /** The idempotency key of the work: the breaker counts failures under one key once, however often it is repeated. Default none. */
+  /** The idempotency key of the work. The breaker counts repeated failures under one key once. Default none. */
   readonly key?: string | undefined;
 }
 
-/** Runs work under a policy. Rejects with what the last attempt threw, or with why there was none. */
+/** Runs work under a policy. Rejects with the error of the last attempt, or with the reason why there was none. */
 export type Guard<F = never> = <T>(work: (context: WorkContext) => PromiseLike<T> | T, options?: GuardOptions) => Promise<T | F>;
 
-/** What can take its clock from a runtime and report to it. */
+/** An object that takes its clock from a runtime and reports to it. */
 export interface Attachable {
-  /** Does so from now on, unless it does with another runtime already. Returns how to end it. */
+  /** Attaches it to a runtime, unless it has one already. Returns a function that ends it. */
   attach(runtime: Runtime): () => void;
 }
 
-/** A guard that can be taken out of the gauges, with its breaker and bulkhead, when there is no further use for it. */
+/** A guard with `attach`, and with `dispose`, which removes its breaker and bulkhead from the gauges. */
 export type Policy<F = never> = Guard<F> & Attachable & { dispose(): void };
 
-interface Parts {
+interface ChosenParts {
   deadline?: DeadlinePart;
   fallback?: FallbackPart<unknown>;
   retry?: Retry;
@@ -52,31 +53,31 @@ interface Parts {
 }
 
 const standard = systemRuntime();
-/** For an attempt of a policy that bounds nothing by itself. */
+/** The time that a policy without a timeout and a deadline allots to an attempt. */
 const usualMs = 5000;
 
 type FallbackOf<P> = P extends FallbackPart<infer F> ? F : never;
 
 /**
- * Composes a policy. Whatever their order here, the parts work from the outside in as: deadline, fallback, retry, breaker,
- * bulkhead, timeout. So every attempt is seen by the breaker, and a wait in the bulkhead's queue does not count as slow.
- * Throws `PolicyInvalid` when a part is given twice.
+ * Composes a policy. The order of the arguments does not matter: from the outside in, the parts work as deadline, fallback, retry,
+ * breaker, bulkhead, timeout. So the breaker sees every attempt, and a wait in the queue of the bulkhead does not count as slow. Throws
+ * `PolicyInvalid` when a part is given twice.
  */
-export function policy<const P extends readonly Part[]>(...parts: P): Policy<FallbackOf<P[number]>> {
+export function policy<const P extends readonly PolicyPart[]>(...parts: P): Policy<FallbackOf<P[number]>> {
   return policyOn(standard, ...parts);
 }
 
-/** The same, on a given runtime, which also gets the reports of its breaker and bulkhead unless they have one. */
-export function policyOn<const P extends readonly Part[]>(runtime: Runtime, ...parts: P): Policy<FallbackOf<P[number]>> {
+/** Composes a policy on a runtime. Its breaker and bulkhead report there too, unless they have a runtime already. */
+export function policyOn<const P extends readonly PolicyPart[]>(runtime: Runtime, ...parts: P): Policy<FallbackOf<P[number]>> {
   const chosen: Record<string, unknown> = {};
   for (const part of parts) {
     if (chosen[part.kind]) throw new PolicyInvalid(`a policy takes one ${part.kind}, got two: merge them`);
     chosen[part.kind] = part;
   }
-  const { breaker, bulkhead } = chosen as Parts;
+  const { breaker, bulkhead } = chosen as ChosenParts;
   if (runtime !== standard) breaker?.attach(runtime);
   bulkhead?.attach(runtime);
-  const guard = new PolicyGuard(runtime, chosen as Parts);
+  const guard = new PolicyGuard(runtime, chosen as ChosenParts);
   const run: Guard<unknown> = (work, options) => guard.run(work, options);
   const dispose = (): void => {
     breaker?.dispose();
@@ -89,8 +90,8 @@ export function policyOn<const P extends readonly Part[]>(runtime: Runtime, ...p
 type Work = (context: WorkContext) => unknown;
 type Settle = (value: unknown) => void;
 
-/** What work sees when nothing ends it early. */
-class Unwatched implements WorkContext {
+/** The context of work under a policy of a breaker alone, which never aborts it. */
+class PlainContext implements WorkContext {
   readonly attempt = 1;
 
   get signal(): AbortSignal {
@@ -100,18 +101,18 @@ class Unwatched implements WorkContext {
 
 class PolicyGuard {
   #runtime: Runtime;
-  readonly #parts: Parts;
+  readonly #parts: ChosenParts;
   #wheel: Wheel;
   readonly #name: string;
-  readonly #lean: boolean;
+  readonly #breakerOnly: boolean;
 
-  constructor(runtime: Runtime, parts: Parts) {
+  constructor(runtime: Runtime, parts: ChosenParts) {
     this.#runtime = runtime;
     this.#parts = parts;
     this.#wheel = wheelOf(runtime.clock);
     this.#name = parts.breaker?.name ?? parts.bulkhead?.name ?? 'policy';
     const kinds = Object.keys(parts);
-    this.#lean = kinds.length === 1 && kinds[0] === 'breaker';
+    this.#breakerOnly = kinds.length === 1 && kinds[0] === 'breaker';
   }
 
   attach(runtime: Runtime): () => void {
@@ -132,29 +133,29 @@ class PolicyGuard {
   }
 
   run<T>(work: Work, options: GuardOptions | undefined): Promise<T> {
-    if (this.#lean && !options) return this.#throughBreaker(work);
+    if (this.#breakerOnly && !options) return this.#throughBreaker(work);
     const now = this.#runtime.clock.monotonic();
     const own = this.#parts.deadline ? now + this.#parts.deadline.ms : Number.POSITIVE_INFINITY;
     const until = options?.deadline && options.deadline.at < own ? options.deadline.at : own;
     return this.#parts.retry || this.#parts.fallback
-      ? this.#rounds(work, until, options)
+      ? this.#retryLoop(work, until, options)
       : this.#attempt(work, 1, until, options, now, this.#parts);
   }
 
-  /** What an attempt has when no caller asks for less. */
-  #fairMs(options: GuardOptions | undefined): number {
+  /** Returns the milliseconds that an attempt gets if no caller sets less. */
+  #allottedMs(options: GuardOptions | undefined): number {
     const { timeout, deadline } = this.#parts;
     const least = Math.min(timeout?.ms ?? Infinity, deadline?.ms ?? Infinity, options?.deadline?.usualMs ?? Infinity);
     return least === Infinity ? usualMs : least;
   }
 
-  /** Nothing but a breaker: no timer, no queue, no caller to watch. */
+  /** Runs work under a breaker alone, without timer, queue or signal. */
   async #throughBreaker<T>(work: Work): Promise<T> {
     const breaker = this.#parts.breaker as Breaker;
     const { clock } = this.#runtime;
     const admission = breaker.admit(breaker.timed ? clock.monotonic() : 0);
     try {
-      const value = (await work(new Unwatched())) as T;
+      const value = (await work(new PlainContext())) as T;
       breaker.succeeded(admission, breaker.timed ? clock.monotonic() : 0);
       return value;
     } catch (error) {
@@ -163,7 +164,7 @@ class PolicyGuard {
     }
   }
 
-  async #rounds<T>(work: Work, until: number, options: GuardOptions | undefined): Promise<T> {
+  async #retryLoop<T>(work: Work, until: number, options: GuardOptions | undefined): Promise<T> {
     const { retry, fallback } = this.#parts;
     const { clock, observe } = this.#runtime;
     const signal = options?.signal;
@@ -175,9 +176,9 @@ class PolicyGuard {
         return value;
       } catch (error) {
         if (signal?.aborted) throw error;
-        const wait = retry ? this.#waitMs(retry, tried, error, isHurried(until - now, this.#fairMs(options))) : undefined;
+        const wait = retry ? this.#waitMs(retry, tried, error, isShortened(until - now, this.#allottedMs(options))) : undefined;
         if (wait === undefined || clock.monotonic() + wait >= until) {
-          if (fallback) return this.#instead(fallback, error, options);
+          if (fallback) return this.#runFallback(fallback, error, options);
           throw error;
         }
         observe.count('seaworthy_policy_retries_total', { policy: this.#name });
@@ -186,19 +187,19 @@ class PolicyGuard {
     }
   }
 
-  /** Milliseconds until the next try; `undefined`: none. */
-  #waitMs(retry: Retry, tried: number, error: unknown, hurried: boolean): number | undefined {
+  /** Returns the milliseconds until the next attempt; `undefined` if there is none. */
+  #waitMs(retry: Retry, tried: number, error: unknown, shortened: boolean): number | undefined {
     if (isA(error, DeadlineExceeded)) return undefined;
     try {
-      return retry.waitMs(tried, error, this.#runtime.random, hurried);
+      return retry.waitMs(tried, error, this.#runtime.random, shortened);
     } catch (thrown) {
       this.#runtime.observe.log('error', `retry \`when\` of policy ${this.#name} threw; not retrying`, { error: thrown });
       return undefined;
     }
   }
 
-  /** The policy's own deadline may have passed: that is what a fallback is for. The caller's bounds it too. */
-  #instead<T>(fallback: FallbackPart<unknown>, error: unknown, options: GuardOptions | undefined): Promise<T> {
+  /** Runs the fallback. The deadline of the caller bounds it, the deadline of the policy does not. */
+  #runFallback<T>(fallback: FallbackPart<unknown>, error: unknown, options: GuardOptions | undefined): Promise<T> {
     const { clock, observe } = this.#runtime;
     const now = clock.monotonic();
     const until = options?.deadline?.at ?? Number.POSITIVE_INFINITY;
@@ -207,14 +208,14 @@ class PolicyGuard {
     return this.#attempt(() => fallback.value(error), 1, until, options, now, {});
   }
 
-  /** One attempt: admitted by the breaker, with a slot of the bulkhead, bounded by timeout, deadline and the caller. */
+  /** Makes one attempt: with an admission of the breaker and a slot of the bulkhead, within timeout, deadline and the caller's signal. */
   #attempt<T>(
     work: Work,
     tried: number,
     until: number,
     options: GuardOptions | undefined,
     now: number,
-    { breaker, bulkhead, timeout }: Parts,
+    { breaker, bulkhead, timeout }: ChosenParts,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const signal = options?.signal;
@@ -227,7 +228,7 @@ class PolicyGuard {
       attempt.caller = signal;
       if (timeout) attempt.limitMs = timeout.ms;
       attempt.until = until;
-      attempt.fairMs = this.#fairMs(options);
+      attempt.allottedMs = this.#allottedMs(options);
       attempt.key = options?.key;
       if (!bulkhead) return attempt.begin(work, now);
       attempt.bulkhead = bulkhead;

@@ -7,7 +7,7 @@ import { policyOn } from './policy.ts';
 import { jobRetry, RetryBudget, retry } from './retry.ts';
 import { boom, fine, quietly, virtualRuntime } from './virtual-runtime.fixture.ts';
 
-test('retries with full jitter, as often as it says', async () => {
+test('retry makes `attempts` attempts with full jitter', async () => {
   const { clock, rt } = virtualRuntime();
   const at: number[] = [];
   const all = quietly(
@@ -29,7 +29,7 @@ test('retries with full jitter, as often as it says', async () => {
   }
 });
 
-test('what the caller did wrong is not tried again; a pushback is obeyed', async () => {
+test('a wrong request is not retried; a requested wait is obeyed', async () => {
   const { rt } = virtualRuntime();
   for (const error of [
     Object.assign(new Error('wrong'), { status: 404 }),
@@ -50,7 +50,7 @@ test('what the caller did wrong is not tried again; a pushback is obeyed', async
   }
 });
 
-test('a retry waits as long as it was asked to', async () => {
+test('a retry waits as long as the callee asks', async () => {
   const { clock, rt } = virtualRuntime();
   const at: number[] = [];
   const all = policyOn(
@@ -67,7 +67,7 @@ test('a retry waits as long as it was asked to', async () => {
   assert.equal(await all, 'fine');
 });
 
-test('a budget ends the storm of retries', async () => {
+test('a budget ends a storm of retries', async () => {
   const { rt } = virtualRuntime();
   const budget = new RetryBudget(10);
   let begun = 0;
@@ -83,20 +83,20 @@ test('a budget ends the storm of retries', async () => {
   assert.ok(begun < 60, `${begun} tries for 50 calls`);
 });
 
-test('a backoff is a number, however often it was tried', () => {
+test('a backoff is a number after any number of attempts', () => {
   assert.equal(retry({ attempts: 9999, base: '0ms' }).waitMs(2000, new Error('failed'), seededRandom(1)), 0);
   const wait = retry({ attempts: 9999 }).waitMs(5000, new Error('failed'), { next: () => 0.5 });
   assert.equal(wait, 1000);
 });
 
-test('for jobs it waits from 2 s to 10 s', () => {
+test('jobRetry waits from 2 s to 10 s', () => {
   const longest = { next: () => 0.999_999 };
   const waits = [1, 2].map((tried) => Math.round(jobRetry().waitMs(tried, new Error('failed'), longest) as number));
   assert.deepEqual(waits, [2000, 4000]);
   assert.equal(Math.round(jobRetry({ attempts: 9 }).waitMs(8, new Error('failed'), longest) as number), 10_000);
 });
 
-test('when it throws, the error of the work is what the caller gets', async () => {
+test('the caller gets the error of the work if `when` throws', async () => {
   const guard = policyOn(
     virtualRuntime().rt,
     retry({
@@ -108,7 +108,7 @@ test('when it throws, the error of the work is what the caller gets', async () =
   await assert.rejects(guard(boom), /boom/);
 });
 
-test('refusals of our own take nothing from the budget', () => {
+test('local rejections take nothing from the budget', () => {
   const budget = new RetryBudget(2);
   const refused = retry({ attempts: 99, budget });
   for (let call = 0; call < 9; call++) refused.waitMs(1, new BreakerOpen('open', { retryAfterMs: 1 }), seededRandom(1));
@@ -117,7 +117,7 @@ test('refusals of our own take nothing from the budget', () => {
   assert.equal(budget.open, false);
 });
 
-test('waits for a breaker that soon lets a probe through, and not for one that stays open', async () => {
+test('retry waits for a breaker that soon admits a probe, and not for one that stays open', async () => {
   const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 1, openFor: '1s' });
   const guard = policyOn(rt, retry({ attempts: 3, base: '10ms' }), health);

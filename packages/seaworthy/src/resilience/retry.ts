@@ -6,8 +6,8 @@ import { classify, isLate, retryAfterOf } from './classify.ts';
 import { atLeast, BreakerOpen, LocalRejection } from './errors.ts';
 
 /**
- * Tokens that retries of all callers to one upstream share (gRFC A6): a retry needs more than half of them, a failure
- * takes one, a success gives a tenth back. So a callee that is down gets no storm of retries.
+ * The tokens that the retries of all callers of one upstream share (gRFC A6). A retry needs more than half of them, a failure takes one,
+ * and a success gives back a tenth of one. So a callee that is down does not get a storm of retries.
  */
 export class RetryBudget {
   readonly #most: number;
@@ -18,72 +18,80 @@ export class RetryBudget {
     this.#tokens = tokens;
   }
 
+  /** Whether a retry is allowed. */
   get open(): boolean {
     return this.#tokens > this.#most / 2;
   }
 
+  /** Takes one token. */
   failed(): void {
     this.#tokens = Math.max(0, this.#tokens - 1);
   }
 
+  /** Gives back a tenth of a token. */
   succeeded(): void {
     this.#tokens = Math.min(this.#most, this.#tokens + 0.1);
   }
 }
 
+/** The options of a retry. */
 export interface RetryOptions {
-  /** Tries in all, the first one too. Default 3. */
+  /** The number of attempts, the first one included. Default 3. */
   readonly attempts?: number;
-  /** The longest wait before the second try; it doubles with each. Default 50 ms, for requests; jobs take 2 s. */
+  /** The longest wait before the second attempt, which doubles with each further one. Default 50 ms, for jobs 2 s. */
   readonly base?: Duration;
-  /** No wait is longer. What the callee asks for beyond it is not waited for at all. Default 2 s; jobs take 10 s. */
+  /** The longest wait. If the callee asks for a longer one, the call is not retried. Default 2 s, for jobs 10 s. */
   readonly cap?: Duration;
-  /** Whether an error is worth another try. Default: what the callee did wrong, and a breaker that says when it opens. */
+  /** Tells whether an error is retried. Default: failures of the callee, and an open breaker that has a time for the next try. */
   readonly when?: (error: unknown) => boolean;
-  /** Shared by all who call one upstream. Default none. */
+  /** The budget that all callers of one upstream share. Default none. */
   readonly budget?: RetryBudget;
 }
 
-/** Repeats what failed. Only for work that may be done twice: reads, and writes under an idempotency key. */
+/** Repeats failed work. Use it only for work that may be done twice: reads, and writes under an idempotency key. */
 export interface Retry {
   readonly kind: 'retry';
   readonly attempts: number;
   readonly budget: RetryBudget | undefined;
   readonly when: (error: unknown) => boolean;
   /**
-   * Milliseconds to wait after the `tried`th try failed with `error`; `undefined`: give up. That a `hurried` try was late takes
-   * nothing from the budget: it had less time than its policy gives. Default false.
+   * Returns the milliseconds to wait after attempt number `tried` failed with `error`; `undefined` to give up. The timeout of a `shortened`
+   * attempt, which had less time than its policy allots, takes nothing from the budget. Default false.
    */
-  waitMs(tried: number, error: unknown, random: Random, hurried?: boolean): number | undefined;
+  waitMs(tried: number, error: unknown, random: Random, shortened?: boolean): number | undefined;
 }
 
-const worthIt = (error: unknown): boolean => (isA(error, BreakerOpen) ? error.retryAfterMs !== undefined : classify(error) === 'failure');
+const isRetryable = (error: unknown): boolean =>
+  isA(error, BreakerOpen) ? error.retryAfterMs !== undefined : classify(error) === 'failure';
 
-/** Retries with exponential backoff and full jitter (AWS, "Exponential Backoff And Jitter", 2015): a random wait up to base × 2ⁿ. */
+/**
+ * Retries with exponential backoff and full jitter (AWS, "Exponential Backoff And Jitter", 2015): a random wait up to base × 2ⁿ. Throws
+ * `PolicyInvalid` or `DurationInvalid`.
+ */
 export function retry(options: RetryOptions = {}): Retry {
   const attempts = atLeast(1, options.attempts ?? 3, 'retry attempts');
   const baseMs = milliseconds(options.base ?? '50ms', 'retry base');
   const capMs = milliseconds(options.cap ?? '2s', 'retry cap');
-  const when = options.when ?? worthIt;
+  const when = options.when ?? isRetryable;
   return {
     kind: 'retry',
     attempts,
     budget: options.budget,
     when,
-    waitMs(tried, error, random, hurried = false) {
+    waitMs(tried, error, random, shortened = false) {
       const worth = when(error);
-      // Our own refusals never reached the callee: they take nothing from what its callers share.
-      if (worth && !isA(error, LocalRejection) && !(hurried && isLate(error))) options.budget?.failed();
+      // A local rejection never reached the callee, so it takes nothing from the shared budget.
+      if (worth && !isA(error, LocalRejection) && !(shortened && isLate(error))) options.budget?.failed();
       if (!worth || tried >= attempts || options.budget?.open === false) return undefined;
       const asked = retryAfterOf(error);
       if (asked !== undefined && (asked < 0 || asked > capMs)) return undefined;
       const backoff = backoffMs({ baseMs, capMs, jitter: 'full' }, tried, random);
-      // Jitter on top of what was asked for: all who were told the same moment must not come at it together.
-      // And nobody comes sooner for having been told a moment that has passed.
+      // Jitter on top of the requested wait keeps callers with the same wait from retrying at the same moment.
+      // A requested wait that is shorter than the backoff does not shorten it.
       return asked === undefined ? backoff : Math.max(backoff, asked + random.next() * Math.min(baseMs, asked / 10));
     },
   };
 }
 
-/** For jobs that nobody waits for: 3 attempts, 2 s to 10 s. */
+/** Retries jobs without a waiting caller: 3 attempts, waits of up to 2 s and then up to 10 s. */
 export const jobRetry = (options: RetryOptions = {}): Retry => retry({ base: '2s', cap: '10s', ...options });

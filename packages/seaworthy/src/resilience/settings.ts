@@ -3,42 +3,43 @@ import type { Runtime } from '../core/runtime.ts';
 import type { Classify } from './classify.ts';
 import { atLeast, PolicyInvalid, rate } from './errors.ts';
 
+/** The options of a breaker. */
 export interface BreakerOptions {
-  /** In metrics, logs and messages. Default `breaker`. */
+  /** The name in metrics, logs and messages. Default `breaker`. */
   readonly name?: string;
-  /** Trips after so many failures in a row. Default 5, or never when a rate is given. */
+  /** The number of failures in a row that opens it. Default 5, or never when a rate is given. */
   readonly failures?: number;
-  /** Trips when this share of the window's calls failed. Default none. */
+  /** The share of failed calls in the window that opens it, above 0 and at most 1. Default none. */
   readonly failureRate?: number;
-  /** Trips when this share of the window's calls took longer than `slowAfter`. Default none. */
+  /** The share of slow calls in the window that opens it, above 0 and at most 1. Default none. */
   readonly slowRate?: number;
-  /** Default 5 s. */
+  /** The duration from which a call counts as slow. Default 5 s. */
   readonly slowAfter?: Duration;
-  /** Calls in the window before a rate means anything. Default 20. */
+  /** The number of calls in the window from which on the rates take effect. Default 20. */
   readonly minimumCalls?: number;
-  /** What the rates look back on. Default 30 s. */
+  /** The window over which the rates are taken. Default 30 s. */
   readonly window?: Duration;
-  /** How long it stays open; longer if the callee's `Retry-After` says so, up to an hour. Default 30 s. */
+  /** The time that it stays open; longer if the callee's `Retry-After` asks for it, up to an hour. Default 30 s. */
   readonly openFor?: Duration;
-  /** Doubles the open time each time a probe fails, up to this, with jitter. Default `openFor`: no growth. */
+  /** The longest open time; the open time doubles, with jitter, each time a probe fails. Default `openFor`, which means no growth. */
   readonly openForMax?: Duration;
-  /** Probes that must succeed to close it. Default 2. */
+  /** The number of probes that must succeed to close it. Default 2. */
   readonly successes?: number;
-  /** Probes that may fail before it opens again. Default 0. */
+  /** The number of probes that may fail before it opens again. Default 0. */
   readonly probeFailures?: number;
-  /** Probes at one time; others are rejected. Default `successes` + `probeFailures`. */
+  /** The number of probes in flight; further calls are rejected. Default `successes` + `probeFailures`. */
   readonly probes?: number;
-  /** A probe without an outcome for so long counts as failed. Default 30 s. */
+  /** The time after which a probe without an outcome counts as failed. Default 30 s. */
   readonly probeLease?: Duration;
-  /** Once closed again, admits a share of the calls that grows from a tenth to all over this time. Default `0s`: all at once. */
-  readonly ramp?: Duration;
-  /** What an error says of the callee. Default `classify`; what it throws counts as a failure. */
+  /** The time after closing in which the share of admitted calls grows from a tenth to all. Default `0s`: all at once. */
+  readonly slowStart?: Duration;
+  /** Classifies errors; an error that it throws counts as a failure of the callee. Default `classify`. */
   readonly classify?: Classify;
-  /** Where it reports to. Default the runtime of the first policy that it stands in. */
+  /** The runtime that it reports to. Default that of its first policy. */
   readonly runtime?: Runtime;
 }
 
-/** Options with every default in its place, in milliseconds. */
+/** The options with all defaults, in milliseconds. */
 export interface Settings {
   readonly failures: number;
   readonly failureRate: number;
@@ -52,7 +53,7 @@ export interface Settings {
   readonly probeFailures: number;
   readonly probes: number;
   readonly probeLeaseMs: number;
-  readonly rampMs: number;
+  readonly slowStartMs: number;
 }
 
 function settingsOf(options: BreakerOptions): Settings {
@@ -75,13 +76,13 @@ function settingsOf(options: BreakerOptions): Settings {
     probeFailures,
     probes: atLeast(1, options.probes ?? successes + probeFailures, 'breaker probes'),
     probeLeaseMs: milliseconds(options.probeLease ?? '30s', 'breaker probeLease'),
-    rampMs: milliseconds(options.ramp ?? '0s', 'breaker ramp'),
+    slowStartMs: milliseconds(options.slowStart ?? '0s', 'breaker slowStart'),
   };
 }
 
 const shared = new Map<string, Settings>();
 
-/** Breakers are many, one a callee or a key, and their options few: equal ones share what was made of them. */
+/** Resolves options to settings. Equal options share one object, since many breakers, one for each callee or key, have the same. */
 export function sharedSettings({ name: _, runtime: __, classify: ___, ...options }: BreakerOptions): Settings {
   const key = JSON.stringify(options);
   const known = shared.get(key);

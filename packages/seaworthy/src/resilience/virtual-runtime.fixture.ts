@@ -13,7 +13,7 @@ export const virtualRuntime = (seed = 1): VirtualRuntime => {
   return { clock, rt: runtime({ clock, random: seededRandom(seed) }) };
 };
 
-/** Work that the test settles by hand. */
+/** Calls of work that the test settles by hand. */
 interface Held {
   readonly work: () => Promise<string>;
   succeed(index?: number): void;
@@ -39,7 +39,7 @@ export const ticks = async (): Promise<void> => {
   for (let round = 0; round < 5; round++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-/** A breaker that two failures have opened, for 10 s. */
+/** Makes a breaker that two failures have opened for 10 s. */
 export async function opened(options: BreakerOptions = {}): Promise<VirtualRuntime & { readonly health: Breaker; readonly guard: Policy }> {
   const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 2, openFor: '10s', ...options });

@@ -1,12 +1,12 @@
 const buckets = 10;
 
 /**
- * Counts of the calls of the last while, in a ring of ten buckets. Every expired bucket is dropped on reading, so that
- * nothing of before a quiet hour counts. Constant cost a call, no timers, no list of latencies.
+ * The counts of calls within the last `windowMs`, in a ring of ten buckets. Each call costs the same, and there are no timers and no list
+ * of latencies. Expired buckets are dropped before each use, so that calls from before an idle time do not count.
  */
 export class Window {
   readonly #bucketMs: number;
-  /** Calls, failures and slow calls of each bucket, one after the other: one small array is held by every breaker. */
+  /** The calls, failures and slow calls of each bucket in turn. One flat array keeps a breaker small. */
   readonly #ring: number[] = new Array(3 * buckets).fill(0);
   #newest = 0;
   calls = 0;
@@ -17,8 +17,8 @@ export class Window {
     this.#bucketMs = windowMs / buckets;
   }
 
-  /** Drops what is older than the window. */
-  turn(now: number): void {
+  /** Drops the buckets that are older than the window. */
+  advance(now: number): void {
     const bucket = Math.floor(now / this.#bucketMs);
     const passed = Math.min(buckets, bucket - this.#newest);
     if (passed <= 0) return;
@@ -34,7 +34,7 @@ export class Window {
   }
 
   add(now: number, failed: boolean, slow: boolean): void {
-    this.turn(now);
+    this.advance(now);
     const index = 3 * (this.#newest % buckets);
     const ring = this.#ring;
     this.calls++;

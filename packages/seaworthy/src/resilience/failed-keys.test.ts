@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BreakerOptions, breaker, type Verdict } from './index.ts';
+import { FailedKeys } from './failed-keys.ts';
+import { type BreakerOptions, breaker, type Classification } from './index.ts';
 import { policyOn } from './policy.ts';
-import { Repeats } from './repeats.ts';
 import { fine, quietly, virtualRuntime } from './virtual-runtime.fixture.ts';
 
 type How = 'down' | 'fault' | 'absent' | 'well';
 const errors: Readonly<Record<Exclude<How, 'well'>, Error>> = {
   down: Object.assign(new Error('no answer'), { code: 'ECONNRESET' }),
-  fault: Object.assign(new Error('the handler failed'), { verdict: 'fault' }),
+  fault: Object.assign(new Error('the handler failed'), { classification: 'fault' }),
   absent: Object.assign(new Error('nobody listens'), { code: 'ECONNREFUSED', syscall: 'connect' }),
 };
-const classify = (error: unknown): Verdict => (error as { verdict?: Verdict }).verdict ?? 'failure';
+const classify = (error: unknown): Classification => (error as { classification?: Classification }).classification ?? 'failure';
 
 function world(options: BreakerOptions) {
   const { clock, rt } = virtualRuntime();
@@ -22,19 +22,19 @@ function world(options: BreakerOptions) {
   const often = async (times: number, how: How, key?: (time: number) => string): Promise<void> => {
     for (let time = 0; time < times; time++) await ask(how, key?.(time));
   };
-  /** Milliseconds that it stays open, once it is. */
+  /** Returns the milliseconds until the open breaker is half-open. */
   const openMs = async (): Promise<number> => {
     const begun = clock.monotonic();
     while (health.state === 'open' || health.mode !== 'auto') {
       await clock.advance(10);
-      await quietly(guard(() => Promise.reject(Object.assign(new Error('left'), { name: 'AbortError', verdict: 'ignored' }))));
+      await quietly(guard(() => Promise.reject(Object.assign(new Error('left'), { name: 'AbortError', classification: 'ignored' }))));
     }
     return clock.monotonic() - begun;
   };
   return { clock, health, ask, often, openMs };
 }
 
-test('work that fails again and again under one key has failed once', async () => {
+test('repeated failures under one key count once', async () => {
   const { health, often } = world({ failures: 5, failureRate: 0.5, minimumCalls: 6 });
   await often(50, 'down', () => 'one');
   await often(50, 'fault', () => 'two');
@@ -43,7 +43,7 @@ test('work that fails again and again under one key has failed once', async () =
   assert.equal(health.state, 'open');
 });
 
-test('without keys, and where nobody is, each failure counts', async () => {
+test('without a key, and with an absent callee, each failure counts', async () => {
   for (const [how, key] of [
     ['down', undefined],
     ['absent', () => 'one'],
@@ -54,7 +54,7 @@ test('without keys, and where nobody is, each failure counts', async () => {
   }
 });
 
-test('a key under which work succeeded may fail anew', async () => {
+test('a failure counts again under a key that has succeeded since', async () => {
   const { health, ask } = world({ failures: 2 });
   await ask('down', 'one');
   await ask('well', 'one');
@@ -62,7 +62,7 @@ test('a key under which work succeeded may fail anew', async () => {
   assert.equal(health.counts.failuresInARow, 1);
 });
 
-test('a callee that answers with faults trips by their share, and never in a row', async () => {
+test('faults open the breaker by their rate, and never in a row', async () => {
   const { health, often } = world({ failures: 2, failureRate: 0.5, minimumCalls: 10 });
   await often(9, 'fault');
   assert.equal(health.state, 'closed');
@@ -74,7 +74,7 @@ test('a callee that answers with faults trips by their share, and never in a row
   assert.equal(few.health.state, 'closed');
 });
 
-test('a probe that is answered with a fault shows that a callee which gave no answer is back; one that opened for its faults is still ill', async () => {
+test('a probe with a fault closes a breaker that opened without answers, and not one that opened by its rate', async () => {
   const gone = world({ failures: 2, failureRate: 0.9, minimumCalls: 10 });
   await gone.often(2, 'down');
   await gone.clock.advance(1000);
@@ -87,7 +87,7 @@ test('a probe that is answered with a fault shows that a callee which gave no an
   assert.equal(ill.health.state, 'open');
 });
 
-test('a probe under a key that has failed before says nothing', async () => {
+test('a failed probe under a key that has failed before is released', async () => {
   for (const how of ['fault', 'down'] as const) {
     const { clock, health, ask, often } = world({ failures: 5, failureRate: 0.9, minimumCalls: 10, probes: 1 });
     await ask(how, 'one');
@@ -101,7 +101,7 @@ test('a probe under a key that has failed before says nothing', async () => {
   }
 });
 
-test('a sick callee is left alone for longer each time, one that is not there is asked again after the shortest time', async () => {
+test('the open time grows with each failed probe, but not while the callee is absent', async () => {
   const { health, often, ask, openMs } = world({ failures: 2, successes: 1 });
   await often(2, 'down');
   const waits: number[] = [];
@@ -116,8 +116,8 @@ test('a sick callee is left alone for longer each time, one that is not there is
   assert.deepEqual(waits.slice(5), [1000, 1000, 1000]);
 });
 
-test('keys that failed are forgotten after ten minutes, or when there are too many', () => {
-  const repeats = new Repeats();
+test('failed keys are forgotten after ten minutes, or beyond 200 keys', () => {
+  const repeats = new FailedKeys();
   assert.deepEqual([repeats.failed('a', 0), repeats.failed('a', 500_000), repeats.failed('a', 1_000_000)], [false, true, true]);
   assert.equal(repeats.failed('a', 1_700_000), false);
   for (let n = 0; n < 200; n++) repeats.failed(`key ${n}`, 1_700_000);

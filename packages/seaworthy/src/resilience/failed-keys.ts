@@ -1,12 +1,12 @@
 const limit = 200;
 const idleMs = 600_000;
 
-/** The keys under which work failed lately: at most 200 of them, and none longer than ten minutes. It needs no timers. */
-export class Repeats {
-  /** When each failed last, in that order. */
+/** The keys under which work failed lately: at most 200, each for at most ten minutes, without timers. */
+export class FailedKeys {
+  /** The time of the last failure of each key, in the order of these times. */
   readonly #keys = new Map<string, number>();
 
-  /** Notes that work under `key` failed. Returns whether it had failed lately before. */
+  /** Records a failure under `key`. Returns whether the key had failed lately before. */
   failed(key: string, now: number): boolean {
     const before = this.#keys.get(key);
     this.#keys.delete(key);
@@ -18,6 +18,7 @@ export class Repeats {
     return before !== undefined && now - before < idleMs;
   }
 
+  /** Forgets a key under which work succeeded. */
   succeeded(key: string): void {
     this.#keys.delete(key);
   }

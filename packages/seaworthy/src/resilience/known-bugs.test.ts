@@ -10,7 +10,7 @@ import { policyOn } from './policy.ts';
 import { retry } from './retry.ts';
 import { boom, fine, held, opened, quietly, ticks, virtualRuntime } from './virtual-runtime.fixture.ts';
 
-test('a late failure neither reopens a half-open breaker nor a late success closes it (cockatiel 4, opossum 10)', async () => {
+test('a late failure does not open a half-open breaker, and a late success does not close it (cockatiel 4, opossum 10)', async () => {
   const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 2, openFor: '10s' });
   const guard = policyOn(rt, health);
@@ -28,7 +28,7 @@ test('a late failure neither reopens a half-open breaker nor a late success clos
   assert.equal(health.state, 'half-open');
 });
 
-test('callers neither queue behind a hung probe nor wait for it (cockatiel 4)', async () => {
+test('callers do not wait for a probe that hangs (cockatiel 4)', async () => {
   const { clock, guard } = await opened({ probes: 1 });
   await clock.advance(10_000);
   const hold = held();
@@ -41,7 +41,7 @@ test('callers neither queue behind a hung probe nor wait for it (cockatiel 4)', 
   await probe;
 });
 
-test('after an idle hour no old failure is left in the window (cockatiel 4)', async () => {
+test('after an idle hour the window has no old failures (cockatiel 4)', async () => {
   const { clock, rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failureRate: 0.5, minimumCalls: 10, window: '10s' });
   const guard = policyOn(rt, health);
@@ -52,7 +52,7 @@ test('after an idle hour no old failure is left in the window (cockatiel 4)', as
   assert.equal(health.state, 'closed');
 });
 
-test('an abort during the backoff ends it at once, keeps its reason and calls nothing again (cockatiel 4)', async () => {
+test('an abort during the backoff ends it at once with the reason of the abort, and calls nothing again (cockatiel 4)', async () => {
   const { clock, rt } = virtualRuntime();
   const leaving = new AbortController();
   let begun = 0;
@@ -73,7 +73,7 @@ test('an abort during the backoff ends it at once, keeps its reason and calls no
   assert.equal(clock.waiting, 0);
 });
 
-test('callers who leave get their own reason, not a timeout, and open no breaker (cockatiel 4)', async () => {
+test('a caller that aborts gets its own reason, not a timeout, and opens no breaker (cockatiel 4)', async () => {
   const { rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failures: 2 });
   const guard = policyOn(rt, health, timeout('10s'));
@@ -86,7 +86,7 @@ test('callers who leave get their own reason, not a timeout, and open no breaker
   assert.equal(health.state, 'closed');
 });
 
-test('an observer that throws replaces no outcome (cockatiel 4, opossum 10)', async () => {
+test('an observer that throws changes no outcome (cockatiel 4, opossum 10)', async () => {
   const angry = () => {
     throw new Error('observer');
   };
@@ -104,7 +104,7 @@ test('an observer that throws replaces no outcome (cockatiel 4, opossum 10)', as
   assert.ok(warnings.includes('SeaworthyObserver'));
 });
 
-test('a slot is held until the work really settles, timed out or not (opossum 10)', async () => {
+test('a slot stays taken until the work settles, also after a timeout (opossum 10)', async () => {
   const { clock, rt } = virtualRuntime();
   const ward = bulkhead({ limit: 1, queue: 0 });
   const guard = policyOn(rt, ward, timeout('1s'));
@@ -118,7 +118,7 @@ test('a slot is held until the work really settles, timed out or not (opossum 10
   assert.equal(await guard(fine), 'fine');
 });
 
-test('bulkhead overflow on a healthy callee opens no breaker (opossum 10)', async () => {
+test('a full bulkhead does not open the breaker of a healthy callee (opossum 10)', async () => {
   const { rt } = virtualRuntime();
   const health = breaker({ failures: 2 });
   const guard = policyOn(rt, health, bulkhead({ limit: 1, queue: 0 }));
@@ -149,7 +149,7 @@ test('the timeout of one call aborts no other call (opossum 10)', async () => {
   );
 });
 
-test('nothing runs once it is at rest (opossum 10)', async () => {
+test('an idle policy has no timers (opossum 10)', async () => {
   const { clock, rt } = virtualRuntime();
   const guard = policyOn(rt, deadline('2s'), retry(), breaker(), bulkhead({ limit: 1 }), timeout('1s'));
   await guard(fine);
@@ -157,7 +157,7 @@ test('nothing runs once it is at rest (opossum 10)', async () => {
   assert.equal(clock.waiting, 0);
 });
 
-test('refusals do not dilute the rate of failures (opossum 10)', async () => {
+test('rejections do not lower the rate of failures (opossum 10)', async () => {
   const { rt } = virtualRuntime();
   const health = breaker({ runtime: rt, failureRate: 0.5, minimumCalls: 10, window: '10s' });
   const guard = policyOn(rt, health, bulkhead({ limit: 1, queue: 0 }));
@@ -170,7 +170,7 @@ test('refusals do not dilute the rate of failures (opossum 10)', async () => {
   assert.equal(health.state, 'open');
 });
 
-test('a hung probe without a timeout wedges nothing (opossum 10)', async () => {
+test('a probe that hangs without a timeout does not block the breaker forever (opossum 10)', async () => {
   const { clock, health, guard } = await opened({ probes: 1, probeLease: '5s' });
   await clock.advance(10_000);
   void quietly(guard(held().work));

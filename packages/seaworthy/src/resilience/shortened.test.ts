@@ -4,17 +4,17 @@ import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { breaker } from './breaker.ts';
 import { bulkhead } from './bulkhead.ts';
-import { deadline, type Part, timeout } from './parts.ts';
+import { deadline, type PolicyPart, timeout } from './parts.ts';
 import { policyOn } from './policy.ts';
 import { RetryBudget, retry } from './retry.ts';
 import { boom, fine, quietly, virtualRuntime } from './virtual-runtime.fixture.ts';
 
 const hangs = (): Promise<never> => new Promise(() => {});
-/** What a callee says to a deadline that came with the call. */
+/** The answer of a callee whose deadline, which came with the call, has passed. */
 const gatewayTimeout = (): Promise<never> => Promise.reject(Object.assign(new Error('too late'), { status: 504 }));
 
-/** A policy of these parts around a breaker, and calls whose caller gives them so much time. */
-function world(parts: readonly Part[], options: Parameters<typeof breaker>[0] = {}) {
+/** Makes a policy of a breaker and these parts, and calls that the caller gives a deadline. */
+function world(parts: readonly PolicyPart[], options: Parameters<typeof breaker>[0] = {}) {
   const { clock, rt } = virtualRuntime();
   const health = breaker({ failures: 3, openFor: '10s', runtime: rt, ...options });
   const guard = policyOn(rt, health, ...parts);
@@ -28,7 +28,7 @@ function world(parts: readonly Part[], options: Parameters<typeof breaker>[0] = 
   return { clock, rt, health, guard, ask, often };
 }
 
-test('a callee that hangs opens the breaker, but not for callers who give it less time than the policy does', async () => {
+test('a callee that hangs opens the breaker, unless the callers give it less time than the policy allots', async () => {
   for (const [parts, less, all] of [
     [[timeout('100ms')], '60ms', '1s'],
     [[deadline('100ms')], '60ms', '1s'],
@@ -44,7 +44,7 @@ test('a callee that hangs opens the breaker, but not for callers who give it les
   }
 });
 
-test('callers of whom somebody knows what time they usually give are hurried when they give less', async () => {
+test('a call with a deadline shorter than its usual time is shortened', async () => {
   const { health, often } = world([]);
   await often(20, hangs, '300ms', '1s');
   assert.equal(health.state, 'closed');
@@ -52,7 +52,7 @@ test('callers of whom somebody knows what time they usually give are hurried whe
   assert.equal(health.state, 'open');
 });
 
-test('what a hurried call fails with other than by time counts', async () => {
+test('a failure of a shortened call that is not a timeout counts', async () => {
   const { health, often } = world([timeout('1s')]);
   await often(20, gatewayTimeout, '20ms');
   assert.equal(health.state, 'closed');
@@ -60,19 +60,19 @@ test('what a hurried call fails with other than by time counts', async () => {
   assert.equal(health.state, 'open');
 });
 
-test("a callee's own word that time ran out counts when it had all the time", async () => {
+test('a timeout that the callee reports counts if it had the whole time', async () => {
   const { health, often } = world([timeout('1s')]);
   await often(3, gatewayTimeout, '2s');
   assert.equal(health.state, 'open');
 });
 
-test('the last of several attempts, for which the deadline leaves little time, is not counted', async () => {
+test('the last attempt does not count if the deadline left it little time', async () => {
   const { health, ask } = world([deadline('1s'), timeout('450ms'), retry({ attempts: 5, base: '1ms' })], { failures: 100 });
   assert.ok((await ask(hangs)) instanceof DeadlineExceeded);
   assert.equal(health.counts.failuresInARow, 2);
 });
 
-test('time in the queue of the bulkhead is no time that the callee had', async () => {
+test('the time in the queue of the bulkhead is not time that the callee had', async () => {
   const { clock, health, guard, rt } = world([bulkhead({ limit: 1 })], { failures: 1 });
   const slow = quietly(guard(() => new Promise((resolve) => rt.clock.after(9000, () => resolve(undefined)))));
   const queued = quietly(guard(hangs, { deadline: Deadline.after(clock, '10s') }));
@@ -81,7 +81,7 @@ test('time in the queue of the bulkhead is no time that the callee had', async (
   assert.equal(health.state, 'closed');
 });
 
-test('a hurried probe gives its place back', async () => {
+test('a shortened probe is released', async () => {
   const { clock, health, ask, often } = world([timeout('1s')], { probes: 1, successes: 1 });
   await often(3, boom);
   assert.equal(health.state, 'open');
@@ -92,7 +92,7 @@ test('a hurried probe gives its place back', async () => {
   assert.equal(health.state, 'closed');
 });
 
-test('a call that was cut too early to have failed has been slow all the same', async () => {
+test('a shortened call counts as slow if it took slowAfter', async () => {
   const { health, often } = world([timeout('1s')], { slowRate: 1, slowAfter: '100ms', minimumCalls: 3 });
   await often(20, hangs, '50ms');
   assert.deepEqual([health.state, health.counts.calls], ['closed', 0]);
@@ -100,7 +100,7 @@ test('a call that was cut too early to have failed has been slow all the same', 
   assert.equal(health.state, 'open');
 });
 
-test('a caller who leaves as its time is over has not left early', async () => {
+test('an abort at the deadline counts as a timeout', async () => {
   const { clock, health, guard } = world([timeout('1h')], { failures: 1 });
   const leaving = new AbortController();
   const call = quietly(guard(hangs, { signal: leaving.signal, deadline: new Deadline(clock, 5000, 5000) }));
@@ -110,7 +110,7 @@ test('a caller who leaves as its time is over has not left early', async () => {
   assert.equal(health.state, 'open');
 });
 
-test('a timeout of a policy around another one counts in the inner breaker when it was all of the time', async () => {
+test('a timeout of an outer policy counts in the inner breaker if the call had the whole time', async () => {
   const { clock, rt, health, guard } = world([], { failures: 1 });
   const outer = policyOn(rt, timeout('500ms'));
   const behind = (waitMs: number): Promise<unknown> =>
@@ -128,7 +128,7 @@ test('a timeout of a policy around another one counts in the inner breaker when 
   assert.equal(health.state, 'open');
 });
 
-test('hurried calls do not use up what retries share', async () => {
+test('shortened calls take nothing from the retry budget', async () => {
   const budget = new RetryBudget(4);
   const { often } = world([timeout('1s'), retry({ attempts: 2, base: '1ms', budget })], { failures: 1000 });
   await often(50, gatewayTimeout, '500ms');

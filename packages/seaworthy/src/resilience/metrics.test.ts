@@ -31,7 +31,7 @@ function watched() {
   return { clock, rt: runtime({ clock, observe }), gauges, counters, read: (text: string) => gauges.get(text)?.() };
 }
 
-test('breakers show how many of a name are in which state, and go with the last policy', async () => {
+test('the gauge of a name counts its breakers by state, and goes with the last policy', async () => {
   const { rt, read, gauges } = watched();
   const hosts = ['a', 'b', 'c'].map(() => {
     const health = breaker({ name: 'hosts', failures: 1 });
@@ -54,7 +54,7 @@ test('breakers show how many of a name are in which state, and go with the last 
   assert.equal(await c.guard(fine), 'fine');
 });
 
-test('a bulkhead shows who runs and who waits', async () => {
+test('the gauges of a bulkhead count running and queued calls', async () => {
   const { rt, read, counters } = watched();
   const hold = held();
   const guard = policyOn(rt, bulkhead({ name: 'cards', limit: 1, queue: 1 }));
@@ -69,7 +69,7 @@ test('a bulkhead shows who runs and who waits', async () => {
   assert.deepEqual([read('seaworthy_bulkhead_running cards'), read('seaworthy_bulkhead_waiting cards')], [0, 0]);
 });
 
-test('every outcome is counted, late ones apart', async () => {
+test('every outcome is counted, those of an earlier generation as late', async () => {
   const { clock, rt, counters } = watched();
   const health = breaker({ name: 'cards', failures: 1, openFor: '1s', successes: 1 });
   const guard = policyOn(rt, health, timeout('1h'));
