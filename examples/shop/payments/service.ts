@@ -1,4 +1,4 @@
-import { external, type Handler, type Service, service } from 'seaworthy/service';
+import { external, type Handler, remote, type Service, service } from 'seaworthy/service';
 import { orders } from '../orders/contract.ts';
 import type { Cards } from './cards.ts';
 import { payments } from './contract.ts';
@@ -52,7 +52,7 @@ export default (cards: Cards): Service<'payments', 'orders' | 'payments'> =>
         if (!payment) throw fail('NotFound');
         return payment;
       },
-      paymentsOf: { remote: async ({ input, signal }) => ({ payments: await cards.capturesOf({ orderId: input.orderId, signal }) }) },
+      paymentsOf: remote(async ({ input, signal }) => ({ payments: await cards.capturesOf({ orderId: input.orderId, signal }) })),
     },
     on: (on) => [on(orders.cancellationRequested, ({ data: { orderId }, start }) => start(refundOrder, { orderId }))],
     sagas: [refundOrder],

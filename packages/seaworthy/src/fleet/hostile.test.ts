@@ -10,6 +10,7 @@ import { aggregate } from '../gateway/aggregate.ts';
 import { gateway } from '../gateway/gateway.ts';
 import { route } from '../gateway/route.ts';
 import { gatewayRoutes } from '../gateway/serve.ts';
+import { remote } from '../service/handler.ts';
 import { service } from '../service/service.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { telemetry } from '../telemetry/telemetry.ts';
@@ -26,7 +27,7 @@ const desk = contract('desk', {
 const fails = ({ input }: { readonly input: { readonly what: string } }): never => {
   throw thrown[input.what]?.[0];
 };
-const own = service(desk, { handlers: { write: fails, read: fails, reach: { remote: async (context) => fails(context) } } });
+const own = service(desk, { handlers: { write: fails, read: fails, reach: remote(async (context) => fails(context)) } });
 
 test('whatever a handler throws, its caller gets a problem, the log a line, and the next call an answer', async () => {
   const clock = virtualClock();

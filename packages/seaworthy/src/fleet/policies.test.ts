@@ -9,6 +9,7 @@ import { bulkhead } from '../resilience/bulkhead.ts';
 import { keyed } from '../resilience/keyed.ts';
 import { timeout } from '../resilience/parts.ts';
 import { policy, policyOn, type WorkContext } from '../resilience/policy.ts';
+import { remote } from '../service/handler.ts';
 import { service } from '../service/service.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { telemetry } from '../telemetry/telemetry.ts';
@@ -26,13 +27,11 @@ function thirdParty(work: (context: WorkContext) => unknown) {
   const own = service(desk, {
     policies: [guard, hosts],
     handlers: {
-      ask: {
-        async remote({ input, signal }) {
-          await guard(work, { signal });
-          await hosts.of(input.host)(work);
-          return {};
-        },
-      },
+      ask: remote(async ({ input, signal }) => {
+        await guard(work, { signal });
+        await hosts.of(input.host)(work);
+        return {};
+      }),
     },
   });
   return { own, health };

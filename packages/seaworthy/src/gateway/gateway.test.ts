@@ -6,7 +6,7 @@ import type { Caller, CallOptions } from '../client/caller.ts';
 import { caller } from '../client/caller.ts';
 import { AnswerInvalid, CallFailed, Unreachable } from '../client/errors.ts';
 import { lossy } from '../contract/conformance/lossy.ts';
-import { command, contract, query } from '../contract/contract.ts';
+import { command, contract, event, query } from '../contract/contract.ts';
 import { DeadlineExceeded } from '../core/deadline.ts';
 import { silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
@@ -289,9 +289,11 @@ test('a shape that makes something of which JSON would say less is a failure, an
 });
 
 test('a route that cannot carry the input of its operation is refused where it is written', () => {
+  const bare = command({ http: 'POST /name', input: Ref });
   const api = contract('api', {
     make: command({ http: 'POST /make', input: z.object({ id: z.string(), inner: z.object({ a: z.string() }) }) }),
-    name: command({ http: 'POST /name', input: Ref }),
+    name: bare,
+    made: event({ key: 'id', data: Ref }),
     open: command({ http: 'POST /open', input: z.looseObject({ id: z.string() }) }),
     list: query({ http: 'GET /list', input: z.object({ ids: z.array(z.string()) }), output: Ref }),
   });
@@ -300,6 +302,13 @@ test('a route that cannot carry the input of its operation is refused where it i
     ['an object in a path', () => route('POST /x/{inner}', api.make), /api\.make\.input\.inner is in the path/],
     ['a list in a path', () => route('GET /x/{ids}', api.list), /api\.list\.input\.ids is in the path/],
     ['any fields in a query string', () => route('DELETE /x/{id}', api.open), /can only have fields that it names/],
+    [
+      'an event',
+      () => route('POST /x/{id}', api.made as unknown as typeof api.name),
+      /leads to the event api\.made: a route leads to a command or a query/,
+    ],
+    ['what is in no contract', () => route('POST /x', bare as typeof api.name), /leads to something that is not in a contract/],
+    ['nothing', () => route('POST /x', {} as typeof api.name), /leads to something that is not in a contract/],
     ['a command by GET', () => route('GET /x/{id}', api.name), /api\.name is a command, and a GET must not change anything/],
   ] as const)
     assert.throws(make, (error: unknown) => error instanceof GatewayInvalid && says.test(error.message), what);

@@ -1,5 +1,5 @@
 import { Failure } from '../client/call.ts';
-import type { At, Fits, Operation } from '../contract/contract.ts';
+import type { At, Fits, Member, Operation } from '../contract/contract.ts';
 import { unreachableBy } from '../contract/fields.ts';
 import type { Http } from '../contract/http.ts';
 import { inputOf } from '../contract/request.ts';
@@ -11,15 +11,25 @@ import type { Route } from './gateway.ts';
 /** An operation that a gateway may call, with what it is sent. */
 export type Target<S extends string, Sent, Output> = Operation<'command' | 'query', Sent, unknown, unknown, Output, unknown> & At<S>;
 
+/** The operation itself, or a sentence instead of it when it is an event, or is not a member of a contract. */
+type Routable<Op> = Op extends Operation & At ? Op : 'a route leads to a command or a query of a contract';
+/** Where there is no operation, nothing is wrong with the path. */
+type Path<H extends Http, Op> = Op extends Operation<'command' | 'query', infer Sent> ? Fits<H, Sent> : H;
+
 /**
  * Exposes one operation under a path of the gateway's own. The path's parameters are fields of its input. Throws `GatewayInvalid`
- * when path and query string cannot carry its input, or when a GET would change something.
+ * for an event, when path and query string cannot carry the input, or when a GET would change something.
  */
-export function route<const H extends Http, S extends string, Sent>(
-  http: Fits<H, NoInfer<Sent>>,
-  operation: Target<S, Sent, unknown>,
-): Route<S> {
-  const plain = operation as unknown as Operation & At<S>;
+export function route<const H extends Http, Op extends Member & At>(
+  http: Path<H, NoInfer<Op>>,
+  operation: Routable<Op>,
+): Route<Op['service']> {
+  const plain = operation as unknown as Operation & At<Op['service']>;
+  if (plain.service === undefined || (plain.kind !== 'command' && plain.kind !== 'query')) {
+    const { service, name, kind } = operation as Member & At;
+    const what = service !== undefined && kind === 'event' ? `the event ${service}.${name}` : 'something that is not in a contract';
+    throw new GatewayInvalid(`the route ${http} leads to ${what}: a route leads to a command or a query of a contract`);
+  }
   const wrong = unreachableBy(plain, http as Http);
   if (wrong.length > 0) throw new GatewayInvalid(`the route ${http} cannot carry what it calls: ${wrong.join('; ')}`);
   return {

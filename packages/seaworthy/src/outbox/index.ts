@@ -25,7 +25,7 @@ export type { FailedAttempt, RecordedError } from './history.ts';
 export type { LadderOptions } from './ladder.ts';
 export { type Collector, type CollectorOptions, collector } from './outbox.ts';
 export type { Follow } from './process.ts';
-export type { EventNames, Publish } from './publish.ts';
+export type { EventsOf, Publish } from './publish.ts';
 export {
   type Relay,
   type RelayOptions,

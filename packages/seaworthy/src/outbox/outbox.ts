@@ -8,16 +8,16 @@ import type { Runtime } from '../core/runtime.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Level, Tx, Value } from '../store/store.ts';
 import { EventInvalid } from './errors.ts';
-import type { Publish } from './publish.ts';
+import type { EventsOf, Publish } from './publish.ts';
 import { outboxTopic } from './topics.ts';
 
 /** The events of one run of one handler. Begin with a fresh one at each run, since a conflict may repeat it. */
-export interface Collector<M> {
+export interface Collector<Events> {
   /**
    * Takes the data as it is now. Throws `EventInvalid` when it is not JSON, breaks the contract or has no key: let the transaction
    * roll back. Throws `RunOver` after `write`.
    */
-  readonly publish: Publish<M>;
+  readonly publish: Publish<Events>;
   /**
    * Puts what was published into the outbox, with the handler's transaction; returns how many events. What was published inside a
    * savepoint that was taken back is left out. Throws `EventInvalid` for a schema that validates asynchronously.
@@ -69,7 +69,7 @@ export function collector<S extends string, M extends Members>(
   contract: Contract<S, M>,
   runtime: Runtime,
   { trace, tx: within }: CollectorOptions = {},
-): Collector<M> {
+): Collector<EventsOf<M>> {
   const events = contract as unknown as { readonly [name: string]: (Event & At) | undefined };
   const collected: Collected[] = [];
   let written = false;
@@ -93,7 +93,7 @@ export function collector<S extends string, M extends Members>(
   }
 
   return {
-    publish: publish as Publish<M>,
+    publish: publish as Publish<EventsOf<M>>,
     async write(tx) {
       written = true;
       const kept = collected.filter(({ level }) => !level?.undone);

@@ -1,10 +1,11 @@
 import type { Event } from '../contract/contract.ts';
 
-/** The names of a contract's events. */
-export type EventNames<M> = {
-  [K in keyof M]: M[K] extends Event ? K : never;
-}[keyof M] &
-  string;
-type SentOf<E> = E extends Event<infer Sent, unknown> ? Sent : never;
+/**
+ * The events of the members of a contract: the data that each takes, by name. The condition has the compiler write them out, where it
+ * would otherwise show the whole contract.
+ */
+export type EventsOf<M> = M extends infer All
+  ? { readonly [K in keyof All as All[K] extends Event ? K : never]: All[K] extends Event<infer Sent, unknown> ? Sent : never }
+  : never;
 /** Puts an event of the service's own contract into the outbox, with the transaction. */
-export type Publish<M> = <K extends EventNames<M>>(event: K, data: SentOf<M[K]>) => void;
+export type Publish<Events> = <K extends keyof Events & string>(event: K, data: Events[K]) => void;

@@ -4,7 +4,7 @@ import { formOf } from '../contract/form.ts';
 import type { Schema } from '../contract/schema.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
-import type { Publish } from '../outbox/publish.ts';
+import type { EventsOf, Publish } from '../outbox/publish.ts';
 import type { Read, StoreDriver, Tx } from '../store/store.ts';
 import { type Cause, type Instance, type PlannedStep, plannedSteps, type SagaState } from './instance.ts';
 import type { MachineDefinition } from './machine.ts';
@@ -35,9 +35,9 @@ export interface Remote<Input, Results, S extends string> extends Before<Input, 
   /** Calls an operation of the services that the saga uses; each call carries the step's own idempotency key. */
   readonly call: Call<[S] extends [never] ? Only : S>;
 }
-export interface Local<Input, Results, M, T> extends Before<Input, Results> {
+export interface Local<Input, Results, Events, T> extends Before<Input, Results> {
   readonly tx: T;
-  readonly publish: Publish<M>;
+  readonly publish: Publish<Events>;
 }
 export interface Undoing<R> {
   /** What `do` returned; `undefined` when its outcome was never seen, so that it may or may not have happened. */
@@ -60,7 +60,10 @@ export interface Step<Do, R> {
   readonly timeout?: Duration;
 }
 type Fresh<N extends string, Results> = N extends keyof Results ? `there is already a step named ${N}` : N;
-type And<Results, N extends string, R> = Results & { readonly [K in N]: R };
+/** The results and one more. The condition has the compiler write them out as one object, where it would otherwise show a nest of types. */
+type And<Results, N extends string, R> = Results & { readonly [K in N]: R } extends infer All
+  ? { readonly [K in keyof All]: All[K] }
+  : never;
 
 /** One step of a definition. */
 export interface StepDefinition {
@@ -73,16 +76,18 @@ export interface StepDefinition {
 
 /** A definition, complete at every link of the chain. The service `S` owns it, `Use` are the services that it calls, `T` is its transaction. */
 export interface AnySaga<S extends string = string, Use extends string = string, T = never> {
-  readonly name: string;
   readonly service: S;
+  readonly name: string;
   readonly uses: readonly Named<Use>[];
   readonly steps: readonly StepDefinition[];
   readonly concurrency?: number | undefined;
   /** The deadline of a whole instance, in milliseconds. */
   readonly deadlineMs?: number | undefined;
-  readonly '~tx'?: (tx: T) => void;
+  readonly '~tx'?: ((tx: T) => void) | undefined;
 }
 export interface Saga<S extends string, Use extends string, T, Input> extends AnySaga<S, Use, T> {
+  // Before `input`, so that it is what the compiler complains about in the saga of another service.
+  readonly service: S;
   readonly input: Schema<unknown, Input>;
   readonly key: ((input: Input) => string) | undefined;
 }
@@ -116,17 +121,17 @@ export type Stop<S extends string = string> = <Input>(
   reason: string,
 ) => PromiseLike<Stopping>;
 
-export interface Builder<S extends string, M, Use extends string, T, Input, Results> extends Saga<S, Use, T, Input> {
+export interface Builder<S extends string, Events, Use extends string, T, Input, Results> extends Saga<S, Use, T, Input> {
   /** Adds a step that calls other services. It has no transaction. */
   step<const N extends string, R>(
     name: Fresh<N, Results>,
     step: Step<Remote<Input, Results, Use>, R>,
-  ): Builder<S, M, Use, T, Input, And<Results, N, R>>;
+  ): Builder<S, Events, Use, T, Input, And<Results, N, R>>;
   /** Adds a step in a transaction of the owner's own database. It has no `call`. */
   local<const N extends string, R>(
     name: Fresh<N, Results>,
-    step: Step<Local<Input, Results, M, T>, R>,
-  ): Builder<S, M, Use, T, Input, And<Results, N, R>>;
+    step: Step<Local<Input, Results, Events, T>, R>,
+  ): Builder<S, Events, Use, T, Input, And<Results, N, R>>;
 }
 
 /**
@@ -152,7 +157,7 @@ export function saga<const S extends string, M extends Members, Input, Use exten
     /** The store of the owner, when it is not the default. It gives `tx` its type and has no other effect. */
     readonly store?: StoreDriver<T, unknown>;
   },
-): Builder<S, M, Use, T, Input, Record<never, never>> {
+): Builder<S, EventsOf<M>, Use, T, Input, Record<never, never>> {
   if (!/^[a-z][a-z0-9-]*$/.test(name))
     throw new SagaInvalid(`a saga name must be lower case letters, digits and hyphens, got ${JSON.stringify(name)}`);
   // A saga is given its input as JSON, and keeps as JSON what validation made of it.

@@ -196,9 +196,14 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
   const ignored: { readonly saga: string; readonly key: string; readonly id: string }[] = [];
   const stopped: { readonly id: string; readonly saga: string }[] = [];
   const known = (saga: AnySaga): Defined => {
+    const owner = parts.contract['~contract'];
+    if (saga.service !== owner)
+      throw new SagaUnlisted(
+        `the service ${owner} does not run the saga ${saga.name}, which belongs to ${saga.service}: publish an event to it`,
+      );
     const defined = parts.sagas.get(saga.name);
     if (defined) return defined;
-    throw new SagaUnlisted(`the service ${parts.contract['~contract']} does not run the saga ${saga.name}: add it to its \`sagas\``);
+    throw new SagaUnlisted(`the service ${owner} does not run the saga ${saga.name}: add it to its \`sagas\``);
   };
   /** Puts a call behind all earlier ones, and returns those. */
   function ask(one: Omit<Write, 'level'>): readonly Write[] {

@@ -4,7 +4,7 @@ import type { At, Operation } from '../contract/contract.ts';
 import { copied } from '../core/copy.ts';
 import type { Span } from '../core/observe.ts';
 import { answerOf, declaredOf, nameOf } from './answer.ts';
-import type { CommandContext } from './context.ts';
+import type { AnyCommandContext } from './context.ts';
 import { StepInProgress } from './errors.ts';
 import type { Failing } from './failing.ts';
 import { type Keyed, record, recorded } from './idempotency.ts';
@@ -18,8 +18,6 @@ export interface Received extends Keyed {
   readonly signal: AbortSignal;
   readonly span: Span;
 }
-
-export type AnyCommandContext = CommandContext<unknown, Record<string, unknown>, Record<string, never>, unknown>;
 
 /** The context of one run of a command's handler. The input is a copy: no other run sees what this one makes of it. */
 export const commandContext = (given: Given, { fail, refuse }: Failing, input: unknown): AnyCommandContext => ({

@@ -15,14 +15,14 @@ interface HandlerContext {
 }
 
 /** What a handler changes state with: all of it is committed together, or not at all. There is no `call` here. */
-export interface TransactionContext<M, T> extends HandlerContext {
+export interface TransactionContext<S extends string, Events, T> extends HandlerContext {
   readonly tx: T;
-  readonly publish: Publish<M>;
-  readonly start: Start;
-  readonly stop: Stop;
+  readonly publish: Publish<Events>;
+  readonly start: Start<S>;
+  readonly stop: Stop<S>;
 }
 
-export interface CommandContext<Input, E, M, T> extends TransactionContext<M, T> {
+export interface CommandContext<Input, E, S extends string, Events, T> extends TransactionContext<S, Events, T> {
   readonly input: Input;
   /** Makes a declared error, to be thrown: the handler is rolled back. */
   readonly fail: Fail<E>;
@@ -36,6 +36,8 @@ export interface QueryContext<Input, E, R> extends HandlerContext {
   readonly fail: Fail<E>;
 }
 
+export type AnyCommandContext = CommandContext<unknown, Record<string, unknown>, string, Record<string, never>, unknown>;
+
 /** No `read` here: a query that asks a third party holds no snapshot meanwhile. */
 export interface RemoteQueryContext<Input, E> extends HandlerContext {
   readonly input: Input;
@@ -43,7 +45,7 @@ export interface RemoteQueryContext<Input, E> extends HandlerContext {
   readonly signal: AbortSignal;
 }
 
-export interface EventContext<Data, M, T> extends TransactionContext<M, T> {
+export interface EventContext<Data, S extends string, Events, T> extends TransactionContext<S, Events, T> {
   readonly data: Data;
 }
 

@@ -19,7 +19,7 @@ import { policyOn } from '../resilience/policy.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
 import type { StoreDriver } from '../store/store.ts';
-import { external } from './handler.ts';
+import { external, remote } from './handler.ts';
 import { type RunningService, run } from './lifecycle.ts';
 import { service } from './service.ts';
 import { operationRoutes } from './transports/http.ts';
@@ -92,12 +92,10 @@ export const deskService = (stage: Backstage) =>
       },
       search: ({ input }) => ({ asked: input }),
       pick: ({ input }) => input,
-      hang: {
-        remote: ({ signal }) => {
-          stage.hung = signal;
-          return new Promise<never>(() => {});
-        },
-      },
+      hang: remote(({ signal }) => {
+        stage.hung = signal;
+        return new Promise<never>(() => {});
+      }),
       fall({ input }) {
         throw new Failure(input.name, undefined);
       },

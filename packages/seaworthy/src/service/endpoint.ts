@@ -8,17 +8,16 @@ import { SeaworthyError } from '../core/errors.ts';
 import type { Span } from '../core/observe.ts';
 import { readable } from '../core/thrown.ts';
 import { accept, nameOf } from './answer.ts';
-import { type AnyCommandContext, type Received, runCommand } from './command.ts';
+import { type Received, runCommand } from './command.ts';
+import type { AnyCommandContext } from './context.ts';
 import { CallCancelled, HandlerFailed, KeyInProgress, OperationUnknown } from './errors.ts';
 import type { Externals } from './external/driver.ts';
-import type { AnyExternal } from './handler.ts';
+import { externalOf } from './handler.ts';
 import { fingerprint } from './idempotency.ts';
 import { answerable } from './kept.ts';
-import { type QueryHandler, type RemoteHandler, runQuery } from './query.ts';
+import { type AnyQueryHandler, runQuery } from './query.ts';
 import type { Service } from './service.ts';
 import type { UnitParts } from './unit-of-work.ts';
-
-type CommandHandler = ((context: AnyCommandContext) => unknown) | AnyExternal;
 
 export interface EndpointParts extends UnitParts {
   readonly service: Service;
@@ -56,13 +55,14 @@ export function endpoint(parts: EndpointParts): Serving {
   let rest = (): void => {};
 
   async function command(call: Received): Promise<Answer> {
-    const handler = service.handlers[call.operation] as CommandHandler;
+    const handler = service.handlers[call.operation] as (context: AnyCommandContext) => unknown;
+    const outward = externalOf(handler);
     const mark = `${call.operation} ${call.key}`;
     if (inProgress.has(mark))
       throw new KeyInProgress(`${call.operation} under the key ${call.key} is still in progress: ask again soon`, { retryAfterMs: 1000 });
     inProgress.add(mark);
     try {
-      return await (typeof handler === 'function' ? runCommand(parts, call, handler) : externals.run(call, handler));
+      return await (outward ? externals.run(call, outward) : runCommand(parts, call, handler));
     } finally {
       inProgress.delete(mark);
     }
@@ -79,7 +79,7 @@ export function endpoint(parts: EndpointParts): Serving {
     const received = { operation: operation.name, key, attempt: bound, input: await accept(operation, input), signal, span };
     try {
       if (operation.kind === 'command') return answerable(operation, await command({ ...received, fingerprint: fingerprint(input) }));
-      const handler = service.handlers[operation.name] as QueryHandler | { readonly remote: RemoteHandler };
+      const handler = service.handlers[operation.name] as AnyQueryHandler;
       return await runQuery(parts, { ...received, fingerprint: '' }, handler);
     } catch (thrown) {
       return blameless(operation, readable(thrown));

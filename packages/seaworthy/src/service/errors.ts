@@ -83,3 +83,9 @@ export class HandlerFailed extends SeaworthyError {
   readonly code = 'SW_HANDLER_FAILED';
   readonly kind = 'internal';
 }
+
+/** A service's handlers or sagas do not match its contract, or a handler was called that only a service can run. */
+export class ServiceInvalid extends SeaworthyError {
+  readonly code = 'SW_SERVICE_INVALID';
+  readonly kind = 'invalid';
+}

@@ -1,79 +1,125 @@
 import type { At, Contract, Event, Operation } from '../contract/contract.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import type { EventsOf } from '../outbox/publish.ts';
 import type { Read, Tx } from '../store/store.ts';
-import type { CommandContext, EventContext, ExternalContext, QueryContext, RemoteQueryContext } from './context.ts';
+import type { AnyCommandContext, CommandContext, EventContext, ExternalContext, QueryContext, RemoteQueryContext } from './context.ts';
+import { ServiceInvalid } from './errors.ts';
 import type { Refusal } from './refusal.ts';
 
 type Awaitable<T> = T | Promise<T>;
 
-/**
- * A command that must reach a third party. `before` commits the intent (JSON) and its key; `do` has no
- * transaction; `after` commits the outcome, events and answer. A crash between them repeats `do` under
- * the same key, and an intent without an outcome is driven to one, whether or not its caller still waits.
- */
-export interface External<Input, E, M, T, Returned> {
-  readonly before: (context: CommandContext<Input, E, M, T>) => Awaitable<unknown>;
-  readonly do: (context: ExternalContext<Input, never>) => Awaitable<unknown>;
-  readonly after: (context: CommandContext<Input, E, M, T> & { readonly intent: never; readonly outcome: never }) => Awaitable<Returned>;
+/** The handler of a command. */
+export type CommandHandler<Input, E, S extends string, Events, T, Returned> = (
+  context: CommandContext<Input, E, S, Events, T>,
+) => Awaitable<Returned>;
+/** The handler of a query. */
+export type QueryHandler<Input, E, R, Returned> = (context: QueryContext<Input, E, R>) => Awaitable<Returned>;
+
+/** The three functions behind a handler that `external` made, as the service runs them. */
+export interface AnyExternal {
+  readonly before: (context: AnyCommandContext) => unknown;
+  readonly do: (context: ExternalContext<unknown, never>) => unknown;
+  readonly after: (context: AnyCommandContext & { readonly intent: never; readonly outcome: never }) => unknown;
   readonly timeout: Duration | undefined;
 }
-
-export type AnyExternal = External<unknown, Record<string, unknown>, Record<string, never>, unknown, unknown>;
+/** The function behind a handler that `remote` made. */
+export type AnyRemote = (context: RemoteQueryContext<unknown, Record<string, unknown>>) => unknown;
 
 export const patienceMs = ({ timeout = '30s' }: Pick<AnyExternal, 'timeout'>): number => milliseconds(timeout, 'timeout');
 
+/** What a handler is made of when it is not a plain function. */
+interface Brand {
+  readonly '~external'?: AnyExternal;
+  readonly '~remote'?: AnyRemote;
+}
+/** Returns the functions behind a handler that `external` made, and `undefined` for any other handler. */
+export const externalOf = (handler: unknown): AnyExternal | undefined => (handler as Brand)['~external'];
+/** Returns the function behind a handler that `remote` made, and `undefined` for any other handler. */
+export const remoteOf = (handler: unknown): AnyRemote | undefined => (handler as Brand)['~remote'];
+
+/**
+ * Makes a handler that only a service can run. Its type is that of a plain handler: the compiler compares a handler with one type alone,
+ * and its message about a wrong output points at the output.
+ */
+function branded(brand: object): never {
+  const run = (): never => {
+    throw new ServiceInvalid('a handler made by `external` or `remote` was called: only its service can run it, put it into `handlers`');
+  };
+  return Object.assign(run, brand) as never;
+}
+
+/** What a function may return that the handler returns in the end: what the contract says, or anything where no contract is known. */
+type Expected<Returned> = [Returned] extends [never] ? unknown : Returned;
 /** What `before` returns where it does not refuse. */
 type Intended<Returned> = Exclude<Returned, Refusal>;
 
-/** Makes the handler of a command that reaches a third party. */
-export function external<Input, E, M, Returned, Intent, Outcome, T = Tx>(parts: {
-  readonly before: (context: CommandContext<Input, E, M, T>) => Awaitable<Intent>;
+/**
+ * Makes the handler of a command that must reach a third party. `before` commits the intent (JSON) and its key; `do` has no
+ * transaction; `after` commits the outcome, events and answer. A crash between them repeats `do` under
+ * the same key, and an intent without an outcome is driven to one, whether or not its caller still waits.
+ */
+export function external<
+  Input,
+  E,
+  Intent,
+  Outcome,
+  Actual extends Expected<Returned>,
+  Returned = never,
+  S extends string = never,
+  Events = never,
+  T = Tx,
+>(parts: {
+  readonly before: (context: CommandContext<Input, E, S, Events, T>) => Awaitable<Intent>;
   readonly do: (context: ExternalContext<Input, NoInfer<Intended<Intent>>>) => Awaitable<Outcome>;
   readonly after: (
-    context: CommandContext<Input, E, M, T> & { readonly intent: NoInfer<Intended<Intent>>; readonly outcome: NoInfer<Outcome> },
-  ) => Awaitable<Returned>;
+    context: CommandContext<Input, E, S, Events, T> & { readonly intent: NoInfer<Intended<Intent>>; readonly outcome: NoInfer<Outcome> },
+  ) => Awaitable<Actual>;
   /** Of one run of `do`, whose signal then aborts, and of one of `after`, which is rolled back; `do` is repeated later under the same key. Default 30 s. */
   readonly timeout?: Duration;
-}): External<Input, E, M, T, Returned> {
-  return { ...parts, timeout: parts.timeout } as External<Input, E, M, T, Returned>;
+}): CommandHandler<Input, E, S, Events, T, Returned | Actual> {
+  return branded({ '~external': { ...parts } });
 }
 
-/** A query answered by a third party. */
-export interface Remote<Input, E, Returned> {
-  readonly remote: (context: RemoteQueryContext<Input, E>) => Awaitable<Returned>;
+/** Makes the handler of a query that a third party answers. It has a `signal` and no `read`: it holds no snapshot meanwhile. */
+export function remote<Input, E, Actual extends Expected<Returned>, Returned = never, R = Read>(
+  handler: (context: RemoteQueryContext<Input, E>) => Awaitable<Actual>,
+): QueryHandler<Input, E, R, Returned | Actual> {
+  return branded({ '~remote': handler });
 }
 
 /** What a command's handler may return. Where the operation has no output, anything that it returns is ignored, except a refusal. */
 type Answered<Returned, E> = [Returned] extends [void] ? unknown : Returned | Refusal<keyof E & string>;
 
-export type HandlerOf<M, Op, T, R> =
+export type HandlerOf<S extends string, Events, Op, T, R> =
   Op extends Operation<'command', unknown, infer Input, infer Returned, unknown, infer E>
-    ? ((context: CommandContext<Input, E, M, T>) => Awaitable<Answered<Returned, E>>) | External<Input, E, M, T, Answered<Returned, E>>
+    ? CommandHandler<Input, E, S, Events, T, Answered<Returned, E>>
     : Op extends Operation<'query', unknown, infer Input, infer Returned, unknown, infer E>
-      ? ((context: QueryContext<Input, E, R>) => Awaitable<Returned>) | Remote<Input, E, Returned>
+      ? QueryHandler<Input, E, R, Returned>
       : never;
 
-type OperationNames<M> = { [K in keyof M]: M[K] extends Operation ? K : never }[keyof M];
 /** One handler for each operation of a contract. */
-export type Handlers<M, T, R> = { readonly [K in OperationNames<M>]: HandlerOf<M, M[K], T, R> };
+export type Handlers<S extends string, M, T, R> = {
+  readonly [K in keyof M as M[K] extends Operation ? K : never]: HandlerOf<S, EventsOf<M>, M[K], T, R>;
+};
 
 /** The type of one handler, for handlers kept in files of their own: `Handler<typeof inventory, 'reserve'>`. */
-export type Handler<C, K extends keyof C, T = Tx, R = Read> = C extends Contract<string, infer M> ? HandlerOf<M, C[K], T, R> : never;
+export type Handler<C, K extends { [N in keyof C]-?: C[N] extends Operation ? N : never }[keyof C], T = Tx, R = Read> =
+  C extends Contract<infer S, infer M> ? HandlerOf<S, EventsOf<M>, C[K], T, R> : never;
 
 /** `Use` names the service whose event this is: the topology is known without running. */
 export interface Reacts<Use extends string = string> {
   readonly event: Event & At<Use>;
   readonly handle: (context: never) => unknown;
 }
-export type On<M, T> = <Use extends string, Data>(
+export type On<S extends string, Events, T> = <Use extends string, Data>(
   event: Event<unknown, Data> & At<Use>,
-  handle: (context: EventContext<Data, M, T>) => unknown,
+  handle: (context: EventContext<Data, S, Events, T>) => unknown,
 ) => Reacts<Use>;
 
 /** The type of one event handler kept in a file of its own: `Reaction<typeof inventory, typeof orders.orderCancelled>`. */
 export type Reaction<C, E, T = Tx> =
-  C extends Contract<string, infer M>
+  C extends Contract<infer S, infer M>
     ? E extends Event<unknown, infer Data>
-      ? (context: EventContext<Data, M, T>) => unknown
+      ? (context: EventContext<Data, S, EventsOf<M>, T>) => unknown
       : never
     : never;

@@ -1,5 +1,5 @@
 export type { CommandContext, EventContext, ExternalContext, QueryContext, RemoteQueryContext } from './context.ts';
-export { IntentStranded } from './errors.ts';
-export { external, type Handler, type Reaction } from './handler.ts';
+export { IntentStranded, ServiceInvalid } from './errors.ts';
+export { external, type Handler, type Reaction, remote } from './handler.ts';
 export type { Refusal } from './refusal.ts';
-export { type Service, ServiceInvalid, service } from './service.ts';
+export { type Service, service } from './service.ts';

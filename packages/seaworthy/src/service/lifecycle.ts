@@ -21,7 +21,7 @@ import { endpoint } from './endpoint.ts';
 import { ServiceUnready } from './errors.ts';
 import { externals } from './external/driver.ts';
 import { intentMigrations } from './external/intent-table.ts';
-import type { AnyExternal } from './handler.ts';
+import { type AnyExternal, externalOf } from './handler.ts';
 import type { Health, Phase } from './health.ts';
 import { forget, forgetSteps, idempotencyMigrations } from './idempotency.ts';
 import { tellLeftover } from './leftover.ts';
@@ -153,8 +153,8 @@ async function runOn(
   const operations = service.contract as unknown as Readonly<Record<string, Operation & At>>;
   const known = new Map<string, { readonly operation: Operation & At; readonly handler: AnyExternal }>();
   for (const [of, handler] of Object.entries(service.handlers)) {
-    const outward = typeof handler === 'object' && handler !== null && 'do' in handler;
-    if (outward) known.set(of, { operation: operations[of] as Operation & At, handler: handler as AnyExternal });
+    const outward = externalOf(handler);
+    if (outward) known.set(of, { operation: operations[of] as Operation & At, handler: outward });
   }
   const outside = externals({ store, runtime, collectors, owner: worker, alone: aloneOn(bus), known });
 

@@ -16,7 +16,7 @@ import { memory } from '../store/drivers/memory.ts';
 import { TransactionOver } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { external, type Handler, type Reaction } from './handler.ts';
+import { external, type Handler, type Reaction, remote } from './handler.ts';
 import { run } from './lifecycle.ts';
 import { service } from './service.ts';
 
@@ -79,12 +79,10 @@ async function sea(acts: Acts, view: (store: Store) => Store = (store) => store)
         after: (context) => acts.after?.(context),
       }),
       ask: (context) => acts.ask?.(context) ?? { rows: 0 },
-      far: {
-        remote({ fail }) {
-          fail('Full');
-          return { rows: 0 };
-        },
-      },
+      far: remote(({ fail }) => {
+        fail('Full');
+        return { rows: 0 };
+      }),
     },
     on: (on) => [on(desk.said, (context) => acts.hears?.(context))],
     sagas: [job],

@@ -4,14 +4,13 @@ import { lentRead } from '../store/lent.ts';
 import { transaction } from '../store/traced.ts';
 import { declaredOf, nameOf, outputOf } from './answer.ts';
 import type { Received } from './command.ts';
-import type { QueryContext, RemoteQueryContext } from './context.ts';
+import type { QueryContext } from './context.ts';
 import { failing } from './failing.ts';
+import { remoteOf } from './handler.ts';
 import { bury } from './tombstone.ts';
 import type { UnitParts } from './unit-of-work.ts';
 
-type Declares = Record<string, unknown>;
-export type QueryHandler = (context: QueryContext<unknown, Declares, unknown>) => unknown;
-export type RemoteHandler = (context: RemoteQueryContext<unknown, Declares>) => unknown;
+export type AnyQueryHandler = (context: QueryContext<unknown, Record<string, unknown>, unknown>) => unknown;
 
 /**
  * Runs a query: on what is committed, or, for a remote one, at a third party. An undo that asks before it acts must not be told
@@ -20,7 +19,7 @@ export type RemoteHandler = (context: RemoteQueryContext<unknown, Declares>) => 
 export async function runQuery(
   parts: UnitParts,
   { attempt: { operation, undoes }, input, signal, span }: Received,
-  handler: QueryHandler | { readonly remote: RemoteHandler },
+  handler: AnyQueryHandler,
 ): Promise<Answer> {
   const { store, runtime } = parts;
   if (undoes !== undefined) {
@@ -32,8 +31,8 @@ export async function runQuery(
   const { fail, verify } = failing(life, () => undefined);
   const read = lentRead(store, life, signal);
   try {
-    const handle = (): unknown =>
-      typeof handler === 'function' ? handler({ input, read, fail, ...begun }) : handler.remote({ input, fail, signal, ...begun });
+    const remote = remoteOf(handler);
+    const handle = (): unknown => (remote ? remote({ input, fail, signal, ...begun }) : handler({ input, read, fail, ...begun }));
     return await outputOf(operation, await life.run(() => span.run(handle), verify));
   } catch (error) {
     return declaredOf(operation, error);

@@ -4,7 +4,7 @@ import type { EventContext } from './context.ts';
 import type { Service } from './service.ts';
 import { UnitOfWork, type UnitParts } from './unit-of-work.ts';
 
-type Handle = (context: EventContext<unknown, Record<string, never>, unknown>) => unknown;
+type Handle = (context: EventContext<unknown, string, Record<string, never>, unknown>) => unknown;
 
 const ignored = (): void => {};
 

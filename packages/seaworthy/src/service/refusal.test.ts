@@ -14,6 +14,7 @@ import { type Runtime, runtime } from '../core/runtime.ts';
 import { failedReply } from '../http/reply.ts';
 import { httpServer } from '../http/server.ts';
 import { type Fuse, fuse, mortalStore } from '../outbox/conformance/mortal.ts';
+import type { EventsOf } from '../outbox/publish.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { saga } from '../saga/definition.ts';
 import { memory } from '../store/drivers/memory.ts';
@@ -49,7 +50,7 @@ const till = contract('till', {
 });
 
 type Context = Pick<
-  CommandContext<unknown, { Declined: { why: string }; Closed: unknown }, typeof till, Tx>,
+  CommandContext<unknown, { Declined: { why: string }; Closed: unknown }, 'till', EventsOf<typeof till>, Tx>,
   'tx' | 'publish' | 'fail' | 'refuse'
 >;
 

@@ -1,16 +1,14 @@
-import type { Contract, Members } from '../contract/contract.ts';
+import type { Contract, Members, Operation } from '../contract/contract.ts';
 import { operationsOf } from '../contract/member.ts';
-import { SeaworthyError } from '../core/errors.ts';
+import type { EventsOf } from '../outbox/publish.ts';
 import type { Attachable } from '../resilience/policy.ts';
 import type { AnySaga } from '../saga/definition.ts';
 import type { Migration, Read, StoreDriver, Tx } from '../store/store.ts';
-import type { Handlers, On, Reacts } from './handler.ts';
+import { ServiceInvalid } from './errors.ts';
+import { externalOf, type Handlers, type On, type Reacts, remoteOf } from './handler.ts';
 
-/** A service whose definition lacks a handler, or has one that its contract does not know. */
-export class ServiceInvalid extends SeaworthyError {
-  readonly code = 'SW_SERVICE_INVALID';
-  readonly kind = 'invalid';
-}
+const isHandlerOf = ({ kind }: Operation, handler: unknown): boolean =>
+  typeof handler === 'function' && (kind === 'command' ? remoteOf(handler) : externalOf(handler)) === undefined;
 
 /** A service, defined: not yet running, and not yet anywhere. */
 export interface Service<S extends string = string, Use extends string = string> {
@@ -25,7 +23,7 @@ export interface Service<S extends string = string, Use extends string = string>
 
 /**
  * Defines the service of a contract: a handler for each operation, reactions to other services' events, the sagas it
- * owns, and its tables. Throws `ServiceInvalid` when the handlers and the contract do not match.
+ * owns, and its tables. Throws `ServiceInvalid` when the handlers or the sagas do not match the contract.
  */
 export function service<
   const S extends string,
@@ -41,14 +39,14 @@ export function service<
     readonly store?: StoreDriver<T, R>;
     /** Its own tables. Names are its own too: `orders/1`. */
     readonly migrations?: readonly Migration[];
-    readonly handlers: Handlers<M, T, R>;
-    readonly on?: (on: On<M, T>) => readonly Reacts<Heard>[];
+    readonly handlers: Handlers<S, M, T, R>;
+    readonly on?: (on: On<S, EventsOf<M>, T>) => readonly Reacts<Heard>[];
     readonly sagas?: readonly AnySaga<NoInfer<S>, Used, NoInfer<T>>[];
     /** Policies around third parties, which report where the service does while it runs. Default none: they report nowhere. */
     readonly policies?: readonly Attachable[];
   },
 ): Service<S, Heard | Used> {
-  const on: On<M, T> = (event, handle) => ({ event, handle });
+  const on: On<S, EventsOf<M>, T> = (event, handle) => ({ event, handle });
   const handlers = spec.handlers as { readonly [name: string]: unknown };
   const name = contract['~contract'];
   const wanted = operationsOf(contract).map((operation) => operation.name);
@@ -60,6 +58,18 @@ export function service<
       `service ${name} handles ${unknown.join(', ')}, which its contract does not offer: declare it there or remove it`,
     );
   }
+  const misfit = operationsOf(contract).find((operation) => !isHandlerOf(operation, handlers[operation.name]));
+  if (misfit) {
+    const helper = misfit.kind === 'command' ? 'external' : 'remote';
+    throw new ServiceInvalid(
+      `service ${name} has no ${misfit.kind} handler for ${misfit.name}: a ${misfit.kind} takes a function, or what \`${helper}\` makes of functions`,
+    );
+  }
+  const foreign = spec.sagas?.find((saga) => saga.service !== name);
+  if (foreign)
+    throw new ServiceInvalid(
+      `service ${name} lists the saga ${foreign.name} of ${foreign.service}: list it in the service of its contract`,
+    );
   return Object.freeze({
     contract: contract as unknown as Contract<S, Members>,
     store: spec.store as StoreDriver<never, unknown> | undefined,

@@ -1,13 +1,10 @@
 import { z } from 'zod';
 import type { Call, Fail } from '../client/call.ts';
 import { command, contract, event, query } from '../contract/contract.ts';
-import { fleet } from '../fleet/fleet.ts';
-import { type Answer, aggregate } from '../gateway/aggregate.ts';
-import { gateway } from '../gateway/gateway.ts';
-import { route } from '../gateway/route.ts';
+import type { Publish } from '../outbox/publish.ts';
 import { saga } from '../saga/definition.ts';
 import type { Tx } from '../store/store.ts';
-import { external, type Handler } from './handler.ts';
+import { external, type Handler, type Reaction, remote } from './handler.ts';
 import { service } from './service.ts';
 
 /** What the types promise and forbid. Checked by the compiler, never run. */
@@ -182,23 +179,61 @@ service(orders, {
     },
   },
 });
-const ordersService = service(orders, { handlers: { place: ({ start, input }) => start(place, input) }, sagas: [place] });
+service(orders, { handlers: { place: ({ start, input }) => start(place, input) }, sagas: [place] });
 // @ts-expect-error the saga of another service
 service(stock, { handlers: stockService.handlers as never, sagas: [place] });
 
-const page = aggregate('GET /api/{orderId}', ({ part }) => ({
-  reservation: part(stock.reservation, ({ params }) => params).optional(),
-  again: part(stock.reservation, ({ params }) => ({ orderId: params.orderId })),
-}));
-type Page = NonNullable<(typeof page)['~answer']>;
-is<Eq<Page['reservation'], { id: string } | undefined>>();
-is<Eq<Page['again'], { id: string }>>();
-is<Eq<keyof Page['meta']['parts'], 'reservation' | 'again'>>();
-export type Empty = Answer<Record<never, never>>;
+// A handler starts and stops the sagas of its own service only.
+export const starting: Handler<typeof stock, 'release'> = ({ input, start, stop }) => {
+  // @ts-expect-error the saga of another service
+  start(place, input);
+  // @ts-expect-error the saga of another service
+  stop(place, input.orderId, 'late');
+};
+export const reacting: Reaction<typeof stock, typeof orders.placed> = ({ data, publish, start }) => {
+  publish('reserved', data);
+  // @ts-expect-error the saga of another service
+  start(place, data);
+};
 
-const front = gateway({ routes: [route('DELETE /api/{orderId}', stock.release), page] });
-// @ts-expect-error the path names a field that the operation does not take
-route('DELETE /api/{id}', stock.release);
-fleet({ services: [ordersService, stockService], gateway: front });
-// @ts-expect-error the fleet lacks stock
-fleet({ services: [ordersService], gateway: front });
+// Contexts show the events of the contract, and nothing else of it.
+export const shown: Handler<typeof stock, 'release'> = ({ publish }) => {
+  is<Eq<typeof publish, Publish<{ readonly reserved: { orderId: string } }>>>();
+};
+// The results of a saga are one object type, however many steps it has.
+saga(orders, 'flat', { input: Ref })
+  .local('one', { do: () => 1 })
+  .local('two', { do: async () => 'two' })
+  .local('three', {
+    do({ results }) {
+      is<Eq<typeof results, { readonly one: number; readonly two: string }>>();
+    },
+  });
+
+// A handler is of an operation: an event has none.
+// @ts-expect-error an event
+export type OfEvent = Handler<typeof stock, 'reserved'>;
+// @ts-expect-error no member at all
+export type OfNothing = Handler<typeof stock, '~contract'>;
+
+// `external` and `remote` hold the output against the contract where it is written.
+export const charging: Handler<typeof stock, 'reserve'> = external({
+  before: () => 1,
+  do: () => 1,
+  // @ts-expect-error the output has an id
+  after: () => ({ key: '' }),
+});
+// @ts-expect-error the id is a text
+export const asking: Handler<typeof stock, 'reservation'> = remote(() => ({ id: 1 }));
+// @ts-expect-error no snapshot beside a network call
+export const reading: Handler<typeof stock, 'reservation'> = remote(({ read }) => ({ id: String(read) }));
+// @ts-expect-error a command is not remote
+export const wrongRemote: Handler<typeof stock, 'reserve'> = remote(() => ({ id: '' }));
+// @ts-expect-error a query is not external
+export const wrongExternal: Handler<typeof stock, 'reservation'> = external({ before: () => 1, do: () => 1, after: () => ({ id: '' }) });
+// Without a contract they take anything, and fit where it does.
+const alone = external({ before: () => 1, do: () => 1, after: () => ({ id: '' }) });
+export const fits: Handler<typeof stock, 'reserve'> = alone;
+const other = external({ before: () => 1, do: () => 1, after: () => ({ id: 1 }) });
+// @ts-expect-error it gives another output
+export const fitsNot: Handler<typeof stock, 'reserve'> = other;

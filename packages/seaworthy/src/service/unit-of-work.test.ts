@@ -46,6 +46,9 @@ const failing = saga(desk, 'failing', { input: Ref }).local('write', {
 /** Nobody has put it into the service's list. */
 const unlisted = saga(desk, 'unlisted', { input: Ref }).local('write', { do: () => undefined });
 
+/** It belongs to another service, though its name is that of a saga which this one runs. */
+const foreign = saga(contract('bank', {}), 'job', { input: Ref });
+
 let wavered = 0;
 const all = service(desk, {
   handlers: {
@@ -72,7 +75,10 @@ const all = service(desk, {
       // The first run is rolled back, as by a conflict.
       if (input.id === 'in a run that is repeated' && wavered++ > 0) throw fail('Full');
     },
-    stray: ({ input, start, stop }) => (input.id === 'start' ? start(unlisted, input) : stop(unlisted, 'k', 'why')),
+    stray({ input, start, stop }) {
+      const stray = input.id.startsWith('foreign') ? (foreign as never) : unlisted;
+      return input.id.endsWith('start') ? start(stray, input) : stop(stray, 'k', 'why');
+    },
   },
   on: (on) => [
     on(desk.said, ({ data, publish, start }) => {
@@ -167,19 +173,26 @@ test('G9: a command whose first call still runs in this process gets 409, whatev
 
 test('a saga that the service does not list is a fault of the service and not of its caller, and the log says what to do', async () => {
   const at = await sea();
-  for (const id of ['start', 'stop']) {
+  const listed = 'the service desk does not run the saga unlisted: add it to its `sagas`';
+  const owned = 'the service desk does not run the saga job, which belongs to bank: publish an event to it';
+  for (const [id, message] of [
+    ['start', listed],
+    ['stop', listed],
+    ['foreign start', owned],
+    ['foreign stop', owned],
+  ] as const) {
     await assert.rejects(
       at.clock.run(at.call(desk.stray, { id })),
       (error: unknown) =>
         error instanceof CallFailed &&
         error.problem.status === 500 &&
-        !/unlisted/.test(error.message) &&
+        !/unlisted|bank/.test(error.message) &&
         error.problem.code === 'SW_SAGA_UNLISTED',
     );
     const { level, error } = at.logged.at(-1) ?? {};
     assert.equal(level, 'error');
     assert.ok(error instanceof SagaUnlisted);
-    assert.equal(error.message, 'the service desk does not run the saga unlisted: add it to its `sagas`');
+    assert.equal(error.message, message);
   }
   await at.end();
 });

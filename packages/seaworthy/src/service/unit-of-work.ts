@@ -48,7 +48,7 @@ export interface RunOf {
 }
 
 /** What a handler gets from its transaction, whatever it handles. */
-export type Given = TransactionContext<Record<string, never>, unknown>;
+export type Given = TransactionContext<string, Record<string, never>, unknown>;
 
 /** One run of a transaction, and what its handler adds to it: rows, events, and sagas that it starts and stops. */
 export class UnitOfWork {
