@@ -31,12 +31,12 @@ export const store: readonly Mutant[] = [
   },
   {
     name: 'store: a transaction goes on after a failed statement',
-    edits: [['store/drivers/tx-state.ts', '    this.level.lose(cause);', '']],
+    edits: [['store/tx-state.ts', '    this.level.lose(cause);', '']],
     tests: inSource('store/drivers/drivers'),
   },
   {
     name: 'store: a statement for the commit outlives its savepoint',
-    edits: [['store/drivers/tx-state.ts', 'this.#deferred?.filter(({ mark }) => !mark.undone)', 'this.#deferred']],
+    edits: [['store/tx-state.ts', 'this.#deferred?.filter(({ mark }) => !mark.undone)', 'this.#deferred']],
     tests: inSource('store/drivers/drivers', 'outbox/outbox'),
   },
   {

@@ -1,21 +1,25 @@
+import { type Case, caseOf } from '../core/case.ts';
 import { delivering } from './conformance/delivering.ts';
 import { type Ground, type Parts, runCase } from './conformance/ground.ts';
 import { moving } from './conformance/moving.ts';
 import { publishing } from './conformance/publishing.ts';
 import { registering } from './conformance/registering.ts';
 
-export type { Ground, MemberProcess, Parts } from './conformance/ground.ts';
+export type { Case, CaseContext } from '../core/case.ts';
+export type { Ground, MemberProcess, Parts as SuiteOptions } from './conformance/ground.ts';
 
-/** One promise of the port, and how to see it kept. */
-export interface Case {
-  readonly name: string;
-  /** Resolves with the name of a feature that the driver lacks, where the case does not concern it: then report it as skipped. */
-  readonly run: () => Promise<string | void>;
-}
-
-/** The suite of the bus port, which every driver runs. `fresh` returns a bus with nothing on it at each call. */
-export const conformance = (fresh: () => Ground, parts: Parts = {}): readonly Case[] =>
-  [...delivering, ...moving, ...publishing, ...registering].map((one) => ({
-    name: one.name,
-    run: () => runCase(fresh(), parts, one),
-  }));
+/**
+ * Returns the suite of the bus port, which every driver runs as a whole. `fresh` returns a bus with nothing on it, once for each case.
+ * The cases belong to no test runner: `for (const { name, run } of conformance(fresh)) test(name, run)`.
+ */
+export const conformance = (fresh: () => Ground | Promise<Ground>, options: Parts = {}): readonly Case[] =>
+  [...delivering, ...moving, ...publishing, ...registering].map((one) =>
+    caseOf(one.name, async () => {
+      const ground = await fresh();
+      try {
+        return await runCase(ground, options, one);
+      } finally {
+        await ground.end?.();
+      }
+    }),
+  );

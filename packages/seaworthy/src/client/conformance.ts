@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict';
 import type { Answer } from '../contract/answer.ts';
 import type { Contract, Members } from '../contract/contract.ts';
+import { type Case, caseOf } from '../core/case.ts';
 import { Deadline } from '../core/deadline.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import { expected, type Name, operation, outcome, things, thingsEndpoint, values } from './conformance/things.ts';
 import { Unreachable } from './errors.ts';
 import type { CallRequest, Endpoint, Transport } from './transport.ts';
 
-/** One guarantee of the port, and the test that shows it. */
-export interface Case {
-  readonly name: string;
-  readonly run: () => Promise<void>;
-}
+export type { Case, CaseContext } from '../core/case.ts';
 
-/** What the suite wants served. */
+/** What a case wants served: `endpoint` handles the operations of `contract`, under the clock of `runtime`. */
 export interface Served {
   readonly contract: Contract<string, Members>;
   readonly endpoint: Endpoint;
@@ -23,8 +20,13 @@ export interface Served {
 /** A service that is served, and a way to it. */
 export interface Connection {
   readonly transport: Transport;
-  /** Stops serving; the transport stays open. Called once, at the end of a case at the latest. */
+  /** Stops serving; the transport stays open. The suite calls it once, at the end of a case at the latest. */
   stop(): Promise<void>;
+}
+
+export interface SuiteOptions {
+  /** Replaces parts of the runtime. */
+  readonly runtime?: Partial<Runtime>;
 }
 
 interface Ground {
@@ -70,15 +72,17 @@ const addresses: readonly (readonly [Name, Readonly<Record<string, unknown>>])[]
 ];
 
 /**
- * The suite of the transport port: every transport runs all of it. `connect` serves an endpoint and opens a transport to it.
- * The cases belong to no test runner: `for (const { name, run } of conformance(connect)) test(name, run)`.
+ * Returns the suite of the transport port, which every transport runs as a whole. `connect` serves an endpoint and opens a transport to
+ * it, once for each case. The cases belong to no test runner: `for (const { name, run } of transportConformance(connect)) test(name, run)`.
  */
-export function conformance(connect: (served: Served) => Promise<Connection>, parts: Partial<Runtime> = {}): readonly Case[] {
+export function transportConformance(
+  connect: (served: Served) => Promise<Connection>,
+  { runtime: parts = {} }: SuiteOptions = {},
+): readonly Case[] {
   const on = runtime({ baggage: ['tenant'], ...parts });
 
-  const named = (name: string, body: (ground: Ground) => Promise<void>): Case => ({
-    name,
-    async run() {
+  const named = (name: string, body: (ground: Ground) => Promise<void>): Case =>
+    caseOf(name, async () => {
       let answer: (request: CallRequest) => Answer | Promise<Answer> = (one) => output(inputOf(one));
       const { transport, stop } = await connect({
         contract: things as unknown as Served['contract'],
@@ -104,8 +108,7 @@ export function conformance(connect: (served: Served) => Promise<Connection>, pa
         await transport.close();
         await stopOnce();
       }
-    },
-  });
+    });
 
   async function alike({ transport }: Ground, name: Name, input: unknown, what: string): Promise<void> {
     answers(await outcome(() => transport.send(request(name, input))), await expected(name, input), `${name}: ${what}`);

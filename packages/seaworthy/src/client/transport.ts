@@ -30,7 +30,7 @@ export type AnswerStream = AsyncGenerator<unknown, Answer, void>;
 /**
  * PORT. Carries calls to one service, or to one instance of it.
  *
- * Guarantees of every transport, shown by the suite in `client/conformance.ts`:
+ * Guarantees of every transport, shown by the conformance suite:
  * - `send` resolves with the answer of the service. It rejects only when the outcome is unknown (`Unreachable`: no connection, a
  *   broken one, an answer that no service gives), when the input cannot be sent at all (`InputInvalid`: nothing was sent), when the
  *   answer is beyond a limit of the caller (`AnswerTooLarge`), or with the reason of `signal` after an abort.

@@ -60,7 +60,7 @@ export function checkPath(operation: Operation & At, input: unknown): void {
 const longestAddress = 8000;
 
 /** An input as a transport sends it. */
-interface Sendable {
+export interface Sendable {
   /** Its JSON. */
   readonly json: Fields;
   /** With the query string. */

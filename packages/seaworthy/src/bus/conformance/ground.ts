@@ -15,6 +15,8 @@ export interface MemberProcess {
 /** A bus with nothing on it, and what a test may do to its engine. A case whose means are absent is skipped by name. */
 export interface Ground {
   readonly driver: BusDriver;
+  /** Frees what the ground holds, such as a topic or a folder. The suite calls it once the case is over and its buses are closed. */
+  readonly end?: () => Promise<void>;
   /** Sends a message as a producer of another kind does. */
   readonly send?: (topic: string, message: Message) => Promise<void> | void;
   /** Whether `send` takes headers, which events in binary mode need. */

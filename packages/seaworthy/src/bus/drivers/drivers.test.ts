@@ -15,7 +15,7 @@ import { runtime } from '../../core/runtime.ts';
 import { sqlite } from '../../store/drivers/sqlite.ts';
 import type { Store } from '../../store/store.ts';
 import { seededRandom } from '../../testing/clock.ts';
-import { conformance, type Ground, type MemberProcess, type Parts } from '../conformance.ts';
+import { conformance, type Ground, type MemberProcess, type SuiteOptions } from '../conformance.ts';
 import { type Envelope, envelope, parseEnvelope } from '../envelope.ts';
 import { EnvelopeInvalid } from '../errors.ts';
 import { written } from '../options.ts';
@@ -74,14 +74,10 @@ if (process.argv[2] === 'member') {
   process.stdin.resume().once('close', () => process.exit());
 } else {
   after(() => rmSync(root, { recursive: true, force: true }));
-  /** Runs the suite, and names the feature for which a case is skipped. */
-  function runs(name: string, fresh: () => Ground, parts: Parts = {}): void {
+  function runs(name: string, fresh: () => Ground, options: SuiteOptions = {}): void {
     describe(name, () => {
-      for (const one of conformance(fresh, parts)) {
-        test(one.name, async (context) => {
-          const lacks = await one.run();
-          if (lacks) context.skip(`the driver lacks: ${lacks}`);
-        });
+      for (const one of conformance(fresh, options)) {
+        test(one.name, one.run);
       }
     });
   }

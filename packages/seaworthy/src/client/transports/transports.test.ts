@@ -7,7 +7,7 @@ import { failedReply } from '../../http/reply.ts';
 import { httpServer } from '../../http/server.ts';
 import { operationRoutes } from '../../service/transports/http.ts';
 import { expected, type Name, operation, outcome, things, thingsEndpoint } from '../conformance/things.ts';
-import { type Connection, conformance, type Served } from '../conformance.ts';
+import { type Connection, type Served, transportConformance } from '../conformance.ts';
 import type { Endpoint } from '../transport.ts';
 import { http } from './http.ts';
 import { local } from './local.ts';
@@ -87,7 +87,7 @@ const right: Readonly<Partial<Record<Name, Readonly<Record<string, fc.Arbitrary<
 
 for (const [way, connect] of Object.entries(ways))
   describe(way, () => {
-    for (const { name, run } of conformance(connect)) test(name, run);
+    for (const { name, run } of transportConformance(connect)) test(name, run);
 
     for (const [name, fields] of Object.entries(right) as [Name, Record<string, fc.Arbitrary<unknown>>][])
       test(`G14: any input of ${name} has the outcome that every transport must give it`, async () => {

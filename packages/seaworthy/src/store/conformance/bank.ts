@@ -4,7 +4,8 @@ import type { Migration, Store, Tx } from '../store.ts';
 /** A promise of the port: `store` has the table of accounts. */
 export interface Promised {
   readonly name: string;
-  readonly body: (store: Store, runtime: Runtime) => Promise<void>;
+  /** Resolves with the name of a feature that the driver lacks when the case does not concern it. `logged` has the errors that were logged. */
+  readonly body: (store: Store, runtime: Runtime, logged: readonly unknown[]) => Promise<string | void>;
 }
 
 export const named = (name: string, body: Promised['body']): Promised => ({ name, body });

@@ -81,7 +81,7 @@ export const wording: readonly Promised[] = [
     );
   }),
   named('dialect: with transactional DDL, a table is gone with the transaction that made it', async (store) => {
-    if (!store.dialect.transactionalDdl) return;
+    if (!store.dialect.transactionalDdl) return 'transactional DDL';
     const work = store.transaction(async (tx) => {
       await tx.run('create table brief (n integer)');
       throw new Error('no');

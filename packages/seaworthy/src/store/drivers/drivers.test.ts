@@ -16,7 +16,7 @@ after(() => rmSync(root, { recursive: true, force: true }));
 let folder = 0;
 
 describe('sqlite', () => {
-  for (const { name, run } of conformance(() => sqlite({ dir: join(root, String(folder++)) }), runtime())) test(name, run);
+  for (const { name, run } of conformance(() => ({ driver: sqlite({ dir: join(root, String(folder++)) }) }))) test(name, run);
 });
 
 for (const [name, driver] of [
@@ -142,6 +142,6 @@ for (const point of ['store/commit/before', 'store/commit/after']) {
 
 for (const seed of [1, 2, 3]) {
   describe(`memory, seed ${seed}`, () => {
-    for (const { name, run } of conformance(memory, runtime({ random: seededRandom(seed) }))) test(name, run);
+    for (const { name, run } of conformance(() => ({ driver: memory() }), { runtime: { random: seededRandom(seed) } })) test(name, run);
   });
 }

@@ -5,10 +5,10 @@ import { CommitFailed } from '../errors.ts';
 import { allBy } from '../read-by.ts';
 import { statementName } from '../statement-name.ts';
 import type { Changed, Row, TransactionOptions, Tx, Value } from '../store.ts';
+import { TxState } from '../tx-state.ts';
 import { type MemoryDatabase, outcomeOf, type Played } from './memory-database.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { copyOf } from './sqlite-tx.ts';
-import { TxState } from './tx-state.ts';
 
 export interface RunOptions extends TransactionOptions {
   /** Whether foreign keys are enforced. Default true. */

@@ -1,9 +1,9 @@
 import type { SeaworthyError } from '../../core/errors.ts';
 import { allBy } from '../read-by.ts';
 import type { Changed, Tx, Value } from '../store.ts';
+import { TxState } from '../tx-state.ts';
 import type { Connection } from './sqlite-connection.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
-import { TxState } from './tx-state.ts';
 
 /**
  * The savepoints of one run: the run itself, and those that its work opens in it. SQLite gets a savepoint only at the next change: all

@@ -1,11 +1,11 @@
-import type { SeaworthyError } from '../../core/errors.ts';
-import { type Named, OpenWork } from '../../core/open-work.ts';
-import { reported } from '../../core/strays.ts';
-import { textOf } from '../../core/thrown.ts';
+import type { SeaworthyError } from '../core/errors.ts';
+import { type Named, OpenWork } from '../core/open-work.ts';
+import { reported } from '../core/strays.ts';
+import { textOf } from '../core/thrown.ts';
 
-import { SavepointMisused, TransactionLost, TransactionOver } from '../errors.ts';
-import { statementName } from '../statement-name.ts';
-import type { Level, Values } from '../store.ts';
+import { SavepointMisused, TransactionLost, TransactionOver } from './errors.ts';
+import { statementName } from './statement-name.ts';
+import type { Level, Values } from './store.ts';
 
 const none: readonly never[] = [];
 

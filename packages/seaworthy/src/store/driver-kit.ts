@@ -1,0 +1,12 @@
+/** The parts of a store driver that every engine shares. The port itself, its types and errors are in `seaworthy/store`. */
+export { orAborted } from '../core/abort.ts';
+export { type Condition, well, worst } from '../core/condition.ts';
+export { inTurn } from '../core/ends.ts';
+export { claimStatement } from './claim.ts';
+export { type Claiming, insertInto, overwriting } from './dialect.ts';
+export { applyMigrations, type Verify, type Written } from './migrations.ts';
+export { allBy, readerBy } from './read-by.ts';
+export type { Most } from './read-some.ts';
+export { statementName } from './statement-name.ts';
+export { Topics } from './topics.ts';
+export { type Mark, TxState } from './tx-state.ts';
