@@ -21,7 +21,7 @@ const clients = ['node:sqlite', 'node:http', 'node:https', 'node:net', 'node:chi
 const clientsOf: Readonly<Record<string, readonly string[]>> = { telemetry: ['pino'], http: ['node:http', 'node:net', 'fastify'] };
 
 const barrels = {
-  group: ['**/index.ts', 'seaworthy', 'seaworthy/**', '@seaworthy/**'],
+  group: ['**/index.ts', '**/driver-kit.ts', 'seaworthy', 'seaworthy/**', '@seaworthy/**'],
   message: 'Inside the package, files import files, never barrels.',
 };
 

@@ -29,6 +29,7 @@ const planted: readonly {
     ['the HTTP server does not know services', 'http', '../service/service.ts', /http may import only modules below it/],
     ['the HTTP server makes no calls', 'http', 'undici', /Only drivers/],
     ['files do not import barrels', 'service', '../store/index.ts', /never barrels/],
+    ['drivers import the files of their kit, as the kit does', 'bus', './driver-kit.ts', /never barrels/],
     ['the package does not import itself', 'service', 'seaworthy/store', /never barrels/],
     ['only drivers and transports import clients', 'store', 'node:sqlite', /Only drivers/],
     ['only drivers and transports import HTTP clients', 'client', 'undici', /Only drivers/],

@@ -41,5 +41,7 @@ test('a tarball without its papers, with tests, or with maps that lead nowhere i
   packedFiles([...papers, ...modules]);
   assert.throws(() => packedFiles([...papers.slice(1), ...modules]), /README\.md/);
   assert.throws(() => packedFiles([...papers, ...modules, 'src/x/a.test.ts']), /a\.test\.ts/);
+  for (const own of ['src/x/a.fixture.ts', 'src/outbox/conformance.ts'])
+    assert.throws(() => packedFiles([...papers, ...modules, own]), new RegExp(own));
   assert.throws(() => packedFiles([...papers, ...modules, 'dist/x/lost.js.map']), /lost\.ts/);
 });
