@@ -16,6 +16,7 @@ const tsconfig = {
     noUncheckedIndexedAccess: true,
     noPropertyAccessFromIndexSignature: true,
     noEmit: true,
+    allowImportingTsExtensions: true,
     types: ['node'],
     typeRoots: [join(root, 'node_modules/@types')],
   },
@@ -37,6 +38,10 @@ export function installElsewhere(tarball: string): void {
     run(process.execPath, [quiet, 'ts/all.ts'], folder);
     process.stdout.write(run(process.execPath, [quiet, 'js/main.js'], folder));
     process.stdout.write(run(process.execPath, [quiet, 'ts/main.ts'], folder));
+    const passed = run(process.execPath, [quiet, '--test', '--test-reporter=spec', 'ts/drivers/*.test.ts'], folder).match(
+      /^ℹ pass \d+$/m,
+    )?.[0];
+    process.stdout.write(`drivers of others: ${passed?.slice(2)}\n`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -6,3 +6,4 @@ export { operationsOf } from '../contract/member.ts';
 export { inputOf, type RawRequest, requestOf, type Sendable, sendable, type WireRequest } from '../contract/request.ts';
 export { answerOf, type RawResponse, responseOf, type WireResponse } from '../contract/response.ts';
 export { traceOf } from '../core/trace.ts';
+export type { AnswerStream, CallRequest } from './transport.ts';

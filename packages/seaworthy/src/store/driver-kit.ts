@@ -9,4 +9,4 @@ export { allBy, readerBy } from './read-by.ts';
 export type { Most } from './read-some.ts';
 export { statementName } from './statement-name.ts';
 export { Topics } from './topics.ts';
-export { type Mark, TxState } from './tx-state.ts';
+export { copyOf, type Mark, TxState } from './tx-state.ts';

@@ -2,10 +2,12 @@ import type { SeaworthyError } from '../core/errors.ts';
 import { type Named, OpenWork } from '../core/open-work.ts';
 import { reported } from '../core/strays.ts';
 import { textOf } from '../core/thrown.ts';
-
 import { SavepointMisused, TransactionLost, TransactionOver } from './errors.ts';
 import { statementName } from './statement-name.ts';
-import type { Level, Values } from './store.ts';
+import type { Level, Value, Values } from './store.ts';
+
+/** Copies a value as it is now, for a statement that runs later. */
+export const copyOf = <V extends Value | undefined>(value: V): V => (value instanceof Uint8Array ? (value.slice() as typeof value) : value);
 
 const none: readonly never[] = [];
 
@@ -120,11 +122,11 @@ export class TxState {
     this.level.lose(cause);
   }
 
-  /** Keeps a statement for the commit. */
+  /** Keeps a statement for the commit, with its values as they are now. */
   defer(sql: string, values: Values): void {
     this.check();
     this.#deferred ??= [];
-    this.#deferred.push({ mark: this.level, sql, values });
+    this.#deferred.push({ mark: this.level, sql, values: values.map(copyOf) });
   }
 
   /** The statements that run with the commit, in the order in which they were given. */

@@ -120,11 +120,18 @@ export const transacting: readonly Promised[] = [
     await store.transaction(async (tx) => {
       const bytes = new Uint8Array([1, 2]);
       const given = tx.run('insert into bytes values (?)', bytes);
+      tx.runAtCommit('insert into bytes values (?)', bytes);
       bytes.fill(9);
       await given;
     });
-    const [row = {}] = await store.read.all('select b from bytes');
-    assert.deepEqual([...(row['b'] as Uint8Array)], [1, 2]);
+    const rows = await store.read.all('select b from bytes');
+    assert.deepEqual(
+      rows.map(({ b }) => [...(b as Uint8Array)]),
+      [
+        [1, 2],
+        [1, 2],
+      ],
+    );
   }),
   named('one failing transaction among many harms none of the others', async (store) => {
     await store.transaction((tx) => open(tx, 'a', 0));

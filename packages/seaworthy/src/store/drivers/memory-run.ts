@@ -5,10 +5,9 @@ import { CommitFailed } from '../errors.ts';
 import { allBy } from '../read-by.ts';
 import { statementName } from '../statement-name.ts';
 import type { Changed, Row, TransactionOptions, Tx, Value } from '../store.ts';
-import { TxState } from '../tx-state.ts';
+import { copyOf, TxState } from '../tx-state.ts';
 import { type MemoryDatabase, outcomeOf, type Played } from './memory-database.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
-import { copyOf } from './sqlite-tx.ts';
 
 export interface RunOptions extends TransactionOptions {
   /** Whether foreign keys are enforced. Default true. */
@@ -96,7 +95,7 @@ export class MemoryRun {
           () => 'a savepoint',
           () => this.#savepoint(work),
         ),
-      runAtCommit: (sql, ...values) => state.defer(sql, values.map(copyOf)),
+      runAtCommit: (sql, ...values) => state.defer(sql, values),
       tell: (topic) => state.tell(topic),
       get level() {
         return state.level;

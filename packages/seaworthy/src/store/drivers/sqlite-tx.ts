@@ -1,6 +1,6 @@
 import type { SeaworthyError } from '../../core/errors.ts';
 import { allBy } from '../read-by.ts';
-import type { Changed, Tx, Value } from '../store.ts';
+import type { Changed, Tx } from '../store.ts';
 import { TxState } from '../tx-state.ts';
 import type { Connection } from './sqlite-connection.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
@@ -45,9 +45,6 @@ class Levels {
     while (this.#open > 0) this.close(keep);
   }
 }
-
-/** Copies a value as it is now, for a statement that runs later. */
-export const copyOf = <V extends Value | undefined>(value: V): V => (value instanceof Uint8Array ? (value.slice() as typeof value) : value);
 
 /** One run of a transaction's work, behind a savepoint of the transaction that its group shares. */
 export interface Run {
@@ -116,7 +113,7 @@ export function beginRun(connection: Connection, late: (error: SeaworthyError) =
         () => 'a savepoint',
         () => savepoint(work),
       ),
-    runAtCommit: (sql, ...values) => state.defer(sql, values.map(copyOf)),
+    runAtCommit: (sql, ...values) => state.defer(sql, values),
     tell: (topic) => state.tell(topic),
     get level() {
       return state.level;
