@@ -147,4 +147,35 @@ export const outbox: readonly Mutant[] = [
     ],
     tests: inSource('core/loop'),
   },
+  {
+    name: 'outbox: an event of any size is written',
+    edits: [['outbox/outbox.ts', 'if (bytes > maxBytes)', 'if (text.length > maxBytes)']],
+    tests: inSource('outbox/outbox'),
+  },
+  {
+    name: 'outbox: an event that the bus refuses forever holds up those behind it',
+    edits: [['outbox/relay.ts', 'if (refused.length === 0) throw error;', 'if (refused.length >= 0) throw error;']],
+    tests: inSource('outbox/outbox'),
+  },
+  {
+    name: 'outbox: a message that is not an event is acknowledged and forgotten',
+    edits: [['outbox/delivery.ts', 'if (await mark(sql, arrived, now)) await', 'if (!(await mark(sql, arrived, now))) await']],
+    tests: inSource('outbox/outbox'),
+  },
+  {
+    name: 'outbox: a consumer subscribes to its topics one after another',
+    edits: [
+      [
+        'outbox/consumer.ts',
+        'await together(topics.map(async (topic) => void open.push(await subscribe(topic))));',
+        'for (const topic of topics) open.push(await subscribe(topic));',
+      ],
+    ],
+    tests: inSource('outbox/topics'),
+  },
+  {
+    name: 'fleet: its groups are registered by their first members alone',
+    edits: [['fleet/start.ts', "if (mode !== 'trust') await", "if (mode === 'verify') await"]],
+    tests: inSource('fleet/topology'),
+  },
 ];

@@ -18,6 +18,10 @@ export function checkedOptions({ topic, group, handle, unreadable, concurrency =
   return { topic, group, handle, unreadable, concurrency };
 }
 
+/** Says that an event is larger than the bus takes. */
+export const tooLarge = ({ type, id }: Envelope, bytes: number, maxBytes: number): string =>
+  `${type} ${id} has ${bytes} bytes; the bus takes at most ${maxBytes} for one event: publish a reference in place of the content`;
+
 /** An event and its text. */
 export interface Written {
   readonly envelope: Envelope;
@@ -33,10 +37,9 @@ export function written(topic: string, envelopes: readonly Envelope[], { maxByte
   const large = all.filter(({ text }) => Buffer.byteLength(text) > maxBytes);
   const [first] = large;
   if (!first) return all;
-  const { type, id } = first.envelope;
-  const more = large.length > 1 ? `, and ${large.length - 1} more` : '';
+  const more = large.length > 1 ? ` (and ${large.length - 1} more)` : '';
   throw new EventsRefused(
-    `${type} ${id} has ${Buffer.byteLength(first.text)} bytes${more}: the bus takes at most ${maxBytes} of an event of ${topic}; publish a reference in place of the content`,
+    `${topic} was not published${more}: ${tooLarge(first.envelope, Buffer.byteLength(first.text), maxBytes)}`,
     large.map(({ envelope }) => envelope.id),
   );
 }

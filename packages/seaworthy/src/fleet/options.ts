@@ -46,6 +46,11 @@ export interface StartOptions extends RunOptions {
   readonly store?: StoreDriver;
   /** Default the embedded log in `dir`. */
   readonly bus?: BusDriver;
+  /**
+   * What becomes of the topics and groups that the services need on the bus, before any of them publishes. `apply` creates those that
+   * are missing, `verify` refuses the start where one is missing, `trust` asks nothing. Default `apply`.
+   */
+  readonly topology?: 'apply' | 'verify' | 'trust';
   /** How the calls of services and gateway are guarded and how long one may take, unless they say otherwise. */
   readonly calls?: CallPolicies;
   /** For the whole of a request at the gateway. Default 10 s. */

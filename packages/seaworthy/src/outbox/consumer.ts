@@ -132,11 +132,12 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
   }
 
   async function subscribe(topic: string): Promise<BusSubscription> {
-    const { handle, keep } = receiving(parts, topic, retrying.wake);
+    const { handle, keep, unreadable } = receiving(parts, topic, retrying.wake);
     return bus.subscribe({
       topic,
       group: service,
       concurrency,
+      unreadable,
       async handle(envelope, delivered) {
         const { type } = envelope;
         const subscription = parts.subscriptions.get(type);
@@ -173,7 +174,8 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
 
   try {
     await known.enter();
-    for (const topic of topics) open.push(await subscribe(topic));
+    // At once: a member may need seconds to join its group.
+    await together(topics.map(async (topic) => void open.push(await subscribe(topic))));
   } catch (error) {
     await close(AbortSignal.abort(error));
     throw error;

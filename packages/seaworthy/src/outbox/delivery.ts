@@ -1,10 +1,10 @@
-import type { Delivered } from '../bus/bus.ts';
+import type { Delivered, UnreadableMessage } from '../bus/bus.ts';
 import type { Envelope } from '../bus/envelope.ts';
 import { scope } from '../core/abort.ts';
 import type { Span } from '../core/observe.ts';
 import { attempt, type Subscription, type Verdict } from './attempt.ts';
 import type { Consuming } from './consuming.ts';
-import { bury } from './dead-letter.ts';
+import { bury, buryMessage } from './dead-letter.ts';
 import { EventRefused } from './errors.ts';
 import { settleFailure } from './failure.ts';
 import { arrivalOf, mark } from './inbox.ts';
@@ -22,6 +22,8 @@ export interface Receiving<T> {
   handle(subscription: Subscription<T>, envelope: Envelope, delivered: Delivered, span: Span): Promise<Processed>;
   /** Keeps an event that another process knows how to handle, in its order. */
   keep(envelope: Envelope, delivered: Delivered): Promise<void>;
+  /** Puts a message that is not an event into the dead letters. */
+  unreadable(message: UnreadableMessage, delivered: Delivered): Promise<void>;
 }
 
 export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => void): Receiving<T> {
@@ -132,6 +134,19 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
         },
         { signal: cut },
       );
+    },
+    async unreadable(message, { position = '' }) {
+      const arrived = { consumer: service, topic, event: message.id, position };
+      runtime.reached('inbox/bury/before');
+      await store.transaction(
+        async (tx) => {
+          const sql = store.sql(tx);
+          const now = clock.now();
+          if (await mark(sql, arrived, now)) await buryMessage(sql, arrived, await arrivalOf(sql, arrived), message, now);
+        },
+        { signal: cut },
+      );
+      runtime.reached('inbox/bury/after');
     },
   };
 }

@@ -1,4 +1,5 @@
 import { type Envelope, envelope, typeOf } from '../bus/envelope.ts';
+import { tooLarge } from '../bus/options.ts';
 import { asJson } from '../contract/as-json.ts';
 import type { At, Contract, Event, Members } from '../contract/contract.ts';
 import { type Examined, examineNow, sentence } from '../contract/schema.ts';
@@ -20,7 +21,7 @@ export interface Collector<Events> {
   readonly publish: Publish<Events>;
   /**
    * Puts what was published into the outbox, with the handler's transaction; returns how many events. What was published inside a
-   * savepoint that was taken back is left out. Throws `EventInvalid` for a schema that validates asynchronously.
+   * savepoint that was rolled back is left out. Throws `EventInvalid` for an event that is larger than `maxBytes`.
    */
   write(tx: Tx): Promise<number>;
 }
@@ -31,6 +32,8 @@ export interface CollectorOptions {
   readonly trace?: TraceContext | undefined;
   /** The transaction, whose savepoints take the events inside them along when they are taken back. Default: they are all kept. */
   readonly tx?: Pick<Tx, 'level'> | undefined;
+  /** The largest event that the bus takes, in bytes of its JSON text: `bus.features.maxBytes`. Default: any size. */
+  readonly maxBytes?: number | undefined;
 }
 
 interface Collected {
@@ -64,11 +67,19 @@ function keyOf(event: Event & At, examined: Examined<unknown>): string {
   throw new EventInvalid(`the data of ${type} has no key (${sentence([issue])})`, [issue]);
 }
 
+/** Writes the event as text. Throws `EventInvalid` for one that the bus would never take. */
+function boundedText(one: Envelope, maxBytes: number): string {
+  const text = JSON.stringify(one);
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxBytes) throw new EventInvalid(tooLarge(one, bytes, maxBytes), []);
+  return text;
+}
+
 /** Collects the events that one run of a handler publishes. */
 export function collector<S extends string, M extends Members>(
   contract: Contract<S, M>,
   runtime: Runtime,
-  { trace, tx: within }: CollectorOptions = {},
+  { trace, tx: within, maxBytes = Number.POSITIVE_INFINITY }: CollectorOptions = {},
 ): Collector<EventsOf<M>> {
   const events = contract as unknown as { readonly [name: string]: (Event & At) | undefined };
   const collected: Collected[] = [];
@@ -100,7 +111,7 @@ export function collector<S extends string, M extends Members>(
       if (kept.length === 0) return 0;
       const now = runtime.clock.now();
       const values: Value[] = [];
-      for (const one of kept) values.push(now, JSON.stringify(await envelopeOf(one, now)));
+      for (const one of kept) values.push(now, boundedText(await envelopeOf(one, now), maxBytes));
       runtime.reached('outbox/append/before');
       for (let from = 0; from < values.length; from += 2 * rowsAtOnce) {
         const some = values.slice(from, from + 2 * rowsAtOnce);

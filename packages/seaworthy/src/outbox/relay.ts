@@ -1,5 +1,6 @@
 import type { Bus } from '../bus/bus.ts';
 import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
+import { EventsRefused } from '../bus/errors.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
@@ -46,17 +47,20 @@ function placeholders(values: readonly number[]): {
 const mostBytes = 4 * 2 ** 20;
 const firstRows = { columns: 'seq, at, envelope', size: 'octet_length(envelope)', from: 'sw_outbox order by seq', values: [] };
 
-interface Unreadable {
+/** A row that can never be published: it is not an event, or the bus refuses it. */
+interface Unsendable {
   readonly seq: number;
   readonly error: Error;
 }
 
-function read(rows: readonly Row[]): {
-  readonly sent: readonly { readonly seq: number; readonly envelope: Envelope }[];
-  readonly unreadable: readonly Unreadable[];
-} {
-  const sent: { readonly seq: number; readonly envelope: Envelope }[] = [];
-  const unreadable: Unreadable[] = [];
+interface Sendable {
+  readonly seq: number;
+  readonly envelope: Envelope;
+}
+
+function read(rows: readonly Row[]): { readonly sent: readonly Sendable[]; readonly unreadable: readonly Unsendable[] } {
+  const sent: Sendable[] = [];
+  const unreadable: Unsendable[] = [];
   for (const row of rows) {
     const seq = Number(row['seq']);
     try {
@@ -66,6 +70,14 @@ function read(rows: readonly Row[]): {
     }
   }
   return { sent, unreadable };
+}
+
+/** Returns those that the bus can never take. Throws any other error, after which the same events may be published again. */
+function refusedBy(error: unknown, sent: readonly Sendable[]): readonly Unsendable[] {
+  const ids = new Set(error instanceof EventsRefused ? error.ids : []);
+  const refused = sent.filter(({ envelope }) => ids.has(envelope.id)).map(({ seq }) => ({ seq, error: error as Error }));
+  if (refused.length === 0) throw error;
+  return refused;
 }
 
 /** How many there are of each type. */
@@ -117,8 +129,8 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     }, fenced);
   }
 
-  /** Rows that are no events are kept in another table as they are, so that those behind them can be sent. */
-  async function setAside(rows: readonly Unreadable[]): Promise<boolean> {
+  /** Moves rows to another table as they are, so that those behind them are sent. False when another relay leads. */
+  async function setAside(rows: readonly Unsendable[]): Promise<boolean> {
     const done = await store.transaction(async (tx) => {
       const own = store.sql(tx);
       if (!(await worker.holdLease(own, 'relay'))) return false;
@@ -135,8 +147,11 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     }, fenced);
     if (!done) return false;
     for (const { seq, error } of rows) {
-      const message = `row ${seq} of sw_outbox is no event: it is in sw_set_aside now, to be corrected and put back`;
-      observe.count('seaworthy_outbox_unreadable_total', { service, table: 'sw_outbox' });
+      const refused = error instanceof EventsRefused;
+      if (refused) observe.count('seaworthy_outbox_refused_total', attributes);
+      else observe.count('seaworthy_outbox_unreadable_total', { service, table: 'sw_outbox' });
+      const why = refused ? 'is refused by the bus' : 'is not an event';
+      const message = `row ${seq} of sw_outbox ${why} and was moved to sw_set_aside: correct it there and insert it into sw_outbox again`;
       observe.log('error', message, { service, number: seq, error });
     }
     return true;
@@ -174,7 +189,8 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
       span.end('ok');
     } catch (error) {
       span.end('error', error);
-      throw error;
+      leading = await setAside(refusedBy(error, sent));
+      return leading ? 0 : pollMs;
     }
     for (const [event, count] of counted(envelopes)) observe.count('seaworthy_outbox_published_total', { ...attributes, event }, count);
     runtime.reached('relay/delete/before');

@@ -15,6 +15,7 @@ import { collector } from './outbox.ts';
 import { relay } from './relay.ts';
 import { outboxMigrations } from './tables.ts';
 
+const returns = contract('returns', { sent: event({ key: 'order', data: z.object({ order: z.string() }) }) });
 const orders = contract('orders', { placed: event({ key: 'order', data: z.object({ order: z.string() }) }) });
 
 /** Sender and receiver in one database, which look by themselves once an hour. */
@@ -79,4 +80,27 @@ test('a key with U+0000 in it, which no database keeps everywhere, is refused wh
   const one = await world(() => {});
   await assert.rejects(one.place('a\0b'), (error: unknown) => error instanceof EventInvalid && /order: .*U\+0000/.test(error.message));
   await one.close();
+});
+
+test('a consumer subscribes to all its topics at once: each may need seconds to join', async () => {
+  const machine = runtime();
+  const store = await memory().open('mails', machine);
+  await store.migrate([...workerMigrations, ...outboxMigrations]);
+  const bus = await memoryBus().open(machine);
+  const own = await worker(store, machine);
+  const begun = new Set<string>();
+  const both = Promise.withResolvers<void>();
+  const joining: typeof bus = {
+    ...bus,
+    async subscribe(options) {
+      if (begun.add(options.topic).size === 2) both.resolve();
+      await both.promise;
+      return bus.subscribe(options);
+    },
+  };
+  const subscriptions = [orders.placed, returns.sent].map((one) => subscription(one, () => {}));
+  const consuming = await consumer({ store, bus: joining, runtime: machine, worker: own, service: 'mails', subscriptions });
+  await consuming.close();
+  await own.close();
+  await Promise.all([store.close(), bus.close()]);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Bus } from '../../bus/bus.ts';
+import type { Bus, SubscribeOptions } from '../../bus/bus.ts';
+import { EnvelopeInvalid } from '../../bus/errors.ts';
 import { sleep } from '../../core/sleep.ts';
 import { type Meta, subscription } from '../attempt.ts';
 import { deadLetters } from '../dead-letters.ts';
@@ -180,6 +181,34 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
       await world.run(dead.redrive({}));
       await world.until('it has its effect', async () => (await numbers(again.store, 'a')).length === 1);
       assert.deepEqual(await numbers(again.store, 'a'), [9]);
+    },
+  },
+  {
+    name: 'a message that is not an event is a dead letter once, however often it is delivered, and events go on',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      let given: SubscribeOptions | undefined;
+      const watched = (bus: Bus): Bus => ({
+        ...bus,
+        subscribe(options) {
+          given = options;
+          return bus.subscribe(options);
+        },
+      });
+      const receiver = await subscriber(world, () => {}, { bus: watched });
+      const message = { id: 'orders@7', key: 'a', text: 'gar\0bage', error: new EnvelopeInvalid('the event is not JSON') };
+      const delivered = { signal: new AbortController().signal, position: '7' };
+      for (let copy = 0; copy < 2; copy++)
+        await world.run(given?.unreadable?.(message, delivered) ?? Promise.reject(new Error('not taken')));
+      await world.run(sender.place('a', 1));
+      await world.until('the event behind it is handled', async () => (await numbers(receiver.store, 'a')).length === 1);
+      const dead = deadLetters(receiver.store, receiver.runtime);
+      const letters = await dead.list();
+      assert.deepEqual(
+        letters.map(({ id, key, reason, error }) => [id, key, reason, error]),
+        [['orders@7', 'a', 'unreadable', 'EnvelopeInvalid: the event is not JSON']],
+      );
+      assert.equal((await dead.show('orders@7')).text, 'gar\ufffdbage');
     },
   },
   {

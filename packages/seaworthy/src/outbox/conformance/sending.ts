@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Envelope } from '../../bus/envelope.ts';
+import { EventsRefused } from '../../bus/errors.ts';
 import { lossy } from '../../contract/conformance/lossy.ts';
 import { RunOver } from '../../core/lifetime.ts';
 import { EventInvalid } from '../errors.ts';
@@ -81,6 +82,50 @@ export const sending: readonly { readonly name: string; readonly body: (world: W
         );
       assert.equal(await count(store, 'asked'), 0);
       assert.equal(await count(store, 'sw_outbox'), 0);
+    },
+  },
+  {
+    name: 'G14: an event that is larger than the bus takes is refused in its own transaction',
+    async body(world) {
+      const { store, runtime } = await world.start('orders');
+      const write = (order: string): Promise<number> =>
+        store.transaction(async (tx) => {
+          const events = collector(orders, runtime, { tx, maxBytes: 500 });
+          events.publish('placed', { order, n: 1 });
+          return events.write(tx);
+        });
+      assert.equal(await world.run(write('a')), 1);
+      // Two bytes each in UTF-8: the limit is one of bytes, not of characters.
+      await assert.rejects(world.run(write('ü'.repeat(150))), (error: unknown) => {
+        assert.ok(error instanceof EventInvalid);
+        assert.match(error.message, /^orders\.placed \S+ has \d{3} bytes; the bus takes at most 500 for one event/);
+        return true;
+      });
+      assert.equal(await count(store, 'sw_outbox'), 1);
+    },
+  },
+  {
+    name: 'an event that the bus can never take is set aside by the relay, and those around it are sent',
+    async body(world) {
+      const sender = await world.start('orders', {
+        relay: true,
+        bus: (bus) => ({
+          ...bus,
+          async publish(topic, envelopes) {
+            const ids = envelopes.filter(({ partitionkey }) => partitionkey === 'large').map(({ id }) => id);
+            if (ids.length > 0) throw new EventsRefused('too large', ids);
+            await bus.publish(topic, envelopes);
+          },
+        }),
+      });
+      const heard = await listen(world, sender);
+      for (const line of ['a', 'large', 'b']) await world.run(sender.place(line, 1));
+      await world.until('the others are sent', async () => first(heard).length === 2 && (await count(sender.store, 'sw_outbox')) === 0);
+      const rows = await sender.store.read.all('select content, error from sw_set_aside');
+      assert.deepEqual(
+        rows.map(({ content, error }) => [(JSON.parse(String(content)) as Envelope).partitionkey, error]),
+        [['large', 'too large']],
+      );
     },
   },
   {
