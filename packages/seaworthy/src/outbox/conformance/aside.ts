@@ -198,8 +198,10 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
       const receiver = await subscriber(world, () => {}, { bus: watched });
       const message = { id: 'orders@7', key: 'a', text: 'gar\0bage', error: new EnvelopeInvalid('the event is not JSON') };
       const delivered = { signal: new AbortController().signal, position: '7' };
-      for (let copy = 0; copy < 2; copy++)
-        await world.run(given?.unreadable?.(message, delivered) ?? Promise.reject(new Error('not taken')));
+      for (let copy = 0; copy < 2; copy++) {
+        await world.run(given?.unreadable?.(message, delivered) ?? Promise.reject(new Error('the consumer takes no such messages')));
+        assert.equal(await count(receiver.store, 'sw_dead_letter'), 1);
+      }
       await world.run(sender.place('a', 1));
       await world.until('the event behind it is handled', async () => (await numbers(receiver.store, 'a')).length === 1);
       const dead = deadLetters(receiver.store, receiver.runtime);
