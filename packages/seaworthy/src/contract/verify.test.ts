@@ -275,8 +275,9 @@ for (const http of [
 
 test('a path that resembles one of the toolkit, or could also match one, is accepted: a literal path is preferred', () => {
   const paths = ['GET /healthy', 'GET /a/health', 'GET /metrics/{which}', 'GET /{which}', 'GET /{which}/live'] as const;
+  const input = z.object({ which: z.string() });
   for (const http of paths)
-    contract('api', { ask: query({ http: http as 'GET /x', input: z.object({ which: z.string() }), output: z.object({}) }) });
+    assert.doesNotThrow(() => contract('api', { ask: query({ http: http as 'GET /x', input, output: z.object({}) }) }), http);
 });
 
 test('a path with a parameter named twice or with dot segments is refused', () => {

@@ -93,7 +93,9 @@ test('a close waits for the running turn, begins no further one, and reports no 
 });
 
 test('a close that is cut short leaves the running turn alone', async () => {
-  const { clock, one } = looping(() => new Promise<number>(() => {}));
+  const { clock, began, logged, one } = looping(() => new Promise<number>(() => {}));
   await clock.advance(1);
   await one.close(AbortSignal.abort(new Error('down')));
+  await clock.advance(10_000);
+  assert.deepEqual([began, logged, clock.waiting], [[0], [], 0]);
 });

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,6 +82,7 @@ for (const jump of [-hour, hour])
     await one.all('done', 'old');
     await one.all('done', 'new');
     await one.stop();
+    assert.equal(one.state.done.size, 6, 'nothing else was done');
   });
 
 test('a process died with its clock an hour ahead: the next one takes up at once what it left', async () => {
@@ -101,4 +103,5 @@ test('a process died with its clock an hour ahead: the next one takes up at once
   await next.all('done', 'in hand');
   await next.stop();
   await first.stop();
+  assert.deepEqual([first.state.done.size, next.state.done.size], [0, 6]);
 });

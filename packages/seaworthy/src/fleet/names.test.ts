@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -35,8 +35,13 @@ for (const name of ['bus', 'gateway', 'con', 'aux', 'nul', 'com1', 'lpt9', 'a'.r
 
 test('a service may be named as a part of the toolkit is, and its migrations after it', async () => {
   const names = ['outbox', 'inbox', 'saga', 'worker', 'seaworthy', 'console', 'com10'];
-  const running = await start(fleet({ services: names.map((name) => named(name)) }), { dir: join(root, 'parts'), logLevel: 'silent' });
+  const dir = join(root, 'parts');
+  const running = await start(fleet({ services: names.map((name) => named(name)) }), { dir, logLevel: 'silent' });
   await running.stop();
+  assert.deepEqual(
+    names.filter((name) => !existsSync(join(dir, `${name}.db`))),
+    [],
+  );
 });
 
 /** One database for whoever asks, as some driver may give it. */

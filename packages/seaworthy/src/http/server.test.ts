@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -208,9 +209,12 @@ test('a refused client that keeps its side open in silence is cut', async () => 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => socket.write('NONSENSE\r\n\r\n'));
-  await new Promise((resolve) => socket.resume().once('end', resolve));
-  const open = (): Promise<number> => new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
-  while ((await open()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  const [accepted] = (await once(server, 'connection')) as [Socket];
+  const cut = once(accepted, 'close');
+  const answer = await socket.setEncoding('utf8').toArray();
+  assert.match(answer.join(''), /^HTTP\/1\.1 400 /);
+  await cut;
+  assert.equal(accepted.destroyed, true);
   socket.destroy();
   await new Promise((resolve) => server.close(resolve));
 });
@@ -251,17 +255,18 @@ describe('G14: who asks for answers and does not take them is cut', () => {
       ];
       const server = await serve({ routes, readTimeoutMs: 200 });
       const socket = connect({ port: server.port, host: '127.0.0.1' }).pause();
-      const cut = new Promise((resolve) => socket.once('error', resolve));
+      const cut = once(socket, 'error') as Promise<[NodeJS.ErrnoException]>;
       let written = 0;
       const more = setInterval(() => {
         for (const last = written + 40; written < last; written++) socket.write(sent[written] ?? '');
         // A client that reads nothing learns by writing that it is cut.
         if (written > sent.length) socket.write('\r\n');
       }, 1);
-      await cut;
+      const [error] = await cut;
       clearInterval(more);
       socket.destroy();
       await server.close();
+      assert.ok(['ECONNRESET', 'EPIPE'].includes(error.code ?? ''), String(error));
     });
 });
 

@@ -63,7 +63,9 @@ async function world(attempt: () => void) {
 
 test('the commit that writes an event wakes the relay, and a redrive wakes the consumer, long before they look by themselves', async () => {
   let broken = true;
+  let attempts = 0;
   const one = await world(() => {
+    attempts++;
     if (broken) throw new Error('broken');
   });
   await one.place('a');
@@ -74,6 +76,7 @@ test('the commit that writes an event wakes the relay, and a redrive wakes the c
   await dead.redrive({});
   await one.attempted();
   await one.close();
+  assert.equal(attempts, 2);
 });
 
 test('a key with U+0000 in it, which no database keeps everywhere, is refused where it is published', async () => {

@@ -143,7 +143,10 @@ named('stop: a hanging call is aborted long before its timeout', async (sea) => 
   await sea.run(engine, ({ start }) => start(slow, { id: 's' }));
   await sea.when('it pays', () => sea.callee.log.length === 1);
   await sea.run(engine, ({ stop }) => stop(slow, 's', 'enough'));
-  await sea.until('undone');
+  const asked = sea.clock.now();
+  const { cause } = await sea.until('undone');
+  assert.deepEqual(cause, { kind: 'stopped', reason: 'enough' });
+  assert.ok(sea.clock.now() - asked < 60_000);
 });
 
 named('stop: when it comes from elsewhere while a step succeeds, the undo gets the result of the step', async (sea) => {
