@@ -40,17 +40,17 @@ export const saga: readonly Mutant[] = [
     name: 'saga: the result of a step that ends while its saga is stopped is lost',
     edits: [
       [
-        'saga/executor.ts',
-        "return outcome.kind === 'done' && this.#isStopped(seen) ? this.#conclude(outcome) : undefined;",
+        'saga/saga-run.ts',
+        "return outcome.kind === 'done' && this.isStopped(seen) ? this.conclude(ended) : undefined;",
         'return undefined;',
       ],
-      ['saga/executor.ts', 'return this.#isStopped(seen) ? this.#conclude(outcome) : wait;', 'return wait;'],
+      ['saga/remote-step.ts', 'return run.isStopped(seen) ? run.conclude(ended) : wait;', 'return wait;'],
     ],
     tests: suites,
   },
   {
     name: 'saga: a failed local step takes the step before it back',
-    edits: [['saga/executor.ts', 'const wait = await this.#locals(after);', 'const wait = await this.#locals(seen);']],
+    edits: [['saga/remote-step.ts', 'const wait = await localSteps(run, after);', 'const wait = await localSteps(run, seen);']],
     tests: suites,
   },
   {
@@ -123,22 +123,14 @@ export const saga: readonly Mutant[] = [
   {
     name: 'saga: an open breaker counts as an attempt',
     edits: [
-      [
-        'saga/step-run.ts',
-        'if (!inProgress && !(error instanceof LocalRejection)) return undefined;',
-        'if (!inProgress) return undefined;',
-      ],
+      ['saga/waits.ts', 'if (!inProgress && !(error instanceof LocalRejection)) return undefined;', 'if (!inProgress) return undefined;'],
     ],
     tests: suites,
   },
   {
     name: 'saga: a step in progress elsewhere counts as an attempt',
     edits: [
-      [
-        'saga/step-run.ts',
-        'const inProgress = error instanceof CallFailed &&',
-        'const inProgress = false && error instanceof CallFailed &&',
-      ],
+      ['saga/waits.ts', 'const inProgress = error instanceof CallFailed &&', 'const inProgress = false && error instanceof CallFailed &&'],
     ],
     tests: suites,
   },

@@ -59,7 +59,7 @@ export const service: readonly Mutant[] = [
   },
   {
     name: 'service: a saga is begun although its handler was rolled back',
-    edits: [['service/unit-of-work.ts', '    await events.write(sql);', '    this.#starts = starts;\n    await events.write(sql);']],
+    edits: [['service/unit-of-work.ts', '    await starts.write(sql);', '    this.#starts = starts;\n    await starts.write(sql);']],
     tests: suites,
   },
   {

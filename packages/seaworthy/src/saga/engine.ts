@@ -10,15 +10,17 @@ import type { Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { type Deadlines, deadlines } from './deadlines.ts';
 import { type AnySaga, SagaInvalid, type Start, type Stop, verifyVersions } from './definition.ts';
-import { drive, type ExecutorParts, type Next } from './executor.ts';
+import { drive, type Next } from './executor.ts';
 import { type Instance, SagaUnreadable, shownOf } from './instance.ts';
 import { journalWriter } from './journal-writer.ts';
 import { hurried } from './machine.ts';
 import { type Orphans, orphans } from './orphans.ts';
+import type { SagaParts } from './saga-run.ts';
 import { bytesOf, countSagas, live, lostRows, ownInstances, readSaga, takeDeathBack, writeDeath } from './saga-store.ts';
 import { type Direction, directionOf, isSuspect, type Lanes, lanes, type Room, room, type Suspects, suspects } from './schedule.ts';
 import { collectStarts, type Defined, type StartsParts } from './starts.ts';
-import { longestWaitMs, SagaStopping, type Tracing } from './step-run.ts';
+import { SagaStopping, type Tracing } from './step-run.ts';
+import { longestWaitMs } from './waits.ts';
 
 /** The starts and stops of one run of one handler. */
 export interface Started {
@@ -65,7 +67,7 @@ function crashesOf(crashes: number): number {
 /** Runs the sagas of one service in this process. */
 export class SagaEngine {
   readonly #given: EngineParts;
-  readonly #parts: ExecutorParts;
+  readonly #parts: SagaParts;
   readonly #sagas: ReadonlyMap<string, Defined>;
   readonly #starting: StartsParts;
   readonly #deadlines: Deadlines;

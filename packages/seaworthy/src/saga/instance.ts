@@ -180,6 +180,18 @@ const named = (row: Row): Pick<Instance, 'id' | 'name' | 'key' | 'plan' | 'owner
   error: text(row['error']),
 });
 
+/** The columns of a row that are numbers, each as `number` reads it. */
+const counted = (
+  number: (column: string) => number,
+): Pick<Instance, 'attempts' | 'due' | 'crashes' | 'version' | 'started' | 'changed'> => ({
+  attempts: number('attempts'),
+  due: number('due'),
+  crashes: number('crashes'),
+  version: number('version'),
+  started: number('started'),
+  changed: number('changed'),
+});
+
 /** Reads an instance from its row. Throws `SagaUnreadable`. */
 export function instanceOf(row: Row): Instance {
   const known = named(row);
@@ -218,12 +230,7 @@ export function instanceOf(row: Row): Instance {
     journal: journal as Entry[],
     cause: reason('cause', causes) as Cause | undefined,
     stopping: reason('stopping', interruptions) as Interruption | undefined,
-    attempts: number('attempts'),
-    due: number('due'),
-    crashes: number('crashes'),
-    version: number('version'),
-    started: number('started'),
-    changed: number('changed'),
+    ...counted(number),
     deadlineMs: optional('deadline'),
     until: optional('until'),
     trace: keptTrace(row['trace']),
@@ -236,7 +243,6 @@ export function shownOf(row: Row): Instance {
     return instanceOf(row);
   } catch (error) {
     if (!(error instanceof SagaUnreadable)) throw error;
-    const number = (column: string): number => Number(row[column]) || 0;
     return {
       ...named(row),
       input: undefined,
@@ -245,12 +251,7 @@ export function shownOf(row: Row): Instance {
       unreadable: error.message,
       cause: undefined,
       stopping: undefined,
-      attempts: number('attempts'),
-      due: number('due'),
-      crashes: number('crashes'),
-      version: number('version'),
-      started: number('started'),
-      changed: number('changed'),
+      ...counted((column) => Number(row[column]) || 0),
     };
   }
 }

@@ -40,6 +40,30 @@ const ending = (finish: (context: { readonly signal: AbortSignal; readonly tx: T
     })
     .local('finish', { timeout, retry: { attempts: 2 }, do: finish });
 
+named('G6: a local step that was given up writes no events when it returns later', async (sea) => {
+  let resume: (value: unknown) => void = () => {};
+  let runs = 0;
+  const hangs = saga(trips, 'hangs', { input: Ref, uses: [remote] })
+    .step('book', { do: ({ call, input }) => call(remote.book, input) })
+    .local('finish', {
+      timeout: '2s',
+      async do({ publish, input }) {
+        publish('booked', { id: `${input.id}/${++runs}` });
+        if (runs === 1) await new Promise((resolve) => (resume = resolve));
+      },
+    });
+  const written: string[] = [];
+  const reached = (point: string): void => {
+    if (point === 'outbox/append/before') written.push(`run ${runs}`);
+  };
+  const { engine } = await sea.process([hangs], sea.store, { runtime: { ...sea.runtime, reached } });
+  await sea.run(engine, ({ start }) => start(hangs, { id: 'h' }));
+  await sea.until('done');
+  resume(undefined);
+  await sea.clock.advance(1000);
+  assert.deepEqual(written, ['run 2']);
+});
+
 named('G6: a hanging local step is aborted at its timeout, rolled back and retried; the step before it is kept', async (sea) => {
   const signals: AbortSignal[] = [];
   const hangs = ending(async ({ tx, signal }) => {

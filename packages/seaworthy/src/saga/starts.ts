@@ -6,8 +6,9 @@ import type { TraceContext } from '../core/trace.ts';
 import type { Level, Read, Tx } from '../store/store.ts';
 import type { Deadlines } from './deadlines.ts';
 import { type AnySaga, planOf, type Start, type Started, type Stop, type Stopping } from './definition.ts';
-import { type ExecutorParts, runLocals } from './executor.ts';
 import type { Instance } from './instance.ts';
+import { runLocals } from './local-step.ts';
+import type { SagaParts } from './saga-run.ts';
 import { insertSaga, isKeyTaken, keyRow, markStopping } from './saga-store.ts';
 
 /** A saga was started with an input that breaks its schema. The handler's transaction is rolled back. */
@@ -107,7 +108,7 @@ export interface Starts {
   readonly stopped: readonly { readonly id: string; readonly saga: string }[];
 }
 
-export interface StartsParts extends ExecutorParts {
+export interface StartsParts extends SagaParts {
   readonly sagas: ReadonlyMap<string, Defined>;
   /** The id of the worker that drives what is started. */
   readonly owner: string;
@@ -183,7 +184,7 @@ async function begin(
     until: parts.deadlines.until(saga.deadlineMs),
     trace,
   };
-  const after = await runLocals(parts, saga, bare, { tx, own, now, parents: [] });
+  const after = await runLocals(parts, saga, bare, { tx, now, parents: [] });
   reached('saga/start/before');
   return (await insertSaga(own, after)) ? after : undefined;
 }

@@ -2,9 +2,9 @@ import { Lifetime } from '../core/lifetime.ts';
 import type { Span } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { TraceContext } from '../core/trace.ts';
+import { runHandler } from '../outbox/handler-run.ts';
 import type { Publish } from '../outbox/publish.ts';
 import type { Start, Stop } from '../saga/definition.ts';
-import { lentTx } from '../store/lent.ts';
 import type { Store, TransactionOptions, Tx } from '../store/store.ts';
 import { transaction } from '../store/traced.ts';
 import type { TransactionContext } from './context.ts';
@@ -84,25 +84,13 @@ export class UnitOfWork {
     const events = collectors.publishing(this.#tx, trace);
     const starts = collectors.starting(this.#tx, trace);
     const failures = failing(life, () => sql.level);
-    const given: Given = {
-      tx: lentTx(store, this.#tx, life),
-      publish: life.lend('publish', events.publish),
-      start: life.lend('start', starts.start),
-      stop: life.lend('stop', starts.stop),
-      now,
-      newId: runtime.ids.next,
-      trace,
-    };
-    const returned = await life.run(
-      () => handle(given, failures),
-      (value) => {
-        // The toolkit awaits its own statements, so that an open one is the handler's.
-        sql.level.verify(name);
-        failures.verify(value);
-      },
+    const lent = { start: life.lend('start', starts.start), stop: life.lend('stop', starts.stop) };
+    const accepted = await runHandler(
+      { store, tx: this.#tx, life, events },
+      (given) => handle({ ...given, ...lent, now, newId: runtime.ids.next, trace }, failures),
+      accept,
+      failures.verify,
     );
-    const accepted = await accept(returned);
-    await events.write(sql);
     await starts.write(sql);
     this.#starts = starts;
     return accepted;

@@ -1,0 +1,166 @@
+import type { Caller } from '../client/caller.ts';
+import type { Contract, Members } from '../contract/contract.ts';
+import type { Scope } from '../core/abort.ts';
+import { following } from '../outbox/process.ts';
+import type { Store } from '../store/store.ts';
+import { tracedTransaction } from '../store/traced.ts';
+import { type AnySaga, machineOf, planOf, type StepDefinition } from './definition.ts';
+import type { Instance } from './instance.ts';
+import type { JournalWriter } from './journal-writer.ts';
+import { type Action, apply, hurried, type MachineDefinition, next, type Outcome } from './machine.ts';
+import type { Ended } from './outcome.ts';
+import { reportEnd, reportFailure } from './report.ts';
+import { readSaga, writeTransition } from './saga-store.ts';
+import { StepTimeout, type Tracing } from './step-run.ts';
+
+/** What the sagas of one service need to run. */
+export interface SagaParts extends Tracing {
+  readonly store: Store<unknown, unknown>;
+  readonly contract: Contract<string, Members>;
+  readonly call: Caller;
+  readonly journal: JournalWriter;
+  /** How many processes may die while they run one step, or its undo, before it is not run again. */
+  readonly crashes: number;
+}
+
+/** How an engine interrupts one instance. */
+export interface Interrupts {
+  /** Aborts when the saga is to be stopped: the running step is aborted, and the instance read again. */
+  readonly stop: Scope;
+  /** Aborts when the engine closes: no further step begins. */
+  readonly closing: AbortSignal;
+  /** Aborts when the time for closing is over: nothing is written any more, and nothing counts as failed. */
+  readonly cut: Scope;
+}
+
+/** The row was not as this engine saw it: the instance was taken over or stopped, or got a verdict. */
+export class StaleInstance extends Error {}
+
+export const isStale = (error: unknown): boolean => error instanceof StaleInstance;
+
+/** The work of a local step, in the transaction of its transition. Returns the instance after it. */
+type LocalWork = (tx: unknown) => Promise<Instance>;
+
+/** A shorter wait is written only once. */
+const longMs = 1000;
+
+/** One instance in the hands of one engine: what it is, and how its transitions are written. */
+export class SagaRun {
+  readonly parts: SagaParts;
+  readonly saga: AnySaga;
+  readonly interrupts: Interrupts;
+  readonly #machine: MachineDefinition;
+  #instance: Instance;
+
+  constructor(parts: SagaParts, saga: AnySaga, begun: Instance, interrupts: Interrupts) {
+    this.parts = parts;
+    this.saga = saga;
+    this.interrupts = interrupts;
+    this.#machine = machineOf(saga, parts.crashes);
+    this.#instance = begun;
+  }
+
+  /** The instance as it was last written or read. */
+  get instance(): Instance {
+    return this.#instance;
+  }
+
+  /** Returns what the instance needs next. */
+  next(): Action {
+    return next(this.#machine, this.#instance);
+  }
+
+  /** Returns the step that an instance runs next, if it runs one. */
+  stepAt(instance: Instance): StepDefinition | undefined {
+    const action = next(this.#machine, instance);
+    return action.kind === 'run' && action.verb === 'do' ? this.saga.steps[action.at] : undefined;
+  }
+
+  /** Returns the instance after an outcome, and after all that follows without a run. */
+  settled(from: Instance, outcome: Outcome, now: number): Instance {
+    let after = apply(this.#machine, from, outcome, now);
+    for (let action = next(this.#machine, after); action.kind === 'record'; action = next(this.#machine, after))
+      after = apply(this.#machine, after, action.outcome, now);
+    return after;
+  }
+
+  /** Whether the instance is as it was seen, but for a stop. */
+  isStopped({ version, state }: Instance): boolean {
+    const { version: current, stopping } = this.#instance;
+    return state === 'running' && current === version && stopping !== undefined;
+  }
+
+  /** Writes what an outcome makes of `from`. Returns the milliseconds to wait for the next run, if there is one. */
+  async conclude(ended: Ended, from: Instance = this.#instance): Promise<number | undefined> {
+    const { outcome } = ended;
+    const seen = this.#instance;
+    const now = this.parts.runtime.clock.now();
+    const after = this.settled(from, outcome, now);
+    if (outcome.kind === 'postponed') {
+      // Of many instances that wait for the same callee none should write twice a second.
+      const known = seen.error !== undefined && seen.due !== hurried && after.journal === seen.journal;
+      if (outcome.waitMs < longMs && known) return outcome.waitMs;
+    }
+    if (!(await this.transition(after))) {
+      // The step is done, though the saga was stopped meanwhile: its undo gets the result.
+      return outcome.kind === 'done' && this.isStopped(seen) ? this.conclude(ended) : undefined;
+    }
+    reportFailure(this, ended, from);
+    if (outcome.kind !== 'failed' && outcome.kind !== 'postponed') return undefined;
+    return (after.state === 'running' || after.state === 'undoing') && after.due > now ? after.due - now : undefined;
+  }
+
+  /**
+   * Writes a transition, with the work of local steps if there is any. Returns false when the instance was stopped meanwhile: it is read
+   * again. Throws `StaleInstance` when it belongs to another worker.
+   */
+  async transition(work: Instance | LocalWork): Promise<boolean> {
+    const { store, runtime, follow = 'parent' } = this.parts;
+    const seen = this.#instance;
+    let written: Instance;
+    runtime.reached('saga/advance/before');
+    try {
+      written = await tracedTransaction(this.parts, following(seen.trace, follow), () => this.#write(seen, work), isStale);
+    } catch (error) {
+      if (!isStale(error)) throw error;
+      const current = await readSaga(store.sqlRead, seen.id);
+      if (!current || current.owner !== seen.owner) throw error;
+      this.#instance = { ...current, crashes: seen.crashes };
+      return false;
+    }
+    runtime.reached('saga/advance/after');
+    this.#instance = written;
+    reportEnd(this);
+    return true;
+  }
+
+  async #write(seen: Instance, work: Instance | LocalWork): Promise<Instance> {
+    const { store, journal } = this.parts;
+    // Only code that knows the steps of this code may continue what it writes.
+    const plan = planOf(this.saga);
+    const fresh = (written: Instance | undefined): Instance => {
+      if (!written) throw new StaleInstance();
+      return written;
+    };
+    if (typeof work !== 'function') return fresh(await journal.write({ seen, after: { ...work, plan } }));
+    return unrepeated(store, async (tx) => {
+      const after = await work(tx);
+      return fresh(await writeTransition(store.sql(tx), seen, { ...after, plan }));
+    });
+  }
+
+  log(level: 'info' | 'warn' | 'error', message: string, more: Readonly<Record<string, unknown>>): void {
+    const { id, trace } = this.#instance;
+    this.parts.runtime.observe.log(level, message, { saga: this.saga.name, id, ...more }, trace);
+  }
+}
+
+/** Runs a transaction that is not run again once a step in it took too long, even if the store saw a conflict meanwhile. */
+async function unrepeated<V>(store: Store<unknown, unknown>, work: (tx: unknown) => Promise<V>): Promise<V> {
+  const over = new AbortController();
+  const abort = (error: unknown): never => {
+    if (error instanceof StepTimeout) over.abort(error);
+    throw error;
+  };
+  return store.transaction((tx) => work(tx).catch(abort), { signal: over.signal });
+}
