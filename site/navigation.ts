@@ -7,6 +7,7 @@ export const navigation: Readonly<Record<string, readonly string[]>> = {
     'docs/guides/sagas.md',
     'docs/guides/deployment.md',
     'docs/guides/backup.md',
+    'docs/write-a-driver.md',
     'docs/anti-patterns.md',
   ],
   Patterns: [

@@ -13,7 +13,7 @@ export interface Candidate {
  * one whose guard admits it. The caller itself moves those to the end that could not be reached lately or that the same call has
  * tried, and keeps the balancer's order among them.
  *
- * Guarantees of every balancer, shown by the suite in `client/conformance/balancing.ts`:
+ * Guarantees of every balancer, shown by the conformance suite:
  * - `order` returns every candidate once and nothing else. It returns the objects that it was given, and leaves their list as it is.
  * - The list may differ from one attempt to the next in length, members and order. It may be empty.
  * - Over many attempts with the same candidates, each comes first in its share: between half and twice an equal part. A candidate

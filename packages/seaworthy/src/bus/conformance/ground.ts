@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type Duration, milliseconds } from '../../core/duration.ts';
 import { macrotask } from '../../core/event-loop.ts';
 import { type Runtime, runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
@@ -12,7 +13,7 @@ export interface MemberProcess {
   kill(): Promise<void>;
 }
 
-/** A bus with nothing on it, and what a test may do to its engine. A case whose means are absent is skipped by name. */
+/** A bus with nothing on it, and what a test may do to its engine. A case whose means are absent is skipped with their name. */
 export interface Ground {
   readonly driver: BusDriver;
   /** Frees what the ground holds, such as a topic or a folder. The suite calls it once the case is over and its buses are closed. */
@@ -26,13 +27,14 @@ export interface Ground {
   /** Stops the engine and starts it again. Resolves once it is back. */
   readonly restart?: () => Promise<void>;
   /**
-   * How long a case waits while no new event arrives, in milliseconds, before it fails: longer than the engine ever needs to hand an
-   * event to another member. A case fails after ten times that in any case. Default 30 s.
+   * How long a case waits while no new event arrives before it fails: longer than the engine ever needs to hand an event to another
+   * member. A case fails after ten times that in any case. Default 30 s.
    */
-  readonly patienceMs?: number;
+  readonly patience?: Duration;
 }
 
-export interface Parts {
+export interface SuiteOptions {
+  /** Replaces parts of the runtime, such as the randomness. */
   readonly runtime?: Partial<Runtime>;
 }
 
@@ -117,8 +119,9 @@ const watched = (bus: Bus, arrives: (group: string, id: string) => void, opened:
 });
 
 /** Runs one case on fresh ground. Resolves with the name of a feature that the driver lacks. */
-export async function runCase(ground: Ground, { runtime: parts = {} }: Parts, { body }: Promised): Promise<string | void> {
-  const { patienceMs = 30_000, member } = ground;
+export async function runCase(ground: Ground, { runtime: parts = {} }: SuiteOptions, { body }: Promised): Promise<string | void> {
+  const { patience = '30s', member } = ground;
+  const patienceMs = milliseconds(patience, 'patience');
   const machine = runtime(parts);
   const { clock } = machine;
   const buses: Bus[] = [];

@@ -89,7 +89,7 @@ if (process.argv[2] === 'member') {
       send: (topic, { body }) => insert(dir, topic, String(body)),
       member: (topic, group, handled) => memberOf(dir, topic, group, handled),
       // A member is dead after 3 s, and its partitions are shared out within one more.
-      patienceMs: 8000,
+      patience: '8s',
     };
   });
   for (const seed of [1, 2]) {
@@ -97,14 +97,14 @@ if (process.argv[2] === 'member') {
       `memory, with duplicates, seed ${seed}`,
       () => {
         const driver = memory({ duplicates: 0.2, maxBytes: 20_000 });
-        return { ...restartable(driver), send: driver.send, headers: true, patienceMs: 3000 };
+        return { ...restartable(driver), send: driver.send, headers: true, patience: '3s' };
       },
       { runtime: { random: seededRandom(seed) } },
     );
   }
   runs('memory, with queues', () => {
     const driver = memory({ keeps: 'queues', maxBytes: 20_000 });
-    return { ...restartable(driver), send: driver.send, headers: true, patienceMs: 3000 };
+    return { ...restartable(driver), send: driver.send, headers: true, patience: '3s' };
   });
 
   test('embedded: a row that is no event is passed over and told, whatever else is in the log arrives', async () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
+import { type Case, caseOf } from '../../core/case.ts';
 import type { Random } from '../../core/random.ts';
 import { runtime } from '../../core/runtime.ts';
 import type { Balancer, BalancerDriver, Candidate } from '../balancer.ts';
-import type { Case } from '../conformance.ts';
 
 const candidates = (names: string): readonly Candidate[] => [...names].map((at, inFlight) => ({ at, inFlight }));
 
@@ -21,12 +21,13 @@ function assertShares(counts: ReadonlyMap<string, number>, fair: number): void {
   for (const [at, count] of counts) assert.ok(count >= fair / 2 && count <= fair * 2, `${at} came first ${count} times, of about ${fair}`);
 }
 
-/** The suite of the balancer port: every balancer runs all of it. `seeded` gives the same chance at each call. */
-export function balancing(driver: BalancerDriver, seeded: () => Random): readonly Case[] {
-  const named = (name: string, body: (balancer: Balancer) => void): Case => ({
-    name,
-    run: async () => body(driver(runtime({ random: seeded() }))),
-  });
+/**
+ * Returns the suite of the balancer port, which every balancer runs as a whole. `seeded` returns a randomness of the same seed at each
+ * call. The cases belong to no test runner: `for (const { name, run } of balancerConformance(driver, seeded)) test(name, run)`.
+ */
+export function balancerConformance(driver: BalancerDriver, seeded: () => Random): readonly Case[] {
+  const named = (name: string, body: (balancer: Balancer) => void): Case =>
+    caseOf(name, async () => body(driver(runtime({ random: seeded() }))));
 
   return [
     named('each candidate is in the order once, and nothing else is', (balancer) => {
@@ -47,12 +48,9 @@ export function balancing(driver: BalancerDriver, seeded: () => Random): readonl
       assertShares(firsts(balancer, 'abcd', 800), 200);
       assertShares(firsts(balancer, 'bd', 400), 200);
     }),
-    {
-      name: 'the same seed and the same attempts give the same orders',
-      async run() {
-        const [one, other] = [driver(runtime({ random: seeded() })), driver(runtime({ random: seeded() }))];
-        for (const names of ['abc', 'abcd', 'ad', 'abc']) assert.deepEqual(one.order(candidates(names)), other.order(candidates(names)));
-      },
-    },
+    caseOf('the same seed and the same attempts give the same orders', async () => {
+      const [one, other] = [driver(runtime({ random: seeded() })), driver(runtime({ random: seeded() }))];
+      for (const names of ['abc', 'abcd', 'ad', 'abc']) assert.deepEqual(one.order(candidates(names)), other.order(candidates(names)));
+    }),
   ];
 }

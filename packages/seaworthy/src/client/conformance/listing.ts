@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
+import { type Case, caseOf } from '../../core/case.ts';
 import { type Runtime, runtime } from '../../core/runtime.ts';
 import { breaker } from '../../resilience/breaker.ts';
 import { bulkhead } from '../../resilience/bulkhead.ts';
 import { BreakerOpen } from '../../resilience/errors.ts';
 import { policyOn } from '../../resilience/policy.ts';
 import { type CallPolicies, caller } from '../caller.ts';
-import type { Case } from '../conformance.ts';
 import { Unreachable } from '../errors.ts';
 import type { InstanceSource } from '../instance-source.ts';
 import type { Transport } from '../transport.ts';
@@ -14,7 +14,7 @@ import { things } from './things.ts';
 /** A source that is open. */
 export interface Listing {
   readonly source: InstanceSource;
-  /** Closes the source. Called once, at the end of a case. */
+  /** Closes the source. The suite calls it once, at the end of a case. */
   close?(): Promise<void>;
 }
 
@@ -80,21 +80,22 @@ function calling(source: InstanceSource, policies: (on: Runtime) => CallPolicies
 }
 
 function suite<L extends Listing>(open: (addresses: readonly string[]) => Promise<L> | L) {
-  return (name: string, addresses: readonly string[], body: (listing: L) => Promise<void>): Case => ({
-    name,
-    async run() {
+  return (name: string, addresses: readonly string[], body: (listing: L) => Promise<void>): Case =>
+    caseOf(name, async () => {
       const listing = await open(addresses);
       try {
         await body(listing);
       } finally {
         await listing.close?.();
       }
-    },
-  });
+    });
 }
 
-/** The suite of the source port: every source runs all of it, and those that change run `changing` too. */
-export function listing(open: (addresses: readonly string[]) => Promise<Listing> | Listing): readonly Case[] {
+/**
+ * Returns the suite of the source port, which every source runs as a whole. `open` opens a source that lists the addresses, once for
+ * each case. A source that changes runs `changingInstanceSourceConformance` as well.
+ */
+export function instanceSourceConformance(open: (addresses: readonly string[]) => Promise<Listing> | Listing): readonly Case[] {
   const named = suite(open);
   return [
     named('a list has each address once', ['a', 'b', 'a'], async ({ source }) => assert.equal(shown(source), 'ab')),
@@ -129,8 +130,10 @@ export function listing(open: (addresses: readonly string[]) => Promise<Listing>
   ];
 }
 
-/** The suite of sources that change. */
-export function changing(open: (addresses: readonly string[]) => Promise<ChangingListing> | ChangingListing): readonly Case[] {
+/** Returns the suite of sources that change. `open` opens a source that lists the addresses, once for each case. */
+export function changingInstanceSourceConformance(
+  open: (addresses: readonly string[]) => Promise<ChangingListing> | ChangingListing,
+): readonly Case[] {
   const named = suite(open);
   return [
     named('a change makes a new list, tells every listener once, and leaves earlier lists as they were', ['a'], async (listing) => {
