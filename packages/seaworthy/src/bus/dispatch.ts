@@ -46,6 +46,10 @@ const perKey = 8;
 /** How long an aborted handler may take to give up. */
 const graceMs = 1000;
 
+/**
+ * Makes the dispatch of one subscription. A rejected event is redelivered after 100 ms, doubling to 5 s, and its key waits meanwhile. A
+ * handler that ignores an abort is left alone after 1 s.
+ */
 export function dispatch(
   { topic, group, concurrency }: Membership & { readonly concurrency: number },
   { clock, random, observe }: Runtime,

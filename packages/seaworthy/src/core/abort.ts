@@ -99,7 +99,7 @@ class OpenScope implements Scope {
   }
 }
 
-/** What `work` comes to, or a rejection with the signal's reason if that comes first. The work itself goes on. */
+/** Returns the outcome of `work`, or rejects with the signal's reason if that comes first. The work itself goes on. */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);

@@ -6,10 +6,11 @@ export interface Condition {
   readonly why?: string;
 }
 
+/** Nothing is wrong. */
 export const well: Condition = { state: 'well' };
 
 const ranks = ['well', 'failing', 'broken'] as const;
 
-/** The worst of several; the first of equals. */
+/** Returns the worst of several conditions, and the first of equals; `well` of none. */
 export const worst = (conditions: readonly Condition[]): Condition =>
   conditions.reduce((most, one) => (ranks.indexOf(one.state) > ranks.indexOf(most.state) ? one : most), well);

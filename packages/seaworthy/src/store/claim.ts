@@ -4,7 +4,7 @@ import type { Fragment, Row } from './statements.ts';
 import type { Tx } from './store.ts';
 
 /**
- * The whole claim as one statement, so that two workers never both take a row. `lock` follows the selection of the rows, on engines
+ * Writes the whole claim as one statement, so that two workers never both take a row. `lock` follows the selection of the rows, on engines
  * where a worker would otherwise wait for the rows that another one is taking.
  */
 export function claimStatement({ table, key, live, due, owner, worker, set, columns, size }: Claiming, most: Most, lock = ''): Fragment {

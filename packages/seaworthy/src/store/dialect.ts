@@ -73,11 +73,11 @@ export interface Dialect {
 
 const listed = (columns: string): readonly string[] => columns.split(',').map((column) => column.trim());
 
-/** The part of an insertion that all engines share. */
+/** Writes the part of an insertion that all engines share. */
 export const insertInto = ({ table, columns, from }: Insertion): string =>
   `insert into ${table} (${columns}) ${from ?? `values (${listed(columns).map(() => '?')})`}`;
 
-/** The columns of `set`, each with the value that the refused row had for it. */
+/** Writes the assignments of an upsert. `value` names what the refused row had for a column. */
 export const overwriting = (set: string, value: (column: string) => string): string =>
   listed(set)
     .map((column) => `${column} = ${value(column)}`)

@@ -23,7 +23,7 @@ async function checked<O>(schema: RowSchema<O>, sql: string, rows: readonly Row[
   return all;
 }
 
-/** Both forms of `Read.all`, by a function that runs a statement. */
+/** Makes both forms of `Read.all` of a function that runs a statement. */
 export function allBy(run: (sql: string, values: Values) => Promise<readonly Row[]>): Read['all'] {
   function all(first: string | RowSchema<unknown>, ...rest: Values): Promise<readonly unknown[]> {
     if (typeof first === 'string') return run(first, rest);
@@ -33,7 +33,7 @@ export function allBy(run: (sql: string, values: Values) => Promise<readonly Row
   return all as Read['all'];
 }
 
-/** A `Reader` by a function that runs a statement. */
+/** Makes a `Reader` of a function that runs a statement. `signal` ends the statement where the engine can. */
 export const readerBy = (run: (sql: string, values: Values, signal?: AbortSignal) => Promise<readonly Row[]>): Reader => ({
   all: allBy((sql, values) => run(sql, values)),
   withSignal: (signal) => ({ all: allBy((sql, values) => run(sql, values, signal)) }),
