@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { command, contract } from '../contract/contract.ts';
+import { Deadline } from '../core/deadline.ts';
+import { DurationInvalid } from '../core/duration.ts';
 import { runtime } from '../core/runtime.ts';
 import { breaker } from '../resilience/breaker.ts';
 import { BreakerOpen } from '../resilience/errors.ts';
@@ -142,4 +144,32 @@ for (const [status, code] of [
 test('a 404 of somebody else, with a code of its own, is what it says', () => {
   const { kind, unknown } = new CallFailed('shop.buy', { type: 'about:blank', title: 'x', status: 404, code: 'SW_SAGA_UNKNOWN' });
   assert.deepEqual([kind, unknown], ['not_found', false]);
+});
+
+test('a call has the deadline of its options, a moment or a time from now, and else that of the caller', async () => {
+  const machine = runtime({ clock: virtualClock() });
+  const seen: (readonly [left: number | undefined, usual: number | undefined])[] = [];
+  const call = caller({
+    runtime: machine,
+    timeout: '4s',
+    transportOf: () => ({
+      async send({ deadline }) {
+        seen.push([deadline?.remaining(), deadline?.usualMs]);
+        return { kind: 'output', output: undefined };
+      },
+      close: async () => {},
+    }),
+  });
+  for (const deadline of [Deadline.after(machine.clock, '2s'), '3s', undefined] as const) await call(desk.ask, {}, { deadline });
+  assert.deepEqual(seen, [
+    [2000, 4000],
+    [3000, 4000],
+    [4000, 4000],
+  ]);
+  for (const wrong of ['soon', 2000, new Date(0)])
+    await assert.rejects(
+      call(desk.ask, {}, { deadline: wrong as never }),
+      (error: unknown) => error instanceof DurationInvalid && /^deadline /.test(error.message),
+    );
+  assert.equal(seen.length, 3);
 });

@@ -29,8 +29,8 @@ import type { Transport } from './transport.ts';
 export interface CallOptions {
   /** Under which the service does it once. Default a new one for each call of a command; the same for all its attempts. */
   readonly key?: string | undefined;
-  /** For the whole, over all attempts. Default 5 s from now. */
-  readonly deadline?: Deadline | undefined;
+  /** The deadline of the whole call, over all attempts: a moment, or a time from now. Default 5 s. */
+  readonly deadline?: Deadline | Duration | undefined;
   /** The caller's way to leave. */
   readonly signal?: AbortSignal | undefined;
   /** The key of the saga step that this call undoes. */
@@ -168,9 +168,14 @@ export function caller(deps: CallerDeps): ClosableCaller {
     return callee;
   }
 
+  const deadlineOf = (given: Deadline | Duration | undefined): Deadline =>
+    given === undefined
+      ? new Deadline(runtime.clock, runtime.clock.monotonic() + timeoutMs, timeoutMs)
+      : Deadline.from(runtime.clock, given).usually(timeoutMs);
+
   async function send(operation: Bound, given: unknown, options: CallOptions): Promise<unknown> {
     const name = `${operation.service}.${operation.name}`;
-    const deadline = options.deadline?.usually(timeoutMs) ?? new Deadline(runtime.clock, runtime.clock.monotonic() + timeoutMs, timeoutMs);
+    const deadline = deadlineOf(options.deadline);
     const key = checkedKey(options.key) ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
     const span = runtime.observe.span('seaworthy_call', { operation: name }, { kind: 'client', parent: options.trace });
     const history: CallHistory = { tried: new Set(), failed: undefined };

@@ -29,6 +29,11 @@ export class Deadline {
     return new Deadline(clock, clock.monotonic() + milliseconds(duration, 'deadline'));
   }
 
+  /** Returns the deadline itself, or the moment after a duration. Throws `DurationInvalid` for anything else. */
+  static from(clock: Clock, deadline: Deadline | Duration): Deadline {
+    return deadline instanceof Deadline ? deadline : Deadline.after(clock, deadline);
+  }
+
   /** Milliseconds left, 0 when it has passed. */
   remaining(): number {
     return Math.max(0, this.at - this.#clock.monotonic());

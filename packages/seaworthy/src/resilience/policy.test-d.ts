@@ -1,3 +1,4 @@
+import type { Deadline } from '../core/deadline.ts';
 import { breaker } from './breaker.ts';
 import { bulkhead } from './bulkhead.ts';
 import { keyed } from './keyed.ts';
@@ -47,6 +48,16 @@ const keptTypes = guards.of('a:80')(() => price);
 same<typeof keptTypes, Promise<Price>>();
 // @ts-expect-error: the key must be a host with a port
 guards.of('a');
+
+// A call has a moment or a time from now for its deadline.
+declare const moment: Deadline;
+declare const date: Date;
+guard(() => 5, { deadline: moment });
+guard(() => 5, { deadline: '2s' });
+// @ts-expect-error: a deadline is not a number
+guard(() => 5, { deadline: 2000 });
+// @ts-expect-error: nor a date
+guard(() => 5, { deadline: date });
 
 // @ts-expect-error: a duration has a unit
 timeout('500');

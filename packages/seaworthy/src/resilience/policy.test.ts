@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
+import { type Duration, DurationInvalid } from '../core/duration.ts';
 import { sleep } from '../core/sleep.ts';
 import { breaker } from './breaker.ts';
 import { bulkhead } from './bulkhead.ts';
@@ -67,11 +68,28 @@ test('the deadline bounds all attempts and waits together; no attempt starts aft
 
 test("the caller's deadline holds if it is earlier than that of the policy", async () => {
   const { clock, rt } = virtualRuntime();
-  const cut = quietly(
-    policyOn(rt, deadline('1h'))(() => new Promise(() => {}), { deadline: new Deadline(clock, clock.monotonic() + 100) }),
-  );
+  const hangs = (until: Deadline | Duration) => quietly(policyOn(rt, deadline('1h'))(() => new Promise(() => {}), { deadline: until }));
+  const cut = [hangs(new Deadline(clock, clock.monotonic() + 100)), hangs('100ms')];
   await clock.advance(150);
-  assert.ok((await cut) instanceof DeadlineExceeded);
+  for (const one of cut) assert.ok((await one) instanceof DeadlineExceeded);
+});
+
+test('a deadline that is neither a moment nor a duration is refused before the work begins', async () => {
+  const { rt } = virtualRuntime();
+  for (const guard of [
+    policyOn(rt),
+    policyOn(rt, breaker()),
+    policyOn(
+      rt,
+      retry(),
+      fallback(() => 'instead'),
+    ),
+  ])
+    for (const wrong of ['2 parsecs', 2000, new Date(0), null])
+      await assert.rejects(
+        guard(() => assert.fail('it began'), { deadline: wrong as never }),
+        (error: unknown) => error instanceof DurationInvalid && /^deadline /.test(error.message),
+      );
 });
 
 test('a fallback answers for the last error, but not after an abort by the caller', async () => {

@@ -1,4 +1,5 @@
-import { type Deadline, DeadlineExceeded } from '../core/deadline.ts';
+import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
+import type { Duration } from '../core/duration.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import { isA } from '../core/thrown.ts';
@@ -23,15 +24,18 @@ export interface GuardOptions {
   /** The signal by which the caller aborts the call. Default none. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The deadline of the caller; the earlier one of caller and policy holds. A timeout says nothing about the callee if this deadline left
+   * The deadline of the caller, a moment or a time from now; the earlier one of caller and policy holds. A timeout says nothing about the callee if this deadline left
    * the attempt less time than the policy allots: its `timeout`, else its `deadline`, else 5 s. Default none.
    */
-  readonly deadline?: Deadline | undefined;
+  readonly deadline?: Deadline | Duration | undefined;
   /** The idempotency key of the work. The breaker counts repeated failures under one key once. Default none. */
   readonly key?: string | undefined;
 }
 
-/** Runs work under a policy. Rejects with the error of the last attempt, or with the reason why there was none. */
+/**
+ * Runs work under a policy. Rejects with the error of the last attempt, with the reason why there was none, or with `DurationInvalid`
+ * for an invalid deadline.
+ */
 export type Guard<F = never> = <T>(work: (context: WorkContext) => PromiseLike<T> | T, options?: GuardOptions) => Promise<T | F>;
 
 /** An object that takes its clock from a runtime and reports to it. */
@@ -87,6 +91,8 @@ export function policyOn<const P extends readonly PolicyPart[]>(runtime: Runtime
   return Object.assign(run, { attach, dispose }) as Policy<FallbackOf<P[number]>>;
 }
 
+/** The options of one call, its deadline as a moment. */
+type CallBounds = GuardOptions & { readonly deadline?: Deadline | undefined };
 type Work = (context: WorkContext) => unknown;
 type Settle = (value: unknown) => void;
 
@@ -132,8 +138,14 @@ class PolicyGuard {
     this.#wheel = wheelOf(runtime.clock);
   }
 
-  run<T>(work: Work, options: GuardOptions | undefined): Promise<T> {
-    if (this.#breakerOnly && !options) return this.#throughBreaker(work);
+  run<T>(work: Work, given: GuardOptions | undefined): Promise<T> {
+    if (this.#breakerOnly && !given) return this.#throughBreaker(work);
+    let options: CallBounds | undefined;
+    try {
+      options = this.#boundsOf(given);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const now = this.#runtime.clock.monotonic();
     const own = this.#parts.deadline ? now + this.#parts.deadline.ms : Number.POSITIVE_INFINITY;
     const until = options?.deadline && options.deadline.at < own ? options.deadline.at : own;
@@ -142,8 +154,15 @@ class PolicyGuard {
       : this.#attempt(work, 1, until, options, now, this.#parts);
   }
 
+  /** Returns the options of a call with a moment for its deadline. Throws `DurationInvalid`. */
+  #boundsOf(given: GuardOptions | undefined): CallBounds | undefined {
+    const deadline = given?.deadline;
+    if (deadline === undefined || deadline instanceof Deadline) return given as CallBounds | undefined;
+    return { ...given, deadline: Deadline.from(this.#runtime.clock, deadline) };
+  }
+
   /** Returns the milliseconds that an attempt gets if no caller sets less. */
-  #allottedMs(options: GuardOptions | undefined): number {
+  #allottedMs(options: CallBounds | undefined): number {
     const { timeout, deadline } = this.#parts;
     const least = Math.min(timeout?.ms ?? Infinity, deadline?.ms ?? Infinity, options?.deadline?.usualMs ?? Infinity);
     return least === Infinity ? usualMs : least;
@@ -164,7 +183,7 @@ class PolicyGuard {
     }
   }
 
-  async #retryLoop<T>(work: Work, until: number, options: GuardOptions | undefined): Promise<T> {
+  async #retryLoop<T>(work: Work, until: number, options: CallBounds | undefined): Promise<T> {
     const { retry, fallback } = this.#parts;
     const { clock, observe } = this.#runtime;
     const signal = options?.signal;
@@ -199,7 +218,7 @@ class PolicyGuard {
   }
 
   /** Runs the fallback. The deadline of the caller bounds it, the deadline of the policy does not. */
-  #runFallback<T>(fallback: FallbackPart<unknown>, error: unknown, options: GuardOptions | undefined): Promise<T> {
+  #runFallback<T>(fallback: FallbackPart<unknown>, error: unknown, options: CallBounds | undefined): Promise<T> {
     const { clock, observe } = this.#runtime;
     const now = clock.monotonic();
     const until = options?.deadline?.at ?? Number.POSITIVE_INFINITY;
@@ -213,7 +232,7 @@ class PolicyGuard {
     work: Work,
     tried: number,
     until: number,
-    options: GuardOptions | undefined,
+    options: CallBounds | undefined,
     now: number,
     { breaker, bulkhead, timeout }: ChosenParts,
   ): Promise<T> {

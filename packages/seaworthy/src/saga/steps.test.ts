@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Failure } from '../client/call.ts';
 import { lossy } from '../contract/conformance/lossy.ts';
 import { thrown } from '../core/conformance/thrown.ts';
+import type { Deadline } from '../core/deadline.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
 import { SagaInputInvalid } from './starts.ts';
@@ -193,7 +194,7 @@ named('G6: a query is not an effect: when the command behind it is refused, noth
 
 named("G10: the calls of a run have the run's own deadline", async (sea) => {
   const remaining: (number | undefined)[] = [];
-  const keep = (): void => void remaining.push(sea.callee.options.at(-1)?.deadline?.remaining());
+  const keep = (): void => void remaining.push((sea.callee.options.at(-1)?.deadline as Deadline | undefined)?.remaining());
   sea.callee.answers = {
     book: () => {
       keep();
