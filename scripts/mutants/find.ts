@@ -15,7 +15,8 @@ const flags = ['--conditions=@seaworthy/source', '--disable-warning=Experimental
 /** Runs a program until it ends, prints `last`, or has had its time. */
 function run(field: Field, args: readonly string[], last?: RegExp): Promise<Ended> {
   // A test file is a program of its own here, not a part of the run of tests that plants the bug.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
+  const env = { ...inherited, THOROUGH: '1' };
   const child = spawn(process.execPath, [...flags, ...args], { cwd: field.root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   let stopped = false;

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { thorough } from '../../../scripts/thorough.ts';
 import { shopClient } from '../replay/shop-client.ts';
 import { spawnShop } from '../spawn.ts';
 import { startSeveral } from './several.ts';
@@ -13,7 +14,7 @@ after(() => rmSync(root, { recursive: true, force: true }));
 
 for (const kill of [
   { kind: 'time', ms: 300 },
-  { kind: 'point', point: 'saga/advance/after', nth: 5 },
+  ...(thorough ? ([{ kind: 'point', point: 'saga/advance/after', nth: 5 }] as const) : []),
   { kind: 'point', point: 'external/do/after', nth: 3 },
 ] as const) {
   test(`killed ${kill.kind === 'time' ? 'at some moment' : `at ${kill.point}`} and started again, it loses nothing and does nothing twice`, async () => {

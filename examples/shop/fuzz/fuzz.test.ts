@@ -14,10 +14,10 @@ import type { Exchange } from './wire.ts';
 const dir = mkdtempSync(join(tmpdir(), 'seaworthy-fuzz-'));
 after(() => rmSync(dir, { recursive: true, force: true }));
 
-test('G14: five hundred hostile requests, good orders beside them: the shop lives, answers by its contract, loses nothing', async () => {
-  const { sent, orders, taken, answers, memory, findings: found } = await fuzz({ dir, seed: 1, requests: 500 });
+test('G14: two hundred hostile requests, good orders beside them: the shop lives, answers by its contract, loses nothing', async () => {
+  const { sent, orders, taken, answers, memory, findings: found } = await fuzz({ dir, seed: 1, requests: 200 });
   assert.deepEqual(found, []);
-  assert.equal(sent, 500);
+  assert.equal(sent, 200);
   assert.ok(orders >= 20 && taken > 0 && memory.peak > 0);
   for (const status of [200, 202, 400, 404, 415]) assert.ok((answers[status] ?? 0) > 0, `none was answered ${status}`);
 });

@@ -27,7 +27,7 @@ export const outbox: readonly Mutant[] = [
       ['outbox/relay.ts', '  let leading = false;', '  let leading = false;\n  let last = 0;'],
     ],
     tests: suites,
-    storm: { ...storm, soon: true },
+    storm,
   },
   {
     name: 'outbox: the relay sends the newest first',

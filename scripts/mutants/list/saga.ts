@@ -78,13 +78,13 @@ export const saga: readonly Mutant[] = [
     name: 'saga: a step whose commit nobody heard of is written again',
     edits: [['saga/saga-store.ts', ' and version = ?', ' and ? >= 0']],
     tests: suites,
-    storm: { ...storm, soon: true },
+    storm,
   },
   {
     name: 'saga: no fence, so that a process that only stalled writes over whoever took over',
     edits: [['saga/saga-store.ts', ' and owner = ? and version = ?', " and ? <> '' and ? >= 0"]],
     tests: suites,
-    storm: { over: 'bank', instances: 2, soon: true },
+    storm: { over: 'bank', instances: 2 },
   },
   {
     name: 'saga: a stopped saga goes on',
