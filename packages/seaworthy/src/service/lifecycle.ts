@@ -135,18 +135,16 @@ async function runOn(
   milliseconds(options.relay?.poll ?? '1s', 'relay.poll');
   let posting: Relay | undefined;
   const sagas = new SagaEngine({
-    ...{
-      store,
-      runtime,
-      contract: service.contract,
-      sagas: service.sagas,
-      call,
-      worker,
-      concurrency,
-      crashes,
-      alone: aloneOn(bus),
-      follow: sagaTracing,
-    },
+    store,
+    runtime,
+    contract: service.contract,
+    sagas: service.sagas,
+    call,
+    worker,
+    concurrency,
+    crashes,
+    alone: aloneOn(bus),
+    follow: sagaTracing,
   });
   const { maxBytes } = bus.features;
   const collectors: Collectors = {

@@ -18,6 +18,7 @@ import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { external, type Handler, type Reaction, remote } from './handler.ts';
 import { run } from './lifecycle.ts';
+import { rerunning } from './rerunning.fixture.ts';
 import { service } from './service.ts';
 
 const Ref = z.object({ id: z.string(), items: z.array(z.string()).default([]) });
@@ -44,20 +45,6 @@ interface Acts {
   readonly hears?: Hears;
   readonly ask?: Ask;
 }
-
-/** A transaction whose work runs once more than it is kept, as after a conflict. */
-const rerunning = (store: Store): Store => ({
-  ...store,
-  async transaction(work, options) {
-    const again = new Error('again');
-    const first = store.transaction(async (tx) => {
-      await work(tx);
-      throw again;
-    }, options);
-    await first.catch(() => {});
-    return store.transaction(work, options);
-  },
-});
 
 async function sea(acts: Acts, view: (store: Store) => Store = (store) => store) {
   const clock = virtualClock();

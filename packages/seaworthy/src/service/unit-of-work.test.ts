@@ -17,6 +17,7 @@ import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { external } from './handler.ts';
 import { run } from './lifecycle.ts';
+import { rerunning } from './rerunning.fixture.ts';
 import { service } from './service.ts';
 
 const Ref = z.object({ id: z.string() });
@@ -87,20 +88,6 @@ const all = service(desk, {
     }),
   ],
   sagas: [job, failing],
-});
-
-/** A store that runs each transaction once more than it commits it, as after a conflict. */
-const rerunning = (store: Store): Store => ({
-  ...store,
-  async transaction(work, options) {
-    const again = new Error('again');
-    const first = store.transaction(async (tx) => {
-      await work(tx);
-      throw again;
-    }, options);
-    await first.catch(() => {});
-    return store.transaction(work, options);
-  },
 });
 
 async function sea(view: (store: Store) => Store = (store) => store) {

@@ -12,8 +12,8 @@ import { type Failing, failing } from './failing.ts';
 
 /** What a handler leaves for one module to write with its transaction. */
 interface Collected {
-  /** Writes it. Returns how many rows it wrote. */
-  write(tx: Tx): Promise<number>;
+  /** Writes it. */
+  write(tx: Tx): Promise<unknown>;
 }
 
 /** What a handler starts and stops. */
