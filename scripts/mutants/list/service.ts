@@ -7,12 +7,12 @@ const storm = { over: 'bank' } as const;
 export const service: readonly Mutant[] = [
   {
     name: 'service: a process that stopped in order counts as a death of its intents',
-    edits: [['service/external/intent-table.ts', "row['owner'] !== owner && row['crashed'] === 1", "row['owner'] !== owner"]],
+    edits: [['service/external/claim.ts', 'const died = `in_hand = 1 and ${crashed}`;', "const died = 'in_hand = 1';"]],
     tests: inSource(...externals, 'service/kill'),
   },
   {
     name: 'service: an intent that kills its process is not set aside',
-    edits: [['service/external/suspects.ts', 'inHand && crashes >= mostDeaths', 'inHand && crashes >= 1000 * mostDeaths']],
+    edits: [['service/external/suspects.ts', 'crashes >= ${mostDeaths}', 'crashes >= ${1000 * mostDeaths}']],
     tests: inSource(...externals, 'service/kill'),
   },
   {
@@ -99,9 +99,9 @@ export const service: readonly Mutant[] = [
     name: 'service: an intent of a dead process is left alone',
     edits: [
       [
-        'service/external/intent-table.ts',
-        '((${due.sql} and owner = ?) or ${dead.sql})',
-        '((${due.sql} and owner = ?) or (1 = 0 and ${dead.sql}))',
+        'service/external/claim.ts',
+        'const dead = ({ owner }: Claiming): Fragment => owner.dead();',
+        "const dead = (_: Claiming): Fragment => plain('1 = 0');",
       ],
     ],
     tests: suites,

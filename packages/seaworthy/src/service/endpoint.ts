@@ -11,7 +11,7 @@ import { accept, nameOf } from './answer.ts';
 import { type Received, runCommand } from './command.ts';
 import type { AnyCommandContext } from './context.ts';
 import { CallCancelled, HandlerFailed, KeyInProgress, OperationUnknown } from './errors.ts';
-import type { Externals } from './external/driver.ts';
+import type { ExternalDriver } from './external/driver.ts';
 import { externalOf } from './handler.ts';
 import { fingerprint } from './idempotency.ts';
 import { answerable } from './kept.ts';
@@ -21,7 +21,7 @@ import type { UnitParts } from './unit-of-work.ts';
 
 export interface EndpointParts extends UnitParts {
   readonly service: Service;
-  readonly externals: Externals;
+  readonly externals: ExternalDriver;
   /** Throws `ServiceUnready` while the service does not take calls. */
   readonly admit: () => void;
 }

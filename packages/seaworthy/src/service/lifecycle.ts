@@ -19,7 +19,7 @@ import type { Store, StoreDriver } from '../store/store.ts';
 import { worker as registerWorker, workerMigrations } from '../store/worker.ts';
 import { endpoint } from './endpoint.ts';
 import { ServiceUnready } from './errors.ts';
-import { externals } from './external/driver.ts';
+import { ExternalDriver } from './external/driver.ts';
 import { intentMigrations } from './external/intent-table.ts';
 import { type AnyExternal, externalOf } from './handler.ts';
 import type { Health, Phase } from './health.ts';
@@ -158,7 +158,7 @@ async function runOn(
     const outward = externalOf(handler);
     if (outward) known.set(of, { operation: operations[of] as Operation & At, handler: outward });
   }
-  const outside = externals({ store, runtime, collectors, owner: worker, alone: aloneOn(bus), known });
+  const outside = new ExternalDriver({ store, runtime, collectors, owner: worker, alone: aloneOn(bus), known });
 
   let phase: Phase = 'starting';
   let admitting = false;

@@ -1,6 +1,6 @@
 import type { Answer } from '../../contract/answer.ts';
 import type { At, Operation } from '../../contract/contract.ts';
-import { scope } from '../../core/abort.ts';
+import { type Scope, scope } from '../../core/abort.ts';
 import { copied } from '../../core/copy.ts';
 import { DeadlineExceeded } from '../../core/deadline.ts';
 import type { Span } from '../../core/observe.ts';
@@ -18,7 +18,7 @@ export async function complete(
   { operation, handler }: { readonly operation: Operation & At; readonly handler: AnyExternal },
   intent: Intent,
   outcome: unknown,
-  cut: AbortSignal,
+  stop: Scope,
 ): Promise<Answer> {
   const { owner, runtime } = parts;
   const late = (): unknown =>
@@ -30,7 +30,7 @@ export async function complete(
     if (!(await settle(unit.sql, intent, owner.id)))
       throw new KeyInProgress(`${markOf(intent)} was taken over by another worker`, { retryAfterMs: 1000 });
     // From when it begins: the wait for its turn says nothing about it.
-    const within = scope({ clock: runtime.clock, parents: [cut], timeout: { ms: patienceMs(handler), reason: late } });
+    const within = scope({ clock: runtime.clock, parents: [stop], timeout: { ms: patienceMs(handler), reason: late } });
     try {
       return await answerOnce(unit, run, (given, failing) => {
         const seen = { intent: copied(intent.intent) as never, outcome: copied(outcome) as never };

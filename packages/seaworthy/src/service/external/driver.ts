@@ -1,232 +1,170 @@
 import type { Answer } from '../../contract/answer.ts';
-import { scope } from '../../core/abort.ts';
-import { copied } from '../../core/copy.ts';
-import { DeadlineExceeded } from '../../core/deadline.ts';
-import { sleep } from '../../core/sleep.ts';
-import { readable } from '../../core/thrown.ts';
-import { aside } from '../../store/damaged.ts';
-import type { Most } from '../../store/read-some.ts';
-import type { Read } from '../../store/store.ts';
+import type { Scope } from '../../core/abort.ts';
+import { type Backoff, backoffMs } from '../../core/backoff.ts';
+import { together } from '../../core/ends.ts';
+import { type Amount, InFlight, type RunOptions } from '../../core/in-flight.ts';
+import { type Loop, loop } from '../../core/loop.ts';
+import { type Aside, aside } from '../../store/damaged.ts';
 import { nameOf } from '../answer.ts';
 import type { Received } from '../command.ts';
-import type { ExternalContext } from '../context.ts';
 import { IntentStranded, KeyInProgress, OutcomePending, ServiceUnready } from '../errors.ts';
 import { type AnyExternal, patienceMs } from '../handler.ts';
-import type { Keyed } from '../idempotency.ts';
 import { completed } from '../kept.ts';
+import { attempt } from './attempt.ts';
+import { type Claiming, claimIntents, dueOperations } from './claim.ts';
 import { complete } from './complete.ts';
-import { dueIntents, hold, type Intent, isSuspect, markOf, postpone, take } from './intent-table.ts';
+import { type Intent, type IntentKey, markOf, postpone } from './intent-table.ts';
 import { type ExternalParts, type Known, prepare } from './prepare.ts';
-import { externalSuspects } from './suspects.ts';
-
-/** The external commands of one service: what they intend is driven to an outcome, whoever still waits for it. */
-export interface Externals {
-  /** Answers once the outcome is committed; the work goes on when the caller leaves. */
-  run(call: Received, handler: AnyExternal): Promise<Answer>;
-  /** Looks whether this code knows the command of every open intent; changes nothing. Throws `IntentStranded`. */
-  verify(): Promise<void>;
-  /** Drives what is due and what a dead worker left behind, until `close`. */
-  begin(): void;
-  /** Begins nothing new and waits for what runs; what `signal` cuts short is driven on after the next start. */
-  close(signal?: AbortSignal): Promise<void>;
-}
+import { type ExternalSuspects, externalSuspects } from './suspects.ts';
 
 const pollMs = 1000;
+/** So many intents of one command are claimed at one time. */
 const batch = 64;
-/** No more is taken up of one command while so much of it is in hand; all commands share the bytes. */
-const inHand: Most = { rows: 256, bytes: 8 * 2 ** 20 };
-const longestRetryMs = 30_000;
-/** Exponential from half a second to half a minute, with equal jitter: a third party that is down is not forgotten. */
-const retryMs = (attempts: number, chance: number): number =>
-  Math.min(longestRetryMs, 500 * 2 ** Math.min(attempts, 10)) * (0.5 + chance / 2);
+/** No more intents are claimed while so much is in flight: rows of each command, bytes of all together. */
+const most: Amount = { rows: 256, bytes: 8 * 2 ** 20 };
+const backoff: Backoff = { baseMs: 500, capMs: 30_000, jitter: 'equal' };
 
-export function externals(parts: ExternalParts): Externals {
-  const { store, runtime, owner } = parts;
-  const { clock, observe } = runtime;
-  /** What this process is at; the database alone cannot tell, since the intents are all its own. */
-  const busy = new Map<string, Promise<unknown>>();
-  /** No intent is due later: while it is driven, or waits to be driven again. */
-  const longestMs = Math.max(longestRetryMs, ...[...parts.known.values()].map(({ handler }) => 2 * patienceMs(handler)));
-  const stopping = new AbortController();
-  const cut = new AbortController();
-  const damaged = aside('sw_intent', runtime);
-  /** What was taken up and is in hand. */
-  const loads = new Map<string, { rows: number; bytes: number }>();
-  let polling: Promise<void> = Promise.resolve();
-  let removeGauge = (): void => {};
+/** The external commands of one service: every intent is driven to an outcome, whether or not its caller still waits. */
+export class ExternalDriver {
+  readonly #parts: ExternalParts;
+  readonly #inFlight: InFlight;
+  readonly #suspects: ExternalSuspects;
+  readonly #aside: Aside;
+  readonly #longestMs: number;
+  #turns: Loop | undefined;
+  #removeGauge = (): void => {};
 
-  /** Another run of `do` is due after a while. Returns the milliseconds. */
-  async function later(intent: Intent, { operation: at }: Known, error: unknown, what: string): Promise<number> {
-    const operation = nameOf(at);
-    const { key, attempts } = intent;
-    const wait = retryMs(attempts, runtime.random.next());
-    await store.transaction((tx) => postpone(store.sql(tx), intent, owner.id, clock.now() + wait));
-    observe.count('seaworthy_external_postponed_total', { operation });
-    observe.log('warn', `${operation} ${what}, it is tried again`, { key, attempts: attempts + 1, error }, intent.trace);
-    return wait;
+  constructor(parts: ExternalParts) {
+    const { runtime, known } = parts;
+    this.#parts = parts;
+    this.#inFlight = new InFlight({ clock: runtime.clock, most: { ...most, bytes: most.bytes / Math.max(1, known.size) } });
+    this.#aside = aside('sw_intent', runtime);
+    this.#longestMs = Math.max(backoff.capMs, ...[...known.values()].map(({ handler }) => 2 * patienceMs(handler)));
+    this.#suspects = externalSuspects({
+      ...parts,
+      inFlight: this.#inFlight,
+      claiming: () => this.#claiming(),
+      drive: (intent, of, within) => this.#drive(intent, of, within),
+    });
   }
 
-  /** Without a transaction: one run of `do`, after which its outcome is known or it is due again. */
-  async function reach(intent: Intent, known: Known): Promise<unknown> {
-    const { operation, handler } = known;
-    const place = { kind: 'client', root: true, parent: intent.trace } as const;
-    const span = observe.span('seaworthy_external_do', { operation: nameOf(operation) }, place);
-    const late = (): unknown => new DeadlineExceeded(`${markOf(intent)} gave no outcome within ${handler.timeout ?? '30s'}`);
-    const within = scope({ clock, parents: [cut.signal], timeout: { ms: patienceMs(handler), reason: late } });
-    const begun = { now: clock.now(), newId: runtime.ids.next, trace: span.trace };
-    // What `do` makes of them `after` does not see, as it would not after a crash.
-    const seen = { input: copied(intent.input), intent: copied(intent.intent) };
-    const context: ExternalContext<unknown, unknown> = { ...intent, ...seen, ...begun, signal: within.signal };
-    try {
-      const running = span.run(() => Promise.resolve(handler.do(context as ExternalContext<unknown, never>)));
-      const outcome = await within.race(running);
-      span.end('done');
-      return outcome;
-    } catch (thrown) {
-      const cause = readable(thrown);
-      if (cut.signal.aborted) {
-        span.end('cut');
-        throw cause;
-      }
-      span.end('unknown', cause);
-      const retryAfterMs = await later(intent, known, cause, 'gave no outcome');
-      throw new OutcomePending(`${intent.operation} has no outcome yet; it is driven on, and a repeat under the same key will be told`, {
-        cause,
-        retryAfterMs,
-      });
-    } finally {
-      within.end();
+  /** Answers a call once its outcome is committed. The work continues when the caller leaves. Throws `ServiceUnready` after `close`. */
+  async run(call: Received, handler: AnyExternal): Promise<Answer> {
+    if (this.#inFlight.closing.aborted)
+      throw new ServiceUnready(`${call.operation} does not begin: the service is stopping`, { retryAfterMs: 1000 });
+    return this.#exclusively(call, async (within) => {
+      const prepared = await prepare(this.#parts, call, handler);
+      return 'answer' in prepared ? prepared.answer : this.#drive(prepared.intent, { operation: call.attempt.operation, handler }, within);
+    });
+  }
+
+  /** Checks whether this code has the command of every open intent; changes nothing. Throws `IntentStranded`. */
+  async verify(): Promise<void> {
+    const { store, known } = this.#parts;
+    const open = await store.sqlRead.all('select operation, count(*) as n from sw_intent group by operation order by operation');
+    const stranded = open.filter((row) => !known.has(String(row['operation'])));
+    if (stranded.length === 0) return;
+    const names = stranded.map((row) => `${row['operation']} (${row['n']})`).join(', ');
+    throw new IntentStranded(
+      `there are open intents of ${names}, which is not an external command of this code: run the code that began them until they have an outcome, or keep the command`,
+    );
+  }
+
+  /** Drives intents that are due, and those of dead workers, until `close`. */
+  begin(): void {
+    const { runtime, known } = this.#parts;
+    if (known.size === 0) return;
+    this.#removeGauge = runtime.observe.gauge('seaworthy_external_suspect', {}, () => this.#suspects.count);
+    this.#turns = loop({ runtime, name: 'external', turn: () => this.#turn() });
+  }
+
+  /** Begins nothing new and waits for what runs. When `signal` aborts, what still runs is aborted: the next start drives it. */
+  async close(signal?: AbortSignal): Promise<void> {
+    await together([this.#turns?.close(), this.#inFlight.close(signal)]);
+    // The last turn may have begun more.
+    await this.#inFlight.close(signal);
+    this.#removeGauge();
+  }
+
+  #claiming(): Claiming {
+    const { owner, runtime } = this.#parts;
+    return { owner, now: runtime.clock.now(), longestMs: this.#longestMs, aside: this.#aside };
+  }
+
+  /** Runs work under the key of an intent, which no other work of this process does meanwhile. */
+  #exclusively<V>(call: IntentKey, work: (within: Scope) => Promise<V>, options?: RunOptions): Promise<V> {
+    const mark = markOf(call);
+    if (this.#inFlight.has(mark)) throw new KeyInProgress(`${mark} is still in progress: ask again soon`, { retryAfterMs: 1000 });
+    return this.#inFlight.run(mark, work, options);
+  }
+
+  async #turn(): Promise<number> {
+    await this.#claim();
+    await this.#suspects.claim();
+    return pollMs;
+  }
+
+  /** Claims and drives what is due. Each command has room of its own: one whose third party is down does not hold up the others. */
+  async #claim(): Promise<void> {
+    const names = [...this.#parts.known.keys()].filter((name) => this.#inFlight.room(name).rows > 0 && this.#inFlight.room(name).bytes > 0);
+    if (names.length === 0) return;
+    for (const name of await dueOperations(this.#parts.store.sqlRead, names, this.#claiming())) await this.#claimOf(name);
+  }
+
+  async #claimOf(name: string): Promise<void> {
+    const { store, runtime, known } = this.#parts;
+    const of = known.get(name) as Known;
+    const room = this.#inFlight.room(name);
+    const { claimed, suspects } = await store.transaction((tx) => {
+      const claiming = this.#claiming();
+      const again = claiming.now + 2 * patienceMs(of.handler);
+      return claimIntents(store.sql(tx), name, again, claiming, { ...room, rows: Math.min(batch, room.rows) });
+    });
+    for (const { intent, crashes } of suspects) {
+      const { operation, key, trace } = intent;
+      const attributes = { operation, key, crashes };
+      runtime.observe.log('error', 'an external command may be what kills its processes; running it alone', attributes, trace);
+    }
+    for (const { intent, bytes } of claimed) {
+      // A call under the same key may have come first.
+      if (this.#inFlight.has(markOf(intent))) continue;
+      // A failure is logged and counted where it happens, and the intent is kept.
+      this.#exclusively(intent, (within) => this.#drive(intent, of, within), { load: { kind: name, bytes } }).catch(() => {});
     }
   }
 
-  async function drive(begun: Intent, known: Known): Promise<Answer> {
+  /** Runs `do`, then writes its outcome. Whatever fails is repeated later, except when the process goes down. */
+  async #drive(begun: Intent, known: Known, within: Scope): Promise<Answer> {
+    const { runtime } = this.#parts;
     const intent = { ...begun, input: await completed(known.operation, begun.input) };
     runtime.reached('external/do/before');
-    const outcome = await reach(intent, known);
+    const outcome = await attempt(runtime, known, intent, within).catch(async (cause: unknown) => {
+      if (within.aborted) throw cause;
+      const retryAfterMs = await this.#postpone(intent, known, cause, '`do` gave no outcome; repeating it');
+      throw new OutcomePending(
+        `${markOf(intent)} has no outcome yet: it is driven to one, and a repeat under the same key gets the answer`,
+        { cause, retryAfterMs },
+      );
+    });
     runtime.reached('external/do/after');
     try {
-      return await complete(parts, known, intent, outcome, cut.signal);
+      return await complete(this.#parts, known, intent, outcome, within);
     } catch (error) {
-      if (!cut.signal.aborted && !(error instanceof KeyInProgress))
-        await later(intent, known, error, 'has an outcome that could not be written');
+      if (!within.aborted && !(error instanceof KeyInProgress))
+        await this.#postpone(intent, known, error, 'the outcome of `do` could not be written; repeating `do`');
       throw error;
     }
   }
 
-  /** Keeps others in this process off the same key until `work` has settled. */
-  function exclusively<T>(call: Keyed, work: () => Promise<T>): Promise<T> {
-    const mark = markOf(call);
-    if (busy.has(mark)) throw new KeyInProgress(`${mark} is still in progress: ask again soon`, { retryAfterMs: 1000 });
-    const done = work().finally(() => busy.delete(mark));
-    busy.set(mark, done);
-    return done;
+  /** Makes the intent due again after a backoff. Returns the milliseconds until then. */
+  async #postpone(intent: Intent, { operation }: Known, error: unknown, message: string): Promise<number> {
+    const { store, runtime, owner } = this.#parts;
+    const { clock, observe, random } = runtime;
+    const attempts = intent.attempts + 1;
+    const waitMs = backoffMs(backoff, attempts, random);
+    await store.transaction((tx) => postpone(store.sql(tx), intent, owner.id, clock.now() + waitMs));
+    observe.count('seaworthy_external_postponed_total', { operation: nameOf(operation) });
+    observe.log('warn', message, { operation: nameOf(operation), key: intent.key, attempts, waitMs, error }, intent.trace);
+    return waitMs;
   }
-
-  const suspects = externalSuspects({ ...parts, longestMs, damaged, busy, cut: cut.signal, exclusively, drive });
-
-  function loadOf(operation: string): { rows: number; bytes: number } {
-    const load = loads.get(operation) ?? { rows: 0, bytes: 0 };
-    loads.set(operation, load);
-    return load;
-  }
-
-  function roomOf(operation: string): Most {
-    const load = loadOf(operation);
-    return { rows: Math.min(batch, inHand.rows - load.rows), bytes: inHand.bytes / parts.known.size - load.bytes };
-  }
-
-  /** Takes over what is due, then drives it unless it is being driven already. */
-  async function claim(): Promise<void> {
-    const now = clock.now();
-    const due = (read: Read, operations: readonly string[], most: Most): ReturnType<typeof dueIntents> =>
-      dueIntents(read, operations, { dialect: store.dialect, now, longestMs, dead: owner.dead(), owner: owner.id, most, aside: damaged });
-    // What only other code knows is left to that code.
-    const operations = [...parts.known.keys()].filter((operation) => roomOf(operation).rows > 0 && roomOf(operation).bytes > 0);
-    // Most of the time there is none, and nobody's writing need wait for that to be seen.
-    if (operations.length === 0 || (await due(store.sqlRead, operations, { ...inHand, rows: 1 })).length === 0) return;
-    let fresh: { readonly intent: Intent; readonly crashes: number }[] = [];
-    const intents = await store.transaction(async (tx) => {
-      const own = store.sql(tx);
-      // Some of each: a crowd at a third party that is down keeps nobody from another one.
-      const found: Awaited<ReturnType<typeof due>>[number][] = [];
-      for (const operation of operations) found.push(...(await due(own, [operation], roomOf(operation))));
-      const mine: { readonly intent: Intent; readonly known: Known; readonly bytes: number }[] = [];
-      fresh = [];
-      for (const { intent, bytes, crashes } of found) {
-        const known = parts.known.get(intent.operation) as Known;
-        if (busy.has(markOf(intent))) continue;
-        if (isSuspect(crashes)) {
-          await hold(own, intent, owner.id, now, crashes);
-          fresh.push({ intent, crashes });
-        } else {
-          await take(own, intent, owner.id, now + 2 * patienceMs(known.handler), crashes);
-          mine.push({ intent, known, bytes });
-        }
-      }
-      return mine;
-    });
-    for (const { intent, crashes } of fresh)
-      observe.log('error', `${markOf(intent)} may be what kills its processes: it is driven alone`, { crashes }, intent.trace);
-    // A call under the same key may have come first. Other failures are logged and counted where they happen; the intent is kept.
-    for (const { intent, known, bytes } of intents) {
-      if (busy.has(markOf(intent))) continue;
-      const load = loadOf(intent.operation);
-      load.rows++;
-      load.bytes += bytes;
-      exclusively(intent, () => drive(intent, known))
-        .catch(() => {})
-        .finally(() => {
-          load.rows--;
-          load.bytes -= bytes;
-        });
-    }
-  }
-
-  async function poll(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      try {
-        await claim();
-        await suspects.claim();
-      } catch (error) {
-        observe.log('error', 'open intents could not be read, they are looked for again', { error });
-      }
-      await sleep(clock, pollMs, stopping.signal, { background: true }).catch(() => {});
-    }
-  }
-
-  return {
-    async run(call, handler) {
-      if (stopping.signal.aborted)
-        throw new ServiceUnready(`${call.operation} is not begun: the service is stopping`, { retryAfterMs: 1000 });
-      return exclusively(call, async () => {
-        const result = await prepare(parts, call, handler);
-        return 'answer' in result ? result.answer : drive(result.intent, { operation: call.attempt.operation, handler });
-      });
-    },
-    async verify() {
-      const open = await store.sqlRead.all('select operation, count(*) as n from sw_intent group by operation order by operation');
-      const stranded = open.filter((row) => !parts.known.has(String(row['operation'])));
-      if (stranded.length > 0) {
-        const names = stranded.map((row) => `${row['operation']} (${row['n']})`).join(', ');
-        throw new IntentStranded(
-          `there are open intents of ${names}, which is no external command of this code: run the code that began them until they have an outcome, or keep the command`,
-        );
-      }
-    },
-    begin() {
-      if (parts.known.size === 0) return;
-      removeGauge = observe.gauge('seaworthy_external_suspect', {}, () => suspects.count);
-      polling = poll();
-    },
-    async close(signal) {
-      stopping.abort(new ServiceUnready('the service is stopping'));
-      const stop = (): void => cut.abort(new ServiceUnready('the service stopped before there was an outcome'));
-      signal?.addEventListener('abort', stop, { once: true });
-      if (signal?.aborted) stop();
-      await polling;
-      await Promise.allSettled(busy.values());
-      signal?.removeEventListener('abort', stop);
-      removeGauge();
-    },
-  };
 }

@@ -1,10 +1,8 @@
 import { parseJson } from '../../core/parse-json.ts';
 import { keptTrace, type TraceContext } from '../../core/trace.ts';
-import { type Aside, readable } from '../../store/damaged.ts';
-import type { Dialect } from '../../store/dialect.ts';
-import { dueAt, isDue } from '../../store/due.ts';
-import { type Most, readSome } from '../../store/read-some.ts';
-import type { Migration, Read, Row, Tx, Value } from '../../store/store.ts';
+import { readable } from '../../store/damaged.ts';
+import { dueAt } from '../../store/due.ts';
+import type { Migration, Read, Row, Tx } from '../../store/store.ts';
 import { crashed, type DeadOwner } from '../../store/worker.ts';
 import { type Keyed, sameOrThrow } from '../idempotency.ts';
 import { stepOf } from '../tombstone.ts';
@@ -45,7 +43,7 @@ export const intentMigrations: readonly Migration[] = [
   },
 ];
 
-const columns = 'operation, idempotency_key, fingerprint, input, intent, since, attempts, trace';
+export const intentColumns = 'operation, idempotency_key, fingerprint, input, intent, since, attempts, trace';
 
 function number(row: Row, column: string): number {
   const value = row[column];
@@ -53,7 +51,7 @@ function number(row: Row, column: string): number {
   return value;
 }
 
-function intentOf(row: Row): Intent {
+export function intentOf(row: Row): Intent {
   return {
     operation: String(row['operation']),
     key: String(row['idempotency_key']),
@@ -70,7 +68,7 @@ function intentOf(row: Row): Intent {
 export async function keep(tx: Tx, intent: Intent, owner: string, due: number): Promise<void> {
   const { operation, key, fingerprint, input, since, trace } = intent;
   await tx.run(
-    `insert into sw_intent (${columns}, due, owner, step, in_hand) values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, 1)`,
+    `insert into sw_intent (${intentColumns}, due, owner, step, in_hand) values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, 1)`,
     operation,
     key,
     fingerprint,
@@ -84,13 +82,16 @@ export async function keep(tx: Tx, intent: Intent, owner: string, due: number): 
   );
 }
 
+/** Names one intent. */
+export type IntentKey = Pick<Keyed, 'operation' | 'key'>;
+
 /** One worker of the service's database, which others can tell is alive. Its id in a row is the fence of what it writes. */
 export interface Owner {
   readonly id: string;
   dead(): DeadOwner;
 }
 
-export const markOf = ({ operation, key }: Keyed): string => `${operation} ${key}`;
+export const markOf = ({ operation, key }: IntentKey): string => `${operation} ${key}`;
 
 /** What became of the processes that drove an intent. */
 export interface Deaths {
@@ -118,7 +119,7 @@ export async function openIntent(
   owner: string,
 ): Promise<(Deaths & { readonly intent: Intent; readonly free: boolean }) | undefined> {
   const [row] = await tx.all(
-    `select ${columns}, ${deathColumns}, case when owner = ? or ${dead.sql} then 1 else 0 end as free
+    `select ${intentColumns}, ${deathColumns}, case when owner = ? or ${dead.sql} then 1 else 0 end as free
       from sw_intent where operation = ? and idempotency_key = ?`,
     owner,
     ...dead.values,
@@ -133,7 +134,7 @@ export async function openIntent(
 }
 
 /** Removes the intent, if it still belongs to `owner`: whoever does so commits the outcome. */
-export async function settle(tx: Tx, intent: Keyed, owner: string): Promise<boolean> {
+export async function settle(tx: Tx, intent: IntentKey, owner: string): Promise<boolean> {
   const { changes } = await tx.run(
     'delete from sw_intent where operation = ? and idempotency_key = ? and owner = ?',
     intent.operation,
@@ -144,7 +145,7 @@ export async function settle(tx: Tx, intent: Keyed, owner: string): Promise<bool
 }
 
 /** Counts a run without an outcome; the next one is due then. */
-export async function postpone(tx: Tx, intent: Keyed, owner: string, due: number): Promise<void> {
+export async function postpone(tx: Tx, intent: IntentKey, owner: string, due: number): Promise<void> {
   await tx.run(
     'update sw_intent set attempts = attempts + 1, crashes = 0, in_hand = 0, due = ? where operation = ? and idempotency_key = ? and owner = ?',
     dueAt(due),
@@ -155,7 +156,7 @@ export async function postpone(tx: Tx, intent: Keyed, owner: string, due: number
 }
 
 /** It is this owner's now, who is at it until `due`. */
-export async function take(tx: Tx, intent: Keyed, owner: string, due: number, crashes: number): Promise<void> {
+export async function take(tx: Tx, intent: IntentKey, owner: string, due: number, crashes: number): Promise<void> {
   await tx.run(
     'update sw_intent set owner = ?, due = ?, crashes = ?, in_hand = 1 where operation = ? and idempotency_key = ?',
     owner,
@@ -167,7 +168,7 @@ export async function take(tx: Tx, intent: Keyed, owner: string, due: number, cr
 }
 
 /** It is this owner's now, who drives it alone once it is due. */
-export async function hold(tx: Tx, intent: Keyed, owner: string, due: number, crashes: number): Promise<void> {
+export async function hold(tx: Tx, intent: IntentKey, owner: string, due: number, crashes: number): Promise<void> {
   await tx.run(
     'update sw_intent set owner = ?, due = ?, crashes = ?, in_hand = 0 where operation = ? and idempotency_key = ?',
     owner,
@@ -179,7 +180,7 @@ export async function hold(tx: Tx, intent: Keyed, owner: string, due: number, cr
 }
 
 /** Takes back the death that was written before a run, if that run has come to no end of it and the process lives. */
-export async function takeDeathBack(tx: Tx, intent: Keyed, owner: string, due: number, crashes: number): Promise<void> {
+export async function takeDeathBack(tx: Tx, intent: IntentKey, owner: string, due: number, crashes: number): Promise<void> {
   await tx.run(
     `update sw_intent set crashes = crashes - 1, in_hand = 0, due = ?
       where operation = ? and idempotency_key = ? and owner = ? and in_hand = 1 and crashes = ?`,
@@ -195,71 +196,4 @@ export async function takeDeathBack(tx: Tx, intent: Keyed, owner: string, due: n
 export async function countSuspects(read: Read): Promise<number> {
   const [row] = await read.all(`select count(*) as n from sw_intent where ${suspect}`);
   return Number(row?.['n']);
-}
-
-interface Due {
-  readonly dialect: Dialect;
-  readonly now: number;
-  /** Nobody is given longer. */
-  readonly longestMs: number;
-  readonly dead: DeadOwner;
-  readonly owner: string;
-  readonly most: Most;
-  /** Of intents that cannot be read. */
-  readonly aside: Aside;
-}
-
-interface Found extends Deaths {
-  readonly intent: Intent;
-  readonly bytes: number;
-}
-
-/** The bytes of an intent. One that cannot be read takes no room from those that can. */
-const sizeIn = ({ isJson }: Dialect): string =>
-  `case when ${isJson('input')} and ${isJson('intent')} then octet_length(input) + octet_length(intent) else 0 end`;
-
-/** The first intents of these operations that `which` selects. */
-async function found(
-  read: Read,
-  which: string,
-  values: readonly Value[],
-  { dialect, owner, most, aside }: Pick<Due, 'dialect' | 'owner' | 'most' | 'aside'>,
-): Promise<readonly Found[]> {
-  const size = sizeIn(dialect);
-  const selection = { columns: `${columns}, ${deathColumns}, ${size} as size`, size, from: `sw_intent where ${which}`, values };
-  const { rows } = await readSome(read, selection, { ...most, rows: most.rows + aside.size });
-  return aside
-    .read(
-      rows,
-      ({ operation, idempotency_key: key }) => `${operation} ${key}`,
-      (row) => ({ intent: intentOf(row), bytes: Number(row['size']), ...deathsOf(row, owner) }),
-    )
-    .slice(0, most.rows);
-}
-
-const oneOf = (operations: readonly string[]): string => `operation in (${operations.map(() => '?').join()})`;
-
-/** The first intents of these operations, oldest first, that are this owner's and due, or whose owner is dead; but no suspects. */
-export function dueIntents(read: Read, operations: readonly string[], looking: Due): Promise<readonly Found[]> {
-  const { now, longestMs, dead, owner } = looking;
-  const due = isDue(now, longestMs);
-  return found(
-    read,
-    `${oneOf(operations)} and not ${suspect} and ((${due.sql} and owner = ?) or ${dead.sql}) order by due`,
-    [...operations, ...due.values, owner, ...dead.values],
-    looking,
-  );
-}
-
-/** The suspects of these operations, those with the fewest deaths first, that are due, or whose owner died while it drove them. */
-export function dueSuspects(read: Read, operations: readonly string[], looking: Due): Promise<readonly Found[]> {
-  const { now, longestMs, dead, owner } = looking;
-  const due = isDue(now, longestMs);
-  return found(
-    read,
-    `${oneOf(operations)} and ${suspect} and ((in_hand = 1 and ${dead.sql}) or (${due.sql} and (owner = ? or ${dead.sql})))
-      order by crashes, due`,
-    [...operations, ...dead.values, ...due.values, owner, ...dead.values],
-    looking,
-  );
 }

@@ -102,7 +102,7 @@ test('an intent is set aside after 5 deaths, for 5 minutes doubling to an hour; 
     assert.equal(runs, 0);
     await stop(running);
   }
-  assert.equal(world.logged.filter((line) => line.endsWith('killed its processes, and is set aside')).length, 6);
+  assert.equal(world.logged.filter((line) => line.endsWith('has killed its processes; leaving it aside')).length, 6);
   const { running } = await world.process();
   await world.clock.advance(59 * 60_000);
   assert.equal(runs, 0, 'the next process waits as well');

@@ -1,107 +1,120 @@
-import type { Aside } from '../../store/damaged.ts';
+import type { Scope } from '../../core/abort.ts';
+import type { InFlight } from '../../core/in-flight.ts';
 import type { Most } from '../../store/read-some.ts';
+import type { Fragment, Read, Tx } from '../../store/store.ts';
 import { patienceMs } from '../handler.ts';
-import type { Keyed } from '../idempotency.ts';
-import { countSuspects, dueSuspects, hold, type Intent, markOf, take, takeDeathBack } from './intent-table.ts';
+import { all, type Claimed, type Claiming, claimed, dead, due, either, oneOf, own, plain } from './claim.ts';
+import { countSuspects, hold, type Intent, markOf, suspect, take, takeDeathBack } from './intent-table.ts';
 import type { ExternalParts, Known } from './prepare.ts';
 
 /** The open intents that may be what kills their processes, as one process drives them. */
 export interface ExternalSuspects {
-  /** How many there were when they were last looked for, in the whole database. */
+  /** How many there were at the last look, in the whole database. */
   readonly count: number;
-  /** Begins with one that is due, unless another suspect of the process is being handled. */
+  /** Begins with one that is due, unless another suspect of the process runs. */
   claim(): Promise<void>;
 }
 
-export interface ExternalSuspectsParts extends ExternalParts {
-  /** The longest wait of any other intent. */
-  readonly longestMs: number;
-  readonly damaged: Aside;
-  /** What this process drives, by its mark. */
-  readonly busy: ReadonlyMap<string, unknown>;
-  /** Aborts when runs are cut. */
-  readonly cut: AbortSignal;
-  exclusively<T>(call: Keyed, work: () => Promise<T>): Promise<T>;
-  drive(intent: Intent, known: Known): Promise<unknown>;
+export interface SuspectsParts extends ExternalParts {
+  readonly inFlight: InFlight;
+  /** What a claim goes by. `longestMs` is the longest wait of any other intent. */
+  claiming(): Claiming;
+  drive(intent: Intent, known: Known, within: Scope): Promise<unknown>;
 }
 
-interface Taken {
-  readonly intent: Intent;
-  readonly known: Known;
-  /** Until then it is driven. */
-  readonly due: number;
-  /** With the death of this process, which is taken back if it lives. */
-  readonly crashes: number;
-}
-
-const atOnce: Most = { rows: 64, bytes: 8 * 2 ** 20 };
-/** After so many deaths an intent is set aside for a while. It may have reached the third party, and so is never given up. */
+/** After so many deaths an intent is left aside for a while. It may have reached the third party, and so is never given up. */
 const mostDeaths = 5;
 const longestAsideMs = 3_600_000;
-const asideMs = (deaths: number): number => Math.min(longestAsideMs, 300_000 * 2 ** Math.min(deaths - mostDeaths, 10));
+/** The longest that a suspect is left aside, in milliseconds: 5 minutes, doubling with each further death up to an hour. */
+export const asideMs = (deaths: number): number => Math.min(longestAsideMs, 300_000 * 2 ** Math.min(deaths - mostDeaths, 10));
 
-export function externalSuspects({
-  store,
-  runtime,
-  owner,
-  alone,
-  known,
-  longestMs,
-  damaged,
-  busy,
-  cut,
-  exclusively,
-  drive,
-}: ExternalSuspectsParts): ExternalSuspects {
+/** Returns the operation of the next suspect, and its deaths: those with the fewest come first. */
+async function nextSuspect(
+  read: Read,
+  operations: readonly string[],
+  free: Fragment,
+): Promise<{ readonly operation: string; readonly crashes: number } | undefined> {
+  const [row] = await read.all(
+    `select operation, crashes from sw_intent where ${oneOf(operations)} and ${suspect} and (${free.sql}) order by crashes, due limit 1`,
+    ...operations,
+    ...free.values,
+  );
+  return row && { operation: String(row['operation']), crashes: Number(row['crashes']) };
+}
+
+const freeSuspect = (claiming: Claiming): Fragment =>
+  either(all(plain('in_hand = 1'), dead(claiming)), all(due(claiming), either(own(claiming), dead(claiming))));
+
+/** Says whether `claimSuspect` would find an intent. */
+const anySuspectDue = async (read: Read, operations: readonly string[], claiming: Claiming): Promise<boolean> =>
+  (await nextSuspect(read, operations, freeSuspect(claiming))) !== undefined;
+
+/**
+ * Claims one suspect, and leaves aside those that have killed too many processes. The death that its run may be is written before the
+ * run. It is due again at the time that `againOf` gives for its operation.
+ */
+async function claimSuspect(
+  tx: Tx,
+  operations: readonly string[],
+  againOf: (operation: string) => number,
+  claiming: Claiming,
+): Promise<{ readonly one: Claimed | undefined; readonly leftAside: readonly Claimed[] }> {
+  const { owner, now } = claiming;
+  const by = freeSuspect(claiming);
+  const set = plain('in_hand = 0');
+  const some: Most = { rows: 64, bytes: 8 * 2 ** 20 };
+  const known = { sql: oneOf(operations), values: operations };
+  const tooMany = all(known, plain(`in_hand = 1 and crashes >= ${mostDeaths}`));
+  const { intents: leftAside } = await claimed(tx, claiming, { live: tooMany, by, set }, some);
+  for (const { intent, crashes } of leftAside) await hold(tx, intent, owner.id, now + asideMs(crashes), crashes);
+  // One that cannot be read is not due any more.
+  for (let next = await nextSuspect(tx, operations, by); next; next = await nextSuspect(tx, operations, by)) {
+    const live = { sql: 'operation = ? and crashes = ?', values: [next.operation, next.crashes] };
+    const { rows, intents } = await claimed(tx, claiming, { live, by, set }, { ...some, rows: 1 });
+    if (rows === 0) break;
+    const [one] = intents;
+    if (!one) continue;
+    const crashes = one.crashes + 1;
+    await take(tx, one.intent, owner.id, againOf(next.operation), crashes);
+    return { one: { ...one, crashes }, leftAside };
+  }
+  return { one: undefined, leftAside };
+}
+
+/** The suspects of one service. */
+export function externalSuspects(parts: SuspectsParts): ExternalSuspects {
+  const { store, runtime, owner, alone, known, inFlight } = parts;
   const { clock, observe } = runtime;
   const operations = [...known.keys()];
   let count = 0;
 
-  /** Takes over one that is due, and sets aside those that killed too many processes. */
-  async function taken(): Promise<Taken | undefined> {
-    const now = clock.now();
-    const looking = {
-      now,
-      longestMs: Math.max(longestMs, longestAsideMs),
-      dead: owner.dead(),
-      owner: owner.id,
-      most: atOnce,
-      aside: damaged,
-      dialect: store.dialect,
-    };
-    if ((await dueSuspects(store.sqlRead, operations, { ...looking, most: { ...atOnce, rows: 1 } })).length === 0) return undefined;
-    let setAside: { readonly intent: Intent; readonly crashes: number }[] = [];
-    const mine = await store.transaction(async (tx): Promise<Taken | undefined> => {
-      const own = store.sql(tx);
-      setAside = [];
-      for (const { intent, crashes, inHand } of await dueSuspects(own, operations, looking)) {
-        if (busy.has(markOf(intent))) continue;
-        if (inHand && crashes >= mostDeaths) {
-          await hold(own, intent, owner.id, now + asideMs(crashes), crashes);
-          setAside.push({ intent, crashes });
-          continue;
-        }
-        const of = known.get(intent.operation) as Known;
-        const due = now + 2 * patienceMs(of.handler);
-        await take(own, intent, owner.id, due, crashes + 1);
-        return { intent, known: of, due, crashes: crashes + 1 };
-      }
-      return undefined;
-    });
-    for (const { intent, crashes } of setAside)
-      observe.log('error', `${markOf(intent)} killed its processes, and is set aside`, { crashes, waitMs: asideMs(crashes) }, intent.trace);
-    return mine;
+  const againOf = (operation: string): number => clock.now() + 2 * patienceMs((known.get(operation) as Known).handler);
+  function claiming(): Claiming {
+    const common = parts.claiming();
+    return { ...common, longestMs: Math.max(common.longestMs, longestAsideMs) };
   }
 
-  const driven = ({ intent, known: of, due, crashes }: Taken): Promise<unknown> =>
-    exclusively(intent, async () => {
-      try {
-        return await drive(intent, of);
-      } finally {
-        const again = cut.aborted ? clock.now() : due;
-        await store.transaction((tx) => takeDeathBack(store.sql(tx), intent, owner.id, again, crashes));
-      }
-    });
+  async function next(): Promise<Claimed | undefined> {
+    if (!(await anySuspectDue(store.sqlRead, operations, claiming()))) return undefined;
+    const { one, leftAside } = await store.transaction((tx) => claimSuspect(store.sql(tx), operations, againOf, claiming()));
+    for (const { intent, crashes } of leftAside) {
+      const { operation, key, trace } = intent;
+      const attributes = { operation, key, crashes, waitMs: asideMs(crashes) };
+      observe.log('error', 'an external command has killed its processes; leaving it aside', attributes, trace);
+    }
+    return one;
+  }
+
+  /** Runs `do` of a suspect. Its death was written before; it is taken back when the process survives. */
+  async function drive({ intent, crashes }: Claimed, within: Scope): Promise<void> {
+    const again = againOf(intent.operation);
+    try {
+      await parts.drive(intent, known.get(intent.operation) as Known, within);
+    } finally {
+      const at = within.aborted ? clock.now() : again;
+      await store.transaction((tx) => takeDeathBack(store.sql(tx), intent, owner.id, at, crashes));
+    }
+  }
 
   return {
     get count() {
@@ -109,15 +122,16 @@ export function externalSuspects({
     },
     async claim() {
       count = await countSuspects(store.sqlRead);
-      const giveBack = count === 0 ? undefined : alone.tryTake();
-      if (!giveBack) return;
+      const leave = count === 0 ? undefined : alone.tryTake();
+      if (!leave) return;
       let running: Promise<unknown> = Promise.resolve();
       try {
-        const one = await taken();
-        // A call under the same key may have come first. Failures are logged and counted where they happen; the intent is kept.
-        if (one && !busy.has(markOf(one.intent))) running = driven(one).catch(() => {});
+        const one = await next();
+        const mark = one && markOf(one.intent);
+        // Its failure is logged and counted where it happens, and the intent is kept.
+        if (one && mark !== undefined && !inFlight.has(mark)) running = inFlight.run(mark, (within) => drive(one, within)).catch(() => {});
       } finally {
-        running.finally(giveBack);
+        running.finally(leave);
       }
     },
   };
