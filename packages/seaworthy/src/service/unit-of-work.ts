@@ -3,33 +3,19 @@ import type { Span } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { TraceContext } from '../core/trace.ts';
 import { runHandler } from '../outbox/handler-run.ts';
-import type { Publish } from '../outbox/publish.ts';
-import type { Start, Stop } from '../saga/definition.ts';
+import type { Collector } from '../outbox/outbox.ts';
+import type { Started } from '../saga/engine.ts';
 import type { Store, TransactionOptions, Tx } from '../store/store.ts';
 import { transaction } from '../store/traced.ts';
 import type { TransactionContext } from './context.ts';
 import { type Failing, failing } from './failing.ts';
 
-/** What a handler leaves for one module to write with its transaction. */
-interface Collected {
-  /** Writes it. */
-  write(tx: Tx): Promise<unknown>;
-}
-
-/** What a handler starts and stops. */
-interface CollectedStarts extends Collected {
-  readonly start: Start;
-  readonly stop: Stop;
-  /** Called after the commit: what was started begins at once. */
-  committed(): void;
-}
-
-/** Makes collectors for what the handlers of a service leave to the relay and the saga engine: fresh ones for each run of a handler. */
+/** Makes collectors for what a handler leaves to the relay and to the saga engine: new ones for each run of a handler. */
 export interface Collectors {
   /** `trace` is what the events are part of. */
-  publishing(tx: unknown, trace: TraceContext | undefined): Collected & { readonly publish: Publish<Record<string, never>> };
+  publishing(tx: unknown, trace: TraceContext | undefined): Collector<Record<string, never>>;
   /** `trace` is what the sagas are part of. */
-  starting(tx: unknown, trace: TraceContext | undefined): CollectedStarts;
+  starting(tx: unknown, trace: TraceContext | undefined): Started;
 }
 
 /** What the handlers of one service run on. */
@@ -54,7 +40,7 @@ export type Given = TransactionContext<string, Record<string, never>, unknown>;
 export class UnitOfWork {
   readonly #parts: UnitParts;
   readonly #tx: unknown;
-  #starts: CollectedStarts | undefined;
+  #starts: Started | undefined;
   /** The toolkit's own view of the transaction. */
   readonly sql: Tx;
   /** When the run began, in milliseconds since the epoch. */
