@@ -123,9 +123,10 @@ named('a close whose signal aborts cuts the active instances, and removes its li
   assert.deepEqual(getEventListeners(calm.signal, 'abort'), []);
 });
 
-test('a close leaves no timer behind, neither of a waiting saga nor of one that fails meanwhile', async () => {
+test('a close leaves no timer behind, neither of a waiting saga nor of one that fails meanwhile', async (t) => {
   const clock = virtualClock();
   const sea = await world(memory(), clock, seededRandom(1));
+  t.after(sea.close);
   const pay = held(sea);
   const { engine, worker } = await sea.process([paying]);
   await sea.run(engine, ({ start }) => {
@@ -168,8 +169,9 @@ named('an instance without an owner runs with the look that finds it, and not on
   assert.ok(sea.clock.monotonic() - from < 1000, 'before the next look');
 });
 
-test('more instances than one look reads are taken over without a wait in between', async () => {
+test('more instances than one look reads are taken over without a wait in between', async (t) => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
+  t.after(sea.close);
   await sea.store.transaction((tx) =>
     tx.run(
       `with recursive n (i) as (select 1 union all select i + 1 from n where i < 1100)

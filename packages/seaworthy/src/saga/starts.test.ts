@@ -65,8 +65,9 @@ named('starts and stops inside a savepoint are rolled back with it', async (sea)
   assert.deepEqual(await sea.store.read.all('select id from sw_saga where stopping is not null'), []);
 });
 
-test('the input of a saga is taken, and refused, at the call of `start`', async () => {
+test('the input of a saga is taken, and refused, at the call of `start`', async (t) => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
+  t.after(sea.close);
   const { engine } = await sea.process([paying]);
   const input = { id: 'first' };
   await sea.run(engine, ({ start }) => {

@@ -49,9 +49,10 @@ named('stop: decided by the database, also when the last step succeeds in the sa
   assert.deepEqual(sea.transactions.slice(0, 3), ['committed', 'rolled back', 'committed']);
 });
 
-test('stop: a running local step is aborted, rolled back and not undone; the steps before it are', async () => {
+test('stop: a running local step is aborted, rolled back and not undone; the steps before it are', async (t) => {
   // Where a transaction that hangs does not keep the stop out.
   const sea = await world(memory(), virtualClock(), seededRandom(1));
+  t.after(sea.close);
   let begun = 0;
   const hangs = saga(trips, 'hangs', { input: Ref, uses: [remote], key: ({ id }) => id })
     .step('book', {

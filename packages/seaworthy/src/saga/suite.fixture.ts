@@ -23,7 +23,15 @@ export function suite(clock: () => Time, random: () => Random): Suite {
     root,
     drivers,
     named(title, body) {
-      for (const [store, driver] of drivers) test(`${title} (${store})`, async () => body(await world(driver(), clock(), random())));
+      for (const [store, driver] of drivers)
+        test(`${title} (${store})`, async () => {
+          const one = await world(driver(), clock(), random());
+          try {
+            await body(one);
+          } finally {
+            await one.close();
+          }
+        });
     },
   };
 }

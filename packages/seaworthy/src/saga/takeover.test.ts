@@ -6,12 +6,12 @@ import { memory } from '../store/drivers/memory.ts';
 import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { worker } from '../store/worker.ts';
-import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { seededRandom, type VirtualClock, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
 import type { SagaEngine } from './engine.ts';
 import { orphans } from './orphans.ts';
 import { suite } from './suite.fixture.ts';
-import { Ref, remote, trip, trips, world } from './world.fixture.ts';
+import { Ref, remote, trip, trips, type World, world } from './world.fixture.ts';
 
 const { named } = suite(virtualClock, () => seededRandom(1));
 
@@ -75,6 +75,14 @@ named('G13: a close aborts the running step without a failure; the next start co
 async function dieAt(steps: number, broke: boolean): Promise<boolean> {
   const clock = virtualClock();
   const sea = await world(memory(), clock, seededRandom(steps));
+  try {
+    return await dyingOn(sea, clock, steps, broke);
+  } finally {
+    await sea.close();
+  }
+}
+
+async function dyingOn(sea: World, clock: VirtualClock, steps: number, broke: boolean): Promise<boolean> {
   sea.callee.answers = broke
     ? {
         pay: () => {

@@ -96,8 +96,9 @@ named('a stuck saga that cannot be read is listed, and a verdict on it is refuse
   await sea.process([paying]);
 });
 
-test('a start reads no instance with the definition of this code, and others a few at a time', async () => {
+test('a start reads no instance with the definition of this code, and others a few at a time', async (t) => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
+  t.after(sea.close);
   const insert = `with recursive n (i) as (select 1 union all select i + 1 from n where i < 400)
     insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
     select ? || i, 'paying', ? || i, ?, '{"id":"x"}', 'running', '[{"step":"pay","state":"intended"}]', 0, 9e15, '', 0, 0 from n`;
@@ -122,8 +123,9 @@ test('a start reads no instance with the definition of this code, and others a f
   assert.ok(most <= 16, `${most} rows at one time`);
 });
 
-test('rows in an unknown state are reported without being read whole', async () => {
+test('rows in an unknown state are reported without being read whole', async (t) => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
+  t.after(sea.close);
   await sea.store.transaction((tx) =>
     tx.run(`insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
       values ('x', 'paying', 'x', 'remote pay', '{}', 'paused', '[]', 0, 0, '', 0, 0)`),
