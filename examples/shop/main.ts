@@ -16,7 +16,7 @@ async function run(): Promise<void> {
   const { only } = settings;
   observe.log('info', only ? `of the shop ${only.join(' and ')} run here` : `the shop is open at ${fleet.url}`, {
     ...(fleet.url !== undefined && { url: fleet.url }),
-    ...(settings.ports && { services: fleet.urls }),
+    ...(settings.listen.services && { services: fleet.urls }),
     processor: opened.processor(),
   });
 

@@ -215,10 +215,10 @@ describe('the shop, over HTTP', () => {
   });
 });
 
-test('a wrong environment is told by name and rule, before anything starts', async () => {
+test('a wrong environment is refused by name and rule, before anything starts', async () => {
   await assert.rejects(
     spawnShop({ dir: join(root, 'never'), env: { PORT: 'abc', LOG_LEVEL: 'loud' } }),
-    /SW_ENVIRONMENT_INVALID: PORT is "abc".*LOG_LEVEL is "loud"/,
+    /SW_ENVIRONMENT_INVALID: PORT must be .*, got "abc".*LOG_LEVEL must be .*, got "loud"/,
   );
   await assert.rejects(spawnShop({ dir: join(root, 'never'), env: { SEAWORTHY_CRASH_AT: 'nowhere' } }), /SW_CRASH_POINT_UNKNOWN/);
 });

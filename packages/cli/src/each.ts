@@ -11,7 +11,10 @@ export const readyMessage = 'ready';
 const [firstMs, longestMs] = [500, 30_000];
 
 /** Returns the port of each service: the given one, or the next free number after the gateway's port. Throws `UsageInvalid`. */
-export function portsOf({ services }: Fleet, { port, ports }: Pick<Environment, 'port' | 'ports'>): Readonly<Record<string, number>> {
+export function portsOf(
+  { services }: Fleet,
+  { port, services: ports }: Pick<Environment['listen'], 'port' | 'services'>,
+): Readonly<Record<string, number>> {
   const given: Readonly<Record<string, number>> = typeof ports === 'object' ? ports : {};
   const missing = services.map(nameOf).filter((name) => given[name] === undefined);
   if (missing.length > 0 && port === 0)
@@ -30,7 +33,7 @@ export function portsOf({ services }: Fleet, { port, ports }: Pick<Environment, 
 }
 
 /** The gateway listens on the given port. The services cannot share it, so each picks a free one and logs it. */
-function operationsOf(name: string, { operations }: Environment): NodeJS.ProcessEnv {
+function operationsOf(name: string, { operations }: Environment['listen']): NodeJS.ProcessEnv {
   if (!operations) return {};
   const { host, port } = operations;
   const at = host?.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
@@ -44,8 +47,9 @@ export async function startEach(
   env: Environment,
   { asked, log }: { readonly asked: Promise<string>; readonly log: (level: 'info' | 'error', message: string, more?: Attributes) => void },
 ): Promise<void> {
-  const ports = portsOf(fleet, env);
-  const host = env.host.includes(':') ? `[${env.host}]` : env.host;
+  const { listen, shutdown } = env;
+  const ports = portsOf(fleet, listen);
+  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
   const own = Object.entries(ports).map(([name, port]) => [name, `${name}=http://${host}:${port}`] as const);
   const stopping = new AbortController();
 
@@ -55,9 +59,9 @@ export async function startEach(
     const child: ChildProcess = fork(process.argv[1] as string, ['start', name, '--fleet', file], {
       env: {
         ...process.env,
-        ...{ SEAWORTHY_DIR: env.dir, HOST: env.host, PORT: String(env.port), LOG_LEVEL: env.logLevel },
-        ...{ SEAWORTHY_DRAIN: String(env.drain), SEAWORTHY_GRACE: String(env.grace), SEAWORTHY_ADDRESSES: addresses.join() },
-        ...operationsOf(name, env),
+        ...{ SEAWORTHY_DIR: env.dir, HOST: listen.host, PORT: String(listen.port), LOG_LEVEL: env.logLevel },
+        ...{ SEAWORTHY_DRAIN: String(shutdown.drain), SEAWORTHY_GRACE: String(shutdown.grace), SEAWORTHY_ADDRESSES: addresses.join() },
+        ...operationsOf(name, listen),
         SEAWORTHY_PORTS: name === 'gateway' ? '' : `${name}=${ports[name]}`,
       },
     });

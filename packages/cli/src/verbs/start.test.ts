@@ -122,8 +122,8 @@ test('start refuses what it cannot start, with advice', async () => {
     [['--ports', 'quay=0', ...at], 1, /--ports names quay, which the fleet does not have: it has ships, docks \(/],
     [['--addresses', 'docks=http://a:1/', '--ports', 'quay=1', ...at], 1, /--ports names quay/],
     [['--port', String(taken.port), ...at], 1, new RegExp(`${taken.port}[^\\n]*--port`)],
-    [['--port', 'all', ...at], 2, /--port is "all": it takes a port from 0 to 65535/],
-    [['--ports', 'yes', ...at], 2, /--ports is "yes": it takes 0, 1 or ports by name/],
+    [['--port', 'all', ...at], 2, /--port must be a port from 0 to 65535, got "all"/],
+    [['--ports', 'yes', ...at], 2, /--ports must be 0, 1 or ports by name, .*, got "yes"/],
     [['--fleet', 'none.ts'], 2, /there is no file .*none\.ts: name the file whose default export is the fleet/],
     [['--fleet', broken], 1, /broken\.ts does not export a fleet: the default export is neither a fleet/],
     [['--fleet', throwing], 1, /throwing\.ts cannot be loaded: no such harbour[\s\S]*throwing\.ts:1/],
@@ -148,7 +148,7 @@ test('start and dev use the runtime, the metrics, the port and the folder of the
   writeFileSync(
     file,
     fileOf(`
-      ports: { alone: 0 }, dir: ${JSON.stringify(state)}, exposition: () => 'mine 1\\n',
+      listen: { services: { alone: 0 } }, dir: ${JSON.stringify(state)}, exposition: () => 'mine 1\\n',
       runtime: runtime({ observe: { ...silent, log: (_, message, more) => console.log('MINE', message, JSON.stringify(more)), count: () => console.log('MINE counts') } }),`),
   );
   for (const args of [

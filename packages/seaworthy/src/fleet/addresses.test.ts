@@ -21,7 +21,7 @@ const named = (name: string) => service(desk, { handlers: { ask: () => ({ name }
 test('a gateway follows the list of the instances of a service while it runs', async () => {
   const [first, second] = await Promise.all(
     ['first', 'second'].map((name) =>
-      start(fleet({ services: [named(name)] }), { dir: join(root, name), ports: true, logLevel: 'silent' }),
+      start(fleet({ services: [named(name)] }), { dir: join(root, name), listen: { services: true }, logLevel: 'silent' }),
     ),
   );
   const source = mutableInstances();

@@ -54,7 +54,7 @@ async function machine(dir: string, ahead: number) {
   });
   const clock = { ...systemClock, now: () => systemClock.now() + state.ahead };
   const running = await start(system, {
-    ...{ dir, runtime: runtime({ clock }), drain: '100ms' },
+    ...{ dir, runtime: runtime({ clock }), shutdown: { drain: '100ms' } },
     consumer: { retry: { attempts: 50, base: '300ms', cap: '300ms' } },
   });
   const until = async (holds: () => boolean): Promise<void> => {

@@ -37,7 +37,7 @@ const whole = fleet({
 });
 
 async function open(options: StartOptions = {}) {
-  const running = await start(whole, { dir: join(root, String(folder++)), ports: true, ...options });
+  const running = await start(whole, { dir: join(root, String(folder++)), listen: { services: true }, ...options });
   const { url = '', urls } = running;
   const get = async (base: string, path: string): Promise<unknown> => (await fetch(`${base}${path}`)).json();
   return { running, get, url, desk: urls['desk'] as string, shelf: urls['shelf'] as string };

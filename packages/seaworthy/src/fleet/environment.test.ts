@@ -4,15 +4,11 @@ import { EnvironmentInvalid, environment } from './environment.ts';
 
 test('an empty environment gives the defaults', () => {
   assert.deepEqual(environment({}), {
-    port: 8080,
-    host: '127.0.0.1',
+    listen: { port: 8080, host: '127.0.0.1', services: false, operations: undefined },
+    shutdown: { drain: '10s', grace: '0s' },
     dir: '.seaworthy',
-    ports: false,
-    operations: undefined,
     only: undefined,
     addresses: {},
-    drain: '10s',
-    grace: '0s',
     logLevel: 'info',
   });
 });
@@ -29,22 +25,24 @@ test('what is given is taken', () => {
     LOG_LEVEL: 'silent',
   });
   assert.deepEqual(given, {
-    ...{ port: 0, host: '::1', dir: '/data', ports: true, drain: '500ms', grace: '5s', logLevel: 'silent' },
-    operations: { port: 9090, host: '[::1]' },
+    listen: { port: 0, host: '::1', services: true, operations: { port: 9090, host: '[::1]' } },
+    shutdown: { drain: '500ms', grace: '5s' },
+    dir: '/data',
     only: undefined,
     addresses: {},
+    logLevel: 'silent',
   });
-  assert.deepEqual(environment({ SEAWORTHY_OPERATIONS: '9090' }).operations, { port: 9090 });
+  assert.deepEqual(environment({ SEAWORTHY_OPERATIONS: '9090' }).listen.operations, { port: 9090 });
 });
 
 test('what runs here, on which ports, and where the rest is', () => {
-  const { only, ports, addresses } = environment({
+  const { only, listen, addresses } = environment({
     SEAWORTHY_ONLY: 'orders,gateway',
     SEAWORTHY_PORTS: 'orders=7101',
     SEAWORTHY_ADDRESSES: 'payments=http://a:7102|http://b:7102, stock=https://c/',
   });
   assert.deepEqual(only, ['orders', 'gateway']);
-  assert.deepEqual(ports, { orders: 7101 });
+  assert.deepEqual(listen.services, { orders: 7101 });
   assert.deepEqual(addresses, { payments: ['http://a:7102', 'http://b:7102'], stock: ['https://c/'] });
 });
 
@@ -69,7 +67,8 @@ for (const [name, value] of wrong) {
   test(`${name}=${value} is refused by name and rule`, () => {
     assert.throws(
       () => environment({ [name]: value }),
-      (error: unknown) => error instanceof EnvironmentInvalid && error.message.startsWith(`${name} is "${value}": it takes `),
+      (error: unknown) =>
+        error instanceof EnvironmentInvalid && error.message.startsWith(`${name} must be `) && error.message.endsWith(`, got "${value}"`),
     );
   });
 }

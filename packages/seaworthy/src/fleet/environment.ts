@@ -7,26 +7,30 @@ export class EnvironmentInvalid extends SeaworthyError {
   readonly kind = 'invalid';
 }
 
-/** What a fleet takes from its environment. */
+/** What a fleet takes from its environment. `start` takes it as it is. */
 export interface Environment {
-  /** `PORT`: of the gateway. Default 8080; 0 takes any free one. */
-  readonly port: number;
-  /** `HOST`: the address to listen on. Default `127.0.0.1`. */
-  readonly host: string;
-  /** `SEAWORTHY_DIR`: where the embedded databases live. Default `.seaworthy`. */
+  readonly listen: {
+    /** `PORT`: the port of the gateway. Default 8080; 0 takes any free one. */
+    readonly port: number;
+    /** `HOST`: the address to listen on. Default `127.0.0.1`. */
+    readonly host: string;
+    /** `SEAWORTHY_PORTS`: `1`, each service listens too, on any free port; or on fixed ones, `orders=7101,payments=7102`. Default 0. */
+    readonly services: boolean | Readonly<Record<string, number>>;
+    /** `SEAWORTHY_OPERATIONS=9090`, or `10.0.0.1:9090`: the port of metrics, documents and health alone. Default none. */
+    readonly operations: { readonly port: number; readonly host?: string } | undefined;
+  };
+  readonly shutdown: {
+    /** `SEAWORTHY_DRAIN`: how long a stop may take. Default `10s`. */
+    readonly drain: Duration;
+    /** `SEAWORTHY_GRACE`: how long the fleet serves on after it has become unready. Default `0s`. */
+    readonly grace: Duration;
+  };
+  /** `SEAWORTHY_DIR`: the folder of the embedded databases. Default `.seaworthy`. */
   readonly dir: string;
-  /** `SEAWORTHY_PORTS`: `1`, each service listens too, on any free port; or on fixed ones, `orders=7101,payments=7102`. Default 0. */
-  readonly ports: boolean | Readonly<Record<string, number>>;
-  /** `SEAWORTHY_OPERATIONS=9090`, or `10.0.0.1:9090`: where metrics, documents and health are served apart. Default with the rest. */
-  readonly operations: { readonly port: number; readonly host?: string } | undefined;
   /** `SEAWORTHY_ONLY=orders,gateway`: what runs in this process. Default all. */
   readonly only: readonly string[] | undefined;
   /** `SEAWORTHY_ADDRESSES=orders=http://a:7101|http://b:7101,payments=http://a:7102`: where the rest is found. Default none. */
   readonly addresses: Readonly<Record<string, readonly string[]>>;
-  /** `SEAWORTHY_DRAIN`: how long a stop may take. Default `10s`. */
-  readonly drain: Duration;
-  /** `SEAWORTHY_GRACE`: how long it serves on after it said that it is unready. Default `0s`. */
-  readonly grace: Duration;
   /** `LOG_LEVEL`: `debug`, `info`, `warn`, `error` or `silent`. Default `info`. */
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
@@ -40,7 +44,7 @@ export function environment(env: Readonly<Record<string, string | undefined>>): 
     const text = env[name];
     if (text === undefined || text === '') return otherwise;
     const value = parse(text);
-    if (value === undefined) wrong.push(`${name} is ${JSON.stringify(text)}: it takes ${rule}`);
+    if (value === undefined) wrong.push(`${name} must be ${rule}, got ${JSON.stringify(text)}`);
     return value ?? otherwise;
   }
   const port = (text: string): number | undefined => (/^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined);
@@ -64,23 +68,25 @@ export function environment(env: Readonly<Record<string, string | undefined>>): 
     const all = text.split('|');
     return all.every((url) => /^https?:\/\/[^/]+\/?$/.test(url) && URL.canParse(url)) ? all : undefined;
   };
-  const ports = (text: string): Environment['ports'] | undefined => ({ '0': false, '1': true })[text] ?? named(text, port);
-  const operations = (text: string): Environment['operations'] => {
+  const services = (text: string): Environment['listen']['services'] | undefined => ({ '0': false, '1': true })[text] ?? named(text, port);
+  const operations = (text: string): Environment['listen']['operations'] => {
     const [, host, digits] = /^(?:([\w.-]+|\[[\da-fA-F:.]+\]):)?(\d+)$/.exec(text) ?? [];
     const at = port(digits ?? '');
     return at === undefined ? undefined : { port: at, ...(host !== undefined && { host }) };
   };
+  const hostName = (text: string): string | undefined => (/^(?:[\w.:-]+|\[[\da-fA-F:.]+\])$/.test(text) ? text : undefined);
   const result: Environment = {
-    port: read('PORT', 8080, port, 'a port from 0 to 65535'),
-    host: read(
-      'HOST',
-      '127.0.0.1',
-      (text) => (/^(?:[\w.:-]+|\[[\da-fA-F:.]+\])$/.test(text) ? text : undefined),
-      'an address or a host name',
-    ),
+    listen: {
+      port: read('PORT', 8080, port, 'a port from 0 to 65535'),
+      host: read('HOST', '127.0.0.1', hostName, 'an address or a host name'),
+      services: read('SEAWORTHY_PORTS', false, services, "0, 1 or ports by name, such as 'orders=7101,payments=7102'"),
+      operations: read('SEAWORTHY_OPERATIONS', undefined, operations, "a port, or an address and a port, such as '10.0.0.1:9090'"),
+    },
+    shutdown: {
+      drain: read('SEAWORTHY_DRAIN', '10s', duration, "a number and a unit, such as '10s'"),
+      grace: read('SEAWORTHY_GRACE', '0s', duration, "a number and a unit, such as '5s'"),
+    },
     dir: read('SEAWORTHY_DIR', '.seaworthy', (text) => (text.includes('\0') ? undefined : text), 'the path of a folder'),
-    ports: read('SEAWORTHY_PORTS', false, ports, "0, 1 or ports by name, such as 'orders=7101,payments=7102'"),
-    operations: read('SEAWORTHY_OPERATIONS', undefined, operations, "a port, or an address and a port, such as '10.0.0.1:9090'"),
     only: read('SEAWORTHY_ONLY', undefined, names, "names with commas between, such as 'orders,gateway'"),
     addresses: read(
       'SEAWORTHY_ADDRESSES',
@@ -88,9 +94,7 @@ export function environment(env: Readonly<Record<string, string | undefined>>): 
       (text) => named(text, urls),
       "base URLs by name, such as 'orders=http://a:7101|http://b:7101,payments=http://a:7102'",
     ),
-    drain: read('SEAWORTHY_DRAIN', '10s', duration, "a number and a unit, such as '10s'"),
-    grace: read('SEAWORTHY_GRACE', '0s', duration, "a number and a unit, such as '5s'"),
-    logLevel: read('LOG_LEVEL', 'info', (text) => levels.find((level) => level === text), levels.join(', ')),
+    logLevel: read('LOG_LEVEL', 'info', (text) => levels.find((level) => level === text), `one of ${levels.join(', ')}`),
   };
   if (wrong.length > 0) throw new EnvironmentInvalid(wrong.join('; '));
   return result;

@@ -35,7 +35,7 @@ const system = fleet({
 
 /** What each probe of the process, and of one service on its own port, answers. */
 async function open(options: StartOptions) {
-  const running = await start(system, { dir: join(root, 'unused'), ports: true, logLevel: 'silent', ...options });
+  const running = await start(system, { dir: join(root, 'unused'), listen: { services: true }, logLevel: 'silent', ...options });
   const asked = async (url: string): Promise<readonly [number, { code?: string; detail?: string }]> => {
     const answer = await fetch(url);
     return [answer.status, (await answer.json()) as { code?: string; detail?: string }];

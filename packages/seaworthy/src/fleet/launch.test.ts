@@ -32,6 +32,17 @@ test('what must be up is up before the fleet, and goes down after it, once', asy
   assert.deepEqual(said, [dir, 'after']);
 });
 
+test('what is given goes before what the launch says, group by group', async () => {
+  const said: unknown[] = [];
+  const options = { listen: { services: true, host: '127.0.0.2' }, dir: join(root, 'not here'), shutdown: { drain: '1s' } } as const;
+  const parts = { fleet: one, options, before: (settings: unknown) => said.push(settings) };
+  const dir = join(root, 'groups');
+  const running = await launch(parts, { dir, listen: { host: '127.0.0.1' } });
+  assert.deepEqual(said, [{ dir, host: '127.0.0.1' }]);
+  assert.match(running.urls['desk'] ?? '', /^http:\/\/127\.0\.0\.1:/);
+  await running.stop();
+});
+
 test('what is up goes down when the fleet fails to start', async () => {
   const said: string[] = [];
   await assert.rejects(

@@ -1,6 +1,5 @@
-import type { Environment } from './environment.ts';
 import { type Fleet, FleetInvalid } from './fleet.ts';
-import type { StartOptions } from './options.ts';
+import { merged, type StartOptions } from './options.ts';
 import { type RunningFleet, start } from './start.ts';
 
 /** A fleet with what must be up before it and down after it, such as a stand-in for a third party. */
@@ -9,7 +8,7 @@ export interface Launch {
   /** What the place decides, such as `store` and `bus`. Default embedded. */
   readonly options?: StartOptions;
   /** Called before the fleet starts, with the settings that it gets. Not called when a tool only looks at the fleet. */
-  readonly before?: (settings: Pick<Environment, 'dir' | 'host'>) => unknown;
+  readonly before?: (settings: { readonly dir: string; readonly host: string }) => unknown;
   /** Called after it has stopped, and after a start that failed. */
   readonly after?: () => unknown;
 }
@@ -30,11 +29,11 @@ export async function launchOf(exported: unknown): Promise<Launch> {
   );
 }
 
-/** Starts a fleet between its `before` and its `after`. `options` go before those of the launch. Throws what `start` throws. */
-export async function launch({ fleet, options, before, after }: Launch, given: StartOptions = {}): Promise<RunningFleet> {
-  const all = { ...options, ...given };
+/** Starts a fleet between its `before` and its `after`. Each option that is `given` replaces that of the launch. Throws what `start` throws. */
+export async function launch({ fleet, options = {}, before, after }: Launch, given: StartOptions = {}): Promise<RunningFleet> {
+  const all = merged(options, given);
   try {
-    await before?.({ dir: all.dir ?? '.seaworthy', host: all.host ?? '127.0.0.1' });
+    await before?.({ dir: all.dir ?? '.seaworthy', host: all.listen?.host ?? '127.0.0.1' });
     const running = await start(fleet, all);
     let stopped: Promise<void> | undefined;
     const stop = (): Promise<void> => {

@@ -33,7 +33,7 @@ async function open(options: StartOptions) {
 }
 
 test('metrics and documents have a port of their own, and are on no other one; health is on all', async () => {
-  const { running, status, title } = await open({ operations: {}, ports: true });
+  const { running, status, title } = await open({ listen: { operations: {}, services: true } });
   const { url, urls, operationsUrl } = running;
   for (const path of ['/metrics', '/openapi.json', '/asyncapi.json', '/docs'])
     for (const base of [url, urls['one']]) assert.equal(await status(base, path), 404, `${base}${path}`);
@@ -49,7 +49,7 @@ test('metrics and documents have a port of their own, and are on no other one; h
 });
 
 test('a process without any other port has its health, metrics and documents there', async () => {
-  const { running, status, title } = await open({ operations: { host: '127.0.0.1' }, only: ['two'] });
+  const { running, status, title } = await open({ listen: { operations: { host: '127.0.0.1' } }, only: ['two'] });
   assert.deepEqual([running.url, await status(running.operationsUrl, '/health/ready')], [undefined, 200]);
   assert.equal(await title('/openapi.json'), 'two');
   await running.stop();
@@ -64,13 +64,13 @@ test('without it there is none, and metrics are beside the routes', async () => 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 for (const host of ['::1', '[::1]', '::'])
   test(`what listens on ${host} says a URL by which it is found`, { skip: hasIpv6 ? false : 'the machine has no IPv6' }, async () => {
-    const { running, status } = await open({ host, ports: true, operations: {} });
+    const { running, status } = await open({ listen: { host, services: true, operations: {} } });
     const { url = '', urls, operationsUrl = '' } = running;
     for (const base of [url, urls['one'] as string, operationsUrl]) {
       assert.equal(new URL(base).hostname, host === '::' ? '[::]' : '[::1]');
       assert.equal(await status(base, '/health/ready'), 200);
     }
-    const elsewhere = await open({ host, only: ['gateway'], addresses: { one: urls['one'] as string } });
+    const elsewhere = await open({ listen: { host }, only: ['gateway'], addresses: { one: urls['one'] as string } });
     assert.equal(await status(elsewhere.running.url, '/ping'), 200);
     await elsewhere.running.stop();
     await running.stop();

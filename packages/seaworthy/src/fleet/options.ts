@@ -10,51 +10,77 @@ import type { RunOptions } from '../service/lifecycle.ts';
 import type { StoreDriver } from '../store/store.ts';
 import type { Environment } from './environment.ts';
 
-export interface StartOptions extends RunOptions {
-  /** Which of the services run in this process, `gateway` for the gateway. Default all. */
-  readonly only?: readonly string[] | undefined;
-  /** Where those are found that run elsewhere: each base URL is one instance. A source may change the list while the fleet runs. */
-  readonly addresses?: Readonly<Record<string, string | readonly string[] | InstanceSource>>;
-  /** Where the embedded databases live. Default `.seaworthy`. */
-  readonly dir?: string;
-  /** Of the gateway. Default 0: any free one. */
+/** Where a fleet listens, and what it accepts. */
+export interface ListenOptions {
+  /** The port of the gateway. Default 0: any free one. */
   readonly port?: number;
-  /** Default `127.0.0.1`. */
+  /** The address of all that listens. Default `127.0.0.1`. */
   readonly host?: string;
   /** Whether each service listens too: on any free port, or on the one that is named here. Default false. */
-  readonly ports?: boolean | Readonly<Record<string, number>>;
+  readonly services?: boolean | Readonly<Record<string, number>>;
   /**
-   * A port of its own for `/metrics`, the documents and health, of all that runs in this process; the other ports then serve
-   * health alone beside their routes. Default none. `host` is that of the others unless it says otherwise, `port` 0 any free one.
+   * A port of its own for `/metrics`, the documents and health of all that runs in this process. The other ports then serve health
+   * alone beside their routes. Default none; `port` is any free one and `host` that of the others unless they are given.
    */
   readonly operations?: { readonly port?: number; readonly host?: string } | undefined;
   /** How much of the bodies of requests each server takes, and how slowly. Default 1 MiB each, 64 MiB together, and 5 s without a byte. */
   readonly bodies?: BodyLimits;
+}
+
+/** How a fleet stops. */
+export interface ShutdownOptions {
   /** How long a stop may take. Default 10 s. */
   readonly drain?: Duration;
-  /** How long it serves on after it said that it is unready, until whoever routes to it has seen that. Default 0 s. */
+  /** How long the fleet serves on after it has become unready, until whoever routes to it has seen that. Default 0 s. */
   readonly grace?: Duration;
-  /** Of the log lines on standard output, for which no `runtime` is needed. Default `info`. */
-  readonly logLevel?: Environment['logLevel'];
-  /** Default the machine's clock, randomness and ids, and log lines of `logLevel`; one that is given reports as it does. */
-  readonly runtime?: Runtime;
-  /** Metrics for `/metrics`. Default none. */
-  readonly exposition?: () => string;
-  /** Whether all that listens serves `/openapi.json`, `/asyncapi.json` and `/docs`, and what they say of themselves. Default true. */
-  readonly documents?: boolean | DocumentOptions;
-  /** Default embedded SQLite in `dir`. */
+}
+
+/** What is set for the gateway of a fleet. */
+export interface FleetGatewayOptions {
+  /** How long the whole of a request may take. Default 10 s. */
+  readonly requestTimeout?: Duration;
+  /** What the gateway takes over of a request's trace and baggage. Default the trace. */
+  readonly trust?: Trust;
+}
+
+export interface StartOptions extends RunOptions {
+  /** The services that run in this process, and `gateway` for the gateway. Default all. */
+  readonly only?: readonly string[] | undefined;
+  /** Where those are found that run elsewhere: each base URL is one instance. A source may change the list while the fleet runs. */
+  readonly addresses?: Readonly<Record<string, string | readonly string[] | InstanceSource>>;
+  /** The folder of the embedded databases. Default `.seaworthy`. */
+  readonly dir?: string;
+  /** The store of services that do not bring their own. Default embedded SQLite in `dir`. */
   readonly store?: StoreDriver;
-  /** Default the embedded log in `dir`. */
+  /** The bus of all services. Default the embedded log in `dir`. */
   readonly bus?: BusDriver;
   /**
    * What becomes of the topics and groups that the services need on the bus, before any of them publishes. `apply` creates those that
    * are missing, `verify` refuses the start where one is missing, `trust` asks nothing. Default `apply`.
    */
   readonly topology?: 'apply' | 'verify' | 'trust';
-  /** How the calls of services and gateway are guarded and how long one may take, unless they say otherwise. */
+  readonly listen?: ListenOptions;
+  readonly shutdown?: ShutdownOptions;
+  readonly gateway?: FleetGatewayOptions;
+  /** How the calls of services and gateway are guarded and balanced, and how long one may take, unless they say otherwise. */
   readonly calls?: CallPolicies;
-  /** For the whole of a request at the gateway. Default 10 s. */
-  readonly requestTimeout?: Duration;
-  /** What the gateway takes over of a request's trace and baggage. Default the trace. */
-  readonly trust?: Trust;
+  /** The least level of the log lines on standard output, for which no `runtime` is needed. Default `info`. */
+  readonly logLevel?: Environment['logLevel'];
+  /** Default the machine's clock, randomness and ids, and log lines of `logLevel`; a runtime that is given reports as it does. */
+  readonly runtime?: Runtime;
+  /** Gives the metrics for `/metrics`. Default none. */
+  readonly exposition?: () => string;
+  /** Whether all that listens serves `/openapi.json`, `/asyncapi.json` and `/docs`, and what they say of themselves. Default true. */
+  readonly documents?: boolean | DocumentOptions;
 }
+
+/** Merges two sets of options. Each option of `over` replaces that of `base`, also inside of the groups. */
+export const merged = (base: StartOptions, over: StartOptions): StartOptions => ({
+  ...base,
+  ...over,
+  listen: { ...base.listen, ...over.listen },
+  shutdown: { ...base.shutdown, ...over.shutdown },
+  gateway: { ...base.gateway, ...over.gateway },
+  retention: { ...base.retention, ...over.retention },
+  sagas: { ...base.sagas, ...over.sagas },
+});

@@ -66,17 +66,21 @@ const refused: readonly [string, StartOptions, RegExp][] = [
   ['an address of nobody', { addresses: { nobody: 'http://a' } }, /addresses names nobody/],
   [
     'bounds of bodies that are none',
-    { bodies: { each: Number.NaN, together: 0 } },
-    /bodies\.each is NaN: .*; bodies\.together is 0: it is a whole/,
+    { listen: { bodies: { each: Number.NaN, together: 0 } } },
+    /listen\.bodies\.each must be .*, got NaN; listen\.bodies\.together must be a whole number of bytes from 1 on, got 0/,
   ],
-  ['a port of nobody', { ports: { nobody: 1 } }, /ports names nobody/],
+  ['a port of nobody', { listen: { services: { nobody: 1 } } }, /listen\.services names nobody/],
   [
     'an address with a path',
     { only: ['mails'], addresses: { stock: 'http://a/b' } },
-    /addresses\.stock has "http:\/\/a\/b": write http:\/\/HOST:PORT/,
+    /addresses\.stock must be http:\/\/HOST:PORT, got "http:\/\/a\/b"/,
   ],
-  ['an address that is none', { only: ['mails'], addresses: { stock: 'a:b:c' } }, /addresses\.stock has "a:b:c"/],
-  ['a port out of range', { ports: { stock: 70_000 } }, /ports\.stock is 70000: a port is 0 to 65535/],
+  ['an address that is none', { only: ['mails'], addresses: { stock: 'a:b:c' } }, /addresses\.stock must be .*, got "a:b:c"/],
+  [
+    'a port out of range',
+    { listen: { port: -1, services: { stock: 70_000 }, operations: { port: 0.5 } } },
+    /listen\.port must be a port from 0 to 65535, got -1; listen\.operations\.port must be .*, got 0\.5; listen\.services\.stock must be .*, got 70000/,
+  ],
   ['a saga whose callee is nowhere', { only: ['orders'] }, /the saga fulfil of orders calls stock, .*add it to `only` or to `addresses`/],
   ['a route whose upstream is nowhere', { only: ['gateway'] }, /the route GET \/sent calls mails/],
 ];
@@ -98,14 +102,17 @@ test('a callee that is not in the fleet at all is to be added to it', () => {
 });
 
 test('everything that does not fit is named at once', () => {
-  assert.throws(() => plan(shop, { only: ['gateway', 'x'], ports: { y: 0 } }), /names x.*names y.*calls orders.*calls mails/);
+  assert.throws(
+    () => plan(shop, { only: ['gateway', 'x'], listen: { services: { y: 0 } } }),
+    /names x.*names y.*calls orders.*calls mails/,
+  );
 });
 
 test('each service alone, and the gateway, found at their addresses, do together what one process does', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'seaworthy-plan-'));
-  const first = await start(shop, { dir, only: ['stock'], ports: true });
-  const second = await start(shop, { dir, only: ['mails'], ports: true });
-  const third = await start(shop, { dir, only: ['orders'], ports: true, addresses: first.urls });
+  const first = await start(shop, { dir, only: ['stock'], listen: { services: true } });
+  const second = await start(shop, { dir, only: ['mails'], listen: { services: true } });
+  const third = await start(shop, { dir, only: ['orders'], listen: { services: true }, addresses: first.urls });
   const front = await start(shop, { dir, only: ['gateway'], addresses: { ...first.urls, ...second.urls, ...third.urls } });
   try {
     assert.deepEqual([first.url, second.url, third.url], [undefined, undefined, undefined]);

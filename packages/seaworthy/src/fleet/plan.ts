@@ -33,7 +33,8 @@ function isAddress(text: string): boolean {
 }
 
 /** Checks the options against the fleet. Throws `FleetInvalid`, which names everything that does not fit. */
-export function plan(fleet: Fleet, { only, addresses = {}, ports = false, bodies }: StartOptions): Plan {
+export function plan(fleet: Fleet, { only, addresses = {}, listen = {} }: StartOptions): Plan {
+  const { services: ports = false, operations, bodies } = listen;
   const names = fleet.services.map(nameOf);
   const wrong: string[] = [];
   const known = (given: string, option: string): void => {
@@ -47,14 +48,20 @@ export function plan(fleet: Fleet, { only, addresses = {}, ports = false, bodies
     known(name, 'addresses');
     const source = typeof given === 'string' || Array.isArray(given) ? staticInstances([given].flat()) : (given as InstanceSource);
     for (const { at } of source.current())
-      if (!isAddress(at)) wrong.push(`addresses.${name} has ${JSON.stringify(at)}: write http://HOST:PORT`);
+      if (!isAddress(at)) wrong.push(`addresses.${name} must be http://HOST:PORT, got ${JSON.stringify(at)}`);
     // A list that never changes and is empty is no address at all.
     if (source.watch || source.current().length > 0) found.set(name, source);
   }
+  const checkPort = (option: string, port: number | undefined): void => {
+    if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535))
+      wrong.push(`${option} must be a port from 0 to 65535, got ${port}`);
+  };
+  checkPort('listen.port', listen.port);
+  checkPort('listen.operations.port', operations?.port);
   const fixed = typeof ports === 'object' ? new Map(Object.entries(ports)) : undefined;
   for (const [name, port] of fixed ?? []) {
-    known(name, 'ports');
-    if (!Number.isInteger(port) || port < 0 || port > 65_535) wrong.push(`ports.${name} is ${port}: a port is 0 to 65535`);
+    known(name, 'listen.services');
+    checkPort(`listen.services.${name}`, port);
   }
   const services = fleet.services.filter((service) => !only || only.includes(nameOf(service)));
   const gateway = !only || only.includes('gateway') ? fleet.gateway : undefined;
@@ -70,7 +77,7 @@ export function plan(fleet: Fleet, { only, addresses = {}, ports = false, bodies
   for (const name of ['each', 'together'] as const) {
     const bytes = bodies?.[name];
     if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes >= 1))
-      wrong.push(`bodies.${name} is ${bytes}: it is a whole number of bytes, 1 at least`);
+      wrong.push(`listen.bodies.${name} must be a whole number of bytes from 1 on, got ${bytes}`);
   }
   if (wrong.length > 0) throw new FleetInvalid(wrong.join('; '));
   return {

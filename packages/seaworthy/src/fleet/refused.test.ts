@@ -112,7 +112,7 @@ const freePort = (): Promise<number> =>
 
 async function left(dir: string): Promise<void> {
   const asked: string[] = [];
-  const running = await start(edition('first'), { dir, logLevel: 'silent', drain: '50ms', bus: watched(dir, asked) });
+  const running = await start(edition('first'), { dir, logLevel: 'silent', shutdown: { drain: '50ms' }, bus: watched(dir, asked) });
   void running.call(late.reach, { id: 'left' }).catch(() => {});
   await running.call(early.say, { id: 'left' });
   while (!asked.includes('publish')) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -130,7 +130,7 @@ for (const [which, code] of [
     await left(dir);
     const asked: string[] = [];
     const { machine, holding } = counted();
-    const refused = start(edition(which), { dir, runtime: machine, bus: watched(dir, asked), ports: true });
+    const refused = start(edition(which), { dir, runtime: machine, bus: watched(dir, asked), listen: { services: true } });
     await assert.rejects(refused, (error: unknown) => {
       assert.ok(String((error as { code?: string }).code).startsWith(code), String(error));
       return true;
@@ -144,10 +144,10 @@ test('G8: a port that is taken is noticed before anything is accepted, published
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   const { port } = taken.address() as { port: number };
-  for (const options of [{ port }, { ports: { late: port } }, { operations: { port } }] satisfies StartOptions[]) {
+  for (const listen of [{ port }, { services: { late: port } }, { operations: { port } }] satisfies StartOptions['listen'][]) {
     const asked: string[] = [];
     const { machine, holding } = counted();
-    await assert.rejects(start(edition('first'), { dir, runtime: machine, bus: watched(dir, asked), ...options }), /cannot listen/);
+    await assert.rejects(start(edition('first'), { dir, runtime: machine, bus: watched(dir, asked), listen }), /cannot listen/);
     assert.deepEqual([asked, holding.size], [[], 0]);
   }
   taken.close();
@@ -165,7 +165,13 @@ test('until all has begun a port answers 503, and says that it is starting; then
     return real.subscribe(options);
   });
   const { machine, holding } = counted();
-  const starting = start(edition('first'), { dir, port, ports: { early: own }, bus, runtime: machine, drain: '50ms' });
+  const starting = start(edition('first'), {
+    dir,
+    listen: { port, services: { early: own } },
+    bus,
+    runtime: machine,
+    shutdown: { drain: '50ms' },
+  });
   await subscribing;
   const post = (at: number): Promise<Response> =>
     fetch(`http://127.0.0.1:${at}/say`, { method: 'POST', body: '{"id":"1"}', headers: { 'content-type': 'application/json' } });

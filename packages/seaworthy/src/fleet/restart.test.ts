@@ -24,7 +24,7 @@ const desk = contract('desk', { ask: query({ http: 'GET /ask', input: z.object({
 /** What the process of the service does: it serves from a folder on a port, and says where once it is ready. */
 async function serve(dir: string, port: number): Promise<void> {
   const own = service(desk, { handlers: { ask: () => ({ pid: process.pid }) } });
-  const { urls } = await start(fleet({ services: [own] }), { dir, ports: { desk: port }, logLevel: 'silent' });
+  const { urls } = await start(fleet({ services: [own] }), { dir, listen: { services: { desk: port } }, logLevel: 'silent' });
   console.log(urls['desk']);
 }
 

@@ -50,7 +50,7 @@ const below = (prefix: string, routes: readonly HttpRoute[]): readonly HttpRoute
 /** Listens for the gateway, for each service that has a port, and for operations. What fails to listen closes the rest. */
 export async function listen({ plan, options, runtime, running, documents, routesOf }: ServersParts): Promise<Servers> {
   const { services, gateway, portOf } = plan;
-  const { host, bodies, operations, exposition = () => '' } = options;
+  const { listen: { host, port, bodies, operations } = {}, exposition = () => '' } = options;
   const servers: HttpServer[] = [];
   let opened = false;
   const failed = (error: unknown): ReturnType<typeof failedReply> => failedReply(runtime, error);
@@ -62,8 +62,8 @@ export async function listen({ plan, options, runtime, running, documents, route
         return failed(new ServiceUnready('it is starting', { retryAfterMs: 1000 }));
       },
     }));
-  const serve = async (routes: readonly HttpRoute[], port: number | undefined, portBy: string, at = host): Promise<string> => {
-    const server = await httpServer({ routes, host: at, port, portBy, bodies, failed });
+  const serve = async (routes: readonly HttpRoute[], on: number | undefined, portBy: string, at = host): Promise<string> => {
+    const server = await httpServer({ routes, host: at, port: on, portBy, bodies, failed });
     servers.push(server);
     return server.url;
   };
@@ -76,17 +76,17 @@ export async function listen({ plan, options, runtime, running, documents, route
     const urls: Record<string, string> = {};
     for (const service of services) {
       const one = running.get(service.contract['~contract']) as RunningService;
-      const port = portOf(one.name);
-      if (port === undefined) continue;
+      const servicePort = portOf(one.name);
+      if (servicePort === undefined) continue;
       const own = operationRoutes(service.contract, one.endpoint, runtime);
       const routes = [...gated(own), ...healthRoutes(one.health), ...beside(service.contract, own)];
-      urls[one.name] = await serve(routes, port, '`SEAWORTHY_PORTS`, or the option `ports`');
+      urls[one.name] = await serve(routes, servicePort, '`SEAWORTHY_PORTS`, or the option `listen.services`');
     }
     const health = processHealth(running, () => opened);
     let url: string | undefined;
     if (gateway) {
       const own = routesOf(gateway);
-      url = await serve([...gated(own), ...health, ...beside(gateway, own)], options.port, '`PORT`, or the option `port`');
+      url = await serve([...gated(own), ...health, ...beside(gateway, own)], port, '`PORT`, or the option `listen.port`');
     }
     let operationsUrl: string | undefined;
     if (operations) {
@@ -98,7 +98,7 @@ export async function listen({ plan, options, runtime, running, documents, route
         ...(first ? documents.of(first, []) : []),
         ...services.flatMap(({ contract }) => below(`/${contract['~contract']}`, documents.of(contract, []))),
       ];
-      operationsUrl = await serve(routes, operations.port, '`SEAWORTHY_OPERATIONS`, or the option `operations`', operations.host);
+      operationsUrl = await serve(routes, operations.port, '`SEAWORTHY_OPERATIONS`, or the option `listen.operations`', operations.host);
     }
     return {
       url,

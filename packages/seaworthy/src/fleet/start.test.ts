@@ -47,7 +47,7 @@ async function open(options: StartOptions = {}) {
 }
 
 test('G13: it is unready first, and serves on through its grace', async () => {
-  const { running, asked, until, post, ready } = await open({ grace: '500ms' });
+  const { running, asked, until, post, ready } = await open({ shutdown: { grace: '500ms' } });
   assert.equal(await ready(), 200);
   const stopped = running.stop();
   await until(async () => (await ready()) === 503);
@@ -72,7 +72,7 @@ test('G13: what is in hand is finished; a second stop is the first', async () =>
 
 test('G13: what does not come to an end is cut at the end of the budget, and is driven on after the next start', async () => {
   const dir = join(root, 'cut');
-  const first = await open({ dir, drain: '100ms' });
+  const first = await open({ dir, shutdown: { drain: '100ms' } });
   const cut = fetch(`${first.url}/ask`, { method: 'POST', headers: { 'idempotency-key': 'k' } }).then(
     ({ status }) => status,
     () => 'cut',
@@ -93,14 +93,17 @@ test('G13: what does not come to an end is cut at the end of the budget, and is 
 test('a port that is taken is told, with what chooses another one, and what had started is stopped', async () => {
   const { running, url } = await open();
   const port = Number(new URL(url).port);
-  await assert.rejects(open({ port }), (error: unknown) => {
+  await assert.rejects(open({ listen: { port } }), (error: unknown) => {
     assert.ok(error instanceof ListenFailed);
     assert.match(
       error.message,
-      new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${port} .*choose another port by \`PORT\`, or the option \`port\`$`),
+      new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${port} .*choose another port by \`PORT\`, or the option \`listen.port\`$`),
     );
     return true;
   });
-  await assert.rejects(open({ ports: { desk: port } }), /choose another port by `SEAWORTHY_PORTS`, or the option `ports`$/);
+  await assert.rejects(
+    open({ listen: { services: { desk: port } } }),
+    /choose another port by `SEAWORTHY_PORTS`, or the option `listen.services`$/,
+  );
   await running.stop();
 });

@@ -65,10 +65,10 @@ export async function start(fleet: Fleet, options: StartOptions = {}): Promise<R
 }
 
 async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runtime: Runtime, release: () => void): Promise<RunningFleet> {
-  const { dir = '.seaworthy', drain = '10s', grace = '0s' } = options;
+  const { dir = '.seaworthy', shutdown: { drain = '10s', grace = '0s' } = {} } = options;
   const documents = documentsOf(fleet, options.documents);
-  const drainMs = milliseconds(drain, 'drain');
-  const graceMs = milliseconds(grace, 'grace');
+  const drainMs = milliseconds(drain, 'shutdown.drain');
+  const graceMs = milliseconds(grace, 'shutdown.grace');
   const bus = await (options.bus ?? embedded({ dir })).open(labelledRuntime(runtime, 'bus'));
   const running = new Map<string, RunningService>();
   const clients: ClosableCaller[] = [];
@@ -115,7 +115,7 @@ async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runti
     await prepareBus(bus, [...running.values()], options.topology);
     const own = labelledRuntime(runtime, 'gateway');
     const call = await callerFor(own);
-    const { requestTimeout: timeout, trust } = options;
+    const { requestTimeout: timeout, trust } = options.gateway ?? {};
     const routesOf = (gateway: Gateway): readonly HttpRoute[] => gatewayRoutes(gateway, { runtime: own, call, timeout, trust });
     servers = await listen({ plan: planned, options, runtime, running, documents, routesOf });
     for (const service of running.values()) service.admit();

@@ -212,7 +212,7 @@ test('an undo is part of the trace too, and a declared error is no failure', asy
 test('events and sagas may have traces of their own, which link to what caused them', async () => {
   const spans: SpanRecord[] = [];
   const { observe } = telemetry({ level: 'silent', spans: (span) => void spans.push(span) });
-  const { running, order } = await open(runtime({ observe }), { consumer: { follow: 'link' }, sagaTracing: 'link' });
+  const { running, order } = await open(runtime({ observe }), { consumer: { follow: 'link' }, sagas: { tracing: 'link' } });
   await order('a', { traceparent });
   await running.stop();
   const one = (text: string): SpanRecord => spans.find((span) => shown(span) === text) as SpanRecord;
@@ -225,7 +225,10 @@ test('events and sagas may have traces of their own, which link to what caused t
 });
 
 test('a trace goes over HTTP, and through services that report to nobody', async () => {
-  const { running, order, seen } = await open(runtime({ baggage: ['tenant'] }), { ports: true, trust: { baggage: ['tenant', 'other'] } });
+  const { running, order, seen } = await open(runtime({ baggage: ['tenant'] }), {
+    listen: { services: true },
+    gateway: { trust: { baggage: ['tenant', 'other'] } },
+  });
   const elsewhere = await open(runtime(), { only: ['gateway'], addresses: running.urls });
   await order('a', { traceparent, baggage: 'tenant=7,other=8,secret=9' });
   assert.equal(seen.traces.length, 4);
@@ -249,7 +252,7 @@ test('baggage ends at the gateway unless it is trusted there; a bomb of it is bo
   await running.stop();
 
   const trusting = await open(runtime({ baggage: Array.from({ length: 5000 }, (_, index) => `k${index}`) }), {
-    trust: { baggage: Array.from({ length: 5000 }, (_, index) => `k${index}`) },
+    gateway: { trust: { baggage: Array.from({ length: 5000 }, (_, index) => `k${index}`) } },
   });
   await trusting.order('c', { baggage: Array.from({ length: 1500 }, (_, index) => `k${index}=1`).join(',') });
   assert.equal(trusting.seen.traces.length, 4);
@@ -259,7 +262,7 @@ test('baggage ends at the gateway unless it is trusted there; a bomb of it is bo
 
 test('what a dead process left goes on in the trace that began it: a saga and an intent', async () => {
   const dir = join(root, 'left');
-  const first = await open(runtime(), { dir, drain: '50ms' }, () => new Promise(() => {}));
+  const first = await open(runtime(), { dir, shutdown: { drain: '50ms' } }, () => new Promise(() => {}));
   first.order('a', { traceparent }).catch(() => {});
   while (!first.seen.traces.some(([where]) => where === 'third party')) await new Promise((resolve) => setTimeout(resolve, 5));
   await first.running.stop();
@@ -280,7 +283,7 @@ test('what a dead process left goes on in the trace that began it: a saga and an
 test('a gateway that does not trust traces begins its own, which links outside', async () => {
   const spans: SpanRecord[] = [];
   const { observe } = telemetry({ level: 'silent', spans: (span) => void spans.push(span) });
-  const { running, order } = await open(runtime({ observe }), { trust: { trace: false } });
+  const { running, order } = await open(runtime({ observe }), { gateway: { trust: { trace: false } } });
   await order('a', { traceparent });
   await running.stop();
   const request = spans.find(({ name }) => name === 'seaworthy_gateway_request');

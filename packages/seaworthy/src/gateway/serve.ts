@@ -72,7 +72,7 @@ function failureReply(runtime: Runtime, route: string, error: unknown): HttpRepl
 
 /** The routes of a gateway, for a server. Every failure is a problem document: 503 with `Retry-After` for an open breaker, 504 past the deadline. */
 export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s', trust = {} }: GatewayOptions): readonly HttpRoute[] {
-  const timeoutMs = milliseconds(timeout, 'gateway timeout');
+  const timeoutMs = milliseconds(timeout, 'gateway.requestTimeout');
   const calling = call as unknown as (operation: unknown, input: unknown, options: CallOptions) => Promise<unknown>;
   return gateway.routes.map((route) => {
     const { method, path } = httpParts(route.http);

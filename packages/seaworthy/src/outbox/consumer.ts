@@ -24,7 +24,7 @@ export interface ConsumerOptions {
   /** How long one run of a handler may take; then it is rolled back and counts as failed. Default 30 s. */
   readonly timeout?: Duration;
   /** How long an event is remembered as handled at least: never shorter than the bus may deliver it again. Default 7 d. */
-  readonly remember?: Duration;
+  readonly inboxRetention?: Duration | undefined;
   /** How many processes may die while they have one event in hand before it goes to the dead letters, 2 or more. Default 5. */
   readonly crashes?: number;
   /**
@@ -65,7 +65,7 @@ function byType<T>(subscriptions: readonly Subscription<T>[]): Map<string, Subsc
 }
 
 type Settings<T> = Pick<Consuming<T>, 'ladder' | 'subscriptions' | 'timeoutMs' | 'pollMs' | 'crashes'> & {
-  readonly rememberMs: number;
+  readonly inboxRetentionMs: number;
   readonly unhandledMs: number;
 };
 
@@ -74,7 +74,7 @@ export function consumerSettings<T>({
   retry,
   subscriptions,
   timeout = '30s',
-  remember = '7d',
+  inboxRetention = '7d',
   crashes = 5,
   unhandledAfter = '10m',
   poll = '1s',
@@ -88,7 +88,7 @@ export function consumerSettings<T>({
     subscriptions: byType(subscriptions),
     timeoutMs: milliseconds(timeout, 'consumer.timeout'),
     pollMs: milliseconds(poll, 'consumer.poll'),
-    rememberMs: milliseconds(remember, 'consumer.remember'),
+    inboxRetentionMs: milliseconds(inboxRetention, 'consumer.inboxRetention'),
     crashes,
     unhandledMs: milliseconds(unhandledAfter, 'consumer.unhandledAfter'),
   };
@@ -101,7 +101,7 @@ export function consumerSettings<T>({
 export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
   const { store, bus, runtime, worker, service, concurrency = 64, follow = 'parent' } = given;
   const { observe } = runtime;
-  const { rememberMs, unhandledMs, ...settings } = consumerSettings(given);
+  const { inboxRetentionMs, unhandledMs, ...settings } = consumerSettings(given);
   const cut = new AbortController();
   let closing = false;
   const parts: Consuming<T> = {
@@ -120,7 +120,18 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
   const types = [...parts.subscriptions.keys()];
   const known = subscribed({ store, runtime, worker, service, types });
   const longestMs = Math.max(parts.ladder.longestMs, parts.pollMs);
-  const keeping = housekeeping({ store, bus, runtime, worker, service, rememberMs, unhandledMs, longestMs, types, renew: known.renew });
+  const keeping = housekeeping({
+    store,
+    bus,
+    runtime,
+    worker,
+    service,
+    inboxRetentionMs,
+    unhandledMs,
+    longestMs,
+    types,
+    renew: known.renew,
+  });
   const told = new Set<string>();
   const topics = [...new Set(given.subscriptions.map(({ event }) => event.service))];
 

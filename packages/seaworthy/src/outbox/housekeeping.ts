@@ -19,7 +19,7 @@ interface Parts {
   readonly runtime: Runtime;
   readonly worker: Worker;
   readonly service: string;
-  readonly rememberMs: number;
+  readonly inboxRetentionMs: number;
   readonly unhandledMs: number;
   /** Nobody parks an event for longer. */
   readonly longestMs: number;
@@ -32,7 +32,18 @@ interface Parts {
  * Forgets old inbox marks, a small transaction at a time, gives up events that no process subscribes to any more, and counts what is
  * parked and dead for the gauges.
  */
-export function housekeeping({ store, bus, runtime, worker, service, rememberMs, unhandledMs, longestMs, types, renew }: Parts): Loop {
+export function housekeeping({
+  store,
+  bus,
+  runtime,
+  worker,
+  service,
+  inboxRetentionMs,
+  unhandledMs,
+  longestMs,
+  types,
+  renew,
+}: Parts): Loop {
   const { clock, observe } = runtime;
   const attributes = { service };
   let parked = 0;
@@ -132,7 +143,7 @@ export function housekeeping({ store, bus, runtime, worker, service, rememberMs,
       dead = await count('sw_dead_letter');
       await renew();
       const more = [await giveUp(), await clear()].includes(true);
-      seen = await forgetMarks({ store, bus, before: clock.now() - rememberMs, limit: atOnce }, seen);
+      seen = await forgetMarks({ store, bus, before: clock.now() - inboxRetentionMs, limit: atOnce }, seen);
       return more || seen > 0 ? 0 : everyMs;
     },
   });

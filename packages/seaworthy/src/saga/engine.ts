@@ -61,7 +61,7 @@ const unseen = { due: 0, id: '' };
 /** Returns a number of crashes. Throws `SagaInvalid` for one that would blame the innocent. */
 function crashesOf(crashes: number): number {
   if (Number.isSafeInteger(crashes) && crashes >= 3) return crashes;
-  throw new SagaInvalid(`sagaCrashes must be a whole number from 3 on, got ${crashes}: two deaths may blame a saga that was only beside`);
+  throw new SagaInvalid(`sagas.crashes must be a whole number from 3 on, got ${crashes}: two deaths may blame a saga that was only beside`);
 }
 
 /** Runs the sagas of one service in this process. */

@@ -51,7 +51,7 @@ test('a start says in one line what an earlier process left: sagas, intents and 
   };
   const system = fleet({ services: [one] });
 
-  const first = await start(system, { store, bus: away, logLevel: 'silent', drain: '10ms' });
+  const first = await start(system, { store, bus: away, logLevel: 'silent', shutdown: { drain: '10ms' } });
   await first.call(shop.sell, { id: 'a' });
   await first.call(shop.sell, { id: 'b' });
   void first.call(shop.pay, { id: 'a' }).catch(() => {});

@@ -60,25 +60,37 @@ export interface RunParts {
   readonly call: Caller;
 }
 
-/** What of a service may be set for the place that it runs in. */
-export interface RunOptions {
+/** How long a service keeps what it must remember. */
+export interface RetentionOptions {
   /** How long the answer to an idempotency key is kept. Default 24 h. */
-  readonly keepKeys?: Duration;
+  readonly idempotency?: Duration;
   /**
    * How long the answer to a call of a saga's step is kept, and the tombstone of an undone step: a saga that waits for its callee, for
    * a verdict, or for its own process to come back repeats its calls much later than others do. Default 90 d.
    */
-  readonly keepSteps?: Duration;
+  readonly steps?: Duration;
+  /** How long an event is remembered as handled at least: never shorter than the bus may deliver it again. Default 7 d. */
+  readonly inbox?: Duration;
   /** How long an ended saga is kept, and with it the key under which it is not started again. Default 90 d. */
-  readonly sagaRetention?: Duration;
+  readonly sagas?: Duration;
+}
+
+/** How a process runs the sagas of a service. */
+export interface SagaRunOptions {
   /** How many sagas may be active at one time in one process. Default 256. */
-  readonly sagaConcurrency?: number;
+  readonly concurrency?: number;
   /** How many processes may die while they run one step of a saga, or its undo, before it is not run again; 3 or more. Default 5. */
-  readonly sagaCrashes?: number;
+  readonly crashes?: number;
   /** Whether a saga's steps are part of the trace that started it, or each of one of its own that links there. Default `parent`. */
-  readonly sagaTracing?: Follow;
+  readonly tracing?: Follow;
+}
+
+/** What of a service may be set for the process that it runs in. */
+export interface RunOptions {
+  readonly retention?: RetentionOptions;
+  readonly sagas?: SagaRunOptions;
   readonly relay?: RelayOptions;
-  readonly consumer?: ConsumerOptions;
+  readonly consumer?: Omit<ConsumerOptions, 'inboxRetention'>;
 }
 
 /** Opens a service: its database, migrated; its outbox, inbox, sagas and external commands. It does nothing of its own until `begin`. */
@@ -106,20 +118,16 @@ async function runOn(
     runtime,
     bus,
     call,
-    keepKeys = '24h',
-    keepSteps = '90d',
-    sagaRetention = '90d',
-    sagaConcurrency: concurrency,
-    sagaCrashes: crashes,
-    sagaTracing,
+    retention: { idempotency = '24h', steps = '90d', inbox, sagas: endedSagas = '90d' } = {},
+    sagas: { concurrency, crashes, tracing } = {},
     ...options
   }: RunParts & RunOptions,
 ): Promise<RunningService> {
   const name = service.contract['~contract'];
   const retained: readonly Retained[] = [
-    { ms: milliseconds(keepKeys, 'keepKeys'), forget },
-    { ms: milliseconds(keepSteps, 'keepSteps'), forget: forgetSteps },
-    { ms: milliseconds(sagaRetention, 'sagaRetention'), forget: forgetEnded },
+    { ms: milliseconds(idempotency, 'retention.idempotency'), forget },
+    { ms: milliseconds(steps, 'retention.steps'), forget: forgetSteps },
+    { ms: milliseconds(endedSagas, 'retention.sagas'), forget: forgetEnded },
   ];
   await claimStore(store, { kind: 'service', name });
   await store.migrate([
@@ -133,6 +141,7 @@ async function runOn(
   ]);
   const worker = await registerWorker(store, runtime);
   milliseconds(options.relay?.poll ?? '1s', 'relay.poll');
+  if (inbox !== undefined) milliseconds(inbox, 'retention.inbox');
   let posting: Relay | undefined;
   const sagas = new SagaEngine({
     store,
@@ -144,7 +153,7 @@ async function runOn(
     concurrency,
     crashes,
     alone: aloneOn(bus),
-    follow: sagaTracing,
+    follow: tracing,
   });
   const { maxBytes } = bus.features;
   const collectors: Collectors = {
@@ -167,7 +176,7 @@ async function runOn(
     throw new ServiceUnready(`the service ${name} is ${phase === 'closed' ? 'stopping' : 'starting'}`, { retryAfterMs: 1000 });
   };
   const offered = endpoint({ service, store, runtime, collectors, externals: outside, admit });
-  const heard = { ...options.consumer, subscriptions: reactions(service, { store, runtime, collectors }) };
+  const heard = { ...options.consumer, inboxRetention: inbox, subscriptions: reactions(service, { store, runtime, collectors }) };
   const subscribedTopics = [...new Set(heard.subscriptions.map(({ event }) => event.service))];
   const topology: Topology = {
     topics: Object.values(operations).some(({ kind }) => String(kind) === 'event') ? [name] : [],

@@ -100,7 +100,7 @@ export async function play<V>(
         call: scripted(setting.scripts, calls, (error) => {
           thrown ??= { error };
         }),
-        sagaConcurrency: driven ? 256 : 0,
+        sagas: { concurrency: driven ? 256 : 0 },
         consumer: { retry: { attempts: 1 } },
       },
     );

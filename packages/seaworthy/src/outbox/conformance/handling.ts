@@ -209,7 +209,7 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
     name: 'marks are kept as long as they are asked to be, and then forgotten',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
-      const receiver = await subscriber(world, undefined, { consumer: { remember: '1m' } });
+      const receiver = await subscriber(world, undefined, { consumer: { inboxRetention: '1m' } });
       await world.run(sender.place('a', 1));
       await world.until('it is marked', async () => (await count(receiver.store, 'sw_inbox')) === 1);
       const since = world.time.clock.monotonic();

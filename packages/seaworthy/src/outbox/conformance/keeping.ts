@@ -70,7 +70,7 @@ export const keeping: readonly { readonly name: string; readonly body: (world: W
         ({ order }) => {
           if (order === 'bad') throw new Error('no');
         },
-        { bus: pending, consumer: { remember: '1m', retry: { attempts: 1 } } },
+        { bus: pending, consumer: { inboxRetention: '1m', retry: { attempts: 1 } } },
       );
       for (const order of ['good', 'bad']) await world.run(sender.place(order, 1));
       await world.until('both are marked', async () => (await count(receiver.store, 'sw_inbox')) === 2);
