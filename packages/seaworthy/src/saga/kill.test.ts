@@ -1,28 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { test } from 'node:test';
 import { Failure } from '../client/call.ts';
-import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
 import { runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
+import { fastClock, killTests, type Live } from '../testing/kill.fixture.ts';
 import { saga } from './definition.ts';
 import { type Instance, instanceOf } from './instance.ts';
-import { Ref, remote, type Time, trips, world } from './world.fixture.ts';
-
-/** The same in every process, and twenty times as fast: the leases of the dead are over soon. */
-const speed = 20;
-const clock: Time = {
-  now: () => systemClock.now() * speed,
-  monotonic: () => systemClock.monotonic() * speed,
-  after: (ms, run, options) => systemClock.after(ms / speed, run, options),
-  advance: (ms) => sleep(systemClock, ms / speed),
-};
+import { Ref, remote, trips, world } from './world.fixture.ts';
 
 const die = (): void => void process.kill(process.pid, 'SIGKILL');
 const places = ['step', 'local step', 'undo', 'local undo'] as const;
@@ -59,11 +44,11 @@ const sagasOf = (place: Place) =>
   ] as const;
 
 async function child(dir: string, place: Place): Promise<void> {
-  const sea = await world(sqlite({ dir }), clock, systemRandom);
+  const sea = await world(sqlite({ dir }), fastClock, systemRandom);
   const [deadly, beside] = sagasOf(place);
   sea.callee.answers = {
     // Long enough to be in flight when the deadly saga kills the process.
-    book: () => sleep(clock, 100).then(() => ({ seat: 7 })),
+    book: () => sleep(fastClock, 100).then(() => ({ seat: 7 })),
     pay() {
       throw new Failure('Broke', undefined);
     },
@@ -81,15 +66,6 @@ async function child(dir: string, place: Place): Promise<void> {
   process.exit(0);
 }
 
-async function live(dir: string, place: Place): Promise<string> {
-  const one = spawn(process.execPath, [...process.execArgv.filter((flag) => !flag.startsWith('--test')), import.meta.filename], {
-    env: { ...process.env, SAGA_CHILD: JSON.stringify({ dir, place }) },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  const [code, signal] = (await once(one, 'exit')) as [number | null, string | null];
-  return signal ?? `exit ${code}`;
-}
-
 /** The instances as the last process left them. */
 async function left(dir: string): Promise<{ readonly deadly: Instance; readonly beside: readonly Instance[] }> {
   const store = await sqlite({ dir }).open('trips', runtime());
@@ -100,47 +76,42 @@ async function left(dir: string): Promise<{ readonly deadly: Instance; readonly 
   return { deadly, beside: all.filter(({ name }) => name === 'beside') };
 }
 
-const given = process.env['SAGA_CHILD'];
-if (given) {
-  const { dir, place } = JSON.parse(given) as { dir: string; place: Place };
-  await child(dir, place);
-} else {
-  for (const place of places)
-    test(`G7: kill -9 by each run of ${place.startsWith('undo') ? 'an' : 'a'} ${place}: after 5 deaths it is not run again, and the sagas beside it are done before`, async () => {
-      const dir = mkdtempSync(join(tmpdir(), 'seaworthy-kill-'));
-      try {
-        const deaths: number[] = [];
-        // The step before a local one is written by itself once a process died: that death was not the local step's.
-        const before = place === 'local step' ? [0] : [];
-        for (let life = 1; life <= before.length + 5; life++) {
-          assert.equal(await live(dir, place), 'SIGKILL', `life ${life}`);
-          deaths.push((await left(dir)).deadly.crashes);
-        }
-        // The death of a suspect is written before its run, that of any other saga when another process takes it over.
-        assert.deepEqual(deaths, [...before, 0, 1, 3, 4, 5]);
-        const { beside } = await left(dir);
-        assert.deepEqual(
-          beside.map(({ state }) => state),
-          ['done', 'done', 'done'],
-        );
-        assert.equal(await live(dir, place), 'exit 0');
-        const { deadly } = await left(dir);
-        const name = { step: 'pay', 'local step': 'note', undo: 'book', 'local undo': 'note' }[place];
-        if (place.endsWith('undo')) {
-          assert.equal(deadly.state, 'stuck');
-          assert.match(deadly.error ?? '', new RegExp(`^5 processes died while they ran the undo of ${name}:`));
-          assert.equal(deadly.journal.find(({ step }) => step === name)?.state, 'stuck');
-        } else {
-          assert.equal(deadly.state, 'undone');
-          assert.deepEqual(deadly.cause?.kind === 'failed' && [deadly.cause.step, deadly.cause.code, deadly.cause.message.split(':')[0]], [
-            name,
-            'SW_SAGA_STEP_CRASHED',
-            `5 processes died while they ran the step ${name}`,
-          ]);
-          assert.equal(deadly.journal.find(({ step }) => step === 'book')?.state, 'undone');
-        }
-      } finally {
-        rmSync(dir, { recursive: true, force: true });
+await killTests(
+  import.meta.filename,
+  child,
+  places.map((place) => ({
+    name: `G7: kill -9 by each run of ${place.startsWith('undo') ? 'an' : 'a'} ${place}: after 5 deaths it is not run again, and the sagas beside it are done before`,
+    async body(dir: string, live: Live<Place>) {
+      const deaths: number[] = [];
+      // The step before a local one is written by itself once a process died: that death was not the local step's.
+      const before = place === 'local step' ? [0] : [];
+      for (let life = 1; life <= before.length + 5; life++) {
+        assert.equal(await live(place), 'SIGKILL', `life ${life}`);
+        deaths.push((await left(dir)).deadly.crashes);
       }
-    });
-}
+      // The death of a suspect is written before its run, that of any other saga when another process takes it over.
+      assert.deepEqual(deaths, [...before, 0, 1, 3, 4, 5]);
+      const { beside } = await left(dir);
+      assert.deepEqual(
+        beside.map(({ state }) => state),
+        ['done', 'done', 'done'],
+      );
+      assert.equal(await live(place), 'exit 0');
+      const { deadly } = await left(dir);
+      const name = { step: 'pay', 'local step': 'note', undo: 'book', 'local undo': 'note' }[place];
+      if (place.endsWith('undo')) {
+        assert.equal(deadly.state, 'stuck');
+        assert.match(deadly.error ?? '', new RegExp(`^5 processes died while they ran the undo of ${name}:`));
+        assert.equal(deadly.journal.find(({ step }) => step === name)?.state, 'stuck');
+      } else {
+        assert.equal(deadly.state, 'undone');
+        assert.deepEqual(deadly.cause?.kind === 'failed' && [deadly.cause.step, deadly.cause.code, deadly.cause.message.split(':')[0]], [
+          name,
+          'SW_SAGA_STEP_CRASHED',
+          `5 processes died while they ran the step ${name}`,
+        ]);
+        assert.equal(deadly.journal.find(({ step }) => step === 'book')?.state, 'undone');
+      }
+    },
+  })),
+);

@@ -1,34 +1,20 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { test } from 'node:test';
 import { z } from 'zod';
 import { memory as memoryBus } from '../bus/drivers/memory.ts';
 import { caller } from '../client/caller.ts';
 import { CallFailed } from '../client/errors.ts';
 import { local } from '../client/transports/local.ts';
 import { command, contract } from '../contract/contract.ts';
-import { type Clock, systemClock } from '../core/clock.ts';
 import { silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
 import type { Row, Store } from '../store/store.ts';
+import { fastClock, killTests } from '../testing/kill.fixture.ts';
 import { external } from './handler.ts';
 import { run } from './lifecycle.ts';
 import { service } from './service.ts';
-
-/** The same in every process, and twenty times as fast: the leases of the dead are over soon. */
-const speed = 20;
-const clock: Clock = {
-  now: () => systemClock.now() * speed,
-  monotonic: () => systemClock.monotonic() * speed,
-  after: (ms, run, options) => systemClock.after(ms / speed, run, options),
-};
 
 const till = contract('till', {
   charge: command({ http: 'POST /charges', input: z.object({ id: z.string() }) }),
@@ -41,7 +27,7 @@ const charging = service(till, {
       async do({ input }) {
         if (input.id === 'deadly') process.kill(process.pid, 'SIGKILL');
         // Long enough to be in flight when the deadly one kills the process.
-        await sleep(clock, 100);
+        await sleep(fastClock, 100);
       },
       async after({ input, tx }) {
         await tx.run('insert into charge (id) values (?)', input.id);
@@ -53,7 +39,7 @@ const charging = service(till, {
 async function child(dir: string): Promise<void> {
   let suspects = (): number => 0;
   const rt = runtime({
-    clock,
+    clock: fastClock,
     observe: {
       ...silent,
       gauge(name, _, read) {
@@ -77,21 +63,12 @@ async function child(dir: string): Promise<void> {
     for (const id of ['a', 'b', 'c', 'deadly']) charge(id);
   // The deadly one is set aside for minutes.
   const aside = async (): Promise<boolean> =>
-    (await store.read.all('select 1 from sw_intent where in_hand = 0 and due > ?', clock.now() + 60_000)).length > 0;
-  while ((await charged()) < 3 || !(await aside())) await sleep(clock, 50);
+    (await store.read.all('select 1 from sw_intent where in_hand = 0 and due > ?', fastClock.now() + 60_000)).length > 0;
+  while ((await charged()) < 3 || !(await aside())) await sleep(fastClock, 50);
   const refused = await charge('deadly');
   assert.ok(refused instanceof CallFailed && refused.problem.code === 'SW_IDEMPOTENCY_IN_PROGRESS');
   assert.equal(suspects(), 1);
   process.exit(0);
-}
-
-async function live(dir: string): Promise<string> {
-  const one = spawn(process.execPath, [...process.execArgv.filter((flag) => !flag.startsWith('--test')), import.meta.filename], {
-    env: { ...process.env, TILL_CHILD: dir },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  const [code, signal] = (await once(one, 'exit')) as [number | null, string | null];
-  return signal ?? `exit ${code}`;
 }
 
 async function on<V>(dir: string, work: (store: Store) => Promise<V>): Promise<V> {
@@ -105,27 +82,24 @@ async function on<V>(dir: string, work: (store: Store) => Promise<V>): Promise<V
 const intents = (dir: string): Promise<readonly Row[]> =>
   on(dir, (store) => store.read.all('select idempotency_key as name, crashes from sw_intent order by name'));
 
-const given = process.env['TILL_CHILD'];
-if (given) await child(given);
-else
-  test('G7: kill -9 by each run of a `do`: after 5 deaths it is set aside and never given up, and the commands beside it have their outcome', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'seaworthy-kill-'));
-    try {
+await killTests(import.meta.filename, child, [
+  {
+    name: 'G7: kill -9 by each run of a `do`: after 5 deaths it is set aside and never given up, and the commands beside it have their outcome',
+    async body(dir, live) {
       const deaths: unknown[] = [];
       for (let life = 1; life <= 5; life++) {
-        assert.equal(await live(dir), 'SIGKILL', `life ${life}`);
+        assert.equal(await live(undefined), 'SIGKILL', `life ${life}`);
         deaths.push((await intents(dir)).find(({ name }) => name === 'deadly')?.['crashes']);
       }
       // The death of a suspect is written before its run, that of any other intent when another process takes it over.
       assert.deepEqual(deaths, [0, 1, 3, 4, 5]);
       assert.equal((await intents(dir)).length, 1, 'the others have their outcome');
-      assert.equal(await live(dir), 'exit 0');
+      assert.equal(await live(undefined), 'exit 0');
       // Its time comes, and it kills once more.
-      await on(dir, (store) => store.transaction((tx) => tx.run('update sw_intent set due = ?', clock.now())));
-      assert.equal(await live(dir), 'SIGKILL');
-      assert.equal(await live(dir), 'exit 0');
+      await on(dir, (store) => store.transaction((tx) => tx.run('update sw_intent set due = ?', fastClock.now())));
+      assert.equal(await live(undefined), 'SIGKILL');
+      assert.equal(await live(undefined), 'exit 0');
       assert.equal((await intents(dir))[0]?.['crashes'], 6);
-    } finally {
-      rmSync(dir, { recursive: true, force: true });
-    }
-  });
+    },
+  },
+]);
