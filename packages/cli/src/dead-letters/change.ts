@@ -1,8 +1,8 @@
+import { dryRun } from '../dry-run.ts';
 import { UsageInvalid } from '../errors.ts';
 import type { Where } from '../stores.ts';
 import { counted, print, printJson, table } from '../terminal.ts';
 import { onDeadLetterStores, unknown } from './dead-letter-stores.ts';
-import { dryRun } from './dry-run.ts';
 import { type FilterOptions, filterOf } from './filter.ts';
 
 interface ChangeOptions extends Where, FilterOptions {

@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { diffArrays } from 'diff';
 import { type Event, messageRedactor, unredact } from 'seaworthy/contract';
+import { dryRun } from '../dry-run.ts';
 import { UsageInvalid } from '../errors.ts';
 import { parseInput } from '../json.ts';
 import { handledEvent, shownData, shownLetter } from '../secrets.ts';
 import type { Where } from '../stores.ts';
 import { paint, print, printJson } from '../terminal.ts';
 import { findDeadLetter, onDeadLetterStores } from './dead-letter-stores.ts';
-import { dryRun } from './dry-run.ts';
 
 const mostIssues = 20;
 

@@ -3,8 +3,8 @@ import { limitOf } from '../limit.ts';
 import { shownSaga } from '../secrets.ts';
 import { onStores, type Where } from '../stores.ts';
 import { ago, paint, print, printJson, table } from '../terminal.ts';
-import { atOf, causeOf } from './at.ts';
-import { inColour } from './time-line.ts';
+import { causeOf, positionOf } from './saga-position.ts';
+import { inColour } from './timeline.ts';
 
 /** Prints the sagas of all services. */
 export async function list(
@@ -25,7 +25,7 @@ export async function list(
         all.push({ ...shownSaga(definition, one), service });
     all.sort((a, b) => b.started - a.started);
     if (options.json) return printJson(all);
-    if (all.length === 0) return print('there are no such sagas');
+    if (all.length === 0) return print('no sagas found');
     const now = clock.now();
     const rows = all.map((one) => [
       one.id,
@@ -33,7 +33,7 @@ export async function list(
       one.name,
       one.key === one.id ? '' : one.key,
       one.unreadable === undefined ? inColour(one.state) : paint('red', `unreadable (${one.state})`),
-      atOf(one),
+      positionOf(one),
       ago(one.started, now),
       one.unreadable ?? one.error ?? causeOf(one) ?? '',
     ]);

@@ -1,31 +1,29 @@
 import { retrySaga } from 'seaworthy/saga';
+import { dryRun } from '../dry-run.ts';
 import { onStores, type Where } from '../stores.ts';
 import { formatDuration, paint, print, printJson } from '../terminal.ts';
-import { atOf } from './at.ts';
-import { found } from './found.ts';
-import { who } from './who.ts';
+import { findSaga } from './find-saga.ts';
+import { operatorOf } from './operator.ts';
+import { positionOf } from './saga-position.ts';
 
-/** Hurries a saga that waits, or tries the undo of a stuck one again, or says what it would do. */
+/** Makes a waiting saga continue now, or retries the undo of a stuck one. Without `--yes` it only prints what it would do. */
 export async function retry(
   id: string,
   options: Where & { readonly yes?: boolean; readonly by?: string; readonly json?: boolean },
 ): Promise<void> {
   await onStores(options, async (stores, runtime) => {
-    const { at, instance } = await found(stores, id);
+    const { at, instance } = await findSaga(stores, id);
     const { name, key, state, due, error } = instance;
     const stuck = state === 'stuck';
     const waitMs = state === 'running' || state === 'undoing' ? due - runtime.clock.now() : 0;
-    // Of one that does not wait it says why not, whether it was meant or not.
-    if (options.yes || !(stuck || waitMs > 0)) await retrySaga(at.store, runtime, id, { by: who(options) });
-    if (options.json) return printJson({ id, service: at.name, step: atOf(instance), was: state, done: options.yes === true });
-    const place = paint('bold', atOf(instance) || '?');
+    // A saga that does not wait is refused even without `--yes`, with the reason.
+    if (options.yes || !(stuck || waitMs > 0)) await retrySaga(at.store, runtime, id, { by: operatorOf(options) });
+    if (options.json) return printJson({ id, service: at.name, step: positionOf(instance), was: state, done: options.yes === true });
+    const position = paint('bold', positionOf(instance) || '?');
     print(
-      `${name} ${key} ${stuck ? `is stuck at ${place}` : `waits ${formatDuration(waitMs)} for ${place}`}${error === undefined ? '' : `: ${error}`}`,
+      `${name} ${key} ${stuck ? `is stuck at ${position}` : `waits ${formatDuration(waitMs)} for ${position}`}${error === undefined ? '' : `: ${error}`}`,
     );
-    if (options.yes) print('it goes on: a fleet that runs tries it again within seconds, otherwise the next one');
-    else
-      print(
-        `${stuck ? 'its undo would be tried again' : 'it would go on now'}; ${paint('bold', 'nothing was changed')}: add --yes to do it`,
-      );
+    if (options.yes) print('it continues: a running fleet retries it within seconds, otherwise the next fleet does when it starts');
+    else dryRun(stuck ? 'its undo would be retried' : 'it would continue now');
   });
 }

@@ -108,7 +108,7 @@ test('list prints the sagas of all services, the newest first, and filters by st
   assert.match(out, /belgica +ships +unload +undone +crane +\d+ d ago +crane was refused: Closed\n/);
   const stuck = JSON.parse((await sagas('list', '--state', 'stuck', '--json')).out) as readonly { readonly id: string }[];
   assert.deepEqual(stuck.map(({ id }) => id).sort(), ['fram', 'gjoa', 'maud']);
-  assert.equal((await sagas('list', '--key', 'nobody')).out, 'there are no such sagas\n');
+  assert.equal((await sagas('list', '--key', 'nobody')).out, 'no sagas found\n');
 });
 
 test('show prints the timeline: steps, runs, errors, undos, and what the saga waits for', async () => {
@@ -137,7 +137,7 @@ test('show prints the timeline: steps, runs, errors, undos, and what the saga wa
 
 test('verdict prints what it would do, and gives the verdict with --yes', async () => {
   const dry = await sagas('verdict', 'fram', 'skip');
-  assert.match(dry.out, /unload fram is stuck at crane: the crane is broken\nits undo would be given up.*nothing was changed: add --yes/);
+  assert.match(dry.out, /unload fram is stuck at crane: the crane is broken\nits undo would be skipped.*nothing was changed: add --yes/);
   assert.equal(await stateOf('fram'), 'stuck');
   assert.equal((await alone('verdict', 'fram', 'skip', '--by', 'Amundsen', '--yes')).status, 0);
   assert.equal((await sagas('verdict', 'gjoa', 'retry', '--yes')).status, 0);
@@ -174,7 +174,7 @@ test('stop prints what it would do, and stops the saga with --yes; the timeline 
 test('retry makes a waiting saga continue, and retries a stuck undo', async () => {
   await delay('endurance');
   const dry = await sagas('retry', 'endurance');
-  assert.match(dry.out, /unload endurance waits [\d.]+ \w+ for crane: no answer\nit would go on now; nothing was changed: add --yes/);
+  assert.match(dry.out, /unload endurance waits [\d.]+ \w+ for crane: no answer\nit would continue now; nothing was changed: add --yes/);
   const dueOf = async (): Promise<number> => (await onShips((store) => sagaOf(store.read, 'endurance')))?.due ?? Number.NaN;
   assert.ok((await dueOf()) > Date.now());
   assert.equal((await alone('retry', 'endurance', '--yes')).status, 0);
@@ -182,7 +182,7 @@ test('retry makes a waiting saga continue, and retries a stuck undo', async () =
   await stick('aurora');
   assert.match(
     (await sagas('retry', 'aurora')).out,
-    /unload aurora is stuck at undo of crane: the crane is broken\nits undo would be tried again/,
+    /unload aurora is stuck at undo of crane: the crane is broken\nits undo would be retried/,
   );
   assert.equal(await stateOf('aurora'), 'stuck');
   assert.equal((await sagas('retry', 'aurora', '--by', 'Shackleton', '--yes')).status, 0);
@@ -192,7 +192,7 @@ test('retry makes a waiting saga continue, and retries a stuck undo', async () =
 test('wrong arguments of sagas end with 2, an unknown saga or one in another state with 1', async () => {
   const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['verdict', 'x', 'guess'], 2, /Allowed choices are retry, skip, result/],
-    [['verdict', 'x', 'result'], 2, /say what the step had given, as JSON/],
+    [['verdict', 'x', 'result'], 2, /the verdict result has no result/],
     [['verdict', 'x', 'retry', '1'], 2, /the verdict retry takes no result/],
     [['verdict', 'x', 'result', '{'], 2, /the result is not JSON/],
     [['stop', 'x'], 2, /required option '--reason <text>' not specified/],
@@ -201,9 +201,9 @@ test('wrong arguments of sagas end with 2, an unknown saga or one in another sta
     [['retry', 'x'], 1, /there is no saga x in ships, docks/],
     [['stop', 'belgica', '--reason', 'fog'], 1, /has ended, and is undone.*SW_SAGA_NOT_RUNNING/],
     [['stop', 'aurora', '--reason', 'fog', '--yes'], 1, /is being undone already.*SW_SAGA_NOT_RUNNING/],
-    [['stop', 'terra', '--reason', 'fog'], 1, /is to be undone already: stopped by .*: fog.*SW_SAGA_NOT_RUNNING/],
+    [['stop', 'terra', '--reason', 'fog'], 1, /is stopped already, and will be undone: stopped by .*: fog.*SW_SAGA_NOT_RUNNING/],
     [['retry', 'belgica'], 1, /has ended, and is undone.*SW_SAGA_NOT_WAITING/],
-    [['retry', 'endurance', '--yes'], 1, /waits for no time.*SW_SAGA_NOT_WAITING/],
+    [['retry', 'endurance', '--yes'], 1, /does not wait.*SW_SAGA_NOT_WAITING/],
     [['show', 'x'], 1, /there is no saga x in ships, docks: .*--key KEY/],
     [['list', '--state', 'lost'], 2, /Allowed choices are running/],
     [['list', '--limit', '0'], 2, /--limit must be a number from 1 to 999999, got "0"/],
@@ -215,5 +215,5 @@ test('wrong arguments of sagas end with 2, an unknown saga or one in another sta
   }
   const list = JSON.parse((await sagas('list', '--state', 'done', '--json')).out) as readonly { readonly id: string }[];
   const ended = await alone('verdict', list[0]?.id ?? '', 'retry');
-  assert.deepEqual([ended.status, /is stuck: list those that are.*SW_SAGA_NOT_STUCK/.test(ended.err)], [1, true]);
+  assert.deepEqual([ended.status, /no saga .* is stuck; only a stuck saga takes a verdict.*SW_SAGA_NOT_STUCK/.test(ended.err)], [1, true]);
 });

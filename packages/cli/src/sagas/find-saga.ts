@@ -2,8 +2,8 @@ import { type Instance, sagaOf } from 'seaworthy/saga';
 import { SagaUnknown } from '../errors.ts';
 import type { OpenStore } from '../stores.ts';
 
-/** The saga of an id, in whichever service has it. Throws `SagaUnknown`. */
-export async function found(stores: readonly OpenStore[], id: string): Promise<{ readonly at: OpenStore; readonly instance: Instance }> {
+/** Returns the saga of an id, and the store of the service that has it. Throws `SagaUnknown`. */
+export async function findSaga(stores: readonly OpenStore[], id: string): Promise<{ readonly at: OpenStore; readonly instance: Instance }> {
   for (const at of stores) {
     const instance = await sagaOf(at.store.sqlRead, id);
     if (instance) return { at, instance };

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Instance } from 'seaworthy/saga';
-import { atOf, causeOf } from './at.ts';
-import { timeLine } from './time-line.ts';
+import { causeOf, positionOf } from './saga-position.ts';
+import { timeline } from './timeline.ts';
 
 const plan = 'local open undo, remote seat undo, remote pay, local confirm';
 /** A booking that began at 1000, as its engine would have written it. */
@@ -22,11 +22,11 @@ const failed = { kind: 'failed', step: 'confirm', code: 'SW_X', message: 'no suc
 
 /** What follows the head. */
 const drawn = (more: Partial<Instance>, now = 5000): readonly string[] => {
-  const lines = timeLine('bookings', booking(more), now);
+  const lines = timeline('bookings', booking(more), now);
   return lines.slice(lines.indexOf('') + 1).map((line) => line.replaceAll(/ +/g, ' ').trim());
 };
 
-test('a saga is at the step that it runs or undoes; one that is over, at the one that failed', () => {
+test('the position of a saga is the step that it runs or undoes, or the step that caused its undo', () => {
   const places: readonly (readonly [Partial<Instance>, string])[] = [
     [{ journal: [open, paying] }, 'pay'],
     [{ journal: [open, seat, paid] }, 'confirm'],
@@ -50,55 +50,55 @@ test('a saga is at the step that it runs or undoes; one that is over, at the one
       'seat',
     ],
   ];
-  for (const [more, place] of places) assert.equal(atOf(booking(more)), place, JSON.stringify(more));
+  for (const [more, place] of places) assert.equal(positionOf(booking(more)), place, JSON.stringify(more));
   assert.equal(causeOf(booking({ cause })), 'pay was refused: NotEnough');
   assert.equal(causeOf(booking({ cause: failed })), 'confirm failed: SW_X: no such table');
 });
 
-test('the head says how long it took, since when it goes on, or how long it has been stuck', () => {
+test('the head has the time that a saga took, when it began, or how long it has been stuck', () => {
   const of = (more: Partial<Instance>): string =>
-    (timeLine('bookings', booking({ started: 1000, changed: 4000, ...more }), 5000)[1] ?? '').replaceAll(/ +/g, ' ');
+    (timeline('bookings', booking({ started: 1000, changed: 4000, ...more }), 5000)[1] ?? '').replaceAll(/ +/g, ' ');
   assert.equal(of({ state: 'done' }), 'state done after 3 s');
-  assert.equal(of({ state: 'running' }), 'state running begun 4 s ago');
-  assert.equal(of({ state: 'undoing' }), 'state undoing begun 4 s ago');
+  assert.equal(of({ state: 'running' }), 'state running began 4 s ago');
+  assert.equal(of({ state: 'undoing' }), 'state undoing began 4 s ago');
   assert.equal(of({ state: 'stuck' }), 'state stuck for 1 s');
 });
 
-test('the head says how many processes died with it in hand', () => {
+test('the head has the number of processes that died while they ran the saga', () => {
   const of = (crashes: number): string | undefined =>
-    timeLine('bookings', booking({ crashes }), 5000)
+    timeline('bookings', booking({ crashes }), 5000)
       .find((line) => line.startsWith('deaths'))
       ?.replaceAll(/ +/g, ' ');
   assert.equal(of(0), undefined);
-  assert.equal(of(1), 'deaths a process died with it in hand');
-  assert.equal(of(3), 'deaths 3 processes died with it in hand: it is run alone');
+  assert.equal(of(1), 'deaths a process died while it ran this saga');
+  assert.equal(of(3), 'deaths 3 processes died while they ran this saga: it runs alone');
 });
 
-test('the time line says which step or undo is tried now, for which time, and after which error', () => {
+test('the timeline has the step or undo that runs or waits, the number of the run, and the last error', () => {
   const running = { journal: [open, seat, paying] };
-  assert.deepEqual(drawn(running).slice(2), ['+100 ms … pay at it for 3.9 s', '· confirm', '→ goes on']);
+  assert.deepEqual(drawn(running).slice(2), ['+100 ms … pay running for 3.9 s', '· confirm', '→ continues']);
   assert.deepEqual(drawn({ ...running, attempts: 1, due: 6000, error: 'no answer' }).slice(2), [
-    '+100 ms … pay to be run, for the 2nd time, in 1 s',
+    '+100 ms … pay waits, for the 2nd time, in 1 s',
     'no answer',
     '· confirm',
-    '→ goes on in 1 s',
+    '→ continues in 1 s',
   ]);
   // Nothing failed: it waits for a breaker.
   assert.deepEqual(drawn({ ...running, due: 6000, error: 'payments is open' }).slice(2, 4), [
-    '+100 ms … pay to be run, in 1 s',
+    '+100 ms … pay waits, in 1 s',
     'payments is open',
   ]);
   assert.deepEqual(drawn({ journal: [open, seat, paid], attempts: 2, error: 'locked' }).slice(3), [
-    '… confirm at it, for the 3rd time',
+    '… confirm running, for the 3rd time',
     'locked',
-    '→ goes on',
+    '→ continues',
   ]);
   const undoing = { state: 'undoing', cause, journal: [open, seat, refused] } as const;
-  assert.deepEqual(drawn(undoing).slice(2), ['+200 ms ✗ pay refused, 100 ms', '… seat being undone', '→ goes on']);
+  assert.deepEqual(drawn(undoing).slice(2), ['+200 ms ✗ pay refused, 100 ms', '… seat being undone', '→ continues']);
   assert.deepEqual(drawn({ ...undoing, attempts: 3, due: 9000, error: 'down' }).slice(3), [
-    '… seat to be undone, for the 4th time, in 4 s',
+    '… seat undo waits, for the 4th time, in 4 s',
     'down',
-    '→ goes on in 4 s',
+    '→ continues in 4 s',
   ]);
   // A verdict gave it another try.
   const verdicts = [{ kind: 'retry', by: 'ada', at: 1800, stuck: { ...undone, runs: 10 } }] as const;
@@ -107,7 +107,7 @@ test('the time line says which step or undo is tried now, for which time, and af
     '+300 ms ! seat undo was stuck, 10 runs',
     '+800 ms » seat verdict retry by ada',
     '… seat being undone',
-    '→ goes on',
+    '→ continues',
   ]);
   const over = [{ ...open, state: 'undone', undo: undone }, { ...seat, state: 'undone', undo: undone }, refused] as const;
   assert.deepEqual(drawn({ ...undoing, state: 'undone', journal: over, changed: 1300 }).slice(3), [
