@@ -137,7 +137,7 @@ export const saga: readonly Mutant[] = [
   {
     name: 'saga: the same key starts a second instance',
     edits: [
-      ['saga/starts.ts', 'if (key !== undefined && (await isKeyTaken(own, saga.name, key))) return undefined;', ''],
+      ['saga/starts.ts', 'if (key !== undefined && (await isKeyTaken(sql, saga.name, key))) return undefined;', ''],
       [
         'saga/saga-store.ts',
         "tx.dialect.insertNew({ table: 'sw_saga', columns: startColumns, key: 'name, saga_key' })",

@@ -3,10 +3,10 @@ import { Failure } from '../client/call.ts';
 import { RunOver } from '../core/lifetime.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
-import { suite } from './suite.fixture.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { Ref, remote, trips, type World } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const uses = { input: Ref, uses: [remote], key: ({ id }: { readonly id: string }) => id };
 const full = async (): Promise<never> => {

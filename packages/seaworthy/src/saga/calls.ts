@@ -13,10 +13,11 @@ import type { Refusals } from './instance.ts';
 /** The calls of one run of a step or an undo. */
 export interface Calls {
   readonly call: Call;
-  /** Whether a command was called that may have happened: any that did not end with a declared error. */
+  /** Returns whether a command was called that may have happened: any that did not end with a declared error. */
   readonly happened: () => boolean;
+  /** Returns the refusals of all runs until now. */
   readonly refusals: () => Refusals;
-  /** Whether a call must be made under another key, since a verdict changed what it sends. Nothing was done. */
+  /** Returns whether a call must be made under another key, since a verdict changed what it sends. Nothing was done. */
   readonly moved: () => boolean;
 }
 
@@ -32,7 +33,7 @@ export interface CallsParts {
   readonly trace: TraceContext | undefined;
   /** The key of the step that the calls undo. */
   readonly undoes?: string;
-  /** The refusals of earlier runs. A refused call did nothing, and its answer is kept under its key: it is repeated under another key. */
+  /** The refusals of earlier runs. A refused call did nothing, and its answer is kept under its key, so it is repeated under another key. */
   readonly refusals?: Refusals | undefined;
   /** The refusals at the moment when a verdict gave the step its result: from then on the calls may send something else. */
   readonly refusalsAtVerdict?: Refusals | undefined;
@@ -49,11 +50,11 @@ export function callsOf({ caller, clock, key, step, within, run, trace, undoes, 
   let unsettled = 0;
   let moved = false;
 
-  function made(operation: Operation & At, name: string, input: unknown): Promise<unknown> {
+  function send(operation: Operation & At, name: string, input: unknown): Promise<unknown> {
     const count = (counts.get(name) ?? 0) + 1;
     counts.set(name, count);
-    const place = `${name}#${count}`;
-    const before = refusals[place];
+    const id = `${name}#${count}`;
+    const before = refusals[id];
     const answer = calling(operation, input, {
       key: `${key}#${count}${before === undefined ? '' : `~${before}`}`,
       deadline,
@@ -64,12 +65,12 @@ export function callsOf({ caller, clock, key, step, within, run, trace, undoes, 
     if (operation.kind !== 'command') return answer;
     unsettled++;
     answer.then(undefined, (error: unknown) => {
-      // A verdict changed the call under this key: nothing was done. But what was sent since the verdict keeps its key.
-      const another = refusalsAtVerdict !== undefined && before === refusalsAtVerdict[place] && isKeyReused(error);
+      // A verdict changed the call under this key, so nothing was done. A call that was first sent after the verdict keeps its key.
+      const another = refusalsAtVerdict !== undefined && before === refusalsAtVerdict[id] && isKeyReused(error);
       if (!(error instanceof Failure) && !another) return;
       moved ||= another;
       unsettled--;
-      refused[place] = (before ?? 0) + 1;
+      refused[id] = (before ?? 0) + 1;
     });
     return answer;
   }
@@ -77,7 +78,7 @@ export function callsOf({ caller, clock, key, step, within, run, trace, undoes, 
   function call(operation: Operation & At, input: unknown): Reply<unknown, unknown> {
     const name = `${operation.service}.${operation.name}`;
     const what = (): string => `the call of ${name}`;
-    const answer = run.use('call', () => run.watch(what, made(operation, name, input)));
+    const answer = run.use('call', () => run.watch(what, send(operation, name, input)));
     const { outcome } = reply<unknown, unknown>(answer, operation.errors ?? {});
     return Object.assign(answer, { outcome: () => run.watch(what, outcome()) });
   }

@@ -4,9 +4,9 @@ import { DurationInvalid } from '../core/duration.ts';
 import { BreakerOpen } from '../resilience/errors.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { SagaInvalid, saga } from './definition.ts';
+import { eachStore } from './each-store.fixture.ts';
 import type { SagaEngine } from './engine.ts';
 import type { Cause } from './instance.ts';
-import { suite } from './suite.fixture.ts';
 import { Ref, remote, type Time, trips, type World } from './world.fixture.ts';
 
 /** What it may take in all. */
@@ -23,7 +23,7 @@ function handed(): Time {
   };
   return { ...clock, now: () => clock.now() + ahead };
 }
-const { named } = suite(handed, () => seededRandom(1));
+const { named } = eachStore(handed, () => seededRandom(1));
 
 const causes: Cause[] = [];
 /** One that pays within two minutes, or not at all. */

@@ -10,7 +10,7 @@ import { type Cause, type Instance, type PlannedStep, plannedSteps, type SagaSta
 import type { MachineDefinition } from './machine.ts';
 import { openInstances, openPlans } from './saga-store.ts';
 
-/** A definition cannot work: two steps of one name, or a name or an input that cannot be kept. */
+/** A definition cannot work: it has two steps of one name, or a name, an option or an input that cannot be kept. */
 export class SagaInvalid extends SeaworthyError {
   readonly code = 'SW_SAGA_INVALID';
   readonly kind = 'invalid';
@@ -22,14 +22,14 @@ export interface Before<Input, Results> {
   /** The results of the steps before this one, by name. */
   readonly results: Results;
   /**
-   * When this run of the step began, in milliseconds since the epoch. It differs from run to run: a call whose input is made of it sends
-   * another payload under the same key.
+   * When this run of the step began, in milliseconds since the epoch. The time differs from run to run: a call whose input is made of it
+   * sends another payload under the same key, and is refused.
    */
   readonly now: number;
   /** Aborts when the run's timeout has elapsed, when the saga is to be stopped, or when the process goes down. */
   readonly signal: AbortSignal;
 }
-/** No service has this name: the compiler shows it for a call where the saga uses no service. */
+/** The compiler shows this name, which no service has, for a call of a service that the saga does not use. */
 type Only = 'only what the saga names in `uses`';
 export interface Remote<Input, Results, S extends string> extends Before<Input, Results> {
   /** Calls an operation of the services that the saga uses; each call carries the step's own idempotency key. */
@@ -52,11 +52,11 @@ export interface Step<Do, R> {
    * of the same run may have happened. After any other error the outcome is unknown.
    */
   readonly do: (context: Do) => R | Promise<R>;
-  /** Takes the effect back, also an unseen one. It is retried until it succeeds or the saga is stuck. */
+  /** Takes the effect back, also an unseen one. The undo is retried until it succeeds or the saga is stuck. */
   readonly undo?: (context: Do & Undoing<NoInfer<R>>) => unknown;
-  /** How many runs of `do` may end with an unknown outcome before the saga is undone. Default 3, from 1 s to 30 s apart. */
+  /** How many runs of `do` may end with an unknown outcome before the saga is undone. Default 3, up to 1 s apart, doubling up to 30 s. */
   readonly retry?: { readonly attempts: number };
-  /** How long one run of `do` or `undo` may take. Then its transaction is rolled back, and what its calls did is unknown. Default 10 s. */
+  /** How long one run of `do` or `undo` may take. A longer run is rolled back, and the outcome of its calls is unknown. Default 10 s. */
   readonly timeout?: Duration;
 }
 type Fresh<N extends string, Results> = N extends keyof Results ? `there is already a step named ${N}` : N;
@@ -101,7 +101,7 @@ export type Started =
       readonly already: SagaState | 'stopping';
       readonly sameInput: boolean;
     };
-/** The outcome of a stop. `already` says why nothing is stopped: the state of the instance, or that there is none of this key. */
+/** The outcome of a stop. `already` says why nothing was stopped: the state of the instance, or `unknown` when none has this key. */
 export type Stopping =
   | { readonly stopping: true; readonly id: string }
   | { readonly stopping: false; readonly already: Exclude<SagaState, 'running'> | 'unknown' };
@@ -160,14 +160,14 @@ export function saga<const S extends string, M extends Members, Input, Use exten
 ): Builder<S, EventsOf<M>, Use, T, Input, Record<never, never>> {
   if (!/^[a-z][a-z0-9-]*$/.test(name))
     throw new SagaInvalid(`a saga name must be lower case letters, digits and hyphens, got ${JSON.stringify(name)}`);
-  // A saga is given its input as JSON, and keeps as JSON what validation made of it.
+  // A saga gets its input as JSON, and keeps the output of the validation as JSON.
   for (const side of ['input', 'output'] as const) {
     const form = formOf(spec.input, side);
     if ('wrong' in form) throw new SagaInvalid(`the input of the saga ${name} ${form.wrong}`);
   }
   const { concurrency } = spec;
   if (concurrency !== undefined && !(Number.isSafeInteger(concurrency) && concurrency > 0))
-    throw new SagaInvalid(`the concurrency of the saga ${name} must be a whole number from 1 on, got ${concurrency}`);
+    throw new SagaInvalid(`the concurrency of the saga ${name} must be a whole number of 1 or more, got ${concurrency}`);
   const deadlineMs = spec.deadline === undefined ? undefined : Math.ceil(milliseconds(spec.deadline, `the deadline of the saga ${name}`));
   if (deadlineMs === 0)
     throw new SagaInvalid(`the deadline of the saga ${name} must be longer than 0, got ${spec.deadline}: leave it out for none`);
@@ -181,7 +181,7 @@ function build(head: Omit<AnySaga, 'steps'>, steps: readonly StepDefinition[]): 
     if (!/^[A-Za-z][\w-]{0,99}$/.test(name))
       throw new SagaInvalid(`a step name of ${head.name} must be up to 100 letters, digits, _ and -, got ${JSON.stringify(name)}`);
     if (steps.some((other) => other.name === name))
-      throw new SagaInvalid(`the saga ${head.name} has two steps named ${name}: name them apart`);
+      throw new SagaInvalid(`the saga ${head.name} has two steps named ${name}; the name is a part of each call's key: rename one`);
     const timeoutMs = milliseconds(step.timeout ?? '10s', `the timeout of the step ${name} of ${head.name}`);
     return build(head, [...steps, { kind, name, step, timeoutMs }]);
   }
@@ -193,7 +193,7 @@ function build(head: Omit<AnySaga, 'steps'>, steps: readonly StepDefinition[]): 
   });
 }
 
-/** Active instances cannot be continued by this code. The message names them and what is missing. */
+/** This code cannot continue active instances. The message names them and what is missing. */
 export class SagaStranded extends SeaworthyError {
   readonly code = 'SW_SAGA_STRANDED';
   readonly kind = 'invalid';
@@ -201,7 +201,7 @@ export class SagaStranded extends SeaworthyError {
 
 const plans = new WeakMap<AnySaga['steps'], string>();
 
-/** What instances depend on in a definition: the names, kinds and order of its steps, and which of them can be undone. */
+/** Returns what instances depend on in a definition: the names, kinds and order of its steps, and which of them can be undone. */
 export function planOf({ steps }: AnySaga): string {
   let plan = plans.get(steps);
   if (plan === undefined) {
@@ -211,13 +211,13 @@ export function planOf({ steps }: AnySaga): string {
   return plan;
 }
 
-/** Whether instances of `plan` are as `saga` is. Then this code can continue all of them. */
+/** Returns whether `plan` is that of `saga`. If so, this code can continue all its instances. */
 export const isPlanOf = (saga: AnySaga | undefined, plan: string): boolean => saga !== undefined && planOf(saga) === plan;
 
 const machines = new WeakMap<AnySaga['steps'], MachineDefinition>();
 const undoAttempts = 10;
 
-/** What the machine must know of a definition. `crashes` is the same for all sagas of an engine. */
+/** Returns what the machine must know of a definition. `crashes` is the same for all sagas of an engine. */
 export function machineOf({ steps }: AnySaga, crashes: number): MachineDefinition {
   const known = machines.get(steps);
   if (known?.crashes === crashes) return known;
@@ -236,7 +236,7 @@ export function machineOf({ steps }: AnySaga, crashes: number): MachineDefinitio
  * may have to be undone, or run again, keeps its kind, and its undo if it had one.
  */
 export function incompatibility(saga: AnySaga | undefined, instance: Instance): string | undefined {
-  if (!saga) return 'its saga is not defined any more';
+  if (!saga) return 'its saga is no longer defined';
   if (planOf(saga) === instance.plan) return undefined;
   const planned = plannedSteps(instance);
   for (const [index, { step, state }] of instance.journal.entries()) {
@@ -255,8 +255,8 @@ export function incompatibility(saga: AnySaga | undefined, instance: Instance): 
 const shownAtMost = 10;
 
 /**
- * Throws `SagaStranded` when an instance that has not ended would be stranded by this code. Instances of an unchanged definition are not
- * even read, the others a few at a time, since each may be large. An instance that cannot be read is reported when its turn comes.
+ * Throws `SagaStranded` when this code cannot continue an instance that has not ended. Instances of an unchanged definition are not read;
+ * the others are read a few at a time, since each may be large. An instance that cannot be read is reported when the engine comes to it.
  */
 export async function verifyVersions(read: Read, sagas: readonly AnySaga[]): Promise<void> {
   const stranded: string[] = [];

@@ -9,10 +9,10 @@ import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
-import { suite } from './suite.fixture.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { Ref, remote, trip, trips, type World, world } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const paying = saga(trips, 'paying', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
   timeout: '1h',
@@ -123,10 +123,9 @@ named('a close whose signal aborts cuts the active instances, and removes its li
   assert.deepEqual(getEventListeners(calm.signal, 'abort'), []);
 });
 
-test('a close leaves no timer behind, neither of a waiting saga nor of one that fails meanwhile', async (t) => {
+test('a close leaves no timer behind, neither of a waiting saga nor of one that fails meanwhile', async () => {
   const clock = virtualClock();
   const sea = await world(memory(), clock, seededRandom(1));
-  t.after(sea.close);
   const pay = held(sea);
   const { engine, worker } = await sea.process([paying]);
   await sea.run(engine, ({ start }) => {
@@ -169,9 +168,8 @@ named('an instance without an owner runs with the look that finds it, and not on
   assert.ok(sea.clock.monotonic() - from < 1000, 'before the next look');
 });
 
-test('more instances than one look reads are taken over without a wait in between', async (t) => {
+test('more instances than one look reads are taken over without a wait in between', async () => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
-  t.after(sea.close);
   await sea.store.transaction((tx) =>
     tx.run(
       `with recursive n (i) as (select 1 union all select i + 1 from n where i < 1100)

@@ -16,7 +16,7 @@ import { journalWriter } from './journal-writer.ts';
 import { hurried } from './machine.ts';
 import { type Orphans, orphans } from './orphans.ts';
 import type { SagaParts } from './saga-run.ts';
-import { bytesOf, countSagas, live, lostRows, ownInstances, readSaga, takeDeathBack, writeDeath } from './saga-store.ts';
+import { bytesOf, countSagas, instancesOf, live, lostRows, readSaga, takeDeathBack, writeDeath } from './saga-store.ts';
 import { type Direction, directionOf, isSuspect, type Lanes, lanes, type Room, room, type Suspects, suspects } from './schedule.ts';
 import { collectStarts, type Defined, type StartsParts } from './starts.ts';
 import { SagaStopping, type Tracing } from './step-run.ts';
@@ -26,13 +26,13 @@ import { longestWaitMs } from './waits.ts';
 export interface Started {
   readonly start: Start;
   readonly stop: Stop;
-  /** Writes them with the handler's transaction, with the local steps that a saga begins with. Returns how many there were. */
-  write(own: Tx): Promise<number>;
-  /** Takes them up at once. Call it after the commit. */
+  /** Writes them in the handler's transaction, with the local steps that a saga begins with. Returns how many there were. */
+  write(tx: Tx): Promise<number>;
+  /** Takes up at once what was started and stopped. Call it after the commit. */
   committed(): void;
 }
 
-/** What a service needs to run its sagas. */
+/** What an engine needs to run the sagas of a service. */
 export interface EngineParts extends Tracing {
   readonly store: Store<unknown, unknown>;
   readonly contract: Contract<string, Members>;
@@ -41,27 +41,30 @@ export interface EngineParts extends Tracing {
   readonly worker: Worker;
   /** How many instances may be active at one time, in shares; see schedule.ts. Default 256. */
   readonly concurrency?: number | undefined;
-  /** How many processes may die while they run one step, 3 or more. Default 5. */
+  /** How many processes may die while they run one step, or its undo, before it is not run again: 3 or more. Default 5. */
   readonly crashes?: number | undefined;
-  /** Where what may kill the process runs. Default: a place of the engine's own. */
+  /** Lets one suspect of the process run at a time. Default: for this engine alone. */
   readonly alone?: Alone | undefined;
 }
 
 const pollMs = 1000;
+/** How many instances one poll takes of each kind. */
 const batch = 500;
-/** How many bytes of instances are read at one time. Each direction of each saga has its share. */
+/** How many bytes of instances are in memory at one time. Each direction of each saga has its share. */
 const mostBytes = 16 * 2 ** 20;
-/** The wait before an instance that cannot be read is read again. */
+/** The wait, in milliseconds, before an instance that cannot be read is read again. */
 const asideMs = 30_000;
 /** How many instances in an unknown state are reported. */
 const lostAtMost = 100;
-/** Before the first instance that is due. */
+/** The place before the first instance that is due. */
 const unseen = { due: 0, id: '' };
 
-/** Returns a number of crashes. Throws `SagaInvalid` for one that would blame the innocent. */
+/** Returns a number of crashes. Throws `SagaInvalid` for one after which the saga to blame is not known. */
 function crashesOf(crashes: number): number {
   if (Number.isSafeInteger(crashes) && crashes >= 3) return crashes;
-  throw new SagaInvalid(`sagas.crashes must be a whole number from 3 on, got ${crashes}: two deaths may blame a saga that was only beside`);
+  throw new SagaInvalid(
+    `sagas.crashes must be a whole number of 3 or more, got ${crashes}: after fewer deaths the saga to blame is not known`,
+  );
 }
 
 /** Runs the sagas of one service in this process. */
@@ -76,15 +79,15 @@ export class SagaEngine {
   readonly #suspects: Suspects;
   readonly #inFlight: InFlight;
   readonly #rooms = new Map<string, Room>();
-  /** Instances whose rows cannot be read. */
+  /** The ids of instances whose rows cannot be read. */
   readonly #aside = new Set<string>();
   readonly #closing = new AbortController();
   #lost: ReadonlySet<string> = new Set();
   #seen = unseen;
   #stuck = 0;
   #live = 0;
-  #looked = false;
-  #looking: Loop | undefined;
+  #polled = false;
+  #polling: Loop | undefined;
   #verified: Promise<void> | undefined;
   #gauges: readonly (() => void)[] = [];
 
@@ -103,12 +106,12 @@ export class SagaEngine {
     this.#suspects = suspects({ alone, closing: this.#closing.signal, run });
   }
 
-  /** Collects the starts and stops of one run of a handler, in its transaction, as a part of `trace`. */
+  /** Collects the starts and stops of one run of a handler in its transaction, as a part of `trace`. */
   collect(tx: unknown, trace?: TraceContext): Started {
     const { fresh, ignored, stopped, start, stop, write } = collectStarts(this.#starting, tx, trace);
     const committed = (): void => {
       for (const one of ignored) this.#given.runtime.observe.log('warn', 'saga not started: an instance of its key has another input', one);
-      // An instance that was stopped at once is read again, and seen to be.
+      // An instance that was stopped in the same transaction is read again, since its row says so and `fresh` does not.
       const halted = new Set(stopped.map(({ id }) => id));
       for (const one of fresh) this.#enqueue(one.id, directionOf(one), halted.has(one.id) ? undefined : one);
       for (const { id, saga } of stopped)
@@ -123,7 +126,7 @@ export class SagaEngine {
     return this.#verified;
   }
 
-  /** Verifies, takes up what an earlier process left, and works from then on. */
+  /** Verifies, takes up what an earlier process left, and runs sagas from then on. Throws `SagaStranded`. */
   async begin(): Promise<void> {
     await this.verify();
     const { runtime, sagas } = this.#given;
@@ -136,14 +139,14 @@ export class SagaEngine {
       observe.gauge('seaworthy_saga_stuck', {}, () => this.#stuck),
       observe.gauge('seaworthy_saga_suspect', {}, () => this.#suspects.size),
     ];
-    this.#looking = loop({ runtime, name: 'the look for active sagas', turn: () => this.#look() });
+    this.#polling = loop({ runtime, name: 'saga poll', turn: () => this.#poll() });
   }
 
   /** Begins no further step and waits for those that run; aborts them when `signal` aborts. Nothing counts as failed. */
   async close(signal?: AbortSignal): Promise<void> {
     this.#closing.abort();
     const drained = this.#inFlight.close(signal);
-    await this.#looking?.close();
+    await this.#polling?.close();
     await Promise.all([drained, this.#suspects.close()]);
     for (const remove of this.#gauges) remove();
   }
@@ -152,11 +155,11 @@ export class SagaEngine {
   #enqueue(id: string, direction: Direction, fresh?: Instance): void {
     if (this.#inFlight.isDelayed(id) || this.#inFlight.has(id) || this.#suspects.has(id)) return;
     this.#lanes.add(id, direction);
-    this.#go(fresh);
+    this.#runNext(fresh);
   }
 
-  /** Starts the instances whose turn it is. */
-  #go(fresh?: Instance): void {
+  /** Runs the instances whose turn it is. */
+  #runNext(fresh?: Instance): void {
     while (!this.#closing.signal.aborted) {
       const one = this.#lanes.next();
       if (!one) return;
@@ -165,7 +168,7 @@ export class SagaEngine {
     }
   }
 
-  /** Ends an instance's wait for its time. */
+  /** Ends the wait of an instance. */
   #hurry(id: string, direction: Direction): void {
     this.#inFlight.cancel(id);
     this.#enqueue(id, direction);
@@ -173,7 +176,7 @@ export class SagaEngine {
 
   /** Aborts the run of an instance that is to be stopped, or ends its wait. */
   #halt(id: string, saga: string): void {
-    this.#inFlight.abort(id, new SagaStopping(`the saga ${id} is to be stopped`));
+    this.#inFlight.abort(id, new SagaStopping(`the saga ${id} is stopped: its running step is aborted`));
     this.#hurry(id, { saga, back: true });
   }
 
@@ -183,7 +186,7 @@ export class SagaEngine {
     if (next && 'suspect' in next) this.#suspects.add({ id, direction, crashes: next.suspect.crashes });
     else if (next && 'turned' in next) this.#enqueue(id, directionOf(next.turned), next.turned);
     else if (next) this.#inFlight.later(id, next.ms, () => this.#enqueue(id, direction));
-    this.#go();
+    this.#runNext();
   }
 
   #failed(id: string, { saga }: Direction, error: unknown): Next {
@@ -192,24 +195,24 @@ export class SagaEngine {
       observe.log('error', 'saga could not read or write its journal; retrying in 1 s', { id, error });
       return { ms: pollMs };
     }
-    // It is reported once, and read again now and then: its row may be corrected.
+    // It is reported once, and read again every half minute: its row may be corrected.
     if (!this.#aside.has(id) && !this.#lost.has(id)) observe.log('error', 'saga cannot be read; leaving it aside', { saga, id, error });
     this.#aside.add(id);
     return { ms: asideMs };
   }
 
-  /** Waits until there is room for what an instance holds; the others of its direction may be large as well. */
+  /** Waits until there is room for the bytes of an instance. Returns a function that gives the room back. */
   async #enter(id: string, { saga, back }: Direction, stop: Scope): Promise<() => void> {
     const { store, runtime } = this.#given;
     const name = `${saga} ${back}`;
-    const own = this.#rooms.get(name) ?? room(mostBytes / 2 / this.#sagas.size);
-    this.#rooms.set(name, own);
+    const shared = this.#rooms.get(name) ?? room(mostBytes / 2 / this.#sagas.size);
+    this.#rooms.set(name, shared);
     const bytes = await bytesOf(store.sqlRead, id);
     const waiting = scope({ clock: runtime.clock, parents: [stop, this.#closing.signal] });
-    return own.take(bytes, waiting.signal).finally(() => waiting.end());
+    return shared.take(bytes, waiting.signal).finally(() => waiting.end());
   }
 
-  /** Runs an instance beside others. */
+  /** Runs an instance beside others. A suspect is given back, to run alone. */
   async #inLane(id: string, direction: Direction, fresh: Instance | undefined, stop: Scope): Promise<Next> {
     if (fresh) return this.#continue(id, direction, fresh, stop);
     const leave = await this.#enter(id, direction, stop);
@@ -250,25 +253,28 @@ export class SagaEngine {
     return drive(this.#parts, saga, instance, { stop, closing: this.#closing.signal, cut: this.#inFlight.cut });
   }
 
-  /** Looks for instances without a living owner, and for own ones that no wake-up reported. Returns the milliseconds until the next look. */
-  async #look(): Promise<number> {
+  /**
+   * Takes over instances without a living owner, and takes up those of this process that no wake-up reported. Returns the milliseconds
+   * until the next poll.
+   */
+  async #poll(): Promise<number> {
     const { store, runtime, worker } = this.#given;
     const { observe } = runtime;
     const now = runtime.clock.now();
     const taken = await this.#orphans.take(batch);
     observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
-    // The start has reported what was there then.
-    if (this.#looked && taken.length > 0) observe.log('info', 'sagas of a process that has ended are taken over', { sagas: taken.length });
-    this.#looked = true;
-    await this.#deadlines.look(taken.length > 0);
+    // `SagaEngine.begin` takes over as well, which is not news.
+    if (this.#polled && taken.length > 0) observe.log('info', 'sagas of a process that has ended were taken over', { sagas: taken.length });
+    this.#polled = true;
+    await this.#deadlines.check(taken.length > 0);
     for (const { id, crashes, ...direction } of taken) {
       if (isSuspect(crashes)) this.#suspects.add({ id, direction, crashes });
       else this.#enqueue(id, direction);
     }
-    // Instances in line are due as well, and may be many: each look begins behind the last one.
+    // Waiting instances are due as well, and may be many: each poll begins behind the last one.
     const missed = isDue(now - pollMs, pollMs + longestWaitMs);
     const { due, id: last } = this.#seen;
-    const dueOnes = await ownInstances(
+    const dueOnes = await instancesOf(
       store.sqlRead,
       worker.id,
       `${live} and ${missed.sql} and (due, id) > (?, ?) order by due, id`,
@@ -278,18 +284,18 @@ export class SagaEngine {
     for (const one of dueOnes) this.#enqueue(one.id, directionOf(one));
     this.#seen = dueOnes.length < batch ? unseen : (dueOnes.at(-1) ?? unseen);
     const readable = ({ id }: { readonly id: string }): boolean => !this.#aside.has(id);
-    const stopping = await ownInstances(store.sqlRead, worker.id, "state = 'running' and stopping is not null", [], batch);
+    const stopping = await instancesOf(store.sqlRead, worker.id, "state = 'running' and stopping is not null", [], batch);
     for (const { id, name } of stopping.filter(readable)) this.#halt(id, name);
-    const hurriedOnes = await ownInstances(store.sqlRead, worker.id, `${live} and due = ?`, [hurried], batch);
+    const hurriedOnes = await instancesOf(store.sqlRead, worker.id, `${live} and due = ?`, [hurried], batch);
     for (const one of hurriedOnes.filter(readable)) this.#hurry(one.id, directionOf(one));
-    await this.#lookForLost();
+    await this.#reportLost();
     this.#stuck = await countSagas(store.sqlRead, "state = 'stuck'");
     this.#live = await countSagas(store.sqlRead, live);
     return taken.length === batch ? 0 : pollMs;
   }
 
-  /** Reports instances in an unknown state: no other look finds them. */
-  async #lookForLost(): Promise<void> {
+  /** Reports instances in an unknown state, which no other query finds. */
+  async #reportLost(): Promise<void> {
     const { store, runtime } = this.#given;
     const rows = await lostRows(store.sqlRead, lostAtMost);
     const news = rows.map(shownOf).filter(({ id }) => !this.#lost.has(id) && !this.#aside.has(id));

@@ -22,7 +22,7 @@ export class StepCrashed extends SeaworthyError {
 /** `running` and `undoing` instances are active; `stuck` ones wait for a verdict; `done` and `undone` ones have ended. */
 export type SagaState = 'running' | 'undoing' | 'stuck' | 'done' | 'undone';
 
-/** How often each call of an undo was refused with a declared error, by operation and place. */
+/** How often each call of an undo was refused with a declared error. `hotels.release#2` is the undo's second call of that operation. */
 export type Refusals = Readonly<Record<string, number>>;
 
 /** A verdict that was given. */
@@ -31,11 +31,11 @@ export interface GivenVerdict {
   /** Who gave the verdict, if that was said. */
   readonly by?: string;
   readonly at: number;
-  /** Since when the undo had been stuck, after how many runs, and the error of the last one. */
+  /** When the undo had become stuck, after how many runs, and the error of the last one. */
   readonly stuck?: { readonly ended: number; readonly runs: number; readonly error?: string };
 }
 
-/** What the journal knows of one step that was started. */
+/** The journal's entry of one step that was started. */
 export interface Entry {
   readonly step: string;
   /**
@@ -78,7 +78,7 @@ export interface Instance {
   readonly stopping: Interruption | undefined;
   /** How many runs of the current step, or of the current undo, failed. */
   readonly attempts: number;
-  /** When the instance continues; 0 when an operator hurried it, see `retrySaga`. */
+  /** When the instance continues; 0 once `retrySaga` hurried it. */
   readonly due: number;
   /** The error of the last failed run of the current step or undo; when none failed, what the instance waits for. */
   readonly error: string | undefined;
@@ -89,12 +89,13 @@ export interface Instance {
   readonly version: number;
   readonly started: number;
   readonly changed: number;
-  /** How long the instance may take in all, in milliseconds, as its definition said at the start; and the moment at which that is over. */
+  /** How long the instance may take in all, in milliseconds, as its definition said at the start. */
   readonly deadlineMs?: number | undefined;
+  /** The moment at which its deadline passes. */
   readonly until?: number | undefined;
   /** The trace of the handler that started the instance. */
   readonly trace?: TraceContext | undefined;
-  /** In lists: why the row cannot be read. The instance is left aside until its row is corrected. */
+  /** Only when the instance is read to be shown: why its row cannot be read. The instance is left aside until its row is corrected. */
   readonly unreadable?: string;
 }
 
@@ -121,23 +122,23 @@ export function causeText(cause: Cause): string {
   return `${cause.step} failed: ${cause.code === undefined ? '' : `${cause.code}: `}${cause.message}`;
 }
 
-/** The data of a declared error as JSON keeps it, or a text where JSON cannot represent it. */
+/** Returns the data of a declared error as JSON keeps it, or a text where JSON cannot represent it. */
 export function failureData({ data }: Failure): unknown {
   if (data === undefined) return undefined;
   const json = asJson(data);
   return 'value' in json ? json.value : textOf(data);
 }
 
-/** The code and the message of an error that is not declared. */
+/** Returns the code and the message of an error that is not declared. */
 export function errorOf(error: unknown): { readonly code: string | undefined; readonly message: string } {
   const code = codeOf(error);
   return { code: typeof code === 'string' ? code : undefined, message: textOf(error) };
 }
 
-/** The idempotency key of a step: the calls that it makes have keys of their own, derived from this one. */
+/** Returns the idempotency key of a step. The calls that the step makes have keys of their own, derived from this one. */
 export const stepKey = (instance: Instance, step: string): string => `${instance.id}.${step}`;
 
-/** The results of steps, by name. */
+/** Returns the results of steps, by name. */
 export const resultsOf = (journal: readonly Entry[]): Readonly<Record<string, unknown>> =>
   Object.fromEntries(journal.filter(({ state }) => state !== 'intended' && state !== 'refused').map(({ step, result }) => [step, result]));
 
@@ -149,7 +150,7 @@ export interface PlannedStep {
   readonly undo: boolean;
 }
 
-/** Returns the steps of an instance, in order: those that have started, and those ahead. */
+/** Returns the steps of an instance in their order: those that have started, and those ahead. */
 export const plannedSteps = ({ plan }: Pick<Instance, 'plan'>): readonly PlannedStep[] =>
   plan === ''
     ? []
@@ -170,7 +171,7 @@ export const sagaColumns = `id, name, saga_key, plan, input, state, journal, cau
 const text = (value: Value | undefined): string | undefined => (value === null || value === undefined ? undefined : String(value));
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
 
-/** The columns of a row that need no check. */
+/** Returns the columns of a row that need no check. */
 const named = (row: Row): Pick<Instance, 'id' | 'name' | 'key' | 'plan' | 'owner' | 'error'> => ({
   id: String(row['id']),
   name: String(row['name']),
@@ -180,7 +181,7 @@ const named = (row: Row): Pick<Instance, 'id' | 'name' | 'key' | 'plan' | 'owner
   error: text(row['error']),
 });
 
-/** The columns of a row that are numbers, each as `number` reads it. */
+/** Returns the columns of a row that are numbers, each as `number` reads it. */
 const counted = (
   number: (column: string) => number,
 ): Pick<Instance, 'attempts' | 'due' | 'crashes' | 'version' | 'started' | 'changed'> => ({
@@ -192,12 +193,12 @@ const counted = (
   changed: number('changed'),
 });
 
-/** Reads an instance from its row. Throws `SagaUnreadable`. */
+/** Returns the instance of a row. Throws `SagaUnreadable`. */
 export function instanceOf(row: Row): Instance {
   const known = named(row);
   const refuse = (column: string, what: string): never => {
     throw new SagaUnreadable(
-      `the saga ${known.name} ${known.key} (${known.id}) cannot be read: its column \`${column}\` ${what}. It is left aside; correct its row in sw_saga, and it continues`,
+      `the saga ${known.name} ${known.key} (${known.id}) cannot be read: its column \`${column}\` ${what}. Correct its row in sw_saga, and it continues within half a minute`,
     );
   };
   function json(column: string): unknown {
@@ -237,7 +238,7 @@ export function instanceOf(row: Row): Instance {
   };
 }
 
-/** Reads an instance to be shown. Of a row that cannot be read, `unreadable` says why, and what follows from it is empty. */
+/** Returns an instance to be shown. If its row cannot be read, `unreadable` says why, and its input, journal and cause are empty. */
 export function shownOf(row: Row): Instance {
   try {
     return instanceOf(row);

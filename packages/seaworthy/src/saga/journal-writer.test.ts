@@ -3,13 +3,13 @@ import { macrotask } from '../core/event-loop.ts';
 import { CommitUnknown } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { eachStore } from './each-store.fixture.ts';
 import type { Instance } from './instance.ts';
 import { journalWriter, type Transition } from './journal-writer.ts';
 import { sagaOf } from './list.ts';
 import { insertSaga } from './saga-store.ts';
-import { suite } from './suite.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const instanceOf = (id: string): Instance => ({
   ...{

@@ -8,7 +8,7 @@ export interface Transition {
   readonly after: Instance;
 }
 
-/** Writes the transitions of one engine. Those that are asked for while another transaction runs share the next one. */
+/** Writes the transitions of one engine. Transitions that are requested while a transaction runs share the next one. */
 export interface JournalWriter {
   /**
    * Resolves with the instance once the transition is committed, or with `undefined` when `writeTransition` refused it. Rejects as
@@ -28,7 +28,7 @@ export function journalWriter(store: Store<unknown, unknown>): JournalWriter {
   let running = false;
 
   async function commit(given?: readonly Request[]): Promise<void> {
-    // Requests that come before the transaction has its turn are part of it; a rerun has the same ones.
+    // Requests that come before the transaction has its turn are part of it; a repeated run has the same ones.
     let taken = given;
     const together = (): readonly Request[] => {
       taken ??= waiting.splice(0);
@@ -36,15 +36,15 @@ export function journalWriter(store: Store<unknown, unknown>): JournalWriter {
     };
     try {
       const written = await store.transaction(async (tx) => {
-        const own = store.sql(tx);
+        const sql = store.sql(tx);
         const all: (Instance | undefined)[] = [];
-        for (const { seen, after } of together()) all.push(await writeTransition(own, seen, after));
+        for (const { seen, after } of together()) all.push(await writeTransition(sql, seen, after));
         return all;
       });
       for (const [index, { resolve }] of together().entries()) resolve(written[index]);
     } catch (error) {
       const [first, ...others] = together();
-      // Which one failed shows when each is alone. A transition whose commit was not reported has moved its row on, and is refused.
+      // Alone, each shows whether it was the one that failed. A transition whose commit was not reported has changed its row, and is refused.
       if (others.length > 0) await Promise.all(together().map((one) => commit([one])));
       else first?.reject(error);
     }

@@ -3,14 +3,14 @@ import type { Read, Row, Value } from '../store/store.ts';
 import { type Instance, type SagaState, sagaColumns, shownOf } from './instance.ts';
 import { rowOf } from './saga-store.ts';
 
-/** Which instances to list: those that meet all that is given. */
+/** Selects the instances that meet every condition that is given. */
 export interface SagaFilter {
   readonly name?: string | undefined;
   readonly key?: string | undefined;
   readonly state?: SagaState | undefined;
 }
 
-/** An instance as a list has it. */
+/** An instance in a list. */
 export interface ListedSaga extends Instance {
   /** The instance takes more than 16 kB: its input, the results of its steps and the data of a declared error are left out. `sagaOf` has them. */
   readonly abridged?: true;
@@ -32,7 +32,7 @@ function listed(row: Row): ListedSaga {
   };
 }
 
-/** The instances that `from` selects, in its order. The rows are read a few at a time, since each may be large. */
+/** Returns the instances that `from` selects, in its order. The rows are read a few at a time, since each may be large. */
 export async function listFrom(
   read: Read,
   from: string,

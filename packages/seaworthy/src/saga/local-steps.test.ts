@@ -4,12 +4,12 @@ import type { Duration } from '../core/duration.ts';
 import type { Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
+import { eachStore } from './each-store.fixture.ts';
 import type { Cause } from './instance.ts';
 import { StepTimeout } from './step-run.ts';
-import { suite } from './suite.fixture.ts';
 import { Ref, remote, trip, trips, type World } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const warnings = ({ said }: World): readonly string[] => said.filter((line) => line.startsWith('warn'));
 

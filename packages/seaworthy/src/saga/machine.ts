@@ -2,17 +2,18 @@ import type { Cause, Entry, Instance, Refusals } from './instance.ts';
 import { plannedSteps, StepCrashed } from './instance.ts';
 
 /**
- * The saga as a pure machine: `next` says what an instance needs, `apply` what an outcome makes of it. There is no clock, no store and no
- * promise here; the executor runs what `next` asks for and writes what `apply` returns. Since the intent of a remote step is an outcome
- * of its own, no history runs a `do` that the journal does not know (G6).
+ * The saga as a pure machine: `next` returns what an instance needs, and `apply` returns the instance after an outcome. The machine has no
+ * clock, no store and no promise; the executor runs what `next` asks for and writes what `apply` returns. The intent of a remote step is
+ * an outcome of its own, so no history runs a `do` that the journal does not know (G6).
  *
- * Later kinds of step are new actions and outcomes, and no new control flow:
- * - parallel steps: `{ kind: 'run', verb: 'do', at: number[] }`. Their intents are one outcome, and each of their outcomes is applied by
- *   itself. `next` gives the step behind them once all are done, and `nextUndo` treats them as one place of the journal.
- * - waits: `{ kind: 'wait', at, until }` for a time, and `{ kind: 'await', at, event }` for an event. The executor keeps the timer or the
- *   subscription; the outcome `{ kind: 'arrived', data }` is applied as `done` is.
- * - pivots: no action at all. The entry of a pivot that is `done` makes `apply` retry what fails behind it, without a limit and without
- *   turning round, and `next` ignore `stopping`.
+ * Later kinds of step are new actions and outcomes, and no new control flow: the executor still asks `next`, runs the action, and writes
+ * what `apply` makes of its outcome.
+ * - Parallel steps: the action `{ kind: 'run', verb: 'do', at: [2, 3] }`. One outcome writes all their intents; the end of each is an
+ *   outcome `{ kind: 'done', at: 3, result }`. `next` returns the step behind them once all are done, and `nextUndo` takes them in reverse.
+ * - Waits: the actions `{ kind: 'wait', at, until }` for a time and `{ kind: 'await', at, event }` for an event. The executor keeps the timer
+ *   or the subscription; `apply` takes the outcome `{ kind: 'arrived', at, data }` as it takes `done`.
+ * - Pivots: no action. Once the entry of a pivot is `done`, `apply` retries what fails behind it without a limit instead of undoing the
+ *   saga, and `next` ignores `stopping`.
  */
 
 /** What the machine knows of a step. */
@@ -38,9 +39,9 @@ export interface MachineDefinition {
 export type Action =
   /** Run `do` or `undo` of the step `at`: a remote one between two transitions, a local one in the transaction of its transition. */
   | { readonly kind: 'run'; readonly verb: 'do' | 'undo'; readonly at: number }
-  /** Nothing needs to run: the outcome is known already. */
+  /** The outcome is known without a run. */
   | { readonly kind: 'record'; readonly outcome: Outcome }
-  /** Nothing: the instance has ended, or waits for a verdict. */
+  /** Nothing needs to run: the instance has ended, or waits for a verdict. */
   | { readonly kind: 'rest' };
 
 /** What came of an action. */
@@ -79,7 +80,7 @@ const undoable: ReadonlySet<Entry['state']> = new Set(['done', 'intended', 'stuc
 const nextUndo = (journal: readonly Entry[], steps: readonly { readonly undoable: boolean }[]): number =>
   journal.findLastIndex((entry, index) => undoable.has(entry.state) && steps[index]?.undoable === true);
 
-/** The index of the step that a running instance is at. */
+/** Returns the index of the step that a running instance is at. */
 const nextDo = (journal: readonly Entry[]): number => (journal.at(-1)?.state === 'intended' ? journal.length - 1 : journal.length);
 
 const record = (outcome: Outcome): Action => ({ kind: 'record', outcome });
@@ -116,7 +117,7 @@ export const hurried = 0;
 
 type Changes = Partial<Pick<Instance, 'state' | 'journal' | 'cause' | 'attempts' | 'due' | 'error'>>;
 
-/** A transition. What it does not say begins anew with the next step: no failed run, no error, no death, and due at once. */
+/** Returns the instance after a transition. What `changes` leaves out begins anew: no failed run, no error, no death, and due at once. */
 const moved = (instance: Instance, now: number, changes: Changes): Instance => ({
   ...instance,
   attempts: 0,
@@ -127,11 +128,11 @@ const moved = (instance: Instance, now: number, changes: Changes): Instance => (
   ...changes,
 });
 
-/** How the runs of the current step went, if one failed. */
+/** Returns how the runs of the current step went, if one failed. */
 const failures = ({ attempts, error }: Instance): Partial<Entry> =>
   attempts === 0 ? {} : { runs: attempts + 1, ...(error !== undefined && { error }) };
 
-/** From here on the instance is undone. A step whose outcome was never seen is marked, and undone with the others. */
+/** Returns the instance as it is once its undo begins. A step whose outcome was never seen is marked, and undone with the others. */
 function turned(instance: Instance, now: number, cause: Cause): Instance {
   const { journal, attempts } = instance;
   const last = journal.at(-1);
@@ -141,7 +142,7 @@ function turned(instance: Instance, now: number, cause: Cause): Instance {
   return moved(instance, now, { state: 'undoing', cause, journal: journal.with(-1, unseen) });
 }
 
-/** The current step of a running instance ended in a way that is known. */
+/** Returns the journal after the current step of a running instance has ended in a way that is known. */
 function stepEnded(instance: Instance, now: number, entry: Pick<Entry, 'step' | 'state' | 'result'>): readonly Entry[] {
   const { journal } = instance;
   const begun = journal[nextDo(journal)];
@@ -176,7 +177,7 @@ function refused(
   return moved(instance, now, { state: 'undoing', cause, journal: stepEnded(instance, now, { step, state: 'refused' }) });
 }
 
-/** The journal with the refusals that the calls of an undo met. */
+/** Returns the journal with the refusals that the calls of an undo met. */
 function withRefusals(definition: MachineDefinition, { state, journal }: Instance, refusals: Refusals = {}): readonly Entry[] {
   if (state !== 'undoing' || Object.keys(refusals).length === 0) return journal;
   const at = nextUndo(journal, definition.steps);

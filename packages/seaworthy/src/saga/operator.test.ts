@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
-import { suite } from './suite.fixture.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { retrySaga, SagaNotRunning, SagaNotWaiting, stopSaga } from './verdict.ts';
 import { Ref, remote, stuck, trips, type World } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const storeOf = (sea: World): Store<unknown, unknown> => sea.store as Store<unknown, unknown>;
 const stop = async (sea: World, by?: string): Promise<void> =>
@@ -54,7 +54,7 @@ named('stop by hand: a waiting saga is undone soon; reason and name are in its c
   await stop(sea, 'ada');
   await assert.rejects(
     stop(sea),
-    (error) => error instanceof SagaNotRunning && /to be undone already: stopped by ada: flood/.test(error.message),
+    (error) => error instanceof SagaNotRunning && /is stopped already, and will be undone: stopped by ada: flood/.test(error.message),
   );
   await sea.clock.advance(soonMs);
   const { state, cause, stopping } = await sea.instance();
@@ -106,7 +106,7 @@ named('retry by hand: a failed step that waits runs again soon, in the same proc
   await waits(sea);
   const runs = sea.callee.log.length;
   await retry(sea);
-  await assert.rejects(retry(sea), (error) => error instanceof SagaNotWaiting && /waits for no time/.test(error.message));
+  await assert.rejects(retry(sea), (error) => error instanceof SagaNotWaiting && /does not wait/.test(error.message));
   await runsSoon(sea, runs);
   await sea.when('its hurry is over after one run', async () => {
     const { due, changed } = await sea.instance();

@@ -4,7 +4,7 @@ import type { Fragment, Read, Store, Tx } from '../store/store.ts';
 import { crashed, type Worker } from '../store/worker.ts';
 import { type AnySaga, incompatibility, isPlanOf, planOf } from './definition.ts';
 import { SagaUnreadable } from './instance.ts';
-import { briefColumns, briefOf, live, type Orphan, orphansOf, ownersOfLive, readSaga } from './saga-store.ts';
+import { live, type Orphan, orphansOf, ownersOfLive, readSaga, summaryColumns, summaryOf } from './saga-store.ts';
 import { type Direction, directionOf, isSuspect, suspectFrom } from './schedule.ts';
 
 /** An instance that was taken over. */
@@ -28,7 +28,7 @@ type PassedOver = ReadonlyMap<string, number | undefined>;
  * so that a claim sorts nothing, however many instances are active.
  */
 export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker: Worker, sagas: ReadonlyMap<string, AnySaga>): Orphans {
-  /** By owner. */
+  /** What was passed over, by owner. */
   const passedOver = new Map<string, PassedOver>();
   const isKnown = ({ name, plan }: Orphan): boolean => isPlanOf(sagas.get(name), plan);
 
@@ -37,7 +37,7 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
     return { sql: `(owner = '' or ${sql})`, values };
   };
 
-  /** Why this code cannot continue an instance, and whether that lasts for as long as its row does not change. */
+  /** Returns why this code cannot continue an instance, and whether that lasts for as long as its row does not change. */
   async function whyNot(read: Read, id: string): Promise<{ readonly reason: string; readonly lasting: boolean } | undefined> {
     try {
       const instance = await readSaga(read, id);
@@ -78,7 +78,7 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
     return { fit, unfit };
   }
 
-  /** Conditions that hold for what may be claimed, and no longer for an instance that other code has moved on since it was read. */
+  /** Returns conditions that hold for what may be claimed, and not for an instance that other code has changed since it was read. */
   function claimable(fit: readonly Orphan[]): readonly Fragment[] {
     const known = fit.filter(isKnown);
     const others = fit.filter((one) => !isKnown(one)).map(({ id, version }) => ({ sql: 'id = ? and version = ?', values: [id, version] }));
@@ -105,12 +105,12 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
           sql: `crashes = crashes + case when crashes < ? and due <= ? and ${crashed} then 1 else 0 end`,
           values: [suspectFrom, runtime.clock.now()],
         },
-        columns: `${briefColumns}, crashes`,
+        columns: `${summaryColumns}, crashes`,
         size: '0',
       },
       { rows, bytes: 0 },
     );
-    return taken.map((row) => ({ id: String(row['id']), crashes: Number(row['crashes']), ...directionOf(briefOf(row)) }));
+    return taken.map((row) => ({ id: String(row['id']), crashes: Number(row['crashes']), ...directionOf(summaryOf(row)) }));
   }
 
   async function takeFrom(owner: string, limit: number): Promise<readonly Taken[]> {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { CallFailed } from '../client/errors.ts';
 import { BreakerOpen, BulkheadFull } from '../resilience/errors.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import { suite } from './suite.fixture.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { trip } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 named('G6: an open breaker and a call in progress postpone a step, and are not attempts', async (sea) => {
   sea.callee.answers = {

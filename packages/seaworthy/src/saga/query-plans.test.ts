@@ -36,7 +36,6 @@ test('no query of an engine or of a list scans the sagas that have ended', async
   const dir = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const sea = await world(sqlite({ dir }), virtualClock(), seededRandom(1));
-  t.after(sea.close);
   const { view, plans } = watched(sea.store);
   const { engine, worker } = await sea.process([trip], view);
   await sea.start(engine);
@@ -51,13 +50,13 @@ test('no query of an engine or of a list scans the sagas that have ended', async
   assert.ok(all.length > 5);
   for (const { sql, steps } of all)
     for (const step of steps) assert.ok(!/^SCAN sw_saga$|USE TEMP B-TREE/.test(step), `${sql.replaceAll(/\s+/g, ' ')}: ${step}`);
+  await sea.store.close();
 });
 
 test('a takeover finds orphans by the index of their owner, in its order, however many instances are active', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const sea = await world(sqlite({ dir }), virtualClock(), seededRandom(1));
-  t.after(sea.close);
   await sea.start((await sea.process([trip])).engine);
   await sea.until('done');
   await sea.store.transaction((tx) => tx.run("update sw_saga set state = 'running', owner = 'dead'"));
@@ -69,4 +68,5 @@ test('a takeover finds orphans by the index of their owner, in its order, howeve
   assert.ok(steps.length >= 3, steps.join('; '));
   for (const step of steps) assert.match(step, /^SEARCH sw_saga USING (COVERING )?INDEX sw_saga_live/);
   await own.close();
+  await sea.store.close();
 });

@@ -24,11 +24,9 @@ export function runRemote(
 ): Promise<unknown> {
   const { seen, parents, begun, entry } = given;
   const { call: caller, runtime } = parts;
-  const own = stepKey(instance, step.name);
+  const key = stepKey(instance, step.name);
   const keys =
-    verb === 'do'
-      ? { key: own }
-      : { key: `${own}.undo`, undoes: own, refusals: entry?.refusals, refusalsAtVerdict: entry?.refusalsAtVerdict };
+    verb === 'do' ? { key } : { key: `${key}.undo`, undoes: key, refusals: entry?.refusals, refusalsAtVerdict: entry?.refusalsAtVerdict };
   const run = step.step[verb] as Work;
   return stepRun(verb, parts, instance, step, parents, ({ within, trace, life }) => {
     const calls = callsOf({ caller, clock: runtime.clock, step, within, trace, run: life, ...keys });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { forgetEnded } from './saga-store.ts';
-import { suite } from './suite.fixture.ts';
 import { trip } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 named('an ended saga is removed after its retention, and its key is free again; an active one is never removed', async (sea) => {
   const { engine } = await sea.process([trip]);

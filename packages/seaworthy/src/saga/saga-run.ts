@@ -23,7 +23,7 @@ export interface SagaParts extends Tracing {
   readonly crashes: number;
 }
 
-/** How an engine interrupts one instance. */
+/** The signals by which an engine interrupts one instance. */
 export interface Interrupts {
   /** Aborts when the saga is to be stopped: the running step is aborted, and the instance read again. */
   readonly stop: Scope;
@@ -36,15 +36,16 @@ export interface Interrupts {
 /** The row was not as this engine saw it: the instance was taken over or stopped, or got a verdict. */
 export class StaleInstance extends Error {}
 
+/** Returns whether an error says that the row was not as this engine saw it. */
 export const isStale = (error: unknown): boolean => error instanceof StaleInstance;
 
 /** The work of a local step, in the transaction of its transition. Returns the instance after it. */
 type LocalWork = (tx: unknown) => Promise<Instance>;
 
-/** A shorter wait is written only once. */
+/** A shorter wait, in milliseconds, is written only once. */
 const longMs = 1000;
 
-/** One instance in the hands of one engine: what it is, and how its transitions are written. */
+/** One instance that one engine runs: as it was last written, and how its next transition is written. */
 export class SagaRun {
   readonly parts: SagaParts;
   readonly saga: AnySaga;
@@ -84,7 +85,7 @@ export class SagaRun {
     return after;
   }
 
-  /** Whether the instance is as it was seen, but for a stop. */
+  /** Returns whether the instance is as it was seen, except that it was stopped. */
   isStopped({ version, state }: Instance): boolean {
     const { version: current, stopping } = this.#instance;
     return state === 'running' && current === version && stopping !== undefined;
@@ -149,6 +150,7 @@ export class SagaRun {
     });
   }
 
+  /** Logs a message with the saga and the id of the instance. */
   log(level: 'info' | 'warn' | 'error', message: string, more: Readonly<Record<string, unknown>>): void {
     const { id, trace } = this.#instance;
     this.parts.runtime.observe.log(level, message, { saga: this.saga.name, id, ...more }, trace);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { eachStore } from './each-store.fixture.ts';
 import type { Instance, SagaState } from './instance.ts';
 import { sagaOf } from './list.ts';
 import { forgetEnded, insertSaga, markStopping, writeTransition } from './saga-store.ts';
-import { suite } from './suite.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const plan = 'remote pay';
 const fresh: Instance = {

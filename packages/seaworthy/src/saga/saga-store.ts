@@ -14,8 +14,8 @@ const open = "state in ('running', 'undoing', 'stuck')";
 /** Instances in an unknown state. */
 const lost = "state not in ('running', 'undoing', 'stuck', 'done', 'undone')";
 
-/** The bytes of a row that its user decides on. */
-export const heldBytes = 'octet_length(input) + octet_length(journal)';
+/** The bytes of a row whose number its user decides on. */
+export const userBytes = 'octet_length(input) + octet_length(journal)';
 
 /** The table of the journal, for `store.migrate`. */
 export const sagaMigrations: readonly Migration[] = [
@@ -64,7 +64,7 @@ export async function insertSaga(tx: Tx, instance: Instance): Promise<boolean> {
   return changes > 0;
 }
 
-/** What a transition changes beside the journal, in the order of the columns. */
+/** The columns that a transition may change beside the journal, in their order. */
 const columns = ['plan', 'state', 'cause', 'attempts', 'due', 'error'] as const;
 
 function updates(unless: string): { readonly step: string; readonly whole: string } {
@@ -92,17 +92,17 @@ export async function writeTransition(tx: Tx, seen: Instance, after: Instance): 
   return changes > 0 ? { ...next, version: seen.version + 1 } : undefined;
 }
 
-/** The row of one instance. */
+/** Returns the row of one instance; `undefined` when there is none. */
 export const rowOf = async (read: Read, id: string): Promise<Row | undefined> =>
   (await read.all(`select ${sagaColumns} from sw_saga where id = ?`, id))[0];
 
-/** Reads one instance; `undefined` when there is none. Throws `SagaUnreadable`. */
+/** Returns one instance; `undefined` when there is none. Throws `SagaUnreadable`. */
 export async function readSaga(read: Read, id: string): Promise<Instance | undefined> {
   const row = await rowOf(read, id);
   return row && instanceOf(row);
 }
 
-/** The definitions of instances that have not ended: their names, and their steps as they were written. */
+/** Returns the definitions of instances that have not ended: their names, and their steps as they were written. */
 export const openPlans = async (read: Read): Promise<readonly { readonly name: string; readonly plan: string }[]> =>
   (await read.all(`select distinct name, plan from sw_saga where ${open}`)).map((row) => ({
     name: String(row['name']),
@@ -111,11 +111,11 @@ export const openPlans = async (read: Read): Promise<readonly { readonly name: s
 
 const page = { rows: 16, bytes: 2 ** 22 };
 
-/** Reads the instances of a plan that have not ended, a few at a time, since each may be large. */
+/** Yields the instances of a plan that have not ended, and reads a few at a time, since each may be large. */
 export async function* openInstances(read: Read, name: string, plan: string): AsyncGenerator<Instance> {
   for (let [after, more] = ['', true]; more; ) {
     const from = `sw_saga where ${open} and name = ? and plan = ? and id > ? order by id`;
-    const some = await readSome(read, { columns: sagaColumns, size: heldBytes, from, values: [name, plan, after] }, page);
+    const some = await readSome(read, { columns: sagaColumns, size: userBytes, from, values: [name, plan, after] }, page);
     yield* some.rows.map(shownOf);
     after = String(some.rows.at(-1)?.['id']);
     more = some.more;
@@ -124,19 +124,19 @@ export async function* openInstances(read: Read, name: string, plan: string): As
 
 /** Returns how many bytes an instance takes; 0 when there is none. */
 export async function bytesOf(read: Read, id: string): Promise<number> {
-  const [row] = await read.all(`select ${heldBytes} as size from sw_saga where id = ?`, id);
+  const [row] = await read.all(`select ${userBytes} as size from sw_saga where id = ?`, id);
   return Number(row?.['size'] ?? 0);
 }
 
-/** Whether there is an instance of a key. */
+/** Returns whether there is an instance of a key. */
 export const isKeyTaken = async (read: Read, name: string, key: string): Promise<boolean> =>
   (await read.all('select 1 as known from sw_saga where name = ? and saga_key = ?', name, key)).length > 0;
 
-/** The row of a key as far as a handler sees it. */
+/** Returns the row of a key as far as a handler sees it. */
 export const keyRow = async (read: Read, name: string, key: string): Promise<Row | undefined> =>
   (await read.all('select id, state, stopping, input from sw_saga where name = ? and saga_key = ?', name, key))[0];
 
-/** Marks a running instance as to be interrupted, unless it is already. Returns its id if it was marked. */
+/** Marks the running instance of a key as to be interrupted. Returns its id; `undefined` when none runs, or it was marked before. */
 export async function markStopping(tx: Tx, name: string, key: string, why: Interruption): Promise<string | undefined> {
   const [row] = await tx.all("select id from sw_saga where name = ? and saga_key = ? and state = 'running'", name, key);
   if (!row) return undefined;
@@ -144,24 +144,24 @@ export async function markStopping(tx: Tx, name: string, key: string, why: Inter
   return (await interrupt(tx, id, why)) ? id : undefined;
 }
 
-/** The same by the id. Returns false when the instance does not run, or is marked already. */
+/** Marks a running instance as to be interrupted. Returns false when the instance does not run, or was marked before. */
 export async function interrupt(tx: Tx, id: string, why: Interruption): Promise<boolean> {
   const mark = "update sw_saga set stopping = ? where id = ? and state = 'running' and stopping is null";
   return (await tx.run(mark, JSON.stringify(why), id)).changes > 0;
 }
 
-/** Makes an instance due at once. Its version stays, so that what its owner runs is not in vain. */
+/** Makes an instance due at once. Its version stays the same, so that its owner can write the outcome of a step that runs now. */
 export async function hurry(tx: Tx, id: string): Promise<void> {
   await tx.run('update sw_saga set due = ? where id = ?', hurried, id);
 }
 
-/** Reads a stuck instance; `undefined` when there is none of this id. Throws `SagaUnreadable`. */
+/** Returns a stuck instance; `undefined` when none of this id is stuck. Throws `SagaUnreadable`. */
 export async function readStuck(read: Read, id: string): Promise<Instance | undefined> {
   const [row] = await read.all(`select ${sagaColumns} from sw_saga where id = ? and state = 'stuck'`, id);
   return row && instanceOf(row);
 }
 
-/** Writes the journal of a stuck instance after a verdict. Any process takes it over; its undo begins anew. */
+/** Writes the journal of a stuck instance after a verdict. Any process may take the instance over; its undo begins anew. */
 export async function writeVerdict(tx: Tx, id: string, journal: readonly Entry[], now: number): Promise<void> {
   await tx.run(
     `update sw_saga set version = version + 1, state = 'undoing', journal = ?, attempts = 0, error = null, due = ?, owner = '', changed = ?
@@ -175,7 +175,7 @@ export async function writeVerdict(tx: Tx, id: string, journal: readonly Entry[]
 
 /**
  * Removes up to `limit` instances that ended before `before`, and their keys with them. Returns how many. Ids are in the order of time,
- * so that younger instances are not even looked at.
+ * so the statement does not visit younger instances.
  */
 export async function forgetEnded(tx: Tx, before: number, limit: number): Promise<number> {
   const { changes } = await tx.run(
@@ -189,7 +189,7 @@ export async function forgetEnded(tx: Tx, before: number, limit: number): Promis
 }
 
 /** An instance as far as an engine must know it to plan its run. */
-export interface Brief {
+export interface Summary {
   readonly id: string;
   readonly name: string;
   readonly state: SagaState;
@@ -197,10 +197,11 @@ export interface Brief {
   readonly due: number;
 }
 
-/** The columns of `briefOf`. */
-export const briefColumns = 'id, name, state, stopping, due';
+/** The columns that `summaryOf` reads. */
+export const summaryColumns = 'id, name, state, stopping, due';
 
-export const briefOf = (row: Row): Brief => ({
+/** Returns an instance as far as its row says it in `summaryColumns`. */
+export const summaryOf = (row: Row): Summary => ({
   id: String(row['id']),
   name: String(row['name']),
   state: String(row['state']) as SagaState,
@@ -208,19 +209,19 @@ export const briefOf = (row: Row): Brief => ({
   due: Number(row['due']),
 });
 
-/** Active instances of an owner that meet a condition, in its order. */
-export const ownInstances = async (
+/** Returns the instances of an owner that meet a condition, in its order. */
+export const instancesOf = async (
   read: Read,
   owner: string,
   which: string,
   values: readonly Value[],
   limit: number,
-): Promise<readonly Brief[]> =>
-  (await read.all(`select ${briefColumns} from sw_saga where owner = ? and ${which} limit ?`, owner, ...values, limit)).map(briefOf);
+): Promise<readonly Summary[]> =>
+  (await read.all(`select ${summaryColumns} from sw_saga where owner = ? and ${which} limit ?`, owner, ...values, limit)).map(summaryOf);
 
 /**
- * The owners of active instances that meet a condition on `owner`. The index is entered once for each owner, so that the number of the
- * instances does not matter.
+ * Returns the owners of active instances that meet a condition on `owner`. The statement enters the index once for each owner, so the
+ * number of instances does not matter.
  */
 export async function ownersOfLive(read: Read, which: Fragment): Promise<readonly string[]> {
   const first = `select min(owner) from sw_saga where ${live}`;
@@ -242,7 +243,7 @@ export interface Orphan {
   readonly version: number;
 }
 
-/** Active instances of an owner, those that are due first. */
+/** Returns active instances of an owner, in the order in which they are due. */
 export const orphansOf = async (read: Read, owner: string, limit: number): Promise<readonly Orphan[]> =>
   (
     await read.all(
@@ -258,18 +259,18 @@ export const orphansOf = async (read: Read, owner: string, limit: number): Promi
     version: Number(row['version']),
   }));
 
-/** Rows in an unknown state, without what may be large. */
+/** Returns the rows in an unknown state, without what may be large. */
 export const lostRows = (read: Read, limit: number): Promise<readonly Row[]> =>
   read.all(`select id, name, saga_key, state from sw_saga where ${lost} limit ?`, limit);
 
-/** How many instances are in the states that a condition names. */
+/** Returns how many instances meet a condition on their state. */
 export async function countSagas(read: Read, which: string): Promise<number> {
   const [row] = await read.all(`select count(*) as n from sw_saga where ${which}`);
   return Number(row?.['n'] ?? 0);
 }
 
 /**
- * Writes the death of a process into the row before it runs the instance, so that the death counts if it comes. Returns the number of
+ * Writes a death into the row of an instance before it runs, so that the death counts if the run kills the process. Returns the number of
  * deaths that was written; `undefined` when another worker has the instance.
  */
 export async function writeDeath(tx: Tx, owner: string, id: string): Promise<number | undefined> {
@@ -280,7 +281,7 @@ export async function writeDeath(tx: Tx, owner: string, id: string): Promise<num
   return crashes;
 }
 
-/** Takes the death back once the run is over and the process lives. A run that came to a transition has done so already. */
+/** Takes that death back once the run is over and the process lives. A run that made a transition has taken it back already. */
 export async function takeDeathBack(tx: Tx, owner: string, id: string, crashes: number): Promise<void> {
   await tx.run('update sw_saga set crashes = crashes - 1 where id = ? and owner = ? and crashes = ?', id, owner, crashes);
 }

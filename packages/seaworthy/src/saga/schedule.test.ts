@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { SagaInvalid, saga } from './definition.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { type Direction, lanes } from './schedule.ts';
-import { suite } from './suite.fixture.ts';
 import { Ref, remote, trips } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const plain = (name: string, concurrency?: number) => ({ service: 'trips', name, uses: [], steps: [], concurrency });
 const entered = (line: ReturnType<typeof lanes>): readonly string[] => {

@@ -1,44 +1,46 @@
 import type { Alone } from '../outbox/suspects.ts';
 import type { AnySaga } from './definition.ts';
-import type { Brief } from './saga-store.ts';
+import type { Summary } from './saga-store.ts';
 
 /** The instances of one saga that go the same way. */
 export interface Direction {
   readonly saga: string;
-  /** They are undone, or are to be stopped. */
+  /** Whether they are undone, or are to be stopped. */
   readonly back: boolean;
 }
 
-/** The direction of an instance, or of its row. */
-export const directionOf = ({ name, state, stopping }: Pick<Brief, 'name' | 'state'> & { readonly stopping: unknown }): Direction => ({
+/** Returns the direction of an instance, or of its row. */
+export const directionOf = ({ name, state, stopping }: Pick<Summary, 'name' | 'state'> & { readonly stopping: unknown }): Direction => ({
   saga: name,
   back: state === 'undoing' || Boolean(stopping),
 });
 
-/** Which instance runs next, so that hanging instances of one saga hold up neither another saga nor their own undos. */
+/** Decides which instance runs next, so that hanging instances of one saga hold up neither another saga nor their own undos. */
 export interface Lanes {
   /** How many instances run. */
   readonly active: number;
-  /** Whether an instance waits for its turn or runs. */
+  /** Returns whether an instance waits for its turn or runs. */
   has(id: string): boolean;
-  /** How many instances of a saga wait for their turn. */
+  /** Returns how many instances of a saga wait for their turn. */
   waiting(saga: string): number;
   /** Adds an instance behind the others of its direction, unless it waits there already or runs. */
   add(id: string, direction: Direction): void;
-  /** Returns the next instance, if there is room for it. It runs until `leave`. */
+  /** Returns the next instance, if there is room for it. The instance holds its room until `leave`. */
   next(): { readonly id: string; readonly direction: Direction } | undefined;
+  /** Gives the room of an instance back. */
   leave(id: string): void;
 }
 
-interface Kind {
+/** How many instances of one saga run, and how many may. */
+interface Usage {
   readonly limit: number;
   active: number;
 }
 
 interface Lane {
-  readonly kind: Kind;
+  readonly usage: Usage;
   readonly direction: Direction;
-  /** How many may run whatever the other lanes do. */
+  /** How many instances may run whatever the other lanes do. */
   readonly share: number;
   readonly waiting: Set<string>;
   active: number;
@@ -50,9 +52,9 @@ interface Lane {
  * direction, there are no shares.
  */
 export function lanes(sagas: Iterable<AnySaga>, concurrency: number): Lanes {
-  const kinds = new Map<string, Kind>();
-  for (const { name, concurrency: limit = concurrency } of sagas) kinds.set(name, { limit: Math.min(limit, concurrency), active: 0 });
-  const directions = 2 * kinds.size;
+  const usages = new Map<string, Usage>();
+  for (const { name, concurrency: limit = concurrency } of sagas) usages.set(name, { limit: Math.min(limit, concurrency), active: 0 });
+  const directions = 2 * usages.size;
   const share = concurrency > directions ? Math.max(1, Math.floor(concurrency / 2 / directions)) : 0;
   const all: Lane[] = [];
   const known = new Map<string, Lane>();
@@ -61,17 +63,17 @@ export function lanes(sagas: Iterable<AnySaga>, concurrency: number): Lanes {
   let common = concurrency;
   let turn = 0;
 
-  for (const [saga, kind] of kinds) {
+  for (const [saga, usage] of usages) {
     for (const back of [false, true]) {
-      const lane = { kind, direction: { saga, back }, share: Math.min(share, kind.limit), waiting: new Set<string>(), active: 0 };
+      const lane = { usage, direction: { saga, back }, share: Math.min(share, usage.limit), waiting: new Set<string>(), active: 0 };
       common -= lane.share;
       all.push(lane);
       known.set(`${saga} ${back}`, lane);
     }
   }
 
-  const admits = ({ waiting, kind, active, share: own }: Lane): boolean =>
-    waiting.size > 0 && kind.active < kind.limit && (active < own || common > 0);
+  const admits = ({ waiting, usage, active, share: least }: Lane): boolean =>
+    waiting.size > 0 && usage.active < usage.limit && (active < least || common > 0);
 
   return {
     get active() {
@@ -97,7 +99,7 @@ export function lanes(sagas: Iterable<AnySaga>, concurrency: number): Lanes {
         working.set(id, lane);
         if (lane.active >= lane.share) common--;
         lane.active++;
-        lane.kind.active++;
+        lane.usage.active++;
         return { id, direction: lane.direction };
       }
       return undefined;
@@ -107,13 +109,13 @@ export function lanes(sagas: Iterable<AnySaga>, concurrency: number): Lanes {
       if (!lane) return;
       working.delete(id);
       lane.active--;
-      lane.kind.active--;
+      lane.usage.active--;
       if (lane.active >= lane.share) common++;
     },
   };
 }
 
-/** Room in memory for a number of bytes. Those that find none wait in the order of asking; what is larger than the whole room enters alone. */
+/** Room in memory for a number of bytes. Callers that find none wait in the order of their calls; what is larger than the whole room enters alone. */
 export interface Room {
   /** Resolves with a function that gives the bytes back, once there is room for them, or once `signal` aborts. */
   take(bytes: number, signal: AbortSignal): Promise<() => void>;
@@ -124,12 +126,13 @@ interface Waiting {
   readonly enter: () => void;
 }
 
+/** Makes room for `most` bytes. */
 export function room(most: number): Room {
-  const line = new Set<Waiting>();
+  const queue = new Set<Waiting>();
   let taken = 0;
 
   function admit(): void {
-    for (const one of line) {
+    for (const one of queue) {
       if (taken > 0 && taken + one.bytes > most) return;
       one.enter();
     }
@@ -145,13 +148,13 @@ export function room(most: number): Room {
         admit();
       }
       function enter(): void {
-        line.delete(one);
+        queue.delete(one);
         signal.removeEventListener('abort', enter);
         taken += bytes;
         resolve(leave);
       }
       const one = { bytes, enter };
-      line.add(one);
+      queue.add(one);
       signal.addEventListener('abort', enter, { once: true });
       if (signal.aborted) enter();
       admit();
@@ -165,6 +168,7 @@ export function room(most: number): Room {
  * had in flight; an instance that was in flight at two deaths runs alone, so that the next death shows which one it was.
  */
 export const suspectFrom = 2;
+/** Returns whether an instance with so many deaths is a suspect. */
 export const isSuspect = (crashes: number): boolean => crashes >= suspectFrom;
 
 /** An instance that may be what kills its processes, and how many of them died while they had it in flight. */
@@ -175,16 +179,17 @@ export interface Suspect {
 }
 
 /**
- * The suspects of one engine. They run one at a time, while no other suspect of the process runs, and those with the fewest deaths run
- * first, so that the culprit is the last one.
+ * The suspects of one engine. They run one at a time, while no other suspect of the process runs. Those with the fewest deaths run first,
+ * so that the culprit is the last one.
  */
 export interface Suspects {
-  /** How many wait for their run, or run. */
+  /** How many suspects wait for their run, or run. */
   readonly size: number;
-  /** Whether an instance waits for its run. */
+  /** Returns whether an instance waits for its run. */
   has(id: string): boolean;
+  /** Adds a suspect, which runs once its turn comes. */
   add(suspect: Suspect): void;
-  /** Resolves once none runs any more. Call it once `closing` has aborted. */
+  /** Resolves once no suspect runs any more. Call it once `closing` has aborted. */
   close(): Promise<void>;
 }
 
@@ -195,6 +200,7 @@ export interface SuspectsParts {
   readonly run: (suspect: Suspect) => Promise<void>;
 }
 
+/** Makes the suspects of one engine. */
 export function suspects({ alone, closing, run }: SuspectsParts): Suspects {
   const waiting = new Map<string, Suspect>();
   let serving: Promise<void> | undefined;

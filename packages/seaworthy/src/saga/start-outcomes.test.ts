@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import type { Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
+import { eachStore } from './each-store.fixture.ts';
 import type { SagaEngine } from './engine.ts';
-import { suite } from './suite.fixture.ts';
 import { Ref, record, remote, trips, type World } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const Days = record({ id: 'string', days: 'integer' });
 const staying = saga(trips, 'staying', { input: Days, uses: [remote], key: ({ id }) => id }).step('pay', {

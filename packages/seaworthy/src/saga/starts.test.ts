@@ -4,12 +4,12 @@ import { memory } from '../store/drivers/memory.ts';
 import type { Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
+import { eachStore } from './each-store.fixture.ts';
 import type { SagaEngine, Started } from './engine.ts';
 import { SagaInputInvalid } from './starts.ts';
-import { suite } from './suite.fixture.ts';
 import { Ref, remote, trip, trips, type World, world } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const paying = saga(trips, 'paying', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
   do: ({ call, input }) => call(remote.pay, input),
@@ -65,9 +65,8 @@ named('starts and stops inside a savepoint are rolled back with it', async (sea)
   assert.deepEqual(await sea.store.read.all('select id from sw_saga where stopping is not null'), []);
 });
 
-test('the input of a saga is taken, and refused, at the call of `start`', async (t) => {
+test('the input of a saga is taken, and refused, at the call of `start`', async () => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
-  t.after(sea.close);
   const { engine } = await sea.process([paying]);
   const input = { id: 'first' };
   await sea.run(engine, ({ start }) => {

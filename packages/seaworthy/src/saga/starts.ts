@@ -23,63 +23,64 @@ export class SagaUnlisted extends SeaworthyError {
   readonly kind = 'internal';
 }
 
-/** The instance of a key as a handler sees it. `stopping` is a state of its own: the instance runs and is to be undone. */
-interface Standing {
+/** The instance of a key as a handler sees it. `stopping` is a state here: the instance runs and is to be undone. */
+interface KeyState {
   readonly id: string;
   readonly state: string;
   readonly input: unknown;
 }
 
-/** One call of `start` or `stop`: what it makes of the instance of its key, if there is one. */
-interface Asked {
+/** What one call of `start` or `stop` makes of the instance of its key, if there is one. */
+interface Effect {
   readonly level: Level;
   readonly saga: string;
   /** `undefined` where each start is an instance of its own. */
   readonly key: string | undefined | Promise<string | undefined>;
-  readonly after: (before: Standing | undefined) => Promise<Standing | undefined> | Standing | undefined;
+  readonly after: (before: KeyState | undefined) => Promise<KeyState | undefined> | KeyState | undefined;
 }
 
 function parsed(input: unknown): unknown {
   try {
     return JSON.parse(String(input));
   } catch {
-    return undefined; // no input is equal to it
+    // No input is equal to one that cannot be read.
+    return undefined;
   }
 }
 
-/** The instance of a key as `earlier` calls of the same handler leave it. They are not written yet. */
-async function standingOf(read: Read, saga: string, key: string, earlier: readonly Asked[]): Promise<Standing | undefined> {
+/** Returns the instance of a key as `earlier` calls of the same handler leave it. They are not written yet. */
+async function keyStateOf(read: Read, saga: string, key: string, earlier: readonly Effect[]): Promise<KeyState | undefined> {
   const row = await keyRow(read, saga, key);
-  let standing: Standing | undefined;
+  let state: KeyState | undefined;
   if (row) {
     const halted = row['state'] === 'running' && row['stopping'] !== null;
-    standing = { id: String(row['id']), state: halted ? 'stopping' : String(row['state']), input: parsed(row['input']) };
+    state = { id: String(row['id']), state: halted ? 'stopping' : String(row['state']), input: parsed(row['input']) };
   }
-  for (const one of earlier) if (one.saga === saga && !one.level.undone && (await one.key) === key) standing = await one.after(standing);
-  return standing;
+  for (const one of earlier) if (one.saga === saga && !one.level.undone && (await one.key) === key) state = await one.after(state);
+  return state;
 }
 
-/** The outcome of a start with `input` under the identity `id`. */
-function startedOf(before: Standing | undefined, id: string, input: unknown): Started {
+/** Returns the outcome of a start with `input` under the identity `id`. */
+function startedOf(before: KeyState | undefined, id: string, input: unknown): Started {
   if (!before) return { started: true, id };
   const already = before.state as Extract<Started, { started: false }>['already'];
   return { started: false, id: before.id, already, sameInput: isDeepStrictEqual(before.input, input) };
 }
 
-/** The outcome of a stop. */
-function stoppingOf(before: Standing | undefined): Stopping {
+/** Returns the outcome of a stop. */
+function stoppingOf(before: KeyState | undefined): Stopping {
   if (before?.state === 'running' || before?.state === 'stopping') return { stopping: true, id: before.id };
   return { stopping: false, already: (before?.state ?? 'unknown') as Extract<Stopping, { stopping: false }>['already'] };
 }
 
-/** A promise that asks only once it is awaited. */
-function whenAwaited<V>(ask: () => Promise<V>): PromiseLike<V> {
-  let asked: Promise<V> | undefined;
+/** Returns a promise that calls `work` when it is first awaited. */
+function lazy<V>(work: () => Promise<V>): PromiseLike<V> {
+  let begun: Promise<V> | undefined;
   return {
     // biome-ignore lint/suspicious/noThenProperty: the promise is meant to be awaited
     then(fulfilled, rejected) {
-      asked ??= ask();
-      return asked.then(fulfilled, rejected);
+      begun ??= work();
+      return begun.then(fulfilled, rejected);
     },
   };
 }
@@ -95,11 +96,11 @@ export interface Starts {
   readonly start: Start;
   readonly stop: Stop;
   /**
-   * Writes them in the order of the calls with the handler's transaction, together with the local steps that a saga begins with. Those of
-   * a savepoint that was rolled back are left out. Returns how many there were. Throws `SagaInputInvalid` for a schema that validates
+   * Writes them in the order of the calls in the handler's transaction, together with the local steps that a saga begins with. Starts and
+   * stops of a savepoint that was rolled back are left out. Returns how many were written. Throws `SagaInputInvalid` for a schema that validates
    * asynchronously.
    */
-  write(own: Tx): Promise<number>;
+  write(sql: Tx): Promise<number>;
   /** The new instances. */
   readonly fresh: readonly Instance[];
   /** Starts under the key of an instance that began with another input, whose outcome was not awaited. */
@@ -124,9 +125,9 @@ interface Given {
 }
 
 /** One call of `start` or `stop`, with its arguments as they were then. */
-interface Write extends Asked {
-  /** Writes the start or stop. */
-  take(own: Tx): Promise<void>;
+interface Request extends Effect {
+  /** Writes the start or the stop. */
+  write(sql: Tx): Promise<void>;
 }
 
 /** The input as JSON keeps it. Throws `SagaInputInvalid`. */
@@ -148,20 +149,20 @@ function keyOf({ name, key: keyIn }: Defined, input: unknown): string | undefine
   const key = keyIn?.(input);
   if (key === undefined || (key.isWellFormed() && !key.includes('\0'))) return key;
   throw new SagaInputInvalid(
-    `the input of the saga ${name} gives the key ${JSON.stringify(key)}: a key must be well-formed Unicode without U+0000`,
+    `the input of the saga ${name} gives the key ${JSON.stringify(key)}; a key must be well-formed Unicode without U+0000: correct the saga's \`key\``,
   );
 }
 
-/** Inserts an instance, unless there is one of the same key. Returns it. */
+/** Inserts an instance, unless there is one of the same key. Returns the new instance; `undefined` when there is one. */
 async function begin(
   parts: StartsParts,
-  { own, tx, trace, id }: { readonly own: Tx; readonly tx: unknown; readonly trace: TraceContext | undefined; readonly id: string },
+  { sql, tx, trace, id }: { readonly sql: Tx; readonly tx: unknown; readonly trace: TraceContext | undefined; readonly id: string },
   saga: Defined,
   { input, key }: Given,
 ): Promise<Instance | undefined> {
   const { clock, reached } = parts.runtime;
   const now = clock.now();
-  if (key !== undefined && (await isKeyTaken(own, saga.name, key))) return undefined;
+  if (key !== undefined && (await isKeyTaken(sql, saga.name, key))) return undefined;
   const bare: Instance = {
     id,
     name: saga.name,
@@ -186,13 +187,13 @@ async function begin(
   };
   const after = await runLocals(parts, saga, bare, { tx, now, parents: [] });
   reached('saga/start/before');
-  return (await insertSaga(own, after)) ? after : undefined;
+  return (await insertSaga(sql, after)) ? after : undefined;
 }
 
 /** Collects what one run of a handler starts and stops in `tx`, as a part of `trace`. */
 export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceContext | undefined): Starts {
   const within = parts.store.sql(tx);
-  const all: Write[] = [];
+  const all: Request[] = [];
   const fresh: Instance[] = [];
   const ignored: { readonly saga: string; readonly key: string; readonly id: string }[] = [];
   const stopped: { readonly id: string; readonly saga: string }[] = [];
@@ -206,8 +207,8 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
     if (defined) return defined;
     throw new SagaUnlisted(`the service ${owner} does not run the saga ${saga.name}: add it to its \`sagas\``);
   };
-  /** Puts a call behind all earlier ones, and returns those. */
-  function ask(one: Omit<Write, 'level'>): readonly Write[] {
+  /** Adds a request behind all earlier ones, and returns those. */
+  function request(one: Omit<Request, 'level'>): readonly Request[] {
     const earlier = all.slice();
     all.push({ ...one, level: within.level });
     return earlier;
@@ -220,53 +221,53 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
     const examined = examineNow(defined.input, inputJson(defined, input));
     const given = examined instanceof Promise ? examined.then((later) => givenOf(defined, later)) : givenOf(defined, examined);
     const key = given instanceof Promise ? given.then((later) => later.key) : given.key;
-    // Their failures are thrown by `write`, which a handler that failed does not come to.
+    // `write` throws their failures; a handler that failed does not come to it.
     if (given instanceof Promise) given.catch(() => {});
     if (key instanceof Promise) key.catch(() => {});
     let awaited = false;
-    const earlier = ask({
+    const earlier = request({
       saga: name,
       key,
       after: async (before) => before ?? { id, state: 'running', input: (await given).input },
-      async take(own) {
+      async write(sql) {
         const what = await given;
-        const begun = await begin(parts, { own, tx, trace, id }, defined, what);
+        const begun = await begin(parts, { sql, tx, trace, id }, defined, what);
         if (begun) fresh.push(begun);
         else if (!awaited) {
-          const there = await standingOf(own, name, String(what.key), []);
+          const there = await keyStateOf(sql, name, String(what.key), []);
           if (there && !isDeepStrictEqual(there.input, what.input)) ignored.push({ saga: name, key: String(what.key), id: there.id });
         }
       },
     });
-    return whenAwaited(async () => {
+    return lazy(async () => {
       awaited = true;
       const what = await given;
-      const before = what.key === undefined ? undefined : await standingOf(within, name, what.key, earlier);
+      const before = what.key === undefined ? undefined : await keyStateOf(within, name, what.key, earlier);
       return startedOf(before, id, what.input);
     });
   }
 
   function stop(saga: AnySaga, key: string, reason: string): PromiseLike<Stopping> {
     const { name } = known(saga);
-    const earlier = ask({
+    const earlier = request({
       saga: name,
       key,
       after: (before) => (before?.state === 'running' ? { ...before, state: 'stopping' } : before),
-      async take(own) {
-        const id = await markStopping(own, name, key, { kind: 'stopped', reason });
+      async write(sql) {
+        const id = await markStopping(sql, name, key, { kind: 'stopped', reason });
         if (id !== undefined) stopped.push({ id, saga: name });
       },
     });
-    return whenAwaited(async () => stoppingOf(await standingOf(within, name, key, earlier)));
+    return lazy(async () => stoppingOf(await keyStateOf(within, name, key, earlier)));
   }
 
   return {
     ...{ fresh, stopped, ignored },
     start: start as unknown as Start,
     stop: stop as unknown as Stop,
-    async write(own) {
+    async write(sql) {
       const kept = all.filter(({ level }) => !level.undone);
-      for (const { take } of kept) await take(own);
+      for (const one of kept) await one.write(sql);
       return kept.length;
     },
   };

@@ -26,7 +26,7 @@ export class SagaStopping extends SeaworthyError {
   readonly kind = 'cancelled';
 }
 
-/** A step returned a value that JSON does not keep, such as a Map, a Date or NaN. The message names the place. */
+/** A step returned a value that JSON does not keep, such as a Map, a Date or NaN. The message names its path. */
 export class ResultInvalid extends SeaworthyError {
   readonly code = 'SW_SAGA_RESULT_INVALID';
   readonly kind = 'internal';
@@ -53,7 +53,9 @@ export async function bounded<V>(
   work: (within: Scope) => V | PromiseLike<V>,
 ): Promise<V> {
   const reason = (): unknown =>
-    new StepTimeout(`a run of the step ${name} took longer than ${ms / 1000} s: it was aborted, and counts as failed`);
+    new StepTimeout(
+      `a run of the step ${name} took longer than ${ms / 1000} s; it was aborted and counts as failed: raise the step's \`timeout\` if it needs longer`,
+    );
   const within = scope({ clock, parents, timeout: { ms, reason } });
   try {
     if (within.aborted) throw within.reason;
@@ -72,7 +74,7 @@ export interface Tracing {
   readonly follow?: Follow | undefined;
 }
 
-/** What one run of a step or of its undo has. */
+/** One run of a step or of its undo. */
 export interface Running {
   readonly within: Scope;
   readonly trace: TraceContext | undefined;
@@ -82,7 +84,7 @@ export interface Running {
 
 const spans = { do: 'seaworthy_saga_step', undo: 'seaworthy_saga_undo' } as const;
 
-/** Runs `work` of a step or of its undo as a span, bounded by its timeout. A run that `parents` abort has not failed. */
+/** Runs `work` of a step or of its undo in a span, bounded by its timeout. A run that `parents` abort has not failed. */
 export async function stepRun<V>(
   verb: 'do' | 'undo',
   { runtime, follow = 'parent' }: Tracing,
@@ -120,7 +122,7 @@ export async function stepRun<V>(
   }
 }
 
-/** What a run of a step is given beside its signal: copies, so that what it changes neither a repeated run nor the journal sees. */
+/** What a run of a step is given beside its signal. The values are copies: neither a repeated run nor the journal sees a change of them. */
 export interface Seen {
   readonly input: unknown;
   readonly results: unknown;

@@ -5,12 +5,12 @@ import { thrown } from '../core/conformance/thrown.ts';
 import type { Deadline } from '../core/deadline.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { SagaInputInvalid } from './starts.ts';
 import { ResultInvalid } from './step-run.ts';
-import { suite } from './suite.fixture.ts';
 import { Ref, remote, trip, trips, type World } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const warnings = ({ said }: World): readonly string[] => said.filter((line) => line.startsWith('warn'));
 

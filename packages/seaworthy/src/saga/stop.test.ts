@@ -5,12 +5,12 @@ import { BreakerOpen } from '../resilience/errors.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { markStopping } from './saga-store.ts';
 import { bounded } from './step-run.ts';
-import { suite } from './suite.fixture.ts';
 import { Ref, remote, stuck, trip, trips, world } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 named('stop: the running step is aborted, the saga is undone, and its undos get the reason', async (sea) => {
   sea.callee.answers = { pay: () => new Promise(() => {}) };
@@ -49,10 +49,9 @@ named('stop: decided by the database, also when the last step succeeds in the sa
   assert.deepEqual(sea.transactions.slice(0, 3), ['committed', 'rolled back', 'committed']);
 });
 
-test('stop: a running local step is aborted, rolled back and not undone; the steps before it are', async (t) => {
+test('stop: a running local step is aborted, rolled back and not undone; the steps before it are', async () => {
   // Where a transaction that hangs does not keep the stop out.
   const sea = await world(memory(), virtualClock(), seededRandom(1));
-  t.after(sea.close);
   let begun = 0;
   const hangs = saga(trips, 'hangs', { input: Ref, uses: [remote], key: ({ id }) => id })
     .step('book', {

@@ -3,11 +3,11 @@ import { alone } from '../outbox/suspects.ts';
 import { worker } from '../store/worker.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { SagaInvalid, saga } from './definition.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { orphans } from './orphans.ts';
-import { suite } from './suite.fixture.ts';
 import { Ref, remote, trip, trips, type World } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const paying = saga(trips, 'paying', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
   timeout: '1h',

@@ -6,14 +6,14 @@ import { memory } from '../store/drivers/memory.ts';
 import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { worker } from '../store/worker.ts';
-import { seededRandom, type VirtualClock, virtualClock } from '../testing/clock.ts';
+import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
+import { eachStore } from './each-store.fixture.ts';
 import type { SagaEngine } from './engine.ts';
 import { orphans } from './orphans.ts';
-import { suite } from './suite.fixture.ts';
-import { Ref, remote, trip, trips, type World, world } from './world.fixture.ts';
+import { Ref, remote, trip, trips, world } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 named('G7: another worker takes over the sagas of a dead one, and a stalled one writes nothing any more', async (sea) => {
   let resume: (value: unknown) => void = () => {};
@@ -40,7 +40,7 @@ named('a takeover after the start is logged once', async (sea) => {
   await sea.when('it pays', () => sea.callee.log.length === 2);
   await first.worker.close();
   await sea.until('done');
-  assert.equal(sea.said.filter((line) => line === 'info: sagas of a process that has ended are taken over').length, 1);
+  assert.equal(sea.said.filter((line) => line === 'info: sagas of a process that has ended were taken over').length, 1);
 });
 
 named('G7: a fence on every write: a process whose saga was taken over cannot write a late outcome', async (sea) => {
@@ -75,14 +75,6 @@ named('G13: a close aborts the running step without a failure; the next start co
 async function dieAt(steps: number, broke: boolean): Promise<boolean> {
   const clock = virtualClock();
   const sea = await world(memory(), clock, seededRandom(steps));
-  try {
-    return await dyingOn(sea, clock, steps, broke);
-  } finally {
-    await sea.close();
-  }
-}
-
-async function dyingOn(sea: World, clock: VirtualClock, steps: number, broke: boolean): Promise<boolean> {
   sea.callee.answers = broke
     ? {
         pay: () => {

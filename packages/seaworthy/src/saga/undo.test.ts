@@ -5,11 +5,11 @@ import { BreakerOpen } from '../resilience/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
-import { suite } from './suite.fixture.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { resolveStuck, SagaNotStuck, stuckSagas } from './verdict.ts';
 import { Ref, remote, trip, trips } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 named('G6: a step with a declared error is not undone: the steps before it are, in reverse', async (sea) => {
   sea.callee.answers = {

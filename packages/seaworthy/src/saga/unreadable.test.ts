@@ -5,13 +5,13 @@ import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { SagaUnreadable } from './instance.ts';
 import { listSagas, sagaOf } from './list.ts';
-import { suite } from './suite.fixture.ts';
 import { resolveStuck, stuckSagas } from './verdict.ts';
 import { Ref, remote, trips, world } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const paying = saga(trips, 'paying', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
   retry: { attempts: 1000 },
@@ -96,9 +96,8 @@ named('a stuck saga that cannot be read is listed, and a verdict on it is refuse
   await sea.process([paying]);
 });
 
-test('a start reads no instance with the definition of this code, and others a few at a time', async (t) => {
+test('a start reads no instance with the definition of this code, and others a few at a time', async () => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
-  t.after(sea.close);
   const insert = `with recursive n (i) as (select 1 union all select i + 1 from n where i < 400)
     insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
     select ? || i, 'paying', ? || i, ?, '{"id":"x"}', 'running', '[{"step":"pay","state":"intended"}]', 0, 9e15, '', 0, 0 from n`;
@@ -123,9 +122,8 @@ test('a start reads no instance with the definition of this code, and others a f
   assert.ok(most <= 16, `${most} rows at one time`);
 });
 
-test('rows in an unknown state are reported without being read whole', async (t) => {
+test('rows in an unknown state are reported without being read whole', async () => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
-  t.after(sea.close);
   await sea.store.transaction((tx) =>
     tx.run(`insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
       values ('x', 'paying', 'x', 'remote pay', '{}', 'paused', '[]', 0, 0, '', 0, 0)`),

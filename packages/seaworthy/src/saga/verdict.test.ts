@@ -4,12 +4,12 @@ import { CallFailed } from '../client/errors.ts';
 import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { writeTransition } from './saga-store.ts';
-import { suite } from './suite.fixture.ts';
 import { resolveStuck, stuckSagas, type Verdict } from './verdict.ts';
 import { Ref, remote, stuck, trip, trips, type World } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 const judged = (sea: World, id: string, verdict: Verdict): Promise<void> =>
   resolveStuck(sea.store as Store<unknown, unknown>, sea.runtime, id, verdict);

@@ -6,19 +6,19 @@ import { type ListedSaga, listFrom } from './list.ts';
 import { hurry, interrupt, readSaga, readStuck, writeVerdict } from './saga-store.ts';
 import { resultJson } from './step-run.ts';
 
-/** No saga of this id is stuck. */
+/** A verdict was given on a saga that is not stuck, or does not exist. */
 export class SagaNotStuck extends SeaworthyError {
   readonly code = 'SW_SAGA_NOT_STUCK';
   readonly kind = 'not_found';
 }
 
-/** Only a running saga can be stopped. This one has ended, is being undone or stuck, is to be stopped already, or does not exist. */
+/** A saga was to be stopped that does not run: it has ended, is being undone, is stuck or stopped already, or does not exist. */
 export class SagaNotRunning extends SeaworthyError {
   readonly code = 'SW_SAGA_NOT_RUNNING';
   readonly kind = 'conflict';
 }
 
-/** Only a waiting saga can be hurried. This one has ended, runs or is due, or does not exist. */
+/** A saga was to be hurried that does not wait: it has ended, runs or is due, or does not exist. */
 export class SagaNotWaiting extends SeaworthyError {
   readonly code = 'SW_SAGA_NOT_WAITING';
   readonly kind = 'conflict';
@@ -26,13 +26,13 @@ export class SagaNotWaiting extends SeaworthyError {
 
 /** A decision on an undo that cannot succeed by itself. */
 export type Verdict =
-  /** Run the undo again: its cause is corrected. */
+  /** The undo runs again, since what it failed of is corrected. */
   | { readonly kind: 'retry' }
-  /** Leave the undo out: it is not needed, or was done by hand. */
+  /** The undo is left out, since it is not needed or was done by hand. */
   | { readonly kind: 'skip' }
   /**
-   * Run the undo again with a result of the step, which was never seen. A call whose input thereby changes gets another key, by its
-   * place: to each operation the undo must make the same calls in the same order, with the result and without.
+   * The undo runs again with a result of the step, which was never seen. A call whose input thereby changes gets another key. The undo
+   * must make the same calls of each operation in the same order, with the result and without.
    */
   | { readonly kind: 'result'; readonly result: unknown };
 
@@ -44,15 +44,15 @@ export async function stuckSagas(
   return listFrom(read, "sw_saga where state = 'stuck' order by changed", [], options);
 }
 
-/** What a verdict makes of the step whose undo is stuck. */
+/** Returns what a verdict changes in the entry of the step whose undo is stuck. */
 function changeOf(verdict: Verdict, { step, undo, refusals = {} }: Entry, now: number): Partial<Entry> {
   if (verdict.kind === 'skip') return { state: 'skipped', ...(undo && { undo: { ...undo, ended: now } }) };
   return verdict.kind === 'result' ? { result: resultJson(step, verdict.result), refusalsAtVerdict: refusals } : {};
 }
 
 /**
- * Gives a verdict on a stuck saga. It continues with its undo within seconds. The journal keeps the verdict, its time, and `by` whom it was
- * given. Throws `SagaNotStuck`, `SagaUnreadable`, and `ResultInvalid` for a result that is not JSON.
+ * Gives a verdict on a stuck saga. It continues with its undo within seconds. The journal keeps the verdict, its time, and `by`,
+ * who gave it. Throws `SagaNotStuck`, `SagaUnreadable`, and `ResultInvalid` for a result that is not JSON.
  */
 export async function resolveStuck(
   store: Store<unknown, unknown>,
@@ -62,29 +62,29 @@ export async function resolveStuck(
   { by }: { readonly by?: string } = {},
 ): Promise<void> {
   await store.transaction(async (tx) => {
-    const own = store.sql(tx);
-    const instance = await readStuck(own, id);
-    if (!instance) throw new SagaNotStuck(`no saga ${id} is stuck: list those that are`);
+    const sql = store.sql(tx);
+    const instance = await readStuck(sql, id);
+    if (!instance) throw new SagaNotStuck(`no saga ${id} is stuck; only a stuck saga takes a verdict: list those that are`);
     const { journal } = instance;
     const index = journal.findIndex(({ state }) => state === 'stuck');
     const entry = journal[index] as Entry;
     const now = runtime.clock.now();
     const given: GivenVerdict = { kind: verdict.kind, ...(by !== undefined && { by }), at: now, ...(entry.undo && { stuck: entry.undo }) };
     const resolved: Entry = { ...entry, ...changeOf(verdict, entry, now), verdicts: [...(entry.verdicts ?? []), given] };
-    await writeVerdict(own, id, journal.with(index, resolved), now);
+    await writeVerdict(sql, id, journal.with(index, resolved), now);
   });
 }
 
 const notStopped: Readonly<Record<string, string>> = {
   undoing: 'is being undone already',
   stuck: 'is being undone, and its undo waits for a verdict: retry, skip or result',
-  done: 'has ended, and is done: take it back by a saga or a command of its own',
+  done: 'has ended, and is done: take its effects back by a saga or a command that you write for it',
   undone: 'has ended, and is undone',
 };
 
 /**
- * Stops a running saga, also one that only waits: it is undone, with `reason` and `by` in its cause. The process that runs it notices within
- * a second or so; without one, the next that starts. Throws `SagaNotRunning` and `SagaUnreadable`.
+ * Stops a running saga, also one that only waits: it is undone, with `reason` and `by` in its cause. The process that runs the saga notices
+ * within a second or so; if none runs, the next one does when it starts. Throws `SagaNotRunning` and `SagaUnreadable`.
  */
 export async function stopSaga(
   store: Store<unknown, unknown>,
@@ -92,20 +92,21 @@ export async function stopSaga(
   { reason, by }: { readonly reason: string; readonly by?: string },
 ): Promise<void> {
   await store.transaction(async (tx) => {
-    const own = store.sql(tx);
-    const instance = await readSaga(own, id);
-    if (!instance) throw new SagaNotRunning(`there is no saga ${id}, so that nothing is stopped`);
+    const sql = store.sql(tx);
+    const instance = await readSaga(sql, id);
+    if (!instance) throw new SagaNotRunning(`there is no saga ${id}, so nothing was stopped: list the sagas with \`listSagas\``);
     const { name, key, state, stopping } = instance;
     const which = `the saga ${name} ${key} (${id})`;
-    if (stopping && state === 'running') throw new SagaNotRunning(`${which} is to be undone already: ${causeText(stopping)}`);
+    if (stopping && state === 'running')
+      throw new SagaNotRunning(`${which} is stopped already, and will be undone: ${causeText(stopping)}`);
     if (state !== 'running') throw new SagaNotRunning(`${which} ${notStopped[state]}; only a running saga can be stopped`);
-    await interrupt(own, id, { kind: 'stopped', reason, ...(by !== undefined && { by }) });
+    await interrupt(sql, id, { kind: 'stopped', reason, ...(by !== undefined && { by }) });
   });
 }
 
 /**
- * Hurries a saga that waits for the next run of a step or of its undo: it continues at once. A stuck saga gets the verdict `retry`, by `by`.
- * The process that runs it notices within a second or so. Throws `SagaNotWaiting` and `SagaUnreadable`.
+ * Makes a saga that waits for the next run of a step or of its undo continue at once. A stuck saga gets the verdict `retry`, given by `by`.
+ * The process that runs the saga notices within a second or so. Throws `SagaNotWaiting` and `SagaUnreadable`.
  */
 export async function retrySaga(
   store: Store<unknown, unknown>,
@@ -114,17 +115,17 @@ export async function retrySaga(
   { by }: { readonly by?: string } = {},
 ): Promise<void> {
   const stuck = await store.transaction(async (tx) => {
-    const own = store.sql(tx);
-    const instance = await readSaga(own, id);
-    if (!instance) throw new SagaNotWaiting(`there is no saga ${id}, so that nothing is hurried`);
+    const sql = store.sql(tx);
+    const instance = await readSaga(sql, id);
+    if (!instance) throw new SagaNotWaiting(`there is no saga ${id}, so nothing was hurried: list the sagas with \`listSagas\``);
     const { name, key, state, due } = instance;
     const which = `the saga ${name} ${key} (${id})`;
     if (state === 'stuck') return true;
     if (state === 'done' || state === 'undone')
-      throw new SagaNotWaiting(`${which} has ended, and is ${state}: there is nothing to run again`);
+      throw new SagaNotWaiting(`${which} has ended, and is ${state}; only a saga that waits can be hurried`);
     if (due <= runtime.clock.now())
-      throw new SagaNotWaiting(`${which} waits for no time: it runs or is due, or continues once a process runs its service`);
-    await hurry(own, id);
+      throw new SagaNotWaiting(`${which} does not wait: it runs or is due, and continues once a process runs its service`);
+    await hurry(sql, id);
     return false;
   });
   if (stuck) await resolveStuck(store, runtime, id, { kind: 'retry' }, by === undefined ? {} : { by });

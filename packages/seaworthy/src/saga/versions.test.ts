@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { type AnySaga, incompatibility, planOf, SagaStranded, saga } from './definition.ts';
+import { eachStore } from './each-store.fixture.ts';
 import { type Entry, type Instance, plannedSteps } from './instance.ts';
-import { suite } from './suite.fixture.ts';
 import { Ref, remote, stuck, trip, trips } from './world.fixture.ts';
 
-const { named } = suite(virtualClock, () => seededRandom(1));
+const { named } = eachStore(virtualClock, () => seededRandom(1));
 
 named('G8: a definition that cannot continue active instances is refused by name; one that can is not', async (sea) => {
   sea.callee.answers = { pay: () => new Promise(() => {}) };
@@ -22,7 +22,7 @@ named('G8: a definition that cannot continue active instances is refused by name
     sea.process([inserted]),
     (error: unknown) => error instanceof SagaStranded && /trip t .*its step 1 was note and is first now/.test(error.message),
   );
-  await assert.rejects(sea.process([]), /its saga is not defined any more/);
+  await assert.rejects(sea.process([]), /its saga is no longer defined/);
   await sea.process([longer]);
 });
 

@@ -78,8 +78,6 @@ export interface World {
   /** Starts the trip `t`. */
   start(engine: SagaEngine): Promise<void>;
   note(): Promise<unknown>;
-  /** Ends its processes, as a shutdown does that has no time, and closes its database. */
-  close(): Promise<void>;
 }
 
 /** A clock that a test moves. */
@@ -150,7 +148,6 @@ export async function world(driver: StoreDriver, clock: Time, random: Random): P
     const answered = (async () => (callee.answers[name] ? callee.answers[name](count) : name === 'book' ? { seat: 7 } : undefined))();
     return reply(answered as Promise<never>, { Full: undefined });
   };
-  const processes: { readonly engine: SagaEngine; readonly worker: Worker }[] = [];
   const made: World = {
     clock,
     runtime: rt,
@@ -169,7 +166,6 @@ export async function world(driver: StoreDriver, clock: Time, random: Random): P
         worker: own,
         ...more,
       });
-      processes.push({ engine, worker: own });
       await engine.begin();
       return { engine, worker: own };
     },
@@ -204,25 +200,11 @@ export async function world(driver: StoreDriver, clock: Time, random: Random): P
     },
     start: (engine) => made.run(engine, ({ start }) => start(trip, { id: 't' })),
     note: async () => (await store.read.all('select text from note'))[0]?.['text'],
-    async close() {
-      const down = AbortSignal.abort(new Error('down'));
-      let closed = false;
-      const ending = processes.map(async ({ engine, worker: own }) => {
-        await engine.close(down);
-        await own.close();
-      });
-      // A process whose view of the database has died cannot say that it ends.
-      const closing = Promise.allSettled(ending)
-        .then(() => store.close())
-        .finally(() => (closed = true));
-      await made.when('it is closed', () => closed);
-      await closing;
-    },
   };
   return made;
 }
 
-/** What the suites run on: a database in `dir`, and one whose transactions conflict. */
+/** Returns the stores that the tests run on: a database in `dir`, and one whose transactions conflict. */
 export const stores = (dir: string): readonly (readonly [string, () => StoreDriver])[] => {
   let folder = 0;
   return [

@@ -6,16 +6,17 @@ import type { Random } from '../core/random.ts';
 import type { StoreDriver } from '../store/store.ts';
 import { stores, type Time, type World, world } from './world.fixture.ts';
 
-export interface Suite {
-  /** The folder of its databases. */
+/** How the tests of one file run on each store. */
+export interface EachStore {
+  /** The folder of the databases. */
   readonly root: string;
   readonly drivers: readonly (readonly [string, () => StoreDriver])[];
-  /** A test on each store. */
+  /** Adds a test for each store. */
   readonly named: (title: string, body: (sea: World) => Promise<void>) => void;
 }
 
-/** The tests of one file, under the clock and the randomness that it gives to each. */
-export function suite(clock: () => Time, random: () => Random): Suite {
+/** Prepares the tests of one file. Each test gets a clock and a source of randomness of its own. */
+export function eachStore(clock: () => Time, random: () => Random): EachStore {
   const root = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
   after(() => rmSync(root, { recursive: true, force: true }));
   const drivers = stores(root);
@@ -23,15 +24,7 @@ export function suite(clock: () => Time, random: () => Random): Suite {
     root,
     drivers,
     named(title, body) {
-      for (const [store, driver] of drivers)
-        test(`${title} (${store})`, async () => {
-          const one = await world(driver(), clock(), random());
-          try {
-            await body(one);
-          } finally {
-            await one.close();
-          }
-        });
+      for (const [store, driver] of drivers) test(`${title} (${store})`, async () => body(await world(driver(), clock(), random())));
     },
   };
 }
