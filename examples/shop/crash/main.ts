@@ -8,8 +8,8 @@ import type { RoundResult } from './round.ts';
 import { startSeveral } from './several.ts';
 import { roundOfWhole } from './whole.ts';
 
-/** What the shop's orders never pass: no reaction of the shop fails, so none is parked or buried. The outbox's own tests kill there. */
-const beyond = /^inbox\/(park|claim|retry|bury|redrive)/;
+/** What the shop's orders never pass: no reaction of the shop fails, so none is parked or becomes a dead letter. The outbox's own tests kill there. */
+const beyond = /^inbox\/(park|claim|retry|dead-letter|redrive)/;
 
 const settleWithinMs = 30_000;
 

@@ -40,8 +40,8 @@ export const outbox: readonly Mutant[] = [
     edits: [
       [
         'outbox/relay.ts',
-        "if (!(await worker.holdLease(own, 'relay'))) return false;\n      await own.run(`delete",
-        "await worker.holdLease(own, 'relay');\n      await own.run(`delete",
+        "if (!(await worker.holdLease(sql, 'relay'))) return false;\n      await sql.run(`delete",
+        "await worker.holdLease(sql, 'relay');\n      await sql.run(`delete",
       ],
     ],
     tests: suites,
@@ -73,18 +73,18 @@ export const outbox: readonly Mutant[] = [
   },
   {
     name: 'inbox: an event behind a parked one of its key is handled at once',
-    edits: [['outbox/delivery.ts', 'if (!(await isHeld(tx, line))) return undefined;', 'return undefined;']],
+    edits: [['outbox/delivery.ts', 'if (!(await isBlocked(tx, orderingKey))) return undefined;', 'return undefined;']],
     tests: suites,
     storm,
   },
   {
     name: 'inbox: an event that fails behind a parked one is due at once',
-    edits: [['outbox/delivery.ts', 'dueMs: (await isHeld(tx, line)) ? undefined : dueMs }', 'dueMs }']],
+    edits: [['outbox/delivery.ts', 'dueMs: (await isBlocked(tx, orderingKey)) ? undefined : dueMs }', 'dueMs }']],
     tests: suites,
   },
   {
     name: 'inbox: when one is done, the next of its key stays parked',
-    edits: [['outbox/parked.ts', '  await advance(tx, line, now);\n  return true;', '  return true;']],
+    edits: [['outbox/parked.ts', '  await advance(tx, orderingKey, now);\n  return true;', '  return true;']],
     tests: suites,
     storm,
   },

@@ -61,9 +61,9 @@ test('dev prints routes, calls, events, sagas and errors; after a change it rest
       'info   ships    the saga unload was undone: crane was refused: Full id=.* key=Argo$',
       'event  docks    ships\\.arrived +handled +[\\d.]+ ms$',
       // The secret is left out of the data that break the contract.
-      'event  docks    ships\\.arrived +buried +[\\d.]+ ms$',
-      'warn   docks    ships\\.arrived was buried .*\\n +.*tons: .*papers\\.code: \\*\\*\\* is not a code',
-      'retry  docks    ships\\.arrived +buried +[\\d.]+ ms$',
+      'event  docks    ships\\.arrived +dead_letter +[\\d.]+ ms$',
+      'warn   docks    ships\\.arrived became a dead letter .*\\n +.*tons: .*papers\\.code: \\*\\*\\* is not a code',
+      'retry  docks    ships\\.arrived +dead_letter +[\\d.]+ ms$',
       'saga   ships    unload +done$',
       // Errors have their line in the user's own file, although the toolkit is linked.
       `warn   docks    ships\\.arrived was parked .*\\n +there is no berth for the Kraken\\n +at fleet\\.ts:${lineOf('no berth')}:\\d+$`,

@@ -29,8 +29,8 @@ export const crashPoints = [
   'inbox/claim/after',
   'inbox/retry/before',
   'inbox/retry/after',
-  'inbox/bury/before',
-  'inbox/bury/after',
+  'inbox/dead-letter/before',
+  'inbox/dead-letter/after',
   'inbox/redrive/before',
   'inbox/redrive/after',
 ] as const;

@@ -12,7 +12,7 @@ import type { Store, Tx } from '../store/store.ts';
 import { transaction } from '../store/traced.ts';
 import { EventRefused, HandlerTimeout } from './errors.ts';
 
-/** What a handler may know of an event beside its data. */
+/** What a handler may know about an event, apart from its data. */
 export interface Meta {
   readonly id: string;
   readonly type: string;
@@ -23,24 +23,24 @@ export interface Meta {
   readonly time: string;
   /** From 1: the first attempt is the one on arrival. */
   readonly attempt: number;
-  /** What its handling is part of. */
+  /** The trace of this attempt. */
   readonly trace: TraceContext | undefined;
-  /** Aborts when the handler's time is over, or when the process is going down. */
+  /** Aborts when the handler's `timeout` has elapsed, or when the process is going down. */
   readonly signal: AbortSignal;
 }
 
-/** Called once after the commit; not after a rollback. */
+/** A function that is called once after the commit, and not after a rollback. */
 export type AfterCommit = () => void;
 type Awaitable<V> = V | Promise<V>;
 
-/** An event and what is done about it, in one transaction with the mark that it was done. */
+/** An event and its handler, which runs in one transaction with the mark that the event was handled. */
 export interface Subscription<T> {
   readonly event: Event & At;
-  /** May run again after a conflict, with `data` as it came. What the run that is committed returns is called after the commit. */
+  /** Handles the event. It may run again after a conflict, with the same `data`. What the committed run returns is called after the commit. */
   handle(tx: T, data: unknown, meta: Meta): Awaitable<AfterCommit | undefined | void>;
 }
 
-/** Makes a subscription whose handler knows the type of its data. */
+/** Makes a subscription whose handler has the type of the event's data. */
 export function subscription<Data, T>(
   event: Event<unknown, Data> & At,
   handle: (tx: T, data: Data, meta: Meta) => Awaitable<AfterCommit | undefined | void>,
@@ -50,8 +50,8 @@ export function subscription<Data, T>(
 
 export type Refusal = 'poison' | 'expired';
 
-/** How an attempt ended. What is no attempt at all (a shutdown, no database) is thrown instead. */
-export type Verdict =
+/** How an attempt ended. A shutdown or a missing database is not an attempt, and is thrown instead. */
+export type AttemptResult =
   | { readonly kind: 'done'; readonly outcome: string }
   | { readonly kind: 'failed'; readonly error: unknown }
   | {
@@ -65,39 +65,39 @@ export interface AttemptParts<T> {
   readonly runtime: Runtime;
   readonly subscription: Subscription<T>;
   readonly envelope: Envelope;
-  /** It is handled however late: somebody decided so. */
-  readonly however?: boolean;
+  /** The event is handled although it has expired: an operator redrove it. */
+  readonly evenIfExpired?: boolean;
   readonly number: number;
   readonly timeoutMs: number;
   readonly span: Span;
-  /** Their abort means that the process goes down: it says nothing about the event. */
+  /** When one of them aborts, the process is going down, which says nothing about the event. */
   readonly parents: readonly (AbortSignal | Scope)[];
-  /** First thing in the transaction. A word means that there is nothing left to do, and names the outcome. */
+  /** Runs first in the transaction. Returns the outcome when there is nothing left to do, and `undefined` when the handler is to run. */
   readonly admit: (tx: Tx) => Promise<string | undefined>;
 }
 
-const refused = (reason: Refusal, error: EventRefused): Verdict => ({
+const refused = (reason: Refusal, error: EventRefused): AttemptResult => ({
   kind: 'refused',
   reason,
   error,
 });
 
-/** Gives one event to its handler, once. */
+/** Runs the handler of one event once, in a transaction. Throws when the attempt was interrupted. */
 export async function attempt<T>({
   store,
   runtime,
   subscription,
   envelope,
-  however = false,
+  evenIfExpired = false,
   number,
   timeoutMs,
   span,
   parents,
   admit,
-}: AttemptParts<T>): Promise<Verdict> {
+}: AttemptParts<T>): Promise<AttemptResult> {
   const { type, id } = envelope;
-  if (!however && envelope.notafter !== undefined && Date.parse(envelope.notafter) < runtime.clock.now()) {
-    return refused('expired', new EventRefused(`${type} ${id} was not to be handled after ${envelope.notafter}`));
+  if (!evenIfExpired && envelope.notafter !== undefined && Date.parse(envelope.notafter) < runtime.clock.now()) {
+    return refused('expired', new EventRefused(`${type} ${id} expired at ${envelope.notafter}: redrive it to handle it all the same`));
   }
   let data: unknown;
   try {
@@ -114,7 +114,10 @@ export async function attempt<T>({
     return { kind: 'failed', error: readable(error) };
   }
 
-  const late = (): unknown => new HandlerTimeout(`the handler of ${type} was not done with ${id} after ${timeoutMs} ms: it is rolled back`);
+  const late = (): unknown =>
+    new HandlerTimeout(
+      `the handler of ${type} did not finish ${id} within ${timeoutMs} ms and was rolled back: make it faster, or raise consumer.timeout`,
+    );
   const work = scope({ clock: runtime.clock, parents });
   const meta: Meta = {
     id,
@@ -136,7 +139,7 @@ export async function attempt<T>({
       async (tx) => {
         begun = true;
         after = undefined;
-        // Runs while this run of the handler does: waiting for a turn, the first one or that of another run, says nothing about it.
+        // The time to wait for the database, before the first run and after a conflict, is not the handler's.
         const timer = runtime.clock.after(timeoutMs, () => work.abort(late()));
         try {
           const before = await admit(store.sql(tx));

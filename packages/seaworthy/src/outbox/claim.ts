@@ -4,23 +4,23 @@ import { isDue } from '../store/due.ts';
 import type { Most } from '../store/read-some.ts';
 import type { Fragment, Read, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
-import { buryRow } from './dead-letter.ts';
+import { deadLetterRow } from './dead-letter.ts';
 import { advance, type Parked, parkedColumns, parkedOf } from './parked.ts';
 
-/** Which parked events a process may take into its hand. */
+/** Which parked events a process may claim. */
 export interface Claiming {
   readonly consumer: string;
   readonly worker: Worker;
   readonly now: number;
-  /** Nobody parks an event for longer. */
+  /** No event is parked for longer, in milliseconds. */
   readonly longestMs: number;
-  /** Those that its code subscribes to. */
+  /** The types that the code of this process subscribes to. */
   readonly types: readonly string[];
-  /** Also one that a dead process had in hand: it may be what killed it, so it is attempted alone. */
+  /** Whether one event may be claimed that was in flight when its process died: it may be the cause, so it is attempted alone. */
   readonly orphan: boolean;
 }
 
-/** A row that is no event; it is among the dead letters now, as it was. */
+/** A row that is not an event and was moved unchanged to the dead letters. */
 export interface Unreadable {
   readonly seq: number;
   readonly id: string;
@@ -30,14 +30,14 @@ export interface Unreadable {
 
 export interface Claimed {
   readonly events: readonly Parked[];
-  /** One that a dead process had in hand. */
+  /** An event that was in flight when its process died. */
   readonly orphan: Parked | undefined;
   readonly unreadable: readonly Unreadable[];
 }
 
 const known = (types: readonly string[]): string => `type in (${types.map(() => '?').join(', ')})`;
 
-/** When the next one is due that nobody has in hand; undefined when there is none. */
+/** Returns when the next event is due that no process has in flight; `undefined` when there is none. */
 export async function nextDue(read: Read, { consumer, worker, now, longestMs, types, orphan }: Claiming): Promise<number | undefined> {
   const { sql, values } = worker.dead();
   const free = `${known(types)} and ${orphan ? sql : "owner = ''"}`;
@@ -48,7 +48,7 @@ export async function nextDue(read: Read, { consumer, worker, now, longestMs, ty
     ...freeValues,
   );
   if (!row || Number(row['due']) <= now) return row && Number(row['due']);
-  // One whose time nobody can have meant comes last in their order, and is due.
+  // An event whose time is too far ahead was parked by a wrong clock: it comes last in this order, and is due.
   const far = await read.all(
     `select due from sw_parked where consumer = ? and due > ? and ${free} limit 1`,
     consumer,
@@ -60,13 +60,13 @@ export async function nextDue(read: Read, { consumer, worker, now, longestMs, ty
 
 const free = { sql: "owner = ''", values: [] };
 
-/** Claims parked events that are due. Until this worker lets go of them, or dies, no other worker attempts them. */
+/** Claims parked events that are due. No other worker attempts them until this one releases them or dies. */
 export async function claimParked(tx: Tx, { consumer, worker, now, longestMs, types, orphan }: Claiming, most: Most): Promise<Claimed> {
   const dead = worker.dead();
   const orphaned = { sql: `owner <> '' and ${dead.sql}`, values: dead.values };
   const unreadable: Unreadable[] = [];
 
-  /** The claimed rows as events. A row that is not an event goes to the dead letters, and those behind it go on. */
+  /** Returns the claimed rows as events. A row that is not an event becomes a dead letter, and those behind it go on. */
   async function claimed(owner: Fragment, died: number, some: Most): Promise<readonly Parked[]> {
     const rows = await claim(
       tx,
@@ -89,7 +89,7 @@ export async function claimParked(tx: Tx, { consumer, worker, now, longestMs, ty
       try {
         events.push(parkedOf(row));
       } catch (error) {
-        await buryRow(tx, seq, 'unreadable', textOf(error), now);
+        await deadLetterRow(tx, seq, 'unreadable', textOf(error), now);
         await advance(tx, { consumer, topic: String(row['topic']), key: String(row['ordering_key']) }, now);
         unreadable.push({ seq, id: String(row['event']), type: String(row['type']), error });
       }
@@ -102,7 +102,7 @@ export async function claimParked(tx: Tx, { consumer, worker, now, longestMs, ty
   return { events, orphan: suspect, unreadable };
 }
 
-/** Lets go of what this worker has claimed, but for what it knows that it has: after a commit of which nobody heard. */
+/** Releases what this worker has claimed, except for the rows that it knows of: after a commit whose outcome is unknown. */
 export async function release(tx: Tx, consumer: string, worker: Worker, known: readonly number[]): Promise<void> {
   const others = known.length > 0 ? ` and seq not in (${known.map(() => '?').join()})` : '';
   await tx.run(`update sw_parked set owner = '' where consumer = ? and owner = ?${others}`, consumer, worker.id, ...known);

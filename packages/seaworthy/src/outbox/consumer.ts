@@ -3,38 +3,39 @@ import { typeOf } from '../bus/envelope.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { together } from '../core/ends.ts';
 import type { Runtime } from '../core/runtime.ts';
+import type { TraceRelation } from '../core/span-link.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import type { Subscription } from './attempt.ts';
+import { attemptSpan } from './attempt-span.ts';
 import type { Consuming } from './consuming.ts';
 import { receiving } from './delivery.ts';
 import { SubscriptionInvalid } from './errors.ts';
 import { housekeeping } from './housekeeping.ts';
-import { type LadderOptions, ladder } from './ladder.ts';
-import { type Follow, processSpan } from './process.ts';
 import { retries } from './retries.ts';
+import { type RetryScheduleOptions, retrySchedule } from './retry-schedule.ts';
 import { subscribed } from './subscribed.ts';
 import { aloneOn } from './suspects.ts';
 
 export interface ConsumerOptions {
-  /** How often an event is attempted before it goes to the dead letters. Default 5 attempts, 1 s doubling to 1 min, full jitter. */
-  readonly retry?: LadderOptions;
-  /** How many events of one topic may be in hand at once, and how many that are parked. Default 64. */
+  /** How often an event is attempted before it becomes a dead letter. Default 5 attempts, 1 s doubling to 1 min, full jitter. */
+  readonly retry?: RetryScheduleOptions;
+  /** How many events of one topic may be in flight at once, and how many parked ones. Default 64. */
   readonly concurrency?: number;
-  /** How long one run of a handler may take; then it is rolled back and counts as failed. Default 30 s. */
+  /** How long one run of a handler may take before it is rolled back as a failed attempt. Default 30 s. */
   readonly timeout?: Duration;
-  /** How long an event is remembered as handled at least: never shorter than the bus may deliver it again. Default 7 d. */
+  /** How long the mark of a handled event is kept at least. A mark is always kept while the bus may redeliver its event. Default 7 d. */
   readonly inboxRetention?: Duration | undefined;
-  /** How many processes may die while they have one event in hand before it goes to the dead letters, 2 or more. Default 5. */
+  /** How many processes may die while one event is in flight before it becomes a dead letter, 2 or more. Default 5. */
   readonly crashes?: number;
   /**
-   * How long an event that no process of the service subscribes to any more is kept for one that does, before it goes to the dead
-   * letters. Later events of its key wait with it. Events that come later than this are passed over. Default 10 min.
+   * How long an event is kept that no process of the service subscribes to any more, before it becomes a dead letter. Later events
+   * of its key wait with it. Events of its type that arrive after this time are passed over. Default 10 min.
    */
   readonly unhandledAfter?: Duration;
-  /** Whether handling an event is part of the trace that published it, or of one of its own that links there. Default `parent`. */
-  readonly follow?: Follow;
-  /** How often it looks for parked events that others left or redrove. Default 1 s. */
+  /** Whether the handling of an event is part of the trace that published it, or has a trace of its own that links there. Default `parent`. */
+  readonly follow?: TraceRelation;
+  /** How often the consumer looks for parked events that other processes left or redrove. Default 1 s. */
   readonly poll?: Duration;
 }
 
@@ -43,14 +44,14 @@ export interface ConsumerParts<T> extends ConsumerOptions {
   readonly bus: Bus;
   readonly runtime: Runtime;
   readonly worker: Worker;
-  /** Who consumes; the consumer group has the same name. */
+  /** The name of the consumer and of its consumer group. */
   readonly service: string;
   readonly subscriptions: readonly Subscription<T>[];
 }
 
-/** Handles the events of other services, each with its effects once. */
+/** Handles the events of other services. The effects of each event take place once. */
 export interface Consumer {
-  /** Takes nothing new; waits for what is in hand. What `signal` cuts short is rolled back and comes again: it is no failure. */
+  /** Takes nothing new and waits for the events in flight. When `signal` aborts they are rolled back and redelivered, which is not a failed attempt. */
   close(signal?: AbortSignal): Promise<void>;
 }
 
@@ -58,18 +59,21 @@ function byType<T>(subscriptions: readonly Subscription<T>[]): Map<string, Subsc
   const map = new Map<string, Subscription<T>>();
   for (const one of subscriptions) {
     const type = typeOf(one.event.service, one.event.name);
-    if (map.has(type)) throw new SubscriptionInvalid(`${type} is subscribed to twice: do both in one handler, which is one transaction`);
+    if (map.has(type))
+      throw new SubscriptionInvalid(
+        `${type} has two subscriptions; an event has one handler: do both in one handler, which is one transaction`,
+      );
     map.set(type, one);
   }
   return map;
 }
 
-type Settings<T> = Pick<Consuming<T>, 'ladder' | 'subscriptions' | 'timeoutMs' | 'pollMs' | 'crashes'> & {
+type Settings<T> = Pick<Consuming<T>, 'schedule' | 'subscriptions' | 'timeoutMs' | 'pollMs' | 'crashes'> & {
   readonly inboxRetentionMs: number;
   readonly unhandledMs: number;
 };
 
-/** What a consumer is told, checked; nothing is begun. Throws `SubscriptionInvalid`. */
+/** Checks the options of a consumer and fills in the defaults. It begins nothing. Throws `SubscriptionInvalid`. */
 export function consumerSettings<T>({
   retry,
   subscriptions,
@@ -81,10 +85,10 @@ export function consumerSettings<T>({
 }: ConsumerOptions & Pick<ConsumerParts<T>, 'subscriptions'>): Settings<T> {
   if (!Number.isSafeInteger(crashes) || crashes < 2)
     throw new SubscriptionInvalid(
-      `consumer.crashes must be a whole number from 2 on, got ${crashes}: one death blames all that was in hand`,
+      `consumer.crashes must be a whole number from 2 on, got ${crashes}: one death blames every event in flight`,
     );
   return {
-    ladder: ladder(retry),
+    schedule: retrySchedule(retry),
     subscriptions: byType(subscriptions),
     timeoutMs: milliseconds(timeout, 'consumer.timeout'),
     pollMs: milliseconds(poll, 'consumer.poll'),
@@ -95,8 +99,8 @@ export function consumerSettings<T>({
 }
 
 /**
- * Subscribes to the topics of the given events. Resolves once the group is registered with all of them: what is published
- * from then on will be handled. Throws `SubscriptionInvalid` when two are for the same event.
+ * Subscribes to the topics of the given events. Resolves once the group is registered on all of them: every event that is published
+ * from then on will be handled. Throws `SubscriptionInvalid` when two subscriptions are for the same event.
  */
 export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
   const { store, bus, runtime, worker, service, concurrency = 64, follow = 'parent' } = given;
@@ -119,7 +123,7 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
   const retrying = retries(parts);
   const types = [...parts.subscriptions.keys()];
   const known = subscribed({ store, runtime, worker, service, types });
-  const longestMs = Math.max(parts.ladder.longestMs, parts.pollMs);
+  const longestMs = Math.max(parts.schedule.longestMs, parts.pollMs);
   const keeping = housekeeping({
     store,
     bus,
@@ -132,13 +136,13 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
     types,
     renew: known.renew,
   });
-  const told = new Set<string>();
+  const logged = new Set<string>();
   const topics = [...new Set(given.subscriptions.map(({ event }) => event.service))];
 
-  /** Says once of each type what becomes of it. */
-  function tell(level: 'info' | 'warn', type: string, message: string): void {
-    if (told.has(`${type} ${message}`)) return;
-    told.add(`${type} ${message}`);
+  /** Logs a message once for each type. */
+  function logOnce(level: 'info' | 'warn', type: string, message: string): void {
+    if (logged.has(`${type} ${message}`)) return;
+    logged.add(`${type} ${message}`);
     observe.log(level, message, { service, event: type });
   }
 
@@ -155,11 +159,11 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
         if (!subscription) {
           const elsewhere = await known.elsewhere(type);
           observe.count('seaworthy_inbox_unknown_total', { service });
-          if (!elsewhere) return tell('info', type, `${type} is passed over: no process of this service subscribes to it`);
-          tell('warn', type, `${type} is kept for other processes of this service: this one runs code that does not subscribe to it`);
+          if (!elsewhere) return logOnce('info', type, `${type} is passed over: no process of this service subscribes to it`);
+          logOnce('warn', type, `${type} is kept for other processes of this service: the code of this one does not subscribe to it`);
           return keep(envelope, delivered);
         }
-        const span = processSpan('seaworthy_inbox_handle', parts, type, envelope);
+        const span = attemptSpan('seaworthy_inbox_handle', parts, type, envelope);
         try {
           span.end(...(await handle(subscription, envelope, delivered, span)));
         } catch (error) {

@@ -8,12 +8,12 @@ import type { Row, Store, Tx, Value } from '../store/store.ts';
 import type { Reason } from './dead-letter.ts';
 import { DeadLetterUnknown, EventInvalid } from './errors.ts';
 import type { FailedAttempt } from './history.ts';
-import { historyOf, type Line, parkingColumns, reorder } from './parked.ts';
+import { historyOf, type OrderingKey, parkingColumns, reorder } from './parked.ts';
 import { parkedTopic } from './topics.ts';
 
-/** An event that its consumer gave up on, as a list shows it. */
+/** An event that its consumer has given up, as a list shows it. */
 export interface DeadLetter {
-  /** The event's own id. */
+  /** The id of the event. */
   readonly id: string;
   readonly consumer: string;
   readonly topic: string;
@@ -21,38 +21,38 @@ export interface DeadLetter {
   /** Contract and event: `orders.orderCancelled`. */
   readonly type: string;
   readonly reason: Reason;
-  /** The last one, as name and message. */
+  /** The last error, as name and message. */
   readonly error: string;
   readonly attempts: number;
-  /** When it was given up, in milliseconds since the epoch. */
+  /** When it became a dead letter, in milliseconds since the epoch. */
   readonly at: number;
 }
 
-/** The same, with all that is known of it. */
+/** A dead letter with its event and its history. */
 export interface DeadLetterDetail extends DeadLetter {
-  /** Undefined when its row is no event: read `text`. */
+  /** Undefined when the text is not an event: read `text`. */
   readonly envelope: Envelope | undefined;
-  /** The event as it is kept. */
+  /** The event as it is stored. */
   readonly text: string;
   readonly history: readonly FailedAttempt[];
 }
 
-/** Which of them. Everything that is given must hold. */
+/** Selects dead letters. Each given condition must hold. */
 export interface DeadLetterFilter {
   readonly consumer?: string;
   readonly type?: string;
   readonly reason?: Reason;
   readonly key?: string;
   readonly ids?: readonly string[];
-  /** Given up at least so long ago. */
+  /** It became a dead letter at least so long ago. */
   readonly olderThan?: Duration;
 }
 
-/** The dead letters of one service's store. Every change is one transaction. */
+/** The dead letters in the store of one service. */
 export interface DeadLetters {
-  /** The oldest first. Default the first 100 of them. */
+  /** Lists dead letters, the oldest first. Default the first 100 of them. */
   list(filter?: DeadLetterFilter, page?: { readonly limit?: number; readonly offset?: number }): Promise<readonly DeadLetter[]>;
-  /** How many of each type and reason. */
+  /** Counts the dead letters of each type and reason. */
   summary(filter?: DeadLetterFilter): Promise<
     readonly {
       readonly type: string;
@@ -60,17 +60,20 @@ export interface DeadLetters {
       readonly count: number;
     }[]
   >;
-  /** Throws `DeadLetterUnknown`. */
+  /** Returns one dead letter with its event and its history. Throws `DeadLetterUnknown`. */
   show(id: string): Promise<DeadLetterDetail>;
-  /** Replaces its data, also of one that is unreadable; a redrive checks it against the contract. Throws `DeadLetterUnknown`, and `EventInvalid` for what is not JSON. */
+  /**
+   * Replaces the data of an event, also of one that is unreadable. A redrive checks the data against the contract. Throws
+   * `DeadLetterUnknown`, and `EventInvalid` for data that is not JSON.
+   */
   edit(id: string, data: unknown): Promise<void>;
   /**
-   * Gives them back to their handlers, within a key in the order in which they were published, also among events that are parked,
-   * with all attempts before them; `notAfter` does not stop them any more. Returns how many. A consumer in
-   * another process finds them within its `poll`.
+   * Gives dead letters back to their handlers, with all attempts before them and although they may have expired. Within a key they
+   * are handled in the order of publication, also among parked events. Returns their number. A consumer in another process finds them
+   * within its `poll`.
    */
   redrive(filter: DeadLetterFilter): Promise<number>;
-  /** Deletes them. Returns how many. */
+  /** Deletes dead letters. Returns their number. */
   drop(filter: DeadLetterFilter): Promise<number>;
 }
 
@@ -85,7 +88,7 @@ function readable(text: unknown): Envelope | undefined {
   }
 }
 
-/** What is known of an event whose own text is lost. */
+/** Builds the envelope of an event whose text is not readable, from the columns of its row. */
 function rebuilt(id: string, row: Row): Omit<Envelope, 'data'> {
   const type = String(row['type']);
   return {
@@ -137,9 +140,9 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
   }
 
   const unknown = (id: string): DeadLetterUnknown =>
-    new DeadLetterUnknown(`there is no dead letter ${id}: it may have been redriven or dropped; list them to see`);
+    new DeadLetterUnknown(`the dead letter ${id} was not found; it may have been redriven or dropped: list the dead letters`);
 
-  /** In the order of publication, over all of them: what one of these transactions gives back may be handled before the next one. */
+  /** Redrives some dead letters in the order of publication: the events of this transaction may be handled before the next one begins. */
   async function redriveSome(tx: Tx, sql: string, values: readonly Value[], now: number): Promise<{ count: number; more: boolean }> {
     const { rows, more } = await readSome(
       tx,
@@ -151,14 +154,14 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       },
       atOnce,
     );
-    const lines = new Map<string, Line>();
+    const keys = new Map<string, OrderingKey>();
     for (const row of rows) {
-      const line = {
+      const orderingKey = {
         consumer: String(row['consumer']),
         topic: String(row['topic']),
         key: String(row['ordering_key']),
       };
-      lines.set(JSON.stringify(line), line);
+      keys.set(JSON.stringify(orderingKey), orderingKey);
       await tx.run(
         tx.dialect.insertNew({
           table: 'sw_parked',
@@ -172,7 +175,7 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       );
       await tx.run('delete from sw_dead_letter where seq = ?', row['seq']);
     }
-    for (const line of lines.values()) await reorder(tx, line, now);
+    for (const orderingKey of keys.values()) await reorder(tx, orderingKey, now);
     tx.tell(parkedTopic);
     return { count: rows.length, more };
   }
@@ -215,17 +218,17 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       if ('fault' in json) throw new EventInvalid(`the new data of ${id} is not JSON: ${sentence([json.fault])}`, [json.fault]);
       const data = json.value;
       await store.transaction(async (tx) => {
-        const own = store.sql(tx);
-        const [row] = await own.all('select seq, type, ordering_key, at, envelope from sw_dead_letter where event = ?', id);
+        const sql = store.sql(tx);
+        const [row] = await sql.all('select seq, type, ordering_key, at, envelope from sw_dead_letter where event = ?', id);
         if (!row) throw unknown(id);
         const envelope = { ...(readable(row['envelope']) ?? rebuilt(id, row)), data };
-        await own.run('update sw_dead_letter set envelope = ? where seq = ?', JSON.stringify(envelope), row['seq']);
+        await sql.run('update sw_dead_letter set envelope = ? where seq = ?', JSON.stringify(envelope), row['seq']);
       });
     },
     async redrive(filter) {
       const { sql, values } = where(filter);
       const { clock, reached } = runtime;
-      // What dies again during the redrive does not come round again.
+      // An event that becomes a dead letter again during the redrive is not redriven a second time.
       const [newest] = await store.sqlRead.all('select max(seq) as seq from sw_dead_letter');
       const bounded = `(${sql}) and seq <= ?`;
       let count = 0;

@@ -2,25 +2,25 @@ import type { Delivered, UnreadableMessage } from '../bus/bus.ts';
 import type { Envelope } from '../bus/envelope.ts';
 import { scope } from '../core/abort.ts';
 import type { Span } from '../core/observe.ts';
-import { attempt, type Subscription, type Verdict } from './attempt.ts';
+import { type AttemptResult, attempt, type Subscription } from './attempt.ts';
+import type { AttemptOutcome } from './attempt-span.ts';
 import type { Consuming } from './consuming.ts';
-import { bury, buryMessage } from './dead-letter.ts';
+import { deadLetter, deadLetterMessage } from './dead-letter.ts';
 import { EventRefused } from './errors.ts';
 import { settleFailure } from './failure.ts';
 import { arrivalOf, mark } from './inbox.ts';
-import { isHeld, park } from './parked.ts';
-import type { Processed } from './process.ts';
+import { isBlocked, park } from './parked.ts';
 import { suspect, suspicionOf } from './suspects.ts';
 
-/** What is thrown away with an event of which processes died. */
+/** The error of an event during which too many processes died. */
 export const crashed = (type: string, id: string, deaths: number): EventRefused =>
-  new EventRefused(`${deaths} processes died while they had ${type} ${id} in hand: correct its handler or its data, and redrive it`);
+  new EventRefused(`${deaths} processes died while ${type} ${id} was in flight: correct its handler or its data, and redrive it`);
 
-/** What a process does with the events of one topic that the bus delivers to it. */
+/** Takes the deliveries of one topic from the bus. */
 export interface Receiving<T> {
-  /** Handles an event. Resolves once it is marked together with its effects, parked, or buried. */
-  handle(subscription: Subscription<T>, envelope: Envelope, delivered: Delivered, span: Span): Promise<Processed>;
-  /** Keeps an event that another process knows how to handle, in its order. */
+  /** Handles an event. Resolves once its effects are committed with its mark, or it is parked or a dead letter. */
+  handle(subscription: Subscription<T>, envelope: Envelope, delivered: Delivered, span: Span): Promise<AttemptOutcome>;
+  /** Parks an event that another process subscribes to, in the order of its key. */
   keep(envelope: Envelope, delivered: Delivered): Promise<void>;
   /** Puts a message that is not an event into the dead letters. */
   unreadable(message: UnreadableMessage, delivered: Delivered): Promise<void>;
@@ -30,14 +30,14 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
   const { store, runtime, service, cut } = parts;
   const { clock } = runtime;
 
-  /** One attempt; undefined when the event is one of those of which too many processes died. */
+  /** Attempts an event for the first time. */
   async function attempted(
     subscription: Subscription<T>,
     envelope: Envelope,
     { signal, position = '' }: Delivered,
     span: Span,
-  ): Promise<Verdict> {
-    const line = { consumer: service, topic, key: envelope.partitionkey };
+  ): Promise<AttemptResult> {
+    const orderingKey = { consumer: service, topic, key: envelope.partitionkey };
     const arrived = { consumer: service, topic, event: envelope.id, position };
     return attempt({
       ...parts,
@@ -49,24 +49,24 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
       async admit(tx) {
         const now = clock.now();
         if (!(await mark(tx, arrived, now))) return 'repeat';
-        if (!(await isHeld(tx, line))) return undefined;
+        if (!(await isBlocked(tx, orderingKey))) return undefined;
         const arrival = await arrivalOf(tx, arrived);
-        await park(tx, { line, arrival, envelope, attempts: 0, history: [], at: now, dueMs: undefined });
+        await park(tx, { orderingKey, arrival, envelope, attempts: 0, history: [], at: now, dueMs: undefined });
         return 'behind';
       },
     });
   }
 
   /**
-   * An event that a member which died may have had in hand is written down before it is handled. The second time it is handled
-   * alone, since it may be another one that kills the process, and after too many deaths it is not handled at all.
+   * Attempts an event that was perhaps in flight when a member died. The death is recorded before the handler runs. From the second
+   * death on the event is handled alone, since another event may be the one that kills; after too many deaths it is not handled.
    */
   async function suspected(
     subscription: Subscription<T>,
     envelope: Envelope,
     delivered: Delivered,
     span: Span,
-  ): Promise<Verdict | { readonly kind: 'crashed'; readonly error: EventRefused }> {
+  ): Promise<AttemptResult | { readonly kind: 'crashed'; readonly error: EventRefused }> {
     const { id, type } = envelope;
     const { deaths, taken } = await suspicionOf(store.sqlRead, service, id);
     if (taken) return attempted(subscription, envelope, delivered, span);
@@ -86,7 +86,7 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
   return {
     async handle(subscription, envelope, delivered, span) {
       const { id } = envelope;
-      const line = { consumer: service, topic, key: envelope.partitionkey };
+      const orderingKey = { consumer: service, topic, key: envelope.partitionkey };
       const arrived = { consumer: service, topic, event: id, position: delivered.position ?? '' };
       runtime.reached('inbox/handle/before');
       const verdict = await (delivered.orphaned ? suspected : attempted)(subscription, envelope, delivered, span);
@@ -97,7 +97,7 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
       const result = await settleFailure(
         parts,
         {
-          event: { line, arrival: 0, envelope, attempts: 0, history: [] },
+          event: { orderingKey, arrival: 0, envelope, attempts: 0, history: [] },
           error: verdict.error,
           refused: verdict.kind === 'refused' ? verdict.reason : verdict.kind === 'crashed' ? 'crashed' : undefined,
           span,
@@ -105,16 +105,16 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
         {
           write: (work) => store.transaction((tx) => work(store.sql(tx)), { signal: cut }),
           async park(tx, event, dueMs, now) {
-            // A member that only stalled may come here long after another member handled the event.
+            // A member that only stalled may come here long after another member has handled the event.
             if (!(await mark(tx, arrived, now))) return 'repeat';
             const arrival = await arrivalOf(tx, arrived);
-            await park(tx, { ...event, arrival, at: now, dueMs: (await isHeld(tx, line)) ? undefined : dueMs });
+            await park(tx, { ...event, arrival, at: now, dueMs: (await isBlocked(tx, orderingKey)) ? undefined : dueMs });
             return 'parked';
           },
-          async bury(tx, event, reason, now) {
+          async deadLetter(tx, event, reason, now) {
             if (!(await mark(tx, arrived, now))) return 'repeat';
-            await bury(tx, { ...event, arrival: await arrivalOf(tx, arrived) }, reason, now);
-            return 'buried';
+            await deadLetter(tx, { ...event, arrival: await arrivalOf(tx, arrived) }, reason, now);
+            return 'dead_letter';
           },
         },
       );
@@ -122,31 +122,31 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
       return result;
     },
     async keep(envelope, { position = '' }) {
-      const line = { consumer: service, topic, key: envelope.partitionkey };
+      const orderingKey = { consumer: service, topic, key: envelope.partitionkey };
       const arrived = { consumer: service, topic, event: envelope.id, position };
       await store.transaction(
         async (tx) => {
-          const own = store.sql(tx);
+          const sql = store.sql(tx);
           const now = clock.now();
-          if (!(await mark(own, arrived, now))) return;
-          const event = { line, arrival: await arrivalOf(own, arrived), envelope, attempts: 0, history: [] };
-          await park(own, { ...event, at: now, dueMs: (await isHeld(own, line)) ? undefined : now });
+          if (!(await mark(sql, arrived, now))) return;
+          const event = { orderingKey, arrival: await arrivalOf(sql, arrived), envelope, attempts: 0, history: [] };
+          await park(sql, { ...event, at: now, dueMs: (await isBlocked(sql, orderingKey)) ? undefined : now });
         },
         { signal: cut },
       );
     },
     async unreadable(message, { position = '' }) {
       const arrived = { consumer: service, topic, event: message.id, position };
-      runtime.reached('inbox/bury/before');
+      runtime.reached('inbox/dead-letter/before');
       await store.transaction(
         async (tx) => {
           const sql = store.sql(tx);
           const now = clock.now();
-          if (await mark(sql, arrived, now)) await buryMessage(sql, arrived, await arrivalOf(sql, arrived), message, now);
+          if (await mark(sql, arrived, now)) await deadLetterMessage(sql, arrived, await arrivalOf(sql, arrived), message, now);
         },
         { signal: cut },
       );
-      runtime.reached('inbox/bury/after');
+      runtime.reached('inbox/dead-letter/after');
     },
   };
 }

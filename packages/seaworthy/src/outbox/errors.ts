@@ -1,10 +1,10 @@
 import type { Finding } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
 
-/** An event whose data breaks its own contract, in the publisher; nothing of the transaction is left. */
+/** An event cannot be published: its data breaks the contract, has no key, or is larger than the bus takes. The transaction rolls back. */
 export class EventInvalid extends SeaworthyError {
   readonly code = 'SW_OUTBOX_EVENT_INVALID';
-  // The service's own mistake, not its caller's.
+  // This is a mistake of the service, not of its caller.
   readonly kind = 'internal';
   readonly issues: readonly Finding[];
 
@@ -14,19 +14,19 @@ export class EventInvalid extends SeaworthyError {
   }
 }
 
-/** Subscriptions that contradict each other. */
+/** The subscriptions or options of a consumer contradict each other. */
 export class SubscriptionInvalid extends SeaworthyError {
   readonly code = 'SW_OUTBOX_SUBSCRIPTION_INVALID';
   readonly kind = 'invalid';
 }
 
-/** A handler of an event did not come to an end in its time; it counts as a failed attempt. */
+/** The handler of an event did not finish within its timeout; the attempt has failed. */
 export class HandlerTimeout extends SeaworthyError {
   readonly code = 'SW_OUTBOX_HANDLER_TIMEOUT';
   readonly kind = 'deadline';
 }
 
-/** An event that a handler cannot be given: its data breaks the contract, it came too late, or nobody handles it any more. */
+/** An event cannot be handled: its data breaks the contract, it has expired, or no process subscribes to it. */
 export class EventRefused extends SeaworthyError {
   readonly code = 'SW_OUTBOX_EVENT_REFUSED';
   readonly kind = 'invalid';
@@ -38,7 +38,7 @@ export class EventRefused extends SeaworthyError {
   }
 }
 
-/** There is no dead letter of this id. */
+/** No dead letter has this id. */
 export class DeadLetterUnknown extends SeaworthyError {
   readonly code = 'SW_OUTBOX_DEAD_LETTER_UNKNOWN';
   readonly kind = 'not_found';

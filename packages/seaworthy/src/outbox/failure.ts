@@ -1,49 +1,49 @@
 import type { Span } from '../core/observe.ts';
 import type { Tx } from '../store/store.ts';
+import type { AttemptOutcome } from './attempt-span.ts';
 import type { Consuming } from './consuming.ts';
 import type { Reason } from './dead-letter.ts';
 import { recordedError, withAttempt } from './history.ts';
 import type { Kept } from './parked.ts';
-import type { Processed } from './process.ts';
 
 /** A failed attempt at an event. */
 export interface Failure<E extends Kept> {
-  /** As it was before the attempt. */
+  /** The event as it was before the attempt. */
   readonly event: E;
   readonly error: unknown;
-  /** Why it is not attempted again; undefined while attempts are left. */
+  /** Why the event is not attempted again; `undefined` while attempts are left. */
   readonly refused: Reason | undefined;
   readonly span: Span;
 }
 
-/** How the outcome is written: a first delivery leaves a mark in the inbox, a parked event has a row already. */
+/** Writes what follows from a failure: a first delivery leaves a mark in the inbox, and a parked event has a row already. */
 export interface Outcome<E extends Kept> {
   write(work: (tx: Tx) => Promise<string>): Promise<string>;
   /** Returns `parked`, or another outcome where another process has settled the event meanwhile. */
   park(tx: Tx, event: E, dueMs: number, now: number): Promise<string>;
-  /** Returns `buried`, or another outcome where another process has settled the event meanwhile. */
-  bury(tx: Tx, event: E, reason: Reason, now: number): Promise<string>;
+  /** Returns `dead_letter`, or another outcome where another process has settled the event meanwhile. */
+  deadLetter(tx: Tx, event: E, reason: Reason, now: number): Promise<string>;
 }
 
-/** Parks an event for its next attempt or, when its attempts are used up or it was refused, puts it into the dead letters. */
+/** Parks an event for its next attempt, or makes it a dead letter when it was refused or no attempt is left. */
 export async function settleFailure<E extends Kept>(
-  { runtime, service, ladder }: Pick<Consuming<unknown>, 'runtime' | 'service' | 'ladder'>,
+  { runtime, service, schedule }: Pick<Consuming<unknown>, 'runtime' | 'service' | 'schedule'>,
   { event, error, refused, span }: Failure<E>,
-  { write, park, bury }: Outcome<E>,
-): Promise<Processed> {
+  { write, park, deadLetter }: Outcome<E>,
+): Promise<AttemptOutcome> {
   const { clock, random, observe } = runtime;
   const now = clock.now();
   const attempts = event.attempts + 1;
   const history = withAttempt(event.history, { attempt: attempts, at: now, error: recordedError(error) });
   const failed = { ...event, attempts, history };
-  const waitMs = refused ? undefined : ladder.waitMs(attempts, random);
-  const point = waitMs === undefined ? 'bury' : 'park';
+  const waitMs = refused ? undefined : schedule.waitMs(attempts, random);
+  const point = waitMs === undefined ? 'dead-letter' : 'park';
   const reason = refused ?? 'failed';
   runtime.reached(`inbox/${point}/before`);
-  const outcome = await write((tx) => (waitMs === undefined ? bury(tx, failed, reason, now) : park(tx, failed, now + waitMs, now)));
+  const outcome = await write((tx) => (waitMs === undefined ? deadLetter(tx, failed, reason, now) : park(tx, failed, now + waitMs, now)));
   runtime.reached(`inbox/${point}/after`);
   const { type, id } = event.envelope;
-  if (outcome === 'parked' || outcome === 'buried')
-    observe.log('warn', `${type} was ${outcome}`, { id, service, reason, attempts, error }, span.trace);
+  const message = { parked: `${type} was parked`, dead_letter: `${type} became a dead letter` }[outcome];
+  if (message !== undefined) observe.log('warn', message, { id, service, reason, attempts, error }, span.trace);
   return [outcome, error];
 }

@@ -1,11 +1,11 @@
 import type { Finding } from '../contract/schema.ts';
 import { described, fieldOf, textOf } from '../core/thrown.ts';
 
-/** One attempt at an event that failed, as it is kept with the event. */
+/** A failed attempt, as it is stored with its event. */
 export interface FailedAttempt {
-  /** From 1; begins anew after a redrive. */
+  /** Counted from 1, and again from 1 after a redrive. */
   readonly attempt: number;
-  /** In milliseconds since the epoch. */
+  /** When it failed, in milliseconds since the epoch. */
   readonly at: number;
   readonly error: RecordedError;
 }
@@ -18,10 +18,10 @@ export interface RecordedError {
   readonly issues?: readonly Finding[];
 }
 
-/** A redriven event may fail again and again; what is oldest is forgotten. */
+/** A redriven event may fail many times; the oldest attempts are forgotten. */
 const most = 50;
 
-/** What is wrong with the data, as far as it can be read: an error that is not ours may have anything under this name. */
+/** Reads the `issues` of an error as far as possible: an error of other code may have anything under this name. */
 function issuesOf(error: unknown): readonly Finding[] {
   const findings: Finding[] = [];
   try {
@@ -31,12 +31,12 @@ function issuesOf(error: unknown): readonly Finding[] {
       if (findings.length === 20) break;
     }
   } catch {
-    // What was read until here is all there is.
+    // The findings that were read before the failure are kept.
   }
   return findings;
 }
 
-/** What is kept of an error: bounded texts, so that no error can break the row. */
+/** Returns the stored form of an error. Its texts are bounded, so that no error can break the row. */
 export function recordedError(error: unknown): RecordedError {
   const { type: name, message, code, stack } = described(error);
   const issues = issuesOf(error);

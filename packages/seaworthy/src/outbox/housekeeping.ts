@@ -4,7 +4,7 @@ import type { Runtime } from '../core/runtime.ts';
 import { isDue } from '../store/due.ts';
 import type { Fragment, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
-import { buryRow } from './dead-letter.ts';
+import { deadLetterRow } from './dead-letter.ts';
 import { forgetMarks } from './inbox.ts';
 import { advance } from './parked.ts';
 import { livingSubscription } from './subscribed.ts';
@@ -21,16 +21,16 @@ interface Parts {
   readonly service: string;
   readonly inboxRetentionMs: number;
   readonly unhandledMs: number;
-  /** Nobody parks an event for longer. */
+  /** No event is parked for longer, in milliseconds. */
   readonly longestMs: number;
-  /** Those that this process subscribes to. */
+  /** The types that this process subscribes to. */
   readonly types: readonly string[];
   readonly renew: () => Promise<void>;
 }
 
 /**
- * Forgets old inbox marks, a small transaction at a time, gives up events that no process subscribes to any more, and counts what is
- * parked and dead for the gauges.
+ * Forgets old marks of the inbox, a few in each transaction, makes events dead letters that no process subscribes to any more, and
+ * counts parked events and dead letters for the gauges.
  */
 export function housekeeping({
   store,
@@ -48,16 +48,16 @@ export function housekeeping({
   const attributes = { service };
   let parked = 0;
   let dead = 0;
-  /** The marks up to this number were looked at. */
+  /** The marks up to this number were checked. */
   let seen = 0;
-  /** Since when types have had no living subscriber, by the monotonic clock. */
+  /** When each type was first seen without a living subscriber, by the monotonic clock. */
   const since = new Map<string, number>();
   let lookedAt = clock.monotonic();
 
   const count = async (table: string): Promise<number> =>
     Number((await store.sqlRead.all(`select count(*) as n from ${table} where consumer = ?`, service))[0]?.['n']);
 
-  /** Parked events that no living process subscribes to, and their values; whoever is taken for dead may be about to wake. */
+  /** A condition on parked events that no living process subscribes to and none has in flight. */
   const unhandled = (): Fragment => {
     const [gone, living] = [worker.dead(), livingSubscription(worker)];
     return {
@@ -67,7 +67,7 @@ export function housekeeping({
     };
   };
 
-  /** Types of events that are kept, parked or still to come, for subscribers of which none lives. */
+  /** Returns the types of parked events and of remembered subscriptions for which no living process subscribes. */
   async function missing(): Promise<ReadonlySet<string>> {
     const [{ sql, values }, living] = [unhandled(), livingSubscription(worker)];
     const parkedTypes = await store.sqlRead.all(`select distinct type from sw_parked where ${sql}`, ...values);
@@ -82,12 +82,12 @@ export function housekeeping({
   }
 
   /**
-   * Gives up events of types that this process has seen without a subscriber for long: those that are parked are buried, those that
-   * come from then on are passed over. True when there may be more of them.
+   * Gives up the types that have had no subscriber for `unhandledAfter`: their parked events become dead letters, and events that
+   * arrive from then on are passed over. True when there may be more of them.
    */
   async function giveUp(): Promise<boolean> {
     const [now, at] = [clock.now(), clock.monotonic()];
-    // What stood still meanwhile, this process or the others with it, has seen nothing.
+    // After a stall of this process, and perhaps of the others, nothing is known about the time between.
     if (at - lookedAt > 3 * everyMs) since.clear();
     lookedAt = at;
     const missed = await missing();
@@ -97,12 +97,12 @@ export function housekeeping({
     if (given.length === 0) return false;
     const error = `EventRefused: no process of ${service} subscribes to it: subscribe to it and redrive it, or drop it`;
     const due = isDue(now, longestMs);
-    const buried = await store.transaction(async (tx) => {
-      const own = store.sql(tx);
+    const dead = await store.transaction(async (tx) => {
+      const sql = store.sql(tx);
       const [still, gone] = [unhandled(), worker.dead()];
       const of = `type in (${given.map(() => '?').join(', ')})`;
-      await own.run(`delete from sw_subscription where consumer = ? and ${of} and ${gone.sql}`, service, ...given, ...gone.values);
-      const some = await own.all(
+      await sql.run(`delete from sw_subscription where consumer = ? and ${of} and ${gone.sql}`, service, ...given, ...gone.values);
+      const some = await sql.all(
         `select seq, event, topic, ordering_key, type from sw_parked where ${still.sql} and ${due.sql}
           and ${of} order by due limit ${atOnce}`,
         ...still.values,
@@ -110,23 +110,23 @@ export function housekeeping({
         ...given,
       );
       for (const row of some) {
-        await buryRow(own, Number(row['seq']), 'unhandled', error, now);
-        await advance(own, { consumer: service, topic: String(row['topic']), key: String(row['ordering_key']) }, now);
+        await deadLetterRow(sql, Number(row['seq']), 'unhandled', error, now);
+        await advance(sql, { consumer: service, topic: String(row['topic']), key: String(row['ordering_key']) }, now);
       }
       return some;
     });
-    for (const row of buried) {
-      observe.log('warn', `${row['type']} was buried`, { id: String(row['event']), service, reason: 'unhandled' });
+    for (const row of dead) {
+      observe.log('warn', `${row['type']} became a dead letter`, { id: String(row['event']), service, reason: 'unhandled' });
     }
-    return buried.length > 0;
+    return dead.length > 0;
   }
 
   async function clear(): Promise<boolean> {
     const rows = await store.sqlRead.all(cleared(atOnce));
     if (rows.length === 0) return false;
     await store.transaction(async (tx) => {
-      const own = store.sql(tx);
-      for (const row of rows) await own.run('delete from sw_in_hand where consumer = ? and event = ?', row['consumer'], row['event']);
+      const sql = store.sql(tx);
+      for (const row of rows) await sql.run('delete from sw_suspect where consumer = ? and event = ?', row['consumer'], row['event']);
     });
     return rows.length === atOnce;
   }

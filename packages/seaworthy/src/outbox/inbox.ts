@@ -1,18 +1,18 @@
 import type { Bus } from '../bus/bus.ts';
 import type { Store, Tx } from '../store/store.ts';
 
-/** An event as it came to a consumer. */
+/** An event that arrived at a consumer. */
 export interface Arrived {
   readonly consumer: string;
   readonly topic: string;
   readonly event: string;
-  /** As the bus has it; empty when the bus says nothing of positions. */
+  /** Its position in the topic; empty on a bus without positions. */
   readonly position: string;
 }
 
 /**
- * Marks an event as taken, with the transaction that has its effects. False when it was taken before: then do nothing.
- * Whoever marks it is answerable for it: it is handled, parked, or in the dead letters.
+ * Marks an event as taken, in the transaction of its effects. False when it was marked before: then do nothing. The same transaction
+ * handles the event, parks it or makes it a dead letter.
  */
 export async function mark(tx: Tx, { consumer, topic, event, position }: Arrived, now: number): Promise<boolean> {
   const { changes } = await tx.run(
@@ -26,7 +26,7 @@ export async function mark(tx: Tx, { consumer, topic, event, position }: Arrived
   return changes > 0;
 }
 
-/** The number of an event's mark. Within a key the numbers are in the order of publication. */
+/** Returns the number of an event's mark. Within a key the numbers grow in the order of publication. */
 export async function arrivalOf(tx: Tx, { consumer, event }: Arrived): Promise<number> {
   const [row] = await tx.all('select seq from sw_inbox where consumer = ? and event = ?', consumer, event);
   return Number(row?.['seq'] ?? 0);
@@ -35,15 +35,15 @@ export async function arrivalOf(tx: Tx, { consumer, event }: Arrived): Promise<n
 interface Forgetting {
   readonly store: Store<unknown, unknown>;
   readonly bus: Bus;
-  /** Older marks may be forgotten. In milliseconds since the epoch. */
+  /** Marks from before this time may be forgotten, in milliseconds since the epoch. */
   readonly before: number;
   readonly limit: number;
 }
 
 /**
- * Looks at up to `limit` marks behind the number `after` and forgets those that are old and that nothing needs any more: the bus
- * cannot deliver their events again, and the events are neither parked nor dead letters. Returns the number behind which to go
- * on; 0 when no further mark is old enough.
+ * Checks up to `limit` marks after the number `after`, and forgets those that are old and no longer needed: the bus cannot redeliver
+ * their events, and the events are neither parked nor dead letters. Returns the number after which to continue; 0 when no further
+ * mark is old enough.
  */
 export async function forgetMarks({ store, bus, before, limit }: Forgetting, after: number): Promise<number> {
   const rows = await store.sqlRead.all(

@@ -1,3 +1,4 @@
+export type { TraceRelation } from '../core/span-link.ts';
 export type { AfterCommit, Meta, Subscription } from './attempt.ts';
 export { subscription } from './attempt.ts';
 export {
@@ -22,9 +23,7 @@ export {
   SubscriptionInvalid,
 } from './errors.ts';
 export type { FailedAttempt, RecordedError } from './history.ts';
-export type { LadderOptions } from './ladder.ts';
 export { type Collector, type CollectorOptions, collector } from './outbox.ts';
-export type { Follow } from './process.ts';
 export type { EventsOf, Publish } from './publish.ts';
 export {
   type Relay,
@@ -32,4 +31,5 @@ export {
   type RelayParts,
   relay,
 } from './relay.ts';
+export type { RetryScheduleOptions } from './retry-schedule.ts';
 export { outboxMigrations } from './tables.ts';

@@ -12,25 +12,26 @@ import { EventInvalid } from './errors.ts';
 import type { EventsOf, Publish } from './publish.ts';
 import { outboxTopic } from './topics.ts';
 
-/** The events of one run of one handler. Begin with a fresh one at each run, since a conflict may repeat it. */
+/** Collects the events of one run of a handler. Each run needs a new collector, since a conflict may repeat the run. */
 export interface Collector<Events> {
   /**
-   * Takes the data as it is now. Throws `EventInvalid` when it is not JSON, breaks the contract or has no key: let the transaction
-   * roll back. Throws `RunOver` after `write`.
+   * Collects an event, with its data as it is now. Throws `EventInvalid` when the data is not JSON, breaks the contract or has no key:
+   * let the transaction roll back. Throws `RunOver` after `write`.
    */
   readonly publish: Publish<Events>;
   /**
-   * Puts what was published into the outbox, with the handler's transaction; returns how many events. What was published inside a
-   * savepoint that was rolled back is left out. Throws `EventInvalid` for an event that is larger than `maxBytes`.
+   * Inserts the collected events into the outbox, in the handler's transaction, and returns their number. Events that were published
+   * inside a savepoint that was rolled back are left out. Throws `EventInvalid` for an event that is larger than `maxBytes`, and for
+   * data that an asynchronous schema refuses.
    */
   write(tx: Tx): Promise<number>;
 }
 
-/** What a collector belongs to. */
+/** The transaction that a collector belongs to, and what its events carry. */
 export interface CollectorOptions {
-  /** What publishes the events; it is kept with each. Default none. */
+  /** The trace that publishes the events; each event carries it. Default none. */
   readonly trace?: TraceContext | undefined;
-  /** The transaction, whose savepoints take the events inside them along when they are taken back. Default: they are all kept. */
+  /** The transaction: a savepoint that is rolled back takes the events inside it along. Default: all events are kept. */
   readonly tx?: Pick<Tx, 'level'> | undefined;
   /** The largest event that the bus takes, in bytes of its JSON text: `bus.features.maxBytes`. Default: any size. */
   readonly maxBytes?: number | undefined;
@@ -39,7 +40,7 @@ export interface CollectorOptions {
 interface Collected {
   readonly event: Event & At;
   readonly data: unknown;
-  /** The key, once the data is found to be right. */
+  /** The key, once the data is validated. */
   readonly key: string | Promise<string>;
   readonly level: Level | undefined;
 }
@@ -47,14 +48,14 @@ interface Collected {
 const rowsAtOnce = 100;
 const ignore = (): void => {};
 
-/** The data as it will be read. */
+/** Returns the data as subscribers will read it. */
 function dataOf({ service, name }: Event & At, data: unknown): unknown {
   const json = asJson(data);
   if ('value' in json) return json.value;
   throw new EventInvalid(`the data of ${service}.${name} is not JSON: ${sentence([json.fault])}`, [json.fault]);
 }
 
-/** The key of what the subscribers will get. */
+/** Returns the key of the data that subscribers will read. */
 function keyOf(event: Event & At, examined: Examined<unknown>): string {
   const type = typeOf(event.service, event.name);
   if ('findings' in examined) {
@@ -88,11 +89,12 @@ export function collector<S extends string, M extends Members>(
   function publish(name: string, data: unknown): void {
     const event = events[name];
     if (event?.kind !== 'event') throw new EventInvalid(`${contract['~contract']} has no event ${name}: declare it in the contract`, []);
-    if (written) throw new RunOver(`${name} was published after its events had been written, without effect: publish before \`write\``);
+    if (written)
+      throw new RunOver(`${name} was published after \`write\` and is not sent; a collector is written once: publish before \`write\``);
     const json = dataOf(event, data);
     const examined = examineNow(event.data, json);
     const key = examined instanceof Promise ? examined.then((later) => keyOf(event, later)) : keyOf(event, examined);
-    // It is heard in `write`, which a handler that failed does not come to.
+    // `write` awaits it, and a handler that failed never writes.
     if (key instanceof Promise) key.catch(ignore);
     collected.push({ event, data: json, key, level: within?.level });
   }

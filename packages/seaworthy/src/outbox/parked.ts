@@ -3,42 +3,42 @@ import { dueAt } from '../store/due.ts';
 import type { Row, Tx, Value } from '../store/store.ts';
 import type { FailedAttempt } from './history.ts';
 
-/** Whose order an event keeps: events of one topic with one key are handled one after another. */
-export interface Line {
+/** Events of one consumer, topic and key are handled one after another. */
+export interface OrderingKey {
   readonly consumer: string;
   readonly topic: string;
   readonly key: string;
 }
 
-/** What a parked event and a dead letter have in common. */
+/** The common part of a parked event and a dead letter. */
 export interface Kept {
-  readonly line: Line;
-  /** Its place in its line, in the order of publication. */
+  readonly orderingKey: OrderingKey;
+  /** The number of its mark, which grows in the order of publication within its key. */
   readonly arrival: number;
   readonly envelope: Envelope;
-  /** How many attempts failed since it came or was redriven. */
+  /** How many attempts failed since the event arrived or was redriven. */
   readonly attempts: number;
   readonly history: readonly FailedAttempt[];
 }
 
-/** An event of which an attempt failed, or one that waits behind such a one. */
+/** An event that waits for its next attempt, or behind an earlier event of its key. */
 export interface Parked extends Kept {
   readonly seq: number;
-  /** How many processes died while they had it in hand. */
+  /** How many processes died while the event was in flight. */
   readonly crashes: number;
-  /** Somebody decided that it shall be handled, however late it is. */
+  /** An operator redrove the event, so that it is handled although it may have expired. */
   readonly redriven: boolean;
-  /** Of its text, in characters. */
+  /** The length of its text, in characters. */
   readonly size: number;
 }
 
 type Fresh = Kept & {
   readonly at: number;
-  /** Undefined: behind an earlier event of its line. */
+  /** Undefined: the event waits behind an earlier event of its key. */
   readonly dueMs: number | undefined;
 };
 
-/** The failed attempts, or none where somebody overwrote them: an event is not given up for its history. */
+/** Reads the failed attempts; none where the column was overwritten: a lost history costs no event. */
 export function historyOf(text: unknown): readonly FailedAttempt[] {
   try {
     const history: unknown = JSON.parse(String(text));
@@ -48,10 +48,10 @@ export function historyOf(text: unknown): readonly FailedAttempt[] {
   }
 }
 
-/** Throws `EnvelopeInvalid` for a row that is no event. */
+/** Reads a row. Throws `EnvelopeInvalid` for a row that is not an event. */
 export const parkedOf = (row: Row): Parked => ({
   seq: Number(row['seq']),
-  line: {
+  orderingKey: {
     consumer: String(row['consumer']),
     topic: String(row['topic']),
     key: String(row['ordering_key']),
@@ -71,11 +71,11 @@ export const parkedColumns = 'seq, consumer, event, topic, ordering_key, type, a
 /** The columns that a parked event and a dead letter share, in the order of `eventValues`. */
 export const eventColumns = 'consumer, event, topic, ordering_key, type, arrival, envelope, attempts, history, at';
 
-export const eventValues = ({ line, arrival, envelope, attempts, history }: Kept, at: number): readonly Value[] => [
-  line.consumer,
+export const eventValues = ({ orderingKey, arrival, envelope, attempts, history }: Kept, at: number): readonly Value[] => [
+  orderingKey.consumer,
   envelope.id,
-  line.topic,
-  line.key,
+  orderingKey.topic,
+  orderingKey.key,
   envelope.type,
   arrival,
   JSON.stringify(envelope),
@@ -86,7 +86,7 @@ export const eventValues = ({ line, arrival, envelope, attempts, history }: Kept
 
 export const parkingColumns = `${eventColumns}, due, owner, crashes, redriven`;
 
-/** Does nothing when it is parked already: a repeat may outlive the mark of the first copy. */
+/** Parks an event. It does nothing when the event is parked already: a repeat may come after the mark of the first copy is gone. */
 export async function park(tx: Tx, event: Fresh): Promise<void> {
   await tx.run(
     tx.dialect.insertNew({ table: 'sw_parked', columns: parkingColumns, key: 'consumer, event' }),
@@ -95,47 +95,47 @@ export async function park(tx: Tx, event: Fresh): Promise<void> {
   );
 }
 
-const inLine = 'consumer = ? and topic = ? and ordering_key = ?';
-const lineValues = ({ consumer, topic, key }: Line): readonly Value[] => [consumer, topic, key];
-const firstInLine = `(select seq from sw_parked where ${inLine} order by arrival, seq limit 1)`;
+const sameKey = 'consumer = ? and topic = ? and ordering_key = ?';
+const keyValues = ({ consumer, topic, key }: OrderingKey): readonly Value[] => [consumer, topic, key];
+const firstOfKey = `(select seq from sw_parked where ${sameKey} order by arrival, seq limit 1)`;
 
-/** Whether an event of this line is parked: then every later one waits behind it. */
-export async function isHeld(tx: Tx, line: Line): Promise<boolean> {
-  const rows = await tx.all(`select 1 as held from sw_parked where ${inLine} limit 1`, ...lineValues(line));
+/** Whether an event of this key is parked: every later one waits behind it. */
+export async function isBlocked(tx: Tx, orderingKey: OrderingKey): Promise<boolean> {
+  const rows = await tx.all(`select 1 as blocked from sw_parked where ${sameKey} limit 1`, ...keyValues(orderingKey));
   return rows.length > 0;
 }
 
-/** Ends its parking, with the transaction that settles it, and makes the next of its line due. False when another has it. */
-export async function unpark(tx: Tx, { seq, line }: Parked, owner: string, now: number): Promise<boolean> {
+/** Removes a parked event, in the transaction that settles it, and makes the next event of its key due. False when another process has it. */
+export async function unpark(tx: Tx, { seq, orderingKey }: Parked, owner: string, now: number): Promise<boolean> {
   const { changes } = await tx.run('delete from sw_parked where seq = ? and owner = ?', seq, owner);
   if (changes === 0) return false;
-  await advance(tx, line, now);
+  await advance(tx, orderingKey, now);
   return true;
 }
 
-/** Makes the first of a line due, if it was not yet. */
-export async function advance(tx: Tx, line: Line, now: number): Promise<void> {
-  await tx.run(`update sw_parked set due = ? where due is null and seq = ${firstInLine}`, now, ...lineValues(line));
+/** Makes the first event of a key due, unless it is due already. */
+export async function advance(tx: Tx, orderingKey: OrderingKey, now: number): Promise<void> {
+  await tx.run(`update sw_parked set due = ? where due is null and seq = ${firstOfKey}`, now, ...keyValues(orderingKey));
 }
 
 /**
- * Lets the first of a line go first, also when it came to it after others. Does nothing while one of the line is in hand: whoever
- * lets go of that one sees to it.
+ * Makes the first event of a key the next one, also when it was parked after others. It does nothing while an event of the key is in
+ * flight: the process that ends that attempt calls this again.
  */
-export async function reorder(tx: Tx, line: Line, now: number): Promise<void> {
-  const inHand = await tx.all(`select 1 as taken from sw_parked where ${inLine} and owner <> '' limit 1`, ...lineValues(line));
-  if (inHand.length > 0) return;
+export async function reorder(tx: Tx, orderingKey: OrderingKey, now: number): Promise<void> {
+  const inFlight = await tx.all(`select 1 as taken from sw_parked where ${sameKey} and owner <> '' limit 1`, ...keyValues(orderingKey));
+  if (inFlight.length > 0) return;
   await tx.run(
-    `update sw_parked set due = null where ${inLine} and due is not null and seq <> ${firstInLine}`,
-    ...lineValues(line),
-    ...lineValues(line),
+    `update sw_parked set due = null where ${sameKey} and due is not null and seq <> ${firstOfKey}`,
+    ...keyValues(orderingKey),
+    ...keyValues(orderingKey),
   );
-  await advance(tx, line, now);
+  await advance(tx, orderingKey, now);
 }
 
-/** Lets go of it: the next attempt is due at `dueMs`, unless an earlier event of its line was redriven meanwhile. */
+/** Ends an attempt: the next one is due at `dueMs`, unless an earlier event of the key was redriven meanwhile. */
 export async function postpone(tx: Tx, event: Parked, owner: string, dueMs: number, now: number): Promise<void> {
-  const { seq, line, attempts, history } = event;
+  const { seq, orderingKey, attempts, history } = event;
   const { changes } = await tx.run(
     `update sw_parked set attempts = ?, history = ?, due = ?, owner = '' where seq = ? and owner = ?`,
     attempts,
@@ -144,5 +144,5 @@ export async function postpone(tx: Tx, event: Parked, owner: string, dueMs: numb
     seq,
     owner,
   );
-  if (changes > 0) await reorder(tx, line, now);
+  if (changes > 0) await reorder(tx, orderingKey, now);
 }

@@ -7,5 +7,5 @@ import type { Event } from '../contract/contract.ts';
 export type EventsOf<M> = M extends infer All
   ? { readonly [K in keyof All as All[K] extends Event ? K : never]: All[K] extends Event<infer Sent, unknown> ? Sent : never }
   : never;
-/** Puts an event of the service's own contract into the outbox, with the transaction. */
+/** Publishes an event of the service's own contract: it is inserted into the outbox in the transaction. */
 export type Publish<Events> = <K extends keyof Events & string>(event: K, data: Events[K]) => void;

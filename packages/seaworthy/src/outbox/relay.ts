@@ -12,9 +12,9 @@ import { fenced, type Worker } from '../store/worker.ts';
 import { outboxTopic } from './topics.ts';
 
 export interface RelayOptions {
-  /** How many events go to the bus at once. Default 512. */
+  /** How many events are published at once. Default 512. */
   readonly batch?: number;
-  /** How often it looks by itself: for what other processes wrote, and for a lease that became free. Default 1 s. */
+  /** How often the relay looks for events that other processes wrote, and for a lease that became free. Default 1 s. */
   readonly poll?: Duration;
 }
 
@@ -23,17 +23,17 @@ export interface RelayParts extends RelayOptions {
   readonly bus: Bus;
   readonly runtime: Runtime;
   readonly worker: Worker;
-  /** Whose outbox it is; the topic has the same name. */
+  /** The service whose outbox it is; the topic has the same name. */
   readonly service: string;
 }
 
-/** Carries the events of one outbox to the bus. */
+/** Publishes the events of one outbox to the bus. */
 export interface Relay {
-  /** Publishes nothing new; waits for the batch in hand, until `signal` aborts. What remains is for the next relay. */
+  /** Publishes nothing new and waits for the batch in flight, until `signal` aborts. The next relay publishes the rest. */
   close(signal?: AbortSignal): Promise<void>;
 }
 
-/** A list of placeholders whose length is a power of two, and the values for it, so that few statements are prepared. */
+/** Returns placeholders whose number is a power of two, and the values for them, so that few statements are prepared. */
 function placeholders(values: readonly number[]): {
   readonly marks: string;
   readonly padded: readonly number[];
@@ -43,7 +43,7 @@ function placeholders(values: readonly number[]): {
   return { marks: padded.map(() => '?').join(', '), padded };
 }
 
-/** Of one batch. */
+/** The most bytes of one batch. */
 const mostBytes = 4 * 2 ** 20;
 const firstRows = { columns: 'seq, at, envelope', size: 'octet_length(envelope)', from: 'sw_outbox order by seq', values: [] };
 
@@ -80,17 +80,17 @@ function refusedBy(error: unknown, sent: readonly Sendable[]): readonly Unsendab
   return refused;
 }
 
-/** How many there are of each type. */
+/** Counts the events of each type. */
 function counted(envelopes: readonly Envelope[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { type } of envelopes) counts.set(type, (counts.get(type) ?? 0) + 1);
   return counts;
 }
 
-/** As many as OpenTelemetry keeps of a span's links. */
+/** OpenTelemetry keeps so many links of a span. */
 const linksAtMost = 128;
 
-/** The traces in which the events of a batch were written, each once. */
+/** Returns the traces in which the events of a batch were written, each once. */
 function writers(envelopes: readonly Envelope[]): readonly TraceContext[] {
   const traces = new Map<string, TraceContext>();
   for (const envelope of envelopes) {
@@ -103,10 +103,10 @@ function writers(envelopes: readonly Envelope[]): readonly TraceContext[] {
 }
 
 /**
- * Publishes what is in the outbox, in the order of its insertion, and deletes what the bus has taken. Each time it begins
- * at the first row that is there, so that a transaction which took its number early and committed late is not skipped.
- * One relay of an outbox works at a time, by the lease that the deletion checks. Two that overlap for a moment publish
- * some events twice, but the first copies keep their order, since both begin at the first row that is there.
+ * Publishes the rows of the outbox in the order of their insertion, and deletes those that the bus has confirmed. Each turn begins at
+ * the first row of the table, so that a transaction which took its number early and committed late is not skipped. One relay of an
+ * outbox works at a time: every deletion checks its lease. Two relays that overlap for a moment publish some events twice, but the
+ * first copies keep their order, since both begin at the first row.
  */
 export function relay({ store, bus, runtime, worker, service, batch = 512, poll = '1s' }: RelayParts): Relay {
   const { clock, observe } = runtime;
@@ -122,9 +122,9 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
   async function remove(seqs: readonly number[]): Promise<boolean> {
     const { marks, padded } = placeholders(seqs);
     return store.transaction(async (tx) => {
-      const own = store.sql(tx);
-      if (!(await worker.holdLease(own, 'relay'))) return false;
-      await own.run(`delete from sw_outbox where seq in (${marks})`, ...padded);
+      const sql = store.sql(tx);
+      if (!(await worker.holdLease(sql, 'relay'))) return false;
+      await sql.run(`delete from sw_outbox where seq in (${marks})`, ...padded);
       return true;
     }, fenced);
   }
@@ -132,16 +132,16 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
   /** Moves rows to another table as they are, so that those behind them are sent. False when another relay leads. */
   async function setAside(rows: readonly Unsendable[]): Promise<boolean> {
     const done = await store.transaction(async (tx) => {
-      const own = store.sql(tx);
-      if (!(await worker.holdLease(own, 'relay'))) return false;
+      const sql = store.sql(tx);
+      if (!(await worker.holdLease(sql, 'relay'))) return false;
       for (const { seq, error } of rows) {
-        await own.run(
+        await sql.run(
           `insert into sw_set_aside (origin, number, at, content, error) select 'sw_outbox', seq, ?, envelope, ? from sw_outbox where seq = ?`,
           clock.now(),
           textOf(error),
           seq,
         );
-        await own.run('delete from sw_outbox where seq = ?', seq);
+        await sql.run('delete from sw_outbox where seq = ?', seq);
       }
       return true;
     }, fenced);
@@ -157,7 +157,7 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     return true;
   }
 
-  /** Counted anew at most each ten seconds: a long outbox takes a while to count. */
+  /** Counts the events that wait, at most every ten seconds: a long outbox takes a while to count. */
   async function unsent(read: number): Promise<number> {
     const now = clock.monotonic();
     if (now < countAgain) return Math.max(waiting, read);
@@ -180,8 +180,8 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     if (unreadable.length > 0) leading = await setAside(unreadable);
     if (sent.length === 0 || !leading) return leading && !more ? pollMs : 0;
     const envelopes = sent.map(({ envelope }) => envelope);
-    const place = { kind: 'producer', root: true, links: writers(envelopes), detail: { topic: service, count: sent.length } } as const;
-    const span = observe.span('seaworthy_outbox_publish', attributes, place);
+    const options = { kind: 'producer', root: true, links: writers(envelopes), detail: { topic: service, count: sent.length } } as const;
+    const span = observe.span('seaworthy_outbox_publish', attributes, options);
     try {
       runtime.reached('relay/publish/before');
       await bus.publish(service, envelopes);
@@ -208,7 +208,7 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     observe.gauge('seaworthy_outbox_lag_seconds', attributes, () => (oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000)),
   ];
   const turns = loop({ runtime, name: 'relay', turn });
-  // Another process may lead: a relay that does not looks for the lease by its poll alone.
+  // While another process leads, this relay looks for the lease by its poll alone.
   const deafen = store.hear(outboxTopic, () => {
     if (leading) turns.wake();
   });
@@ -216,7 +216,7 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     close(signal) {
       deafen();
       for (const remove of removals) remove();
-      // Cut short, it leaves a batch that may be published again: the inbox recognises its events.
+      // A batch that is cut short may be published again: the inbox recognises its events.
       return turns.close(signal);
     },
   };

@@ -8,14 +8,14 @@ import { sleep } from '../core/sleep.ts';
 import { CommitUnknown } from '../store/errors.ts';
 import type { Tx } from '../store/store.ts';
 import { attempt } from './attempt.ts';
+import { type AttemptOutcome, attemptSpan } from './attempt-span.ts';
 import { type Claimed, type Claiming, claimParked, nextDue, release, type Unreadable } from './claim.ts';
 import type { Consuming } from './consuming.ts';
-import { bury, type Reason } from './dead-letter.ts';
+import { deadLetter, type Reason } from './dead-letter.ts';
 import { crashed } from './delivery.ts';
 import { EventRefused } from './errors.ts';
 import { settleFailure } from './failure.ts';
 import { type Parked, postpone, unpark } from './parked.ts';
-import { type Processed, processSpan } from './process.ts';
 import { parkedTopic } from './topics.ts';
 
 /** No more parked events are claimed while so much is in flight. */
@@ -23,8 +23,8 @@ const mostBytes = 8 * 2 ** 20;
 const writeBackoff = { baseMs: 100, capMs: 10_000, jitter: 'full' } as const;
 
 /**
- * Attempts parked events again when they are due. Whoever takes one writes its worker's id on it, and every later write
- * asks for that id: two processes never both bring an attempt to its commit.
+ * Attempts parked events again when they are due. A process that claims an event writes the id of its worker into the row, and every
+ * later write asks for that id: two processes never both commit an attempt.
  */
 export function retries<T>(parts: Consuming<T>): Loop {
   const { store, runtime, worker, service, subscriptions, concurrency, pollMs, cut, closing } = parts;
@@ -45,7 +45,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
     }
   }
 
-  const failed = (event: Parked, error: unknown, refused: Reason | undefined, span: Span): Promise<Processed> =>
+  const failed = (event: Parked, error: unknown, refused: Reason | undefined, span: Span): Promise<AttemptOutcome> =>
     settleFailure(
       parts,
       { event, error, refused, span },
@@ -55,25 +55,31 @@ export function retries<T>(parts: Consuming<T>): Loop {
           await postpone(tx, later, worker.id, dueMs, now);
           return 'parked';
         },
-        async bury(tx, later, reason, now) {
+        async deadLetter(tx, later, reason, now) {
           if (!(await unpark(tx, later, worker.id, now))) return 'superseded';
-          await bury(tx, later, reason, now);
-          return 'buried';
+          await deadLetter(tx, later, reason, now);
+          return 'dead_letter';
         },
       },
     );
 
-  async function retry(event: Parked, span: Span, within: Scope): Promise<Processed> {
+  async function retry(event: Parked, span: Span, within: Scope): Promise<AttemptOutcome> {
     const { envelope, crashes } = event;
     const subscription = subscriptions.get(envelope.type);
-    if (!subscription) return failed(event, new EventRefused(`this code does not subscribe to ${envelope.type}`), 'unhandled', span);
+    if (!subscription)
+      return failed(
+        event,
+        new EventRefused(`${envelope.type} ${envelope.id} has no subscription in this code: subscribe to it and redrive it, or drop it`),
+        'unhandled',
+        span,
+      );
     if (crashes >= parts.crashes) return failed(event, crashed(envelope.type, envelope.id, crashes), 'crashed', span);
     runtime.reached('inbox/retry/before');
     const verdict = await attempt({
       ...parts,
       subscription,
       envelope,
-      however: event.redriven,
+      evenIfExpired: event.redriven,
       number: event.attempts + 1,
       span,
       parents: [within],
@@ -87,7 +93,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
 
   async function attempted(event: Parked, within: Scope): Promise<void> {
     const { envelope } = event;
-    const span = processSpan('seaworthy_inbox_retry', parts, subscriptions.has(envelope.type) ? envelope.type : 'unknown', envelope);
+    const span = attemptSpan('seaworthy_inbox_retry', parts, subscriptions.has(envelope.type) ? envelope.type : 'unknown', envelope);
     try {
       span.end(...(await retry(event, span, within)));
     } catch (error) {
@@ -106,8 +112,8 @@ export function retries<T>(parts: Consuming<T>): Loop {
       });
   }
 
-  function tell({ seq, id, type, error }: Unreadable): void {
-    const message = `row ${seq} of sw_parked is not an event and is a dead letter now: edit and redrive it`;
+  function report({ seq, id, type, error }: Unreadable): void {
+    const message = `row ${seq} of sw_parked is not an event and became a dead letter: edit its data and redrive it`;
     observe.count('seaworthy_outbox_unreadable_total', { service, table: 'sw_parked' });
     observe.log('error', message, { service, id, event: type, error });
   }
@@ -117,7 +123,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
     const claimed = await store
       .transaction((tx) => claimParked(store.sql(tx), claiming, inFlight.room()))
       .catch(async (error: unknown) => {
-        // The claim may have been committed: an event that no process knows it owns would never be attempted again.
+        // The claim may have been committed. An event that no process knows that it owns would never be attempted again.
         if (error instanceof CommitUnknown) await writeUntilClosed((tx) => release(tx, service, worker, inFlight.ids));
         throw error;
       });
@@ -129,8 +135,8 @@ export function retries<T>(parts: Consuming<T>): Loop {
     const room = inFlight.room();
     if (room.rows <= 0 || room.bytes <= 0 || types.length === 0) return pollMs;
     const now = clock.now();
-    // A time is also given by `poll`, when an attempt is cut short.
-    const longestMs = Math.max(parts.ladder.longestMs, pollMs);
+    // An attempt that is cut short is due again after `poll`.
+    const longestMs = Math.max(parts.schedule.longestMs, pollMs);
     const looking = { consumer: service, worker, now, longestMs, types, orphan: parts.alone.free };
     const due = await nextDue(store.sqlRead, looking);
     if (due === undefined) return pollMs;
@@ -138,7 +144,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
     const giveBack = parts.alone.tryTake();
     try {
       const { events, orphan, unreadable } = await take({ ...looking, orphan: giveBack !== undefined });
-      for (const one of unreadable) tell(one);
+      for (const one of unreadable) report(one);
       if (orphan) begin(orphan, giveBack);
       else giveBack?.();
       for (const event of events) begin(event);

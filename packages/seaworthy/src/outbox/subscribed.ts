@@ -4,15 +4,15 @@ import type { Fragment, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 
 /**
- * What the processes of one consumer subscribe to. While a deploy rolls they are not of the same code. What a process subscribed to
- * is kept when it is gone, since it may only be restarted: until another takes it over, or housekeeping forgets it.
+ * The types that the processes of one consumer subscribe to. During a rolling deploy their code differs. The subscriptions of a process
+ * that is gone are kept, since it may only be restarting, until another process takes them over or housekeeping forgets them.
  */
 export interface Subscribed {
-  /** Tells the others what this process subscribes to. Resolves once each of them knows. */
+  /** Publishes the subscriptions of this process. Resolves once every other process knows them. */
   enter(): Promise<void>;
-  /** Tells them again, if they took this process for dead. */
+  /** Publishes them again if another process deleted them because it took this one for dead. */
   renew(): Promise<void>;
-  /** Whether another process subscribes to a type, or did until lately. */
+  /** Whether another process subscribes to a type, or did so until recently. */
   elsewhere(type: string): Promise<boolean>;
 }
 
@@ -24,10 +24,10 @@ export interface SubscribedParts {
   readonly types: readonly string[];
 }
 
-/** What is known of the others is as old as this at most. */
+/** How old the knowledge about other processes may be, in milliseconds. */
 const freshMs = 200;
 
-/** An SQL condition on rows of `sw_subscription`, and its values: their process lives. */
+/** An SQL condition on rows of `sw_subscription` whose process lives. */
 export function livingSubscription(worker: Worker): Fragment {
   const { sql, values } = worker.dead();
   return { sql: `not (${sql})`, values };
@@ -38,13 +38,13 @@ export function subscribed({ store, runtime, worker, service, types }: Subscribe
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<ReadonlySet<string>> = Promise.resolve(new Set());
 
-  /** The types of all others, also of those that are gone. */
+  /** Reads the types of all other processes, also of those that are gone. */
   async function read(): Promise<ReadonlySet<string>> {
     const rows = await store.sqlRead.all('select distinct type from sw_subscription where consumer = ? and owner <> ?', service, worker.id);
     return new Set(rows.map((row) => String(row['type'])));
   }
 
-  /** The types of each other living process. */
+  /** Reads the types of each other living process. */
   async function living(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
     const { sql, values } = livingSubscription(worker);
     const rows = await store.sqlRead.all(
@@ -62,20 +62,20 @@ export function subscribed({ store, runtime, worker, service, types }: Subscribe
   }
 
   async function write(): Promise<void> {
-    const { sql, values } = worker.dead();
+    const dead = worker.dead();
     await store.transaction(async (tx) => {
-      const own = store.sql(tx);
+      const sql = store.sql(tx);
       for (const type of types) {
-        // This process has it from those that are gone, so that restarts leave no rows behind.
-        await own.run(
-          `delete from sw_subscription where consumer = ? and type = ? and owner <> ? and ${sql}`,
+        // This process takes the row over from processes that are gone, so that restarts leave no rows behind.
+        await sql.run(
+          `delete from sw_subscription where consumer = ? and type = ? and owner <> ? and ${dead.sql}`,
           service,
           type,
           worker.id,
-          ...values,
+          ...dead.values,
         );
-        await own.run(
-          own.dialect.insertNew({ table: 'sw_subscription', columns: 'consumer, type, owner', key: 'consumer, type, owner' }),
+        await sql.run(
+          sql.dialect.insertNew({ table: 'sw_subscription', columns: 'consumer, type, owner', key: 'consumer, type, owner' }),
           service,
           type,
           worker.id,
@@ -89,7 +89,7 @@ export function subscribed({ store, runtime, worker, service, types }: Subscribe
       if (types.length === 0) return;
       await write();
       const others = [...(await living()).values()];
-      // Until then another may pass over what only this process knows.
+      // Until then another process may pass over an event that only this process subscribes to.
       if (others.some((known) => types.some((type) => !known.has(type)))) await sleep(clock, freshMs + 50);
     },
     async renew() {

@@ -3,13 +3,13 @@ import { orAborted } from '../core/abort.ts';
 import type { Read, Tx } from '../store/store.ts';
 
 /**
- * A place for one: an event that may have killed a process is handled while no other such event is, so that the next death says
- * which one it was.
+ * A slot for one piece of work that may have killed a process. While it runs no other such work does, so that the next death shows
+ * which one is the cause.
  */
 export interface Alone {
-  /** Resolves with what gives the place back, once it is free. Rejects with the signal's reason. */
+  /** Takes the slot once it is free, and resolves with the function that frees it. Rejects with the signal's reason. */
   take(signal: AbortSignal): Promise<() => void>;
-  /** The same at once; undefined while somebody has the place. */
+  /** Takes the slot at once, and returns the function that frees it; `undefined` while the slot is taken. */
   tryTake(): (() => void) | undefined;
   readonly free: boolean;
 }
@@ -42,9 +42,9 @@ export function alone(): Alone {
         try {
           await orAborted(free, signal);
         } catch (error) {
-          const place = waiting.indexOf(wake);
-          // Called at the same moment: the next one is to have it.
-          if (place >= 0) waiting.splice(place, 1);
+          const index = waiting.indexOf(wake);
+          // If the slot was handed over at this very moment, the next waiter gets it.
+          if (index >= 0) waiting.splice(index, 1);
           else waiting.shift()?.();
           throw error;
         }
@@ -54,23 +54,23 @@ export function alone(): Alone {
   };
 }
 
-const places = new WeakMap<Bus, Alone>();
+const slots = new WeakMap<Bus, Alone>();
 
-/** The place that all consumers on one bus share: they live in one process, and die together. */
+/** Returns the slot that all consumers on one bus share: they are in one process, and die together. */
 export function aloneOn(bus: Bus): Alone {
-  const place = places.get(bus) ?? alone();
-  places.set(bus, place);
-  return place;
+  const slot = slots.get(bus) ?? alone();
+  slots.set(bus, slot);
+  return slot;
 }
 
-/** How often a process may have died of an event, as far as it was written down; `taken`: it is marked, so it killed nobody. */
+/** Reads how many processes may have died of an event. `taken`: the event has its mark, so it was not the cause. */
 export async function suspicionOf(
   read: Read,
   consumer: string,
   event: string,
 ): Promise<{ readonly deaths: number; readonly taken: boolean }> {
   const [row] = await read.all(
-    `select (select deaths from sw_in_hand where consumer = ? and event = ?) as deaths,
+    `select (select deaths from sw_suspect where consumer = ? and event = ?) as deaths,
       (select 1 from sw_inbox where consumer = ? and event = ?) as taken`,
     consumer,
     event,
@@ -80,17 +80,17 @@ export async function suspicionOf(
   return { deaths: Number(row?.['deaths'] ?? 0), taken: row?.['taken'] != null };
 }
 
-/** Writes down, before the handler runs, that so many processes died with it in hand. */
+/** Records, before the handler runs, that so many processes died while the event was in flight. */
 export async function suspect(tx: Tx, consumer: string, event: string, deaths: number): Promise<void> {
   await tx.run(
-    tx.dialect.upsert({ table: 'sw_in_hand', columns: 'consumer, event, deaths', key: 'consumer, event', set: 'deaths' }),
+    tx.dialect.upsert({ table: 'sw_suspect', columns: 'consumer, event, deaths', key: 'consumer, event', set: 'deaths' }),
     consumer,
     event,
     deaths,
   );
 }
 
-/** Forgets up to `limit` suspicions of events that were taken since. Asks before it writes: most of the time there is none. */
+/** Selects up to `limit` suspected events that have been taken since. It is a query of its own, since mostly there is none to delete. */
 export const cleared = (limit: number): string =>
-  `select consumer, event from sw_in_hand where exists
-    (select 1 from sw_inbox i where i.consumer = sw_in_hand.consumer and i.event = sw_in_hand.event) limit ${limit}`;
+  `select consumer, event from sw_suspect where exists
+    (select 1 from sw_inbox i where i.consumer = sw_suspect.consumer and i.event = sw_suspect.event) limit ${limit}`;

@@ -7,7 +7,7 @@ export const outboxMigrations: readonly Migration[] = [
     name: 'seaworthy/outbox/1',
     statements: ({ types: { identity, integer, text }, tableOptions }) => [
       `create table sw_outbox (seq ${identity}, at ${integer} not null, envelope ${text} not null)${tableOptions}`,
-      // Rows of other tables that are no events, as they were.
+      // Rows of other tables that are not events or that the bus refuses, unchanged.
       `create table sw_set_aside (seq ${identity}, origin ${text} not null, number ${integer} not null, at ${integer} not null,
         content ${text}, error ${text} not null)${tableOptions}`,
     ],
@@ -15,20 +15,21 @@ export const outboxMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/inbox/1',
     statements: ({ types: { identity, integer, key, text }, tableOptions }) => [
-      // `topic` and `position` say whether the bus may deliver the event once more.
+      // `topic` and `position` tell whether the bus may redeliver the event.
       `create table sw_inbox (seq ${identity}, consumer ${key} not null, event ${key} not null, topic ${key} not null,
         position ${text} not null, at ${integer} not null, unique (consumer, event))${tableOptions}`,
-      // Events with which in hand processes may have died, until they are taken.
-      `create table sw_in_hand (consumer ${key} not null, event ${key} not null, deaths ${integer} not null,
+      // Events that were in flight when a process died, until they have their mark.
+      `create table sw_suspect (consumer ${key} not null, event ${key} not null, deaths ${integer} not null,
         primary key (consumer, event))${tableOptions}`,
-      // What each process of a consumer subscribes to: two of different code may run at one time.
+      // The types that each process of a consumer subscribes to: the code of two processes may differ.
       `create table sw_subscription (consumer ${key} not null, type ${key} not null, owner ${key} not null,
         primary key (consumer, type, owner))${tableOptions}`,
     ],
   },
   {
-    // `due` is null while an earlier event of the same key is parked; `owner` is the worker that has it in hand, `crashes` how
-    // many such workers died. `redriven` is 1 when somebody decided that it shall be handled, however late.
+    // `due` is null while an earlier event of the same key is parked. `owner` is the worker that attempts the event, and `crashes` the
+    // number of such workers that died. `redriven` is 1 when an operator redrove the event, which is then handled although it may
+    // have expired.
     name: 'seaworthy/parked/1',
     statements: ({ types, tableOptions }) => [
       `create table sw_parked (${eventOf(types)}, due ${types.integer}, owner ${types.key} not null, crashes ${types.integer} not null,
@@ -49,8 +50,8 @@ export const outboxMigrations: readonly Migration[] = [
 ];
 
 /**
- * The columns of an event that is kept. `topic` and `ordering_key` say whose order it keeps, `arrival` its place in it: the number of
- * its mark in the inbox. `history` is a JSON array with an entry for each failed attempt.
+ * The columns of a stored event. Events of equal `topic` and `ordering_key` keep their order, by `arrival`, the number of their mark in
+ * the inbox. `history` is a JSON array with an entry for each failed attempt.
  */
 function eventOf({ identity, integer, key, text }: ColumnTypes): string {
   return `seq ${identity}, consumer ${key} not null, event ${key} not null, topic ${key} not null, ordering_key ${key} not null,

@@ -1,5 +1,5 @@
-/** Told with each commit that puts events into the outbox, to the relay. */
+/** Each commit that inserts events into the outbox notifies the relay on this topic. */
 export const outboxTopic = 'seaworthy/outbox';
 
-/** Told with each commit that makes parked events due, to the consumers. */
+/** Each commit that makes parked events due notifies the consumers on this topic. */
 export const parkedTopic = 'seaworthy/parked';

@@ -1,7 +1,7 @@
 import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
 import type { Scope } from '../core/abort.ts';
-import { following } from '../outbox/process.ts';
+import { causedBy } from '../core/span-link.ts';
 import type { Store } from '../store/store.ts';
 import { tracedTransaction } from '../store/traced.ts';
 import { type AnySaga, machineOf, planOf, type StepDefinition } from './definition.ts';
@@ -121,7 +121,7 @@ export class SagaRun {
     let written: Instance;
     runtime.reached('saga/advance/before');
     try {
-      written = await tracedTransaction(this.parts, following(seen.trace, follow), () => this.#write(seen, work), isStale);
+      written = await tracedTransaction(this.parts, causedBy(seen.trace, follow), () => this.#write(seen, work), isStale);
     } catch (error) {
       if (!isStale(error)) throw error;
       const current = await readSaga(store.sqlRead, seen.id);

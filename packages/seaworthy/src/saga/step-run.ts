@@ -7,9 +7,9 @@ import { SeaworthyError } from '../core/errors.ts';
 import { Lifetime } from '../core/lifetime.ts';
 import { NotAwaited } from '../core/open-work.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { causedBy, type TraceRelation } from '../core/span-link.ts';
 import { readable, textOf } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
-import { type Follow, following } from '../outbox/process.ts';
 import type { StepDefinition } from './definition.ts';
 import type { Instance } from './instance.ts';
 import { postponedMs } from './waits.ts';
@@ -71,7 +71,7 @@ export async function bounded<V>(
 export interface Tracing {
   readonly runtime: Runtime;
   /** Whether a step belongs to the trace that started its saga, or has a trace of its own that links there. Default `parent`. */
-  readonly follow?: Follow | undefined;
+  readonly follow?: TraceRelation | undefined;
 }
 
 /** One run of a step or of its undo. */
@@ -103,7 +103,7 @@ export async function stepRun<V>(
       throw error;
     }
   };
-  const place = { ...following(trace, follow), detail: { id } };
+  const place = { ...causedBy(trace, follow), detail: { id } };
   const span = runtime.observe.span(spans[verb], { saga: name, step: step.name }, place);
   try {
     const value = await bounded(runtime.clock, step, parents, running);

@@ -6,9 +6,9 @@ import { type Duration, milliseconds } from '../core/duration.ts';
 import { inTurn, together } from '../core/ends.ts';
 import type { Loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
+import type { TraceRelation } from '../core/span-link.ts';
 import { type ConsumerOptions, consumer, consumerSettings } from '../outbox/consumer.ts';
 import { collector } from '../outbox/outbox.ts';
-import type { Follow } from '../outbox/process.ts';
 import { type Relay, type RelayOptions, relay } from '../outbox/relay.ts';
 import { aloneOn } from '../outbox/suspects.ts';
 import { outboxMigrations } from '../outbox/tables.ts';
@@ -82,7 +82,7 @@ export interface SagaRunOptions {
   /** How many processes may die while they run one step of a saga, or its undo, before it is not run again; 3 or more. Default 5. */
   readonly crashes?: number;
   /** Whether a saga's steps are part of the trace that started it, or each of one of its own that links there. Default `parent`. */
-  readonly tracing?: Follow;
+  readonly tracing?: TraceRelation;
 }
 
 /** What of a service may be set for the process that it runs in. */

@@ -58,7 +58,7 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
       const { process, deaths } = await outlived(world, ({ order }) => order === 'bad' && !healed);
       assert.equal(deaths, 3);
       await takenUp(world, process, 3);
-      await world.until('nothing is under suspicion', async () => (await count(process.store, 'sw_in_hand')) <= 1);
+      await world.until('nothing is under suspicion', async () => (await count(process.store, 'sw_suspect')) <= 1);
       healed = true;
       await world.run(deadLetters(process.store, process.runtime).redrive({ reason: 'crashed' }));
       await world.until('it has its effect', async () => (await numbers(process.store, 'bad')).length === 1);
