@@ -3,14 +3,14 @@ import type { Runtime } from '../core/runtime.ts';
 import type { Envelope } from './envelope.ts';
 import type { EnvelopeInvalid } from './errors.ts';
 
-/** What the bus knows about one delivery of an event. */
+/** One delivery of an event. */
 export interface Delivered {
   /**
    * Aborts when the delivery is cut short, because the member closes or no longer owns the event. The event is then redelivered,
    * perhaps to another member.
    */
   readonly signal: AbortSignal;
-  /** Where the event stands in its topic. The form is the driver's own; `Bus.pending` interprets it. */
+  /** The position of the event in its topic, in a form of the driver's own. `Bus.pending` interprets it. */
   readonly position?: string | undefined;
   /** A member that died may have had the event in flight, so that the event may be what killed it. Default false. */
   readonly orphaned?: boolean | undefined;
@@ -19,11 +19,11 @@ export interface Delivered {
 /** Handles one event. Resolving acknowledges it; rejecting redelivers it, before any later event of its key. */
 export type Handle = (envelope: Envelope, delivery: Delivered) => Promise<void>;
 
-/** A message that is not an event of ours. */
+/** A message that is not an event. */
 export interface UnreadableMessage {
-  /** Made of topic and position: a redelivered message has the same one. */
+  /** An id made of topic and position: a redelivered message has the same one. */
   readonly id: string;
-  /** The engine's key; the id where there is none. */
+  /** The engine's key; the id where the message has no key. */
   readonly key: string;
   /** The body as text. */
   readonly text: string;
@@ -32,7 +32,7 @@ export interface UnreadableMessage {
 
 export interface SubscribeOptions {
   readonly topic: string;
-  /** Members of one group share the events; each group gets them all. Where a new group begins says `BusFeatures.keeps`. */
+  /** Members of one group share the events; each group gets all of them. `BusFeatures.keeps` says where a new group begins. */
   readonly group: string;
   readonly handle: Handle;
   /**
@@ -44,7 +44,7 @@ export interface SubscribeOptions {
   readonly concurrency?: number | undefined;
 }
 
-/** What an engine can do. The conformance suite skips what a driver lacks, and names it. */
+/** The features of an engine. The conformance suite skips the cases of a feature that a driver lacks, and names the feature. */
 export interface BusFeatures {
   /**
    * `log`: the engine keeps what was published, and a new group begins at the earliest event kept. `queues`: a group gets what is
@@ -61,7 +61,7 @@ export interface Membership {
   readonly group: string;
 }
 
-/** What a service needs on the engine: the topics that it publishes to, and its groups. */
+/** The topics that a service publishes to, and its groups. */
 export interface Topology {
   readonly topics: readonly string[];
   readonly groups: readonly Membership[];
@@ -105,8 +105,8 @@ export interface Bus {
    */
   condition(): Condition;
   /**
-   * Returns those of the positions from which a group may still be given an event: none of their acknowledgements is durable yet.
-   * An inbox keeps its marks of those events, however old they are. Give it at most some hundred positions at one time.
+   * Returns those of the positions whose events may still be delivered to the group, since their acknowledgement is not durable yet.
+   * An inbox keeps its marks of those events, however old they are. Pass at most a few hundred positions at one time.
    */
   pending(topic: string, group: string, positions: readonly string[]): Promise<ReadonlySet<string>>;
   /** Closes subscriptions, then connections. */

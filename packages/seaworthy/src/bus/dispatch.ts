@@ -22,26 +22,26 @@ export interface Delivery {
   isHeld?(): boolean;
   /** Called once the event was acknowledged; not at all when it was cut short. */
   done(): void;
-  /** Called when the event is no longer in flight or queued, either way. */
+  /** Called when the event is no longer in flight or queued, acknowledged or not. */
   settled?(): void;
 }
 
-/** Hands events to their handlers: in order within a key, many keys at one time. */
+/** Calls the handlers of events: in order within a key, and many keys at one time. */
 export interface Dispatch {
-  /** How many are in flight or queued. */
+  /** The number of events in flight or queued. */
   readonly size: number;
-  /** The same, but of each key no more than a few: a key that waits fills `size`, not this. */
+  /** The same number, with at most eight events of each key: a key that hangs fills `size`, but not `load`. */
   readonly load: number;
   add(delivery: Delivery): void;
-  /** Looks again at what was held. */
+  /** Checks the held events again. */
   resume(): void;
-  /** Begins nothing new and waits for what is in flight; aborts it when `signal` does, and leaves handlers alone that ignore that. */
+  /** Begins nothing new and waits for the events in flight. When `signal` aborts, they are aborted; a handler that ignores this is abandoned after 1 s. */
   close(signal?: AbortSignal): Promise<void>;
 }
 
-/** A rejected event is redelivered after this; its key waits meanwhile. */
+/** The wait before a rejected event is redelivered; its key waits meanwhile. */
 const redelivery: Backoff = { baseMs: 100, capMs: 5000, jitter: 'equal' };
-/** How many of one key count for `load`. */
+/** How many events of one key count for `load`. */
 const perKey = 8;
 /** How long an aborted handler may take to give up. */
 const graceMs = 1000;
@@ -143,7 +143,7 @@ export function dispatch(
     async close(signal) {
       const handlers = await inFlight.close(signal, graceMs);
       if (handlers > 0)
-        observe.log('warn', 'handlers ignore their signal and are left alone: their events are redelivered', { topic, group, handlers });
+        observe.log('warn', 'handlers ignored their signal and were abandoned; their events are redelivered', { topic, group, handlers });
     },
   };
 }

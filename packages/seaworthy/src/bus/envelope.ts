@@ -3,7 +3,7 @@ import { textOf } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
 import { EnvelopeInvalid } from './errors.ts';
 
-/** An event on its way: a CloudEvents 1.0 event in structured JSON form (https://github.com/cloudevents/spec, v1.0.2). */
+/** An event as the bus carries it: a CloudEvents 1.0 event in structured JSON form (https://github.com/cloudevents/spec, v1.0.2). */
 export interface Envelope {
   readonly specversion: '1.0';
   /** Unique; the inbox recognises a repeat by it. */
@@ -18,12 +18,12 @@ export interface Envelope {
   readonly time: string;
   readonly datacontenttype: 'application/json';
   readonly data: unknown;
-  /** RFC 3339: after this moment it goes to the dead letters unhandled. Ours. */
+  /** RFC 3339: an inbox makes the event a dead letter after this time. An extension of Seaworthy. */
   readonly notafter?: string;
-  /** The trace of whoever published it: CloudEvents' distributed tracing extension. Not checked here: read it by `traceOf`. */
+  /** The trace of the publisher, in CloudEvents' distributed tracing extension. It is not validated: read it with `traceOf`. */
   readonly traceparent?: string;
   readonly tracestate?: string;
-  /** W3C Baggage. Ours. */
+  /** W3C Baggage. An extension of Seaworthy. */
   readonly baggage?: string;
 }
 
@@ -85,7 +85,7 @@ export function parseEventJson(text: string): unknown {
   }
 }
 
-/** Attributes of an event that was read. Throws `EnvelopeInvalid` for what is not a JSON object. */
+/** Returns the attributes of an event. Throws `EnvelopeInvalid` for a value that is not a JSON object. */
 export function attributesOf(value: unknown): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new EnvelopeInvalid('the event must be a JSON object');
   return value as Readonly<Record<string, unknown>>;

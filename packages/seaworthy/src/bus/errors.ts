@@ -18,7 +18,7 @@ export class EnvelopeInvalid extends SeaworthyError {
   readonly kind = 'invalid';
 }
 
-/** Events that the engine can never take, such as one that is too large. Nothing was published; `ids` names them. */
+/** The engine can never take some of the events, for example one that is too large. `ids` names them; nothing was published. */
 export class EventsRefused extends SeaworthyError {
   readonly code = 'SW_BUS_EVENTS_REFUSED';
   readonly kind = 'invalid';
@@ -37,12 +37,14 @@ export class TopologyMissing extends SeaworthyError {
   readonly differences: readonly string[];
 
   constructor(differences: readonly string[]) {
-    super(`the bus lacks what this process needs (${differences.join('; ')}): apply the topology, or start with rights to do so`);
+    super(
+      `the bus lacks topics or groups that this process needs (${differences.join('; ')}): apply the topology, or start with \`topology: 'apply'\``,
+    );
     this.differences = differences;
   }
 }
 
-/** A row of the embedded log is not an event, so that something else must have written it: it is passed over, and kept. */
+/** A group's row in the embedded log has no position, since another program has changed it. Its partition is left aside. */
 export class RowUnreadable extends SeaworthyError {
   readonly code = 'SW_BUS_ROW_UNREADABLE';
   readonly kind = 'internal';

@@ -6,22 +6,22 @@ import { EnvelopeInvalid } from './errors.ts';
 import { type Message, readMessage, textOfBody } from './message.ts';
 import type { Subscribing } from './options.ts';
 
-/** A message that was read or found unreadable, as far as a dispatch needs to know it. */
+/** A message, read or unreadable, with the parts that a dispatch needs. */
 export interface Incoming extends Pick<Delivery, 'key' | 'type' | 'id' | 'position' | 'handle'> {
   /** The message is not an event, and the subscription takes no such messages. */
   readonly passedOver: boolean;
 }
 
-/** Where a message stands: for people, such as `row 7 of bus_log`, and as its position in its topic. */
+/** Where a message is: in words, such as `row 7 of bus_log`, and as its position in the topic. */
 export interface Standing {
   readonly place: string;
   readonly position: string;
 }
 
-/** Names a message that is not an event. */
+/** Returns the id of a message that is not an event. */
 const unreadableId = (topic: string, position: string): string => `${topic}@${position}`;
 
-/** The key whose order a message keeps, also one that is not an event. */
+/** Returns the key in whose order a message is delivered, also for one that is not an event. */
 export function orderingKey(topic: string, message: Message, position: string): string {
   try {
     return readMessage(message).partitionkey;

@@ -26,7 +26,7 @@ function decoded(text: string): string {
   }
 }
 
-/** The attributes that stand in headers; empty for a structured event. */
+/** Returns the attributes in the headers; none for a structured event. */
 function attributesIn(headers: NonNullable<Message['headers']>): Readonly<Record<string, string>> {
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {

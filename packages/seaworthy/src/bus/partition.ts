@@ -1,17 +1,17 @@
 import { type Scope, scope } from '../core/abort.ts';
 import type { Clock } from '../core/clock.ts';
 
-/** The progress of a member with one partition of a log. Events end in any order; what counts is the position up to which all have. */
+/** The progress of a member in one partition of a log. Events end in any order; progress is the position up to which all have ended. */
 export class Partition {
   /** The log was read up to this position. */
   seen: number;
-  /** The position that others find if this process dies. */
+  /** The position that the next owner finds if this process dies. */
   saved: number;
-  /** The partition belongs to another member, which gets it once nothing of it is in flight. */
+  /** True once the partition is to go to another member, which gets it when none of its events is in flight. */
   leaving = false;
   /** Up to this position a member that died may have had events in flight. */
   readonly orphanedTo: number;
-  /** Aborts when another member has the partition. */
+  /** Aborts when another member has taken the partition. */
   readonly owned: Scope;
   /** Positions in flight; a set keeps the order in which they began. */
   readonly #open = new Set<number>();
@@ -35,7 +35,7 @@ export class Partition {
     return this.#open.size === 0;
   }
 
-  /** The last position up to which nothing is left to do. */
+  /** The last position up to which all events have ended. */
   get done(): number {
     const [first] = this.#open;
     return first === undefined ? this.seen : first - 1;

@@ -176,7 +176,7 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       await tx.run('delete from sw_dead_letter where seq = ?', row['seq']);
     }
     for (const orderingKey of keys.values()) await reorder(tx, orderingKey, now);
-    tx.tell(parkedTopic);
+    tx.notify(parkedTopic);
     return { count: rows.length, more };
   }
 

@@ -124,7 +124,7 @@ export function collector<S extends string, M extends Members>(
           ...some,
         );
       }
-      tx.tell(outboxTopic);
+      tx.notify(outboxTopic);
       runtime.reached('outbox/append/after');
       return kept.length;
     },

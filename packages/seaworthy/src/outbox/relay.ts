@@ -209,12 +209,12 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
   ];
   const turns = loop({ runtime, name: 'relay', turn });
   // While another process leads, this relay looks for the lease by its poll alone.
-  const deafen = store.hear(outboxTopic, () => {
+  const stopListening = store.listen(outboxTopic, () => {
     if (leading) turns.wake();
   });
   return {
     close(signal) {
-      deafen();
+      stopListening();
       for (const remove of removals) remove();
       // A batch that is cut short may be published again: the inbox recognises its events.
       return turns.close(signal);

@@ -156,11 +156,11 @@ export function retries<T>(parts: Consuming<T>): Loop {
   }
 
   const turns = loop({ runtime, name: 'retries', turn });
-  const deafen = store.hear(parkedTopic, turns.wake);
+  const stopListening = store.listen(parkedTopic, turns.wake);
   return {
     wake: turns.wake,
     async close(signal) {
-      deafen();
+      stopListening();
       await together([turns.close(), inFlight.close(signal)]);
       // The last turn may have begun more.
       await inFlight.close(signal);

@@ -61,7 +61,7 @@ async function world(attempt: () => void) {
   };
 }
 
-test('the commit that writes an event wakes the relay, and a redrive wakes the consumer, long before they look by themselves', async () => {
+test('the commit that writes an event wakes the relay, and a redrive wakes the consumer, long before their polls', async () => {
   let broken = true;
   let attempts = 0;
   const one = await world(() => {

@@ -226,7 +226,7 @@ named('an event that a saga publishes with its start wakes the relay, once it is
     .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
   held(sea);
   const there: Promise<number>[] = [];
-  sea.store.hear(outboxTopic, () => void there.push(sea.store.read.all('select 1 from sw_outbox').then(({ length }) => length)));
+  sea.store.listen(outboxTopic, () => void there.push(sea.store.read.all('select 1 from sw_outbox').then(({ length }) => length)));
   const { engine } = await sea.process([telling]);
   await sea.run(engine, ({ start }) => start(telling, { id: 't' }));
   await sea.when('it pays', () => sea.callee.log.length === 1);

@@ -20,24 +20,24 @@ export interface Aside {
 }
 
 export function aside(table: string, { observe }: Runtime): Aside {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   return {
     get size() {
-      return told.size;
+      return reported.size;
     },
     read(rows, nameOf, read) {
       return rows.flatMap((row) => {
         const name = nameOf(row);
         try {
           const value = readable(table, name, () => read(row));
-          told.delete(name);
+          reported.delete(name);
           return [value];
         } catch (error) {
-          if (!told.has(name)) {
+          if (!reported.has(name)) {
             observe.count('seaworthy_store_damaged_total', { table });
             observe.log('error', 'a row cannot be read and is left aside: correct it or delete it', { table, row: name, error });
           }
-          told.add(name);
+          reported.add(name);
           return [];
         }
       });

@@ -5,8 +5,8 @@ import { statementName } from './statement-name.ts';
 import type { Store, Tx } from './store.ts';
 
 /**
- * The transaction as one run sees it, which may end before the transaction does: from then on it is refused. The transaction of an
- * adapter is the adapter's own, and stays as it is.
+ * Returns the transaction for one run, which may end before the transaction does: from then on every use is refused. The transaction
+ * of an adapter has a type of its own, and is returned unchanged.
  */
 export function lentTx<T>(store: Store<T, unknown>, tx: T, run: Lifetime): T {
   const sql = store.sql(tx);
@@ -18,7 +18,7 @@ export function lentTx<T>(store: Store<T, unknown>, tx: T, run: Lifetime): T {
     runAll: (statements) => run.use('tx', () => sql.runAll(statements)),
     savepoint: (work) => run.use('tx', () => sql.savepoint(work)),
     runAtCommit: run.lend('tx', sql.runAtCommit),
-    tell: run.lend('tx', sql.tell),
+    notify: run.lend('tx', sql.notify),
     get level() {
       return sql.level;
     },
@@ -27,8 +27,8 @@ export function lentTx<T>(store: Store<T, unknown>, tx: T, run: Lifetime): T {
 }
 
 /**
- * `read` as one run sees it, which must await what it reads; what it reads ends when `signal` aborts. An adapter's own stays as it
- * is.
+ * Returns `read` for one run, which must await its queries; they end when `signal` aborts. The `read` of an adapter is returned
+ * unchanged.
  */
 export function lentRead<R>({ read, sqlRead }: Store<unknown, R>, run: Lifetime, signal: AbortSignal): R {
   if ((read as unknown) !== sqlRead) return read;

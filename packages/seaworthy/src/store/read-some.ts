@@ -14,16 +14,16 @@ export interface Some<R = Row> {
 
 export interface Selection {
   readonly columns: string;
-  /** An expression: how large a row is in bytes. */
+  /** An expression for the size of a row in bytes. */
   readonly size: string;
-  /** What follows `from`: the table, its conditions and its order. */
+  /** The text after `from`: the table, its conditions and its order. */
   readonly from: string;
   readonly values: readonly Value[];
 }
 
 /**
- * Reads the first rows of a selection, as many as are allowed by number and by size, and at least one. Whatever has rows of its
- * users' size is read through this: a batch of small rows must be large, and one of large rows must fit into memory.
+ * Reads the first rows of a selection, as many as are allowed by number and by size, and at least one. Every table whose rows may have
+ * any size is read through this function: a batch of small rows must be large, and one of large rows must fit into memory.
  */
 export async function readSome(read: Read, { columns, size, from, values }: Selection, { rows: most, bytes }: Most): Promise<Some> {
   const sizes = await read.all(`select ${size} as size from ${from} limit ?`, ...values, most);

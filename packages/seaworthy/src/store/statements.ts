@@ -1,6 +1,6 @@
 import type { RowSchema } from './row-schema.ts';
 
-/** What a column may hold, in and out. Whole numbers go in as integers; integers beyond 2^53 come back as bigint. */
+/** The value of a column. Whole numbers are stored as integers; integers beyond 2^53 are returned as bigint. */
 export type Value = string | number | bigint | boolean | null | Uint8Array;
 /** A row, by the names of its columns. It is a plain object, which belongs to the caller. */
 export type Row = Readonly<Record<string, Value>>;
@@ -32,11 +32,11 @@ export interface Read {
 
 /** Reads rows outside of transactions. It sees only what is committed and durable. */
 export interface Reader extends Read {
-  /** The same, with statements that reject with the signal's reason, and end in the engine where they can, when `signal` aborts. */
+  /** Returns a reader whose statements reject with the signal's reason when `signal` aborts, and end in the engine where they can. */
   withSignal(signal: AbortSignal): Read;
 }
 
-/** What a statement has changed. */
+/** The result of a statement that changes rows. */
 export interface Changed {
   /** The number of rows. */
   readonly changes: number;

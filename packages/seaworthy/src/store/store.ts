@@ -29,8 +29,8 @@ export interface Tx extends Statements {
    * transaction rejects with `StatementFailed`, and nothing of it is left.
    */
   runAtCommit(sql: string, ...values: Values): void;
-  /** Tells `topic` once the transaction has committed; see `Store.tell`. A notice that was given in a savepoint is dropped with it. */
-  tell(topic: string): void;
+  /** Notifies the listeners of `topic` once the transaction has committed; see `Store.listen`. A savepoint that is rolled back drops its notices. */
+  notify(topic: string): void;
   /** The innermost savepoint that is open, or the transaction itself. What is collected for the commit belongs to it. */
   readonly level: Level;
 }
@@ -42,7 +42,7 @@ export interface Tx extends Statements {
 export interface Migration {
   /** Unique in the store, for example `orders/1`; names that begin with `seaworthy/` are the toolkit's. */
   readonly name: string;
-  /** In order. A function is given the dialect of the database, so that one migration fits several engines. */
+  /** The statements in their order. A function gets the dialect of the database, so that one migration fits several engines. */
   readonly statements: readonly string[] | ((dialect: Dialect) => readonly string[]);
 }
 
@@ -53,13 +53,13 @@ export interface Migration {
 export type Isolation = 'serializable' | 'repeatable read' | 'read committed';
 
 export interface TransactionOptions {
-  /** Gives up the wait for a turn, or rolls back, when it aborts. */
+  /** When it aborts, the transaction is rolled back, or never begins. */
   readonly signal?: AbortSignal | undefined;
-  /** The weakest isolation that the work bears; a driver may give more. Default `serializable`. */
+  /** The weakest isolation that the work tolerates; a driver may give more. Default `serializable`. */
   readonly isolation?: Isolation | undefined;
   /**
-   * `own`: the transaction does not queue behind those of handlers, however many wait for a turn or hold a connection. For short
-   * transactions by which others judge a process, such as heartbeats and leases. Default `shared`.
+   * `own`: the transaction does not queue behind those of handlers, however many of these wait or hold a connection. It is for short
+   * transactions by which other processes judge this one, such as heartbeats and leases. Default `shared`.
    */
   readonly lane?: 'shared' | 'own' | undefined;
 }
@@ -74,7 +74,7 @@ export interface TransactionOptions {
  *   empty on every run.
  * - `transaction` resolves only once the commit is durable, and rejects with what `work` threw, with nothing of it
  *   left. When the commit itself fails it rejects with `CommitFailed`, and nothing of it is left. A
- *   driver over a network may not hear of it: then it rejects with `CommitUnknown`, and all or nothing of it is there.
+ *   driver over a network may not learn the outcome: then it rejects with `CommitUnknown`, and all or nothing of it is there.
  * - A `tx` is usable only until its `work` settles; later use throws `TransactionOver`.
  * - Values are taken as they are when the statement is given.
  * - Every statement must have settled when the work, or the savepoint that it belongs to, ends, and the rejection of a refused one
@@ -106,12 +106,12 @@ export interface Store<T = Tx, R = Reader> {
    */
   now(): Fragment;
   /**
-   * Calls `wake` soon after `topic` was told, by this process or, where the engine can, by another one on the same database. A notice
+   * Calls `wake` soon after a notice on `topic`, by this process or, where the engine can, by another one on the same database. A notice
    * may be lost or late: it shortens polling and never replaces it. `wake` must not throw. Returns a function that ends the listening.
    */
-  hear(topic: string, wake: () => void): () => void;
-  /** Calls the listeners of `topic`. A transaction tells with `tx.tell`, so that they see what it has committed. */
-  tell(topic: string): void;
+  listen(topic: string, wake: () => void): () => void;
+  /** Calls the listeners of `topic`. In a transaction use `tx.notify`, so that the listeners see what it has committed. */
+  notify(topic: string): void;
   /** Applies what has not been applied yet, in order, once, also when several processes start together. */
   migrate(migrations: readonly Migration[]): Promise<void>;
   /** Lets running transactions finish, then closes. Later calls reject with `StoreClosed`. */

@@ -9,8 +9,8 @@ export class Topics {
     this.#observe = observe;
   }
 
-  /** Calls `wake` whenever `topic` is told. Returns a function that ends the listening. */
-  hear(topic: string, wake: () => void): () => void {
+  /** Calls `wake` at each notice on `topic`. Returns a function that ends the listening. */
+  listen(topic: string, wake: () => void): () => void {
     const listeners = this.#listeners.get(topic) ?? new Set();
     this.#listeners.set(topic, listeners);
     // The same function may listen twice.
@@ -21,7 +21,7 @@ export class Topics {
     };
   }
 
-  tell(topic: string): void {
+  notify(topic: string): void {
     for (const listener of this.#listeners.get(topic) ?? []) {
       try {
         listener();

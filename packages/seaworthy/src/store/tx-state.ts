@@ -65,7 +65,7 @@ export class TxState {
   /** Some level is lost: most transactions never ask which. */
   #hasLost = false;
   #deferred: Deferred[] | undefined;
-  #told: { readonly mark: Mark; readonly topic: string }[] | undefined;
+  #notices: { readonly mark: Mark; readonly topic: string }[] | undefined;
 
   /** `late` is called for each use after the work has ended well: code without an `await` never sees the error. */
   constructor(late: (error: SeaworthyError) => void) {
@@ -134,16 +134,16 @@ export class TxState {
     return this.#deferred?.filter(({ mark }) => !mark.undone) ?? none;
   }
 
-  /** Keeps a topic that is told after the commit. */
-  tell(topic: string): void {
+  /** Keeps a notice until the commit. */
+  notify(topic: string): void {
     this.check();
-    this.#told ??= [];
-    this.#told.push({ mark: this.level, topic });
+    this.#notices ??= [];
+    this.#notices.push({ mark: this.level, topic });
   }
 
-  /** The topics to tell after the commit, each once. */
-  get told(): readonly string[] {
-    return this.#told ? [...new Set(this.#told.filter(({ mark }) => !mark.undone).map(({ topic }) => topic))] : none;
+  /** The topics to notify after the commit, each once. */
+  get notices(): readonly string[] {
+    return this.#notices ? [...new Set(this.#notices.filter(({ mark }) => !mark.undone).map(({ topic }) => topic))] : none;
   }
 
   enter(): Mark {

@@ -51,7 +51,7 @@ async function machine() {
   };
 }
 
-/** The same database, which refuses as often as it is told. */
+/** Returns the database, which refuses the given number of transactions. */
 function refusing(store: Store): Store & { times: number } {
   const faulty = {
     ...store,
@@ -67,7 +67,7 @@ function refusing(store: Store): Store & { times: number } {
   return faulty as Store & { times: number };
 }
 
-test('a heartbeat that fails once is tried again at once', async () => {
+test('a heartbeat that fails once is retried at once', async () => {
   const one = await machine();
   const store = refusing(one.store);
   const living = await one.start(store);
@@ -183,7 +183,7 @@ test('a worker never judges itself dead, however late its heartbeat is', async (
   await one.end();
 });
 
-test('how a worker ended shows until another one has lived for 100 times its ttl: who stopped in order leaves no heartbeat', async () => {
+test('the heartbeat of a crashed worker stays until another one has lived for 100 times its ttl; a worker that closed leaves none', async () => {
   const one = await machine();
   const ended = await one.start();
   const killed = await one.crash();

@@ -18,28 +18,28 @@ export const workerMigrations: readonly Migration[] = [
 export type DeadOwner = Fragment;
 
 /**
- * An SQL condition on the column `owner` of a row whose worker is dead: it did not stop in order, since `close` would have removed
- * its heartbeat.
+ * An SQL condition on the column `owner` of a row whose worker is dead: the worker crashed, since `close` would have removed its
+ * heartbeat.
  */
 export const crashed = 'owner in (select id from sw_worker)';
 
 /**
- * One process at work on a store. It tells the others by a heartbeat that it lives. What it works on carries its id in a
- * column `owner`; the rows of a dead worker may be taken by writing another id over it. That column is the fence: every
- * write says `where owner = <own id>`, so that a worker which only stalled finds its late writes without effect.
+ * One process at work on a store. Its heartbeat shows the others that it lives. The rows that it works on carry its id in a column
+ * `owner`; another worker takes the rows of a dead one by overwriting that id. The column is the fence: every write has the condition
+ * `owner = <its id>`, so that the late writes of a worker that only stalled have no effect.
  */
 export interface Worker {
   readonly id: string;
   /**
-   * Never itself. A heartbeat further ahead than its `ttl` is none: a clock that was wrong wrote it. For one `ttl` after this
-   * process's own clock jumped, or it stood still, only workers that have closed are dead.
+   * Returns a condition on rows of dead workers, which never include this one. A heartbeat further ahead than its `ttl` does not count:
+   * a wrong clock wrote it. For one `ttl` after this process's own clock jumped, or after a stall, only workers that have closed are dead.
    */
   dead(): DeadOwner;
-  /** In `tx`: takes or keeps the lease `name`. False when another living worker has it. A fence, if asked in each transaction. */
+  /** Takes or keeps the lease `name` in `tx`. False when another living worker has it. It is a fence when every transaction asks for it. */
   holdLease(tx: Tx, name: string): Promise<boolean>;
   /** `failing` once its heartbeat is older than its `ttl`: others may have taken over. */
   condition(): Condition;
-  /** Says at once that what it owned is free. */
+  /** Removes the heartbeat, so that other workers take the rows at once. */
   close(): Promise<void>;
 }
 
@@ -49,14 +49,14 @@ export interface WorkerOptions {
 }
 
 /**
- * A heartbeat that is so many ttls off belongs to a dead worker, whatever clock wrote it. A worker that has lived for so long removes it:
- * by then the dead worker's rows have been taken over, and how it ended has been seen.
+ * A heartbeat that is so many ttls off belongs to a dead worker, whatever clock wrote it. A worker that has lived for so long deletes
+ * it: by then the rows of the dead worker have been taken over, and other workers have seen how it ended.
  */
 const kept = 100;
 
 /**
- * For transactions by which other processes judge this one, or whose writes all name their owner. They do not wait for handlers, and
- * the fence is all the isolation that they need.
+ * Options of transactions by which other processes judge this one, or whose writes all name their owner. They do not wait for
+ * handlers, and the fence is all the isolation that they need.
  */
 export const fenced: TransactionOptions = { lane: 'own', isolation: 'read committed' };
 
@@ -67,9 +67,9 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
   const id = ids.next();
   const steadily = steady(clock, ttlMs);
   let closed = false;
-  /** Of the last heartbeat that was written, monotonic. */
+  /** When the last heartbeat was written, monotonic. */
   let beaten = Number.NEGATIVE_INFINITY;
-  /** When rows of dead workers are deleted next, monotonic. */
+  /** When heartbeats of dead workers are deleted next, monotonic. */
   let pruneAt = clock.monotonic() + kept * ttlMs;
 
   function dead(): DeadOwner {
@@ -113,13 +113,13 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
   function next(): void {
     beating = beat().then(
       () => {
-        if (failures > 0) observe.log('info', 'the heartbeat is written again', { failures });
+        if (failures > 0) observe.log('info', 'heartbeat written again', { failures });
         failures = 0;
         after(ttlMs / 3);
       },
       (error: unknown) => {
-        // Told once: it may go on for long.
-        if (++failures === 1) observe.log('error', 'the heartbeat failed, it is tried again: others may take over', { error });
+        // It is logged once, since it may go on for long.
+        if (++failures === 1) observe.log('error', 'heartbeat failed; retrying. Other processes may take over', { error });
         after(failures === 1 ? 0 : ttlMs / 30);
       },
     );

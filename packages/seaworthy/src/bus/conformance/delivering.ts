@@ -91,7 +91,7 @@ export const delivering: readonly Promised[] = [
     },
   },
   {
-    name: 'a message in structured or binary mode is an event; what is not an event is handed over as unreadable, and the next one arrives',
+    name: 'messages in structured and binary mode are events; a message that is not an event is handed over as unreadable, and the next event arrives',
     async body({ ground, open, until }) {
       const { send, headers } = ground;
       if (!send) return 'messages of other producers';

@@ -38,7 +38,7 @@ export interface SuiteOptions {
   readonly runtime?: Partial<Runtime>;
 }
 
-/** What a case gets. */
+/** The means of one case. */
 export interface Setting {
   readonly ground: Ground;
   readonly runtime: Runtime;
@@ -68,7 +68,7 @@ export const batch = (keys: readonly string[], from: number, to: number): Envelo
 export const upTo = (n: number): readonly number[] => Array.from({ length: n }, (_, index) => index);
 export const keysOf = (n: number): readonly string[] => upTo(n).map((index) => `key${index}`);
 
-/** What a handler saw, in order. */
+/** The events that a handler saw, in their order. */
 export interface Seen {
   readonly handle: Handle;
   readonly ids: string[];
@@ -95,7 +95,7 @@ export function seen(before: (envelope: Envelope) => void | Promise<void> = () =
 /** A stall of this process longer than this counts as this: it says nothing about the bus. */
 const stallMs = 100;
 
-/** The same bus, which reports what arrives and the subscriptions that it opens. */
+/** Returns the bus, which reports each event that arrives and each subscription that opens. */
 const watched = (bus: Bus, arrives: (group: string, id: string) => void, opened: (subscription: Subscription) => void): Bus => ({
   features: bus.features,
   publish: (topic, envelopes) => bus.publish(topic, envelopes),

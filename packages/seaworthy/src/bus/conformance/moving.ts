@@ -159,7 +159,7 @@ export const moving: readonly Promised[] = [
     },
   },
   {
-    name: 'G13: a close waits for what is in flight and hands out nothing new; the rest goes to another member',
+    name: 'G13: a close waits for the events in flight and hands out nothing new; the rest goes to another member',
     async body({ open, until }) {
       const [one, two] = [await open(), await open()];
       const gate = Promise.withResolvers<void>();
@@ -181,7 +181,7 @@ export const moving: readonly Promised[] = [
     },
   },
   {
-    name: 'G13: what a close cuts short is aborted and redelivered',
+    name: 'G13: events that a close cuts short are aborted and redelivered',
     async body({ open, until }) {
       const [one, two] = [await open(), await open()];
       let aborted = false;

@@ -53,7 +53,7 @@ export const publishing: readonly Promised[] = [
     },
   },
   {
-    name: 'what is not an event is refused before anything is published',
+    name: 'a value that is not an event is refused before anything is published',
     async body({ open, until }) {
       const bus = await open();
       const group = seen();

@@ -107,10 +107,10 @@ if (process.argv[2] === 'member') {
     return { ...restartable(driver), send: driver.send, headers: true, patience: '3s' };
   });
 
-  test('embedded: a row that is no event is passed over and told, whatever else is in the log arrives', async () => {
+  test('embedded: a row that is not an event is logged and passed over, and the other rows arrive', async () => {
     const dir = join(root, 'unreadable');
-    const told: string[] = [];
-    const bus = await embedded({ dir }).open(runtime({ observe: { ...silent, log: (_level, message) => void told.push(message) } }));
+    const logged: string[] = [];
+    const bus = await embedded({ dir }).open(runtime({ observe: { ...silent, log: (_level, message) => void logged.push(message) } }));
     const one = (n: number) => envelope({ id: `k/${n}`, service: 'orders', event: 'placed', key: 'k', now: 0, data: {} });
     await bus.publish('orders', [one(0), one(1)]);
     const db = new DatabaseSync(join(dir, 'bus.db'));
@@ -119,11 +119,11 @@ if (process.argv[2] === 'member') {
     const got = Promise.withResolvers<string>();
     await bus.subscribe({ topic: 'orders', group: 'g', handle: async ({ id }) => got.resolve(id) });
     assert.equal(await got.promise, 'k/1');
-    assert.match(told.join(), /row 1 of bus_log is not an event and is passed over/);
+    assert.match(logged.join(), /row 1 of bus_log is not an event and is passed over/);
     await bus.close();
   });
 
-  test('embedded: what every group has had is forgotten after its time, all of it; what one has still to get is kept', async () => {
+  test('embedded: events that every group has passed are deleted after the retention; those that a group has still to get are kept', async () => {
     const dir = join(root, 'pruned');
     const store = await sqlite({ dir }).open('bus', runtime());
     await store.migrate(logMigrations);
@@ -142,7 +142,7 @@ if (process.argv[2] === 'member') {
     await store.close();
   });
 
-  test('the envelope is a CloudEvent to others, there and back', () => {
+  test('an envelope is written and read as a CloudEvent by the cloudevents package', () => {
     const text = fc.string({ minLength: 1, maxLength: 20 }).filter((value) => value.trim() !== '');
     fc.assert(
       fc.property(text, text, fc.jsonValue(), (id, key, data) => {
@@ -158,7 +158,7 @@ if (process.argv[2] === 'member') {
     );
   });
 
-  test('what is no CloudEvent is refused with each attribute and its rule', () => {
+  test('a value that is not a CloudEvent is refused with each wrong attribute and its rule', () => {
     assert.throws(() => parseEnvelope('{'), EnvelopeInvalid);
     assert.throws(() => parseEnvelope('[]'), /must be a JSON object/);
     assert.throws(

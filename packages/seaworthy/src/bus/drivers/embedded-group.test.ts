@@ -7,7 +7,7 @@ import { virtualClock } from '../../testing/clock.ts';
 import { join, type Seat, saveProgress, takeShare } from './embedded-group.ts';
 import { logMigrations } from './embedded-log.ts';
 
-test('a member that only stalled writes no progress on a partition that another has by now, nor gives it away', async () => {
+test('a member that only stalled neither saves progress on a partition that another member has taken, nor releases it', async () => {
   const machine = runtime({ clock: virtualClock() });
   const store = await memory().open('bus', machine);
   await store.migrate([...workerMigrations, ...logMigrations]);

@@ -5,9 +5,9 @@ import { partitions } from './embedded-log.ts';
 
 /** The seat of one member in a group. */
 export interface Seat extends Membership {
-  /** Unique to one subscription of one process. Every write of progress asks for it: that is the fence. */
+  /** Unique to one subscription of one process. Every write of progress has it as a condition: it is the fence. */
   readonly member: string;
-  /** Tells others whether the member's process lives. */
+  /** Its heartbeat shows the others whether the member's process lives. */
   readonly worker: Worker;
 }
 
@@ -48,7 +48,7 @@ export async function join(store: Store, seat: Seat): Promise<void> {
   });
 }
 
-/** The partitions that this member has a right to: each partition belongs to one living member, in the order of their ids. */
+/** Returns the partitions that are this member's share: each partition belongs to one living member, in the order of their ids. */
 async function right(tx: Tx, { topic, group, member, worker }: Seat): Promise<ReadonlySet<number>> {
   const dead = worker.dead();
   // A member that stalled may itself have been taken for dead.
@@ -65,17 +65,17 @@ async function right(tx: Tx, { topic, group, member, worker }: Seat): Promise<Re
 }
 
 export interface Share {
-  /** Those that the member has a right to. */
+  /** The partitions of the member's share. */
   readonly right: ReadonlySet<number>;
-  /** Those that it has, with the position that it saved last. */
+  /** The partitions that the member has, each with its saved position. */
   readonly mine: ReadonlyMap<number, number>;
-  /** Those of them that a dead member had, perhaps with events in flight up to the end of the log. */
+  /** The partitions among them that a dead member had, perhaps with events in flight up to the end of the log. */
   readonly orphaned: ReadonlySet<number>;
-  /** Those whose row has no position. */
+  /** The partitions whose row has no position. */
   readonly unreadable: readonly number[];
 }
 
-/** Takes those partitions that the member has a right to and that are free, or belong to dead members. */
+/** Takes the partitions of the member's share that are free or belong to dead members. */
 export async function takeShare(store: Store, seat: Seat, signal?: AbortSignal): Promise<Share> {
   const { topic, group, member, worker } = seat;
   return store.transaction(

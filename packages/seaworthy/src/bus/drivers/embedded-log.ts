@@ -15,7 +15,7 @@ export const logMigrations: readonly Migration[] = [
         position ${identity}, topic ${key} not null, part ${integer} not null, id ${key} not null, body ${text} not null,
         at ${integer} not null, broken ${integer} not null default 0, unique (topic, id))${tableOptions}`,
       'create index bus_log_topic on bus_log (topic, position)',
-      // `owner` is the worker, by which one knows whether it lives; `member` is one subscription of it, and the fence.
+      // `owner` is the worker, whose heartbeat shows whether it lives; `member` is one of its subscriptions, and the fence.
       `create table bus_progress (
         topic ${key} not null, name ${key} not null, part ${integer} not null, position ${integer} not null, owner ${key} not null,
         member ${key} not null default '', primary key (topic, name, part))${tableOptions}`,
@@ -30,8 +30,8 @@ export const logMigrations: readonly Migration[] = [
 export const partitionOf = (key: string): number => keyHash(key) % partitions;
 
 /**
- * Appends in order. An event that is in the log already is not appended again, but kept for as long as a new one: a relay that
- * sends it again may do so once more.
+ * Appends events in order. An event that is in the log already is not appended again, but is kept as long as a new one: a relay that
+ * publishes it a second time may do so a third time.
  */
 export async function append(store: Store, topic: string, events: readonly Written[], now: number): Promise<void> {
   await store.transaction(async (tx) => {
@@ -54,7 +54,7 @@ export interface Logged {
   readonly body: string;
 }
 
-/** Reads what comes after a position, in order. Positions grow in the order of commits, so that a late one is never passed over. */
+/** Reads the events after a position, in order. Positions grow in the order of commits, so that a late commit is never passed over. */
 export async function readLog(store: Store, topic: string, after: number, most: Most): Promise<Some<Logged>> {
   const { rows, more } = await readSome(
     store.read,
@@ -110,8 +110,8 @@ export async function firstAt(store: Store, topic: string, after: number): Promi
 const pruneAtOnce = 1000;
 
 /**
- * Deletes events that are older than `before` and that every group of their topic has passed. The events that were appended last
- * are kept, however old they are: a relay that died before it deleted its rows sends those again, and the log must know them.
+ * Deletes events from before `before` that every group of their topic has passed. The events that were appended last are kept, however
+ * old they are: a relay that died before it deleted its rows publishes them again, and the log must recognise them.
  */
 export async function prune(store: Store, before: number): Promise<number> {
   let pruned = 0;

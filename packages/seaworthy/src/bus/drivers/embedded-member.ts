@@ -18,13 +18,13 @@ interface Parts {
   readonly options: Subscribing;
 }
 
-/** Events and deaths of other processes are looked for this often; publishing in this process wakes at once. */
+/** How often the log is read for events of other processes; publishing in this process wakes the loop at once. */
 const pollMs = 100;
 const shareMs = 1000;
 const saveMs = 200;
-/** How much of the log is read at one time. */
+/** The most that is read from the log at one time. */
 const batch = { rows: 256, bytes: 2 * 2 ** 20 };
-/** No more is read while so much is in flight or queued, however many keys wait: bytes here, events for each of `concurrency`. */
+/** The log is not read while so much is in flight or queued: bytes, and events for each unit of `concurrency`. */
 const mostBytes = 8 * 2 ** 20;
 const mostEach = 32;
 
@@ -34,11 +34,11 @@ export class EmbeddedMember {
   readonly #seat: Seat;
   readonly #dispatch: Dispatch;
   readonly #owned = new Map<number, Partition>();
-  /** Partitions without a position that were reported. */
+  /** The partitions without a position that were logged. */
   readonly #reported = new Set<number>();
   #loop: Loop | undefined;
   #gauges: readonly (() => void)[] = [];
-  /** Bytes in flight or queued. */
+  /** The number of bytes in flight or queued. */
   #bytes = 0;
   #full = false;
   /** The log was read up to this position for all partitions that stay. */
@@ -95,7 +95,7 @@ export class EmbeddedMember {
     await Promise.all([this.#loop?.close(), this.#dispatch.close(signal)]);
     // Unsaved progress is redelivered once this process's worker has left.
     await this.#save(true).catch((error: unknown) =>
-      this.#parts.runtime.observe.log('error', 'a subscription could not save its progress; its last events are redelivered', {
+      this.#parts.runtime.observe.log('error', 'subscription could not save its progress; redelivering its last events', {
         topic,
         group,
         error,
@@ -112,7 +112,7 @@ export class EmbeddedMember {
     return more ? 0 : pollMs;
   }
 
-  /** Takes what is free of its share, marks what is to go to other members, and notices what has gone. */
+  /** Takes the free partitions of its share, marks those that are to go to other members, and gives up those that have gone. */
   async #share(signal?: AbortSignal): Promise<void> {
     const { store, runtime } = this.#parts;
     const { clock } = runtime;
@@ -149,13 +149,13 @@ export class EmbeddedMember {
     this.#owned.delete(part);
   }
 
-  /** A partition whose progress was overwritten with something else: there is no position to continue from. */
+  /** Logs once that a partition has no position to continue from, since its row was overwritten. */
   #report(part: number): void {
     if (this.#reported.has(part)) return;
     this.#reported.add(part);
     const { topic, group } = this.#seat;
     const { observe } = this.#parts.runtime;
-    const message = `the row of bus_progress for partition ${part} of ${topic} has no position for ${group}, which gets nothing of it: correct it`;
+    const message = `the row of bus_progress for partition ${part} of ${topic} has no position for ${group}, which gets none of its events: correct the row`;
     observe.count('seaworthy_bus_unreadable_total', { topic, group });
     observe.log('error', message, { topic, group, part, error: new RowUnreadable(message) });
   }
@@ -164,7 +164,7 @@ export class EmbeddedMember {
   #queue(partition: Partition, { position, part, body }: Logged): boolean {
     const { options, runtime } = this.#parts;
     const read = (message: Message): ReturnType<typeof readMessage> => {
-      if (!isPartition(part)) throw new EnvelopeInvalid(`there is no partition ${part}`);
+      if (!isPartition(part)) throw new EnvelopeInvalid(`the row has the partition ${part}; partitions are numbered from 0 to 15`);
       return readMessage(message);
     };
     const standing = { place: `row ${position} of bus_log`, position: String(position) };
@@ -185,7 +185,7 @@ export class EmbeddedMember {
     return true;
   }
 
-  /** Queues what is new, and no more than can be held. True when there may be more. */
+  /** Queues new events, as long as there is room. True when there may be more. */
   async #read(closing: AbortSignal): Promise<boolean> {
     const { store } = this.#parts;
     this.#full = !this.#hasRoom();

@@ -30,13 +30,19 @@ const event = (key: string, n: number, data: unknown = {}): Envelope =>
 /** A process with a clock of its own: while that stands still the process does nothing, and others take it for dead. */
 async function process(
   dir: string,
-): Promise<{ bus: Bus; told: string[]; pass(ms: number): Promise<void>; stalled(ms: number): void; run<V>(work: Promise<V>): Promise<V> }> {
+): Promise<{
+  bus: Bus;
+  logged: string[];
+  pass(ms: number): Promise<void>;
+  stalled(ms: number): void;
+  run<V>(work: Promise<V>): Promise<V>;
+}> {
   const virtual = virtualClock();
   let slept = 0;
   const clock = { ...virtual, now: () => virtual.now() + slept, monotonic: () => virtual.monotonic() + slept };
-  const told: string[] = [];
-  const observe = { ...silent, log: (_level: string, message: string) => void told.push(message) };
-  /** In steps so small that nobody is taken for dead meanwhile. */
+  const logged: string[] = [];
+  const observe = { ...silent, log: (_level: string, message: string) => void logged.push(message) };
+  /** Lets time pass in steps so small that no member is taken for dead. */
   async function run<V>(work: Promise<V>): Promise<V> {
     let settled = false;
     const done = (): void => {
@@ -51,10 +57,10 @@ async function process(
   const stalled = (ms: number): void => {
     slept += ms;
   };
-  return { bus, told, pass: (ms) => clock.advance(ms), stalled, run };
+  return { bus, logged, pass: (ms) => clock.advance(ms), stalled, run };
 }
 
-/** Hands over, keeps what it saw, and lets go of an event only when it is told to. */
+/** A handler that records events and acknowledges each when `letGo` is called. */
 function slow(): { handle: Handle; seen: string[]; orphaned: string[]; letGo(id: string): void } {
   const gates = new Map<string, () => void>();
   const [seen, orphaned]: string[][] = [[], []];
@@ -75,7 +81,7 @@ function slow(): { handle: Handle; seen: string[]; orphaned: string[]; letGo(id:
 /** In each half of the partitions there are some: with two members the even ones are for one, the odd ones for the other. */
 const keys = Array.from({ length: 12 }, (_, n) => `k${n}`);
 
-test('what a living member has in hand, and what stands behind it, goes to nobody else', async () => {
+test('events that a living member has in flight, and those queued behind them, go to no other member', async () => {
   const dir = join(root, String(folder++));
   const [one, two] = [await process(dir), await process(dir)];
   const [first, second] = [slow(), slow()];
@@ -91,7 +97,7 @@ test('what a living member has in hand, and what stands behind it, goes to nobod
   await two.run(two.bus.subscribe({ topic, group: 'g', handle: second.handle }));
   for (let second = 0; second < 6; second++) for (const each of [one, two]) await each.pass(1000);
   assert.deepEqual(second.seen, []);
-  // Once nothing of it is in hand it is the other's, who goes on behind what was done.
+  // Once none of its events is in flight, the partition goes to the other member, which continues after the last event.
   for (const key of keys) first.letGo(`${key}/0`);
   await one.pass(100);
   for (const key of keys) first.letGo(`${key}/1`);
@@ -111,7 +117,7 @@ test('what a living member has in hand, and what stands behind it, goes to nobod
   await two.run(two.bus.close());
 });
 
-test('a member that was taken for dead hands out nothing more of what it had in line; the other has all of it, as orphaned', async () => {
+test('a member that was taken for dead hands out none of its queued events; the other member gets all of them, as orphaned', async () => {
   const dir = join(root, String(folder++));
   const [one, two] = [await process(dir), await process(dir)];
   const [first, second] = [slow(), slow()];
@@ -146,7 +152,7 @@ test('a member that was taken for dead hands out nothing more of what it had in 
   await two.run(two.bus.close());
 });
 
-test('a position is pending until the group has saved that it is past it; of another group it is another matter', async () => {
+test('a position is pending for a group until the group has saved its progress past it', async () => {
   const dir = join(root, String(folder++));
   const one = await process(dir);
   const positions: string[] = [];
@@ -178,7 +184,7 @@ test('a position is pending until the group has saved that it is past it; of ano
   await one.run(one.bus.close());
 });
 
-test('rows that are no events, of no partition, or without a position are named and left aside; the others arrive', async () => {
+test('rows that are not events, name no partition or have no position are logged and left aside; the others arrive', async () => {
   const dir = join(root, String(folder++));
   const one = await process(dir);
   const group = slow();
@@ -201,10 +207,10 @@ test('rows that are no events, of no partition, or without a position are named 
       .map((key) => `${key}/0`)
       .toSorted(),
   );
-  assert.match(one.told.join('\n'), /row 1 of bus_log is not an event and is passed over/);
-  assert.match(one.told.join('\n'), /row 2 of bus_log is not an event and is passed over/);
-  assert.match(one.told.join('\n'), new RegExp(`partition ${partitionOf('k2')} of orders has no position for g`));
-  assert.equal(one.told.filter((message) => message.includes('no position')).length, 1);
+  assert.match(one.logged.join('\n'), /row 1 of bus_log is not an event and is passed over/);
+  assert.match(one.logged.join('\n'), /row 2 of bus_log is not an event and is passed over/);
+  assert.match(one.logged.join('\n'), new RegExp(`partition ${partitionOf('k2')} of orders has no position for g`));
+  assert.equal(one.logged.filter((message) => message.includes('no position')).length, 1);
   assert.deepEqual(
     db
       .prepare('select position from bus_log where broken = 1')
@@ -217,7 +223,7 @@ test('rows that are no events, of no partition, or without a position are named 
   await one.run(one.bus.close());
 });
 
-test('the log is read by bytes as well as by rows, and a row that is larger alone', async () => {
+test('the log is read by bytes as well as by rows, and a larger row alone', async () => {
   const store = await sqlite({ dir: join(root, String(folder++)) }).open('bus', runtime());
   await store.migrate(logMigrations);
   await put(
@@ -242,7 +248,7 @@ test('the log is read by bytes as well as by rows, and a row that is larger alon
   await store.close();
 });
 
-test('what was appended last, or again, is kept however old it is, so that a relay that sends it once more finds it known', async () => {
+test('events that were appended last, or again, are kept however old they are, so that the log recognises them when a relay repeats them', async () => {
   const store = await sqlite({ dir: join(root, String(folder++)) }).open('bus', runtime());
   await store.migrate(logMigrations);
   const two = [event('k', 0), event('k', 1)];

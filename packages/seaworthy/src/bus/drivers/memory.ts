@@ -46,7 +46,7 @@ interface Holding {
 }
 
 interface Group {
-  /** What no member has yet. */
+  /** The messages that no member has yet. */
   readonly backlog: Logged[];
   readonly held: Map<string, Holding>;
   readonly members: Member[];
@@ -100,7 +100,7 @@ class Topics {
     }
   }
 
-  /** A key of which a member has messages stays with that member: two members must not have them at one time. */
+  /** Hands a message to a member. A key stays with the member that has messages of it: two members never have one key. */
   #hand(group: Group, logged: Logged): void {
     const { key, message, position } = logged;
     const chosen = group.members[[...key].reduce((sum, c) => sum + c.charCodeAt(0), 0) % group.members.length] as Member;
@@ -118,7 +118,7 @@ class Topics {
     });
   }
 
-  /** What a member that left did not acknowledge is redelivered, before all that is later. */
+  /** Puts the messages that a leaving member did not acknowledge back in front of the later ones. */
   takeBack(group: Group, member: Member): void {
     const undone = new Set<Logged>();
     for (const [key, holding] of group.held) {
@@ -152,7 +152,7 @@ const sentences = ({ topics, groups }: Topology): readonly string[] => [
 
 /**
  * A bus in memory for tests, lost with the process. As a `log`, the default, it keeps what was published for groups that come later;
- * with `keeps: 'queues'` a group gets what is published once it is registered. It takes events of up to 16 MiB unless told otherwise.
+ * with `keeps: 'queues'` a group gets what is published once it is registered. `maxBytes` is 16 MiB by default.
  */
 export function memory({ duplicates = 0, keeps = 'log', maxBytes = 16 * 2 ** 20 }: MemoryOptions = {}): MemoryBusDriver {
   const features: BusFeatures = { keeps, maxBytes };
@@ -170,7 +170,7 @@ function memoryBus(topics: Topics, features: BusFeatures, runtime: Runtime): Bus
   const check = (): void => {
     if (closed) throw new BusClosed('the bus is closed: neither publish nor subscribe after `close`');
   };
-  /** Keys overtake each other, as they do where there is a network. */
+  /** Waits for a random time, so that keys overtake each other as they do over a network. */
   async function overtaken(): Promise<void> {
     for (let turns = Math.floor(random.next() * 3); turns > 0; turns--) await macrotask();
   }

@@ -9,7 +9,7 @@ import { subscriber } from './handling.ts';
 import { fuse } from './mortal.ts';
 import { count, effect, effects, numbers, orders, type Placed, type Process, type World } from './world.ts';
 
-/** A bus that takes every event for one that a dead member may have had in hand. */
+/** Delivers every event as one that was perhaps in flight when a member died. */
 const orphaning = (bus: Bus): Bus => ({
   ...bus,
   subscribe: (options) =>
@@ -50,7 +50,7 @@ async function takenUp(world: World, process: Process, good: number): Promise<vo
 
 export const aside: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
   {
-    name: 'an event of which processes die is a dead letter after some deaths; those beside it are not, and redriven it can succeed',
+    name: 'an event that kills its process becomes a dead letter after some deaths, and can succeed after a redrive; the events beside it are handled',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       for (const order of ['one', 'bad', 'two', 'three']) await world.run(sender.place(order, 1));
@@ -65,7 +65,7 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
     },
   },
   {
-    name: 'a parked event of which processes die is a dead letter after some deaths; parked ones beside it are not',
+    name: 'a parked event that kills its process becomes a dead letter after some deaths; the parked events beside it are handled',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       for (const order of ['one', 'bad', 'two', 'three']) await world.run(sender.place(order, 1));
@@ -80,7 +80,7 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
     },
   },
   {
-    name: 'what only a process of other code knows, be it gone for a while, is kept for it in the order of its key; what nobody knows for long is a dead letter, and then passed over',
+    name: 'an event that only another process subscribes to, or did until recently, is kept for it in the order of its key; one without a subscriber for long becomes a dead letter, and later ones are passed over',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       const handle = (tx: unknown, data: Placed): Promise<void> => effect(tx, data, world.runtime);
@@ -139,7 +139,7 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
     },
   },
   {
-    name: 'rows that are no events are named and kept; the others go on, and a parked one can be edited and redriven',
+    name: 'rows that are not events are logged and kept; the others go on, and a parked one can be edited and redriven',
     async body(world) {
       let down = true;
       const sender = await world.start('orders');
@@ -184,7 +184,7 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
     },
   },
   {
-    name: 'a message that is not an event is a dead letter once, however often it is delivered, and events go on',
+    name: 'a message that is not an event becomes one dead letter, however often it is delivered, and events go on',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       let given: SubscribeOptions | undefined;
@@ -214,7 +214,7 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
     },
   },
   {
-    name: 'the relay sends as much at one time as it can hold, and a larger event alone',
+    name: 'the relay publishes at most 4 MiB at one time, and a larger event alone',
     async body(world) {
       const batches: number[] = [];
       const sender = await world.start('orders');

@@ -57,7 +57,7 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
     },
   },
   {
-    name: 'what a run of a handler makes of its data no other run sees, neither a repeated one nor another attempt',
+    name: 'a change that a handler makes to its data is seen by no other run and no other attempt',
     async body(world) {
       let runs = 0;
       const sender = await world.start('orders', { relay: true });
@@ -72,7 +72,7 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
     },
   },
   {
-    name: 'an event of a type that nobody subscribed to is acknowledged; one of another type keeps its order with it',
+    name: 'an event of a type without a subscription is acknowledged, and events of other types go on in order',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       const receiver = await subscriber(world);
@@ -84,7 +84,7 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
     },
   },
   {
-    name: 'what the handler returns is called once, after the commit, and not for a repeat or a failure',
+    name: 'the function that a handler returns is called once, after the commit, and not for a repeat or a failure',
     async body(world) {
       const seen: string[] = [];
       const sender = await world.start('orders', { relay: true });
@@ -113,7 +113,7 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
     },
   },
   {
-    name: 'a conflict of the store is no attempt',
+    name: 'a conflict of the store is not an attempt',
     async body(world) {
       const attempts: number[] = [];
       const sender = await world.start('orders', { relay: true });
@@ -126,7 +126,7 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
     },
   },
   {
-    name: 'G5: waiting for a turn, the first or another, behind handlers that hang is no part of the time of a handler',
+    name: 'G5: the time to wait for the database, before the first run or another, is not part of the timeout of a handler',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       const receiver = await subscriber(
@@ -206,7 +206,7 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
     },
   },
   {
-    name: 'marks are kept as long as they are asked to be, and then forgotten',
+    name: 'marks are kept for the configured time, and then forgotten',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       const receiver = await subscriber(world, undefined, { consumer: { inboxRetention: '1m' } });

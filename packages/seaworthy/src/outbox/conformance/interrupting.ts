@@ -6,7 +6,7 @@ import { count, effects, type World } from './world.ts';
 /** What cuts a handler short, and whether that is a failure of its event. */
 export const interrupting: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
   {
-    name: 'G5, G13: a shutdown is no failure: what it cuts short is rolled back and comes again, as a first attempt',
+    name: 'G5, G13: a shutdown is not a failure: the handlers that it cuts short are rolled back, and their events redelivered as a first attempt',
     async body(world) {
       const attempts: number[] = [];
       const sender = await world.start('orders', { relay: true });
@@ -31,7 +31,7 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
     },
   },
   {
-    name: 'G13: a shutdown waits for what is in hand, and what fails while it waits is no failure',
+    name: 'G13: a shutdown waits for the events in flight, and an attempt that fails meanwhile does not count',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       const gates = new Map<string, (error?: Error) => void>();
@@ -64,7 +64,7 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
     },
   },
   {
-    name: 'an abort by the bus, as when a connection is lost, is no failure',
+    name: 'an abort by the bus, as when a connection is lost, is not a failure',
     async body(world) {
       let lost = false;
       const sender = await world.start('orders', { relay: true });
@@ -93,7 +93,7 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
     },
   },
   {
-    name: 'a database that cannot begin a transaction is no failure of the event',
+    name: 'a database that cannot begin a transaction is not a failure of the event',
     async body(world) {
       let refusals = 3;
       let subscribed = false;
@@ -117,7 +117,7 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
     },
   },
   {
-    name: 'a handler that hangs is cut short after its timeout, and that is a failure',
+    name: 'a handler that hangs is cut short after its timeout, which is a failed attempt',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       let runs = 0;

@@ -57,7 +57,7 @@ async function overtaken(world: World, attempts: number): Promise<{ readonly one
 
 export const keeping: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
   {
-    name: 'a mark is kept, however old, while the bus may deliver its event again, and while that is a dead letter',
+    name: 'a mark is kept, however old, while the bus may redeliver its event, and while the event is a dead letter',
     async body(world) {
       let open = true;
       const pending = (bus: Bus): Bus => ({
@@ -85,7 +85,7 @@ export const keeping: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'G3: what is redriven goes in the order of publication, whatever it died of and when, and before what is parked',
+    name: 'G3: redriven events are handled in the order of publication, whatever their reason and age, and before parked ones',
     async body(world) {
       let down = true;
       const { bus } = await world.start('anybody');
@@ -113,7 +113,7 @@ export const keeping: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'G3: a redrive that takes several transactions gives the earliest back in the first',
+    name: 'G3: a redrive of several transactions begins with the earliest events',
     async body(world) {
       const { store, runtime } = await world.start('stock');
       await world.run(
@@ -143,7 +143,7 @@ export const keeping: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'G10: an event that came too late is handled when somebody redrives it',
+    name: 'G10: an expired event is handled after a redrive',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       await world.run(sender.place('a', 1, 'offered'));
@@ -156,7 +156,7 @@ export const keeping: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'G3: an event that fails behind one that was parked meanwhile waits for that one',
+    name: 'G3: an event that fails after an earlier one of its key was parked waits for that one',
     async body(world) {
       const { database, arm } = interrupted();
       const { bus } = await world.start('anybody');
@@ -193,7 +193,7 @@ export const keeping: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'G7: who fails over a parked event that another has meanwhile writes nothing on it, and does not give it up',
+    name: 'G7: a process whose attempt fails after another process has taken the parked event writes nothing, and does not make it a dead letter',
     async body(world) {
       for (const attempts of [2, 50]) {
         const { one, other } = await overtaken(world, attempts);
@@ -207,7 +207,7 @@ export const keeping: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'G7: who is about to take a parked event looks once more whether another, who lives, has it',
+    name: 'G7: a claim takes no parked event that a living process has in flight by then',
     async body(world) {
       const { database, arm } = interrupted();
       const other = await world.start('stock');

@@ -65,7 +65,7 @@ const mortalTx = (tx: Tx, life: Fuse): Tx => ({
     life.burn(sql);
     tx.runAtCommit(sql, ...values);
   },
-  tell: (topic) => tx.tell(topic),
+  notify: (topic) => tx.notify(topic),
   get level() {
     return tx.level;
   },
@@ -90,8 +90,8 @@ export function mortalStore(store: Store, life: Fuse): Store {
     },
     condition: () => store.condition(),
     now: () => store.now(),
-    hear: (topic, wake) => store.hear(topic, wake),
-    tell: (topic) => store.tell(topic),
+    listen: (topic, wake) => store.listen(topic, wake),
+    notify: (topic) => store.notify(topic),
     migrate: (migrations) => store.migrate(migrations),
     close: () => store.close(),
   };

@@ -37,7 +37,7 @@ async function stalledOverParked(world: World): Promise<{ readonly one: Process;
 
 export const parking: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
   {
-    name: 'G2, G5: an event whose parking, claim or outcome was committed without the consumer hearing of it is attempted again, and handled once',
+    name: 'G2, G5: an event whose parking, claim or outcome was committed without an answer to the consumer is attempted again, and handled once',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       let failures = 0;
@@ -130,7 +130,7 @@ export const parking: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'G5: whatever a handler throws is a failed attempt like any other, and kept as a text',
+    name: 'G5: any value that a handler throws is a failed attempt, and is stored as text',
     async body(world) {
       const values = Object.values(thrown).map(([value]) => value);
       const sender = await world.start('orders', { relay: true });
@@ -180,7 +180,7 @@ export const parking: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'two processes do not both attempt what is parked; when one dies the other goes on, within seconds',
+    name: 'two processes never both attempt a parked event; when one dies the other takes over within seconds',
     async body(world) {
       let healed = false;
       let running = 0;
@@ -214,7 +214,7 @@ export const parking: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'G7: a worker that only stalled over a parked event finds that another had it: effects once',
+    name: 'G7: a worker that only stalled finds that another one has handled its parked event: effects once',
     async body(world) {
       const { before, one, wake } = await stalledOverParked(world);
       const two = await subscriber(world, before);
@@ -226,7 +226,7 @@ export const parking: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'G7: nor does it attempt what another, who lives, has in hand',
+    name: 'G7: a worker does not attempt a parked event that another living worker has in flight',
     async body(world) {
       const { one, wake } = await stalledOverParked(world);
       const two = await world.start('stock');
@@ -239,7 +239,7 @@ export const parking: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'an event that is parked and whose subscription is gone is kept in the dead letters',
+    name: 'a parked event whose subscription is gone becomes a dead letter',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       const one = await subscriber(world, () => {

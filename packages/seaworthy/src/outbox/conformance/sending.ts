@@ -24,7 +24,7 @@ const ns = (heard: readonly Envelope[], line: string): readonly number[] =>
 
 export const sending: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
   {
-    name: 'G1: what a handler published is sent when its transaction commits, and not when it rolls back',
+    name: 'G1: events of a handler are published when its transaction commits, and not when it rolls back',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
       const heard = await listen(world, sender);
@@ -129,7 +129,7 @@ export const sending: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'an event is what its data was when it was published',
+    name: 'an event has the data of the moment of its publish',
     async body(world) {
       const { store, runtime } = await world.start('orders');
       const data = { order: 'a', n: 1 };
@@ -145,7 +145,7 @@ export const sending: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'G1: an event goes with the savepoint that it was published in, and with those around it',
+    name: 'G1: a savepoint that is rolled back drops the events published in it, also those of inner savepoints',
     async body(world) {
       const { store, runtime } = await world.start('orders');
       const undone = new Error('undone');
@@ -182,7 +182,7 @@ export const sending: readonly { readonly name: string; readonly body: (world: W
     },
   },
   {
-    name: 'G14: data that is wrong is refused where it is published, and whoever catches that publishes the rest',
+    name: 'G14: wrong data is refused by publish, and a handler that catches the error publishes the rest',
     async body(world) {
       const { store, runtime } = await world.start('orders');
       const work = store.transaction(async (tx) => {

@@ -68,40 +68,40 @@ export const ending: readonly Promised[] = [
     assert.throws(() => kept?.runAtCommit(opening, 'late', 1), TransactionOver);
   }),
   named(
-    'a topic is told once its transaction has committed, and not when the transaction or its savepoint is rolled back',
+    'listeners of a topic are notified once its transaction has committed, and not when the transaction or its savepoint is rolled back',
     async (store, { clock }) => {
       const heard: string[] = [];
       const seen: Promise<unknown>[] = [];
       const ends = ['orders', 'bills', 'both'].map((topic) =>
-        store.hear(topic, () => {
+        store.listen(topic, () => {
           heard.push(topic);
           seen.push(names(store));
         }),
       );
       await store.transaction(async (tx) => {
         await open(tx, 'a', 1);
-        tx.tell('orders');
-        tx.tell('orders');
+        tx.notify('orders');
+        tx.notify('orders');
         await tx
           .savepoint(async () => {
-            tx.tell('bills');
+            tx.notify('bills');
             throw new Error('inside');
           })
           .catch(() => {});
         assert.deepEqual(heard, []);
       });
       const failing = store.transaction(async (tx) => {
-        tx.tell('bills');
+        tx.notify('bills');
         throw new Error('outside');
       });
       await assert.rejects(failing, /outside/);
-      store.tell('both');
+      store.notify('both');
       while (!heard.includes('both')) await sleep(clock, 1);
       assert.deepEqual(heard, ['orders', 'both']);
       assert.deepEqual(await Promise.all(seen), [['a'], ['a']]);
       for (const end of ends) end();
-      store.tell('orders');
-      await store.transaction(async (tx) => tx.tell('orders'));
+      store.notify('orders');
+      await store.transaction(async (tx) => tx.notify('orders'));
       assert.equal(heard.length, 2);
     },
   ),

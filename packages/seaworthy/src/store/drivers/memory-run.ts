@@ -45,9 +45,9 @@ export class MemoryRun {
     this.#state = new TxState((error) => runtime.observe.log('error', error.message, { service, error }));
   }
 
-  /** The topics to tell after the commit. */
-  get told(): readonly string[] {
-    return this.#state.told;
+  /** The topics to notify after the commit. */
+  get notices(): readonly string[] {
+    return this.#state.notices;
   }
 
   /** Runs the work and commits. Throws `Conflict`. */
@@ -96,7 +96,7 @@ export class MemoryRun {
           () => this.#savepoint(work),
         ),
       runAtCommit: (sql, ...values) => state.defer(sql, values),
-      tell: (topic) => state.tell(topic),
+      notify: (topic) => state.notify(topic),
       get level() {
         return state.level;
       },

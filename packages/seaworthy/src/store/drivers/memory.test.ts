@@ -4,7 +4,7 @@ import { runtime } from '../../core/runtime.ts';
 import { seededRandom, virtualClock } from '../../testing/clock.ts';
 import { memory } from './memory.ts';
 
-test('memory: a statement that gives something else each time loses nothing of what came after it', async () => {
+test('memory: after a conflict caused by a statement with changing results, later statements are not lost', async () => {
   const store = await memory().open('bank', runtime({ clock: virtualClock(), random: seededRandom(1) }));
   await store.migrate([{ name: 'x/1', statements: ['create table x (n integer)'] }]);
   let runs = 0;

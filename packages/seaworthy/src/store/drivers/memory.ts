@@ -39,7 +39,7 @@ function openMemory(service: string, runtime: Runtime): Store {
         const run = new MemoryRun(database, options);
         try {
           const value = await run.commit(work);
-          for (const topic of run.told) topics.tell(topic);
+          for (const topic of run.notices) topics.notify(topic);
           return value;
         } catch (error) {
           if (!isA(error, Conflict)) throw error;
@@ -63,8 +63,8 @@ function openMemory(service: string, runtime: Runtime): Store {
     sql: (tx) => tx,
     condition: () => well,
     now: () => ({ sql: '?', values: [runtime.clock.now()] }),
-    hear: (topic, wake) => topics.hear(topic, wake),
-    tell: (topic) => topics.tell(topic),
+    listen: (topic, wake) => topics.listen(topic, wake),
+    notify: (topic) => topics.notify(topic),
     transaction: (work, options = {}) => transaction(work, options),
     migrate: (migrations) => transaction((tx) => migrateSqlite(tx, migrations), { foreignKeys: false }),
     close() {

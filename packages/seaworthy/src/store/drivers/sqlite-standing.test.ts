@@ -77,7 +77,7 @@ const mishaps: Readonly<Record<string, (path: string) => void>> = {
 
 for (const [name, happen] of Object.entries(mishaps))
   for (const durability of ['full', 'normal'] as const)
-    test(`${name}: nothing is acknowledged into nothing, and it is said once (${durability})`, {
+    test(`${name}: nothing is acknowledged that is not written, and the failure is logged once (${durability})`, {
       skip: process.platform === 'win32',
     }, async () => {
       const one = machine();

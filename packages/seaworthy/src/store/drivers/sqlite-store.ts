@@ -96,8 +96,8 @@ export async function openSqlite(path: string, service: string, durability: Dura
     sqlRead: reading,
     sql: (tx) => tx,
     condition: stands.condition,
-    hear: (topic, wake) => topics.hear(topic, wake),
-    tell: (topic) => topics.tell(topic),
+    listen: (topic, wake) => topics.listen(topic, wake),
+    notify: (topic) => topics.notify(topic),
     now: () => ({ sql: '?', values: [clock.now()] }),
     async transaction(work, options) {
       refuseClosed();

@@ -55,8 +55,8 @@ export interface Run {
   settled(): Promise<void> | undefined;
   /** Keeps what the work did, with the statements that go with the commit. Throws when there is nothing that could be kept. */
   keep(): void;
-  /** The topics to tell after the commit. */
-  readonly told: readonly string[];
+  /** The topics to notify after the commit. */
+  readonly notices: readonly string[];
   /** Undoes what the work did, unless the engine has rolled back everything already. */
   undo(): void;
 }
@@ -114,7 +114,7 @@ export function beginRun(connection: Connection, late: (error: SeaworthyError) =
         () => savepoint(work),
       ),
     runAtCommit: (sql, ...values) => state.defer(sql, values),
-    tell: (topic) => state.tell(topic),
+    notify: (topic) => state.notify(topic),
     get level() {
       return state.level;
     },
@@ -131,8 +131,8 @@ export function beginRun(connection: Connection, late: (error: SeaworthyError) =
       for (const { sql, values } of state.deferred) connection.run(sql, values, changes);
       levels.closeAll(true);
     },
-    get told() {
-      return state.told;
+    get notices() {
+      return state.notices;
     },
     undo() {
       state.end();

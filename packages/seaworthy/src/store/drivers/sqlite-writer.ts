@@ -47,7 +47,7 @@ class Member {
   /** Set while it runs: ends the run, whatever its work still does. */
   stop: ((ending: Ending) => void) | undefined;
   value: unknown;
-  told: readonly string[] = [];
+  notices: readonly string[] = [];
   /** Whether it runs in a group of its own: it harmed or held up its group, or needs other settings. */
   solo: boolean;
 
@@ -195,7 +195,7 @@ export class Writer {
         if (heard) await heard;
         attempt.keep();
         member.value = ending.value;
-        member.told = attempt.told;
+        member.notices = attempt.notices;
         return true;
       }
       attempt.undo();
@@ -258,7 +258,7 @@ export class Writer {
     runtime.observe.count('seaworthy_store_commits_total', { service });
     runtime.observe.count('seaworthy_store_transactions_total', { service }, done.length);
     for (const member of done) member.resolve();
-    for (const { told } of done) for (const topic of told) topics.tell(topic);
+    for (const { notices } of done) for (const topic of notices) topics.notify(topic);
   }
 
   /** Foreign keys are turned on and off between transactions only. */

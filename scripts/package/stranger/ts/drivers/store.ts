@@ -138,7 +138,7 @@ function txOf(writer: Connection, state: TxState): Tx {
         () => savepoint(work),
       ),
     runAtCommit: (sql, ...values) => state.defer(sql, values),
-    tell: (topic) => state.tell(topic),
+    notify: (topic) => state.notify(topic),
     get level() {
       return state.level;
     },
@@ -183,7 +183,7 @@ function openFile(path: string, service: string, runtime: Runtime): Store {
       } catch (cause) {
         throw new CommitFailed(`the commit of ${service} failed: nothing of it is left`, { cause });
       }
-      for (const topic of state.told) topics.tell(topic);
+      for (const topic of state.notices) topics.notify(topic);
       return value;
     } finally {
       state.end();
@@ -212,8 +212,8 @@ function openFile(path: string, service: string, runtime: Runtime): Store {
     transaction,
     condition: () => well,
     now: () => ({ sql: '?', values: [runtime.clock.now()] }),
-    hear: (topic, wake) => topics.hear(topic, wake),
-    tell: (topic) => topics.tell(topic),
+    listen: (topic, wake) => topics.listen(topic, wake),
+    notify: (topic) => topics.notify(topic),
     migrate: (migrations) => transaction((tx) => applyMigrations(tx, migrations, refuseDrops)),
     close() {
       closing ??= (async () => {
