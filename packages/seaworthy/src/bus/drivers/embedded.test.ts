@@ -28,9 +28,7 @@ const event = (key: string, n: number, data: unknown = {}): Envelope =>
   envelope({ id: `${key}/${n}`, service: topic, event: 'placed', key, now: 0, data });
 
 /** A process with a clock of its own: while that stands still the process does nothing, and others take it for dead. */
-async function process(
-  dir: string,
-): Promise<{
+async function process(dir: string): Promise<{
   bus: Bus;
   logged: string[];
   pass(ms: number): Promise<void>;

@@ -103,7 +103,7 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
         database: (store) => ({
           ...store,
           async transaction(work, options) {
-            // Of the attempts; the heartbeat and what would bury the event still find it at work.
+            // The transactions of attempts alone fail: the heartbeat, and the one that would write a dead letter, still work.
             if (subscribed && options?.signal && refusals-- > 0) throw new Error('no database');
             return store.transaction(work, options);
           },
