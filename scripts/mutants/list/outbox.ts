@@ -175,7 +175,7 @@ export const outbox: readonly Mutant[] = [
   },
   {
     name: 'fleet: its groups are registered by their first members alone',
-    edits: [['fleet/start.ts', "if (mode !== 'trust') await", "if (mode === 'verify') await"]],
+    edits: [['fleet/topology.ts', "if (mode !== 'trust') await", "if (mode === 'verify') await"]],
     tests: inSource('fleet/topology'),
   },
 ];

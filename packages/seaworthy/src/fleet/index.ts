@@ -3,3 +3,4 @@ export { type Fleet, FleetInvalid, fleet } from './fleet.ts';
 export { type FleetFile, type Launch, launch, launchOf } from './launch.ts';
 export type { StartOptions } from './options.ts';
 export { DrainExceeded, type RunningFleet, start } from './start.ts';
+export { topologyOf } from './topology.ts';

@@ -1,4 +1,3 @@
-import type { Bus } from '../bus/bus.ts';
 import { embedded } from '../bus/drivers/embedded.ts';
 import type { Caller, ClosableCaller } from '../client/caller.ts';
 import { milliseconds } from '../core/duration.ts';
@@ -19,6 +18,7 @@ import type { StartOptions } from './options.ts';
 import { type Plan, plan } from './plan.ts';
 import { listen, type Servers } from './servers.ts';
 import { serviceClient } from './service-clients.ts';
+import { prepareBus } from './topology.ts';
 
 /** The fleet did not stop within its budget; what was cut short is taken up at the next start. */
 export class DrainExceeded extends SeaworthyError {
@@ -112,7 +112,7 @@ async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runti
       running.set(name, await run(service, { ...options, runtime: own, store, bus, call: await callerFor(own) }));
     }
     for (const service of running.values()) await service.verify();
-    await prepareBus(bus, [...running.values()], options.topology);
+    await prepareBus(bus, planned.services, options.topology);
     const own = labelledRuntime(runtime, 'gateway');
     const call = await callerFor(own);
     const { requestTimeout: timeout, trust } = options.gateway ?? {};
@@ -129,15 +129,6 @@ async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runti
     await stop().catch(() => {});
     throw error;
   }
-}
-
-/** A bus without a log keeps an event for no group that is registered after it was published. */
-async function prepareBus(bus: Bus, services: readonly RunningService[], mode: StartOptions['topology'] = 'apply'): Promise<void> {
-  const topology = {
-    topics: services.flatMap((service) => service.topology.topics),
-    groups: services.flatMap((service) => service.topology.groups),
-  };
-  if (mode !== 'trust') await bus[mode](topology);
 }
 
 const labelledRuntime = (runtime: Runtime, service: string): Runtime => ({ ...runtime, observe: labelled(runtime.observe, { service }) });

@@ -1,4 +1,4 @@
-import type { Bus, Topology } from '../bus/bus.ts';
+import type { Bus } from '../bus/bus.ts';
 import type { Caller } from '../client/caller.ts';
 import type { Endpoint } from '../client/transport.ts';
 import type { At, Operation } from '../contract/contract.ts';
@@ -36,8 +36,6 @@ export interface RunningService {
   readonly name: string;
   readonly endpoint: Endpoint;
   readonly health: Health;
-  /** What the service needs on the bus: the topic of its own events, and its group on each topic that it subscribes to. */
-  readonly topology: Topology;
   /** Looks whether this code can carry on what earlier code left: sagas, intents; changes nothing. Throws what refuses the start. */
   verify(): Promise<void>;
   /** From now on it takes calls. To be called once all that runs beside it is verified, and before any of it begins. */
@@ -177,11 +175,6 @@ async function runOn(
   };
   const offered = endpoint({ service, store, runtime, collectors, externals: outside, admit });
   const heard = { ...options.consumer, inboxRetention: inbox, subscriptions: reactions(service, { store, runtime, collectors }) };
-  const subscribedTopics = [...new Set(heard.subscriptions.map(({ event }) => event.service))];
-  const topology: Topology = {
-    topics: Object.values(operations).some(({ kind }) => String(kind) === 'event') ? [name] : [],
-    groups: subscribedTopics.map((topic) => ({ topic, group: name })),
-  };
   async function check(): Promise<void> {
     consumerSettings(heard);
     await outside.verify();
@@ -199,7 +192,6 @@ async function runOn(
     name,
     endpoint: offered,
     health: { phase: () => phase, checks: () => ({ store: store.condition(), heartbeat: worker.condition(), bus: bus.condition() }) },
-    topology,
     verify,
     admit() {
       admitting = true;
