@@ -13,7 +13,7 @@ const root = mkdtempSync(join(tmpdir(), 'seaworthy-crash-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
 for (const kill of [
-  { kind: 'time', ms: 300 },
+  { kind: 'time', ms: 150 },
   ...(thorough ? ([{ kind: 'point', point: 'saga/advance/after', nth: 5 }] as const) : []),
   { kind: 'point', point: 'external/do/after', nth: 3 },
 ] as const) {
@@ -22,7 +22,7 @@ for (const kill of [
       dir: join(root, `crash-${kill.kind === 'time' ? 'time' : kill.point.replaceAll('/', '-')}`),
       run: 'test',
       kill,
-      orders: 60,
+      orders: 30,
     });
     assert.equal(result.killed, true);
     assert.deepEqual(result.reconciliation.differences, []);
@@ -54,7 +54,7 @@ test('G7: two processes share one folder; when one is killed, the other settles 
 test('G7: two processes a service behind one gateway; when one is killed, the others settle what it had in hand', async () => {
   const shop = await startSeveral(join(root, 'several'));
   try {
-    const result = await shop.round({ run: 'test', orders: 60, ms: 150, which: 0 });
+    const result = await shop.round({ run: 'test', orders: 30, ms: 150, which: 0 });
     assert.equal(result.killed, true);
     assert.deepEqual(result.reconciliation.differences, []);
     assert.ok(result.reconciliation.confirmedTotal > 0);
