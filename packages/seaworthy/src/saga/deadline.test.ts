@@ -167,7 +167,7 @@ named('late: the clock is set back while no process runs: the saga ends neither 
   assert.equal(await stateOf(sea), 'undone');
 });
 
-named('late: more sagas at once than one look reads', async (sea) => {
+named('late: more sagas at once than one poll reads are all undone', async (sea) => {
   sea.callee.answers = { pay: () => new Promise(() => {}) };
   const { engine } = await sea.process([hasty]);
   await sea.run(engine, ({ start }) => {

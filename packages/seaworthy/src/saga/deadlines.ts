@@ -20,7 +20,7 @@ const batch = 500;
 const jumpMs = 1000;
 
 /**
- * A row says when its saga is late by the clock that all processes read, which may jump. A process sees a jump by its monotonic time, and
+ * Makes the deadlines of one process. A row says when its saga is late by the clock that all processes read, which may jump. A process sees a jump by its monotonic time, and
  * moves the moments of its own instances by as much. A clock that was set back while no process ran leaves moments further ahead than
  * their deadlines: they are reduced to what they can be at most. Neither correction ends a saga too early.
  */

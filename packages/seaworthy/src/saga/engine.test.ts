@@ -61,7 +61,7 @@ named('no more instances than allowed are active at one time; the others follow 
     for (const id of ids) start(paying, { id });
   });
   await sea.when('two are at work', () => sea.callee.log.length === 2);
-  // Longer than to the next look at the database.
+  // The clock moves beyond the next poll.
   await sea.clock.advance(5000);
   assert.deepEqual(sea.callee.log, ['pay a', 'pay b']);
   assert.deepEqual([gauges.get('seaworthy_saga_active')?.(), gauges.get('seaworthy_saga_live')?.()], [2, 5]);
@@ -142,7 +142,7 @@ test('a close leaves no timer behind, neither of a waiting saga nor of one that 
   assert.equal(clock.waiting, 0);
 });
 
-named('a saga whose start was not reported is found by the next look at the database', async (sea) => {
+named('a saga whose start was not reported is found by the next poll', async (sea) => {
   const { engine } = await sea.process([trip]);
   await sea.store.transaction(async (tx) => {
     const started = engine.collect(tx);
@@ -153,7 +153,7 @@ named('a saga whose start was not reported is found by the next look at the data
   assert.equal((await sea.instance()).state, 'done');
 });
 
-named('an instance without an owner runs with the look that finds it, and not only with the next one', async (sea) => {
+named('an instance without an owner runs with the poll that finds it, and not only with the next one', async (sea) => {
   const first = await sea.process([trip]);
   await sea.store.transaction(async (tx) => {
     const started = first.engine.collect(tx);
@@ -168,7 +168,7 @@ named('an instance without an owner runs with the look that finds it, and not on
   assert.ok(sea.clock.monotonic() - from < 1000, 'before the next look');
 });
 
-test('more instances than one look reads are taken over without a wait in between', async () => {
+test('more instances than one poll reads are taken over without a wait in between', async () => {
   const sea = await world(memory(), virtualClock(), seededRandom(1));
   await sea.store.transaction((tx) =>
     tx.run(
@@ -197,7 +197,7 @@ named('G7: a process whose waiting saga was taken over does not run it when its 
   assert.deepEqual(sea.callee.log, ['pay a', 'pay a']);
 });
 
-named('a close waits for the running look at the database, so that the store can be closed then', async (sea) => {
+named('a close waits for the running poll, so that the store can be closed then', async (sea) => {
   let hold: Promise<void> | undefined;
   let looking = false;
   const view: Store = {

@@ -40,7 +40,7 @@ export interface Entry {
   readonly step: string;
   /**
    * `intended` is written before the effect (G6). `refused` means a declared error: nothing to undo. `stuck` means that the undo waits
-   * for a verdict, or runs again after one. `skipped` means that a verdict waived the undo.
+   * for a verdict, or runs again after one. `skipped` means that a verdict left the undo out.
    */
   readonly state: 'intended' | 'done' | 'refused' | 'stuck' | 'undone' | 'skipped';
   readonly result?: unknown;

@@ -34,9 +34,9 @@ async function waits(sea: World): Promise<void> {
   }
   assert.fail(`it never waits for long: ${JSON.stringify(await sea.instance())}`);
 }
-/** Two looks of an engine. */
+/** The time of two polls of an engine, in milliseconds. */
 const soonMs = 2000;
-/** It has run once more within two looks of an engine. When it runs next is a matter of chance. */
+/** Checks that the step runs again within two polls. The time of the run after that is random. */
 async function runsSoon(sea: World, runs: number): Promise<void> {
   const from = sea.clock.now();
   await sea.when('it is run again', () => sea.callee.log.length > runs);

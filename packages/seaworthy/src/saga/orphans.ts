@@ -14,7 +14,7 @@ export interface Taken extends Direction {
   readonly crashes: number;
 }
 
-/** Active instances without a living owner. */
+/** The active instances without a living owner. */
 export interface Orphans {
   /** Takes over up to `limit` instances. Those that this code cannot continue wait for code that can. */
   take(limit: number): Promise<readonly Taken[]>;
@@ -24,8 +24,8 @@ export interface Orphans {
 type PassedOver = ReadonlyMap<string, number | undefined>;
 
 /**
- * Makes the orphans that one worker sees. It takes those of one owner at a time: the index `sw_saga_live` has them in the order of `due`,
- * so that a claim sorts nothing, however many instances are active.
+ * Returns the orphans that one worker may take. They are read and claimed one owner at a time: the index `sw_saga_live` has the instances
+ * of an owner in the order of `due`, so the cost does not grow with the number of active instances.
  */
 export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker: Worker, sagas: ReadonlyMap<string, AnySaga>): Orphans {
   /** What was passed over, by owner. */

@@ -91,7 +91,7 @@ test('an instance waits once, in the direction that it was given last', () => {
   assert.equal(line.next(), undefined);
 });
 
-test('a concurrency that is not a whole number from 1 on is refused where it is written', () => {
+test('a concurrency that is not a whole number of 1 or more is refused where it is written', () => {
   for (const concurrency of [0, -1, 1.5, Number.NaN]) assert.throws(() => saga(trips, 'few', { input: Ref, concurrency }), SagaInvalid);
 });
 
@@ -181,7 +181,7 @@ named('no more instances of a saga are active than its concurrency, in both dire
   assert.equal(most, 2);
 });
 
-named('however many instances wait, a look at the database finds one that no wake-up reported', async (sea) => {
+named('however many instances wait, a poll finds one that no wake-up reported', async (sea) => {
   sea.callee.answers = { pay: never };
   const slow = saga(trips, 'slow', { input: Ref, uses: [remote] }).step('pay', {
     timeout: '1h',

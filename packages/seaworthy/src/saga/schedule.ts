@@ -47,8 +47,8 @@ interface Lane {
 }
 
 /**
- * Half of the room for `concurrency` instances is shared equally, one share for each direction of each saga. The other half, and what
- * rounding leaves, goes to whoever comes first. Directions that wait take turns. When there is not more room than one for each
+ * Makes the lanes of one engine. Half of the room for `concurrency` instances is shared equally, one share for each direction of each saga. The other half, and what
+ * rounding leaves, goes to the instances that come first. Directions that wait take turns. When there is not more room than one for each
  * direction, there are no shares.
  */
 export function lanes(sagas: Iterable<AnySaga>, concurrency: number): Lanes {

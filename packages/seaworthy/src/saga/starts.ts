@@ -130,7 +130,7 @@ interface Request extends Effect {
   write(sql: Tx): Promise<void>;
 }
 
-/** The input as JSON keeps it. Throws `SagaInputInvalid`. */
+/** Returns the input as JSON keeps it. Throws `SagaInputInvalid`. */
 function inputJson({ name }: Defined, value: unknown): unknown {
   const json = asJson(value);
   if ('value' in json) return json.value;

@@ -89,7 +89,7 @@ named('stop: it takes effect when a failed step is about to wait, and not only a
   });
   const { engine } = await sea.process([slow]);
   await sea.run(engine, ({ start }) => start(slow, { id: 's' }));
-  // Far less than the next look at the database.
+  // This is far less than the time to the next poll.
   await sea.when('it is undone', async () => (await sea.instance()).state === 'undone');
   assert.ok(sea.clock.monotonic() < 500, `${sea.clock.monotonic()} ms`);
   assert.deepEqual(sea.callee.log, ['pay s']);

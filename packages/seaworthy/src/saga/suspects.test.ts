@@ -152,7 +152,7 @@ named('a suspect that fails without a death continues like any other saga', asyn
   await engine.close();
 });
 
-named('fewer than three deaths would blame the innocent, and are refused', async (sea) => {
+named('a limit of fewer than three deaths is refused, since it may blame the wrong saga', async (sea) => {
   for (const deaths of [0, 2, 2.5, Number.NaN])
     await assert.rejects(sea.process([paying], sea.store, { crashes: deaths }), (error: unknown) => error instanceof SagaInvalid);
 });

@@ -219,7 +219,7 @@ named('G7: after a takeover the wait is as long as it would have been', async (s
   assert.ok(sea.clock.now() >= due);
 });
 
-named('G7: a worker that was taken for dead and lives keeps its sagas: a takeover looks again in its transaction', async (sea) => {
+named('G7: a worker that was taken for dead and lives keeps its sagas: a takeover checks again in its transaction', async (sea) => {
   const one = saga(trips, 'one', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
   const owner = await worker(sea.store, sea.runtime);
   await sea.store.transaction(async (tx) => {
@@ -233,7 +233,7 @@ named('G7: a worker that was taken for dead and lives keeps its sagas: a takeove
   await sea.store.transaction((tx) => tx.run('delete from sw_worker where id = ?', owner.id));
   const other = await worker(sea.store, sea.runtime);
   let back = false;
-  // Its heartbeat is there again between the look and the takeover.
+  // Its heartbeat is there again between the read and the takeover.
   const view: Store = {
     ...sea.store,
     async transaction(work, options) {
@@ -280,7 +280,7 @@ named('G7: orphans of other code, however many, do not hide one that this code c
   );
 });
 
-named('G7: orphans of several owners are taken over, no more than are asked for', async (sea) => {
+named('G7: orphans of several owners are taken over, no more than the limit', async (sea) => {
   const one = saga(trips, 'one', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
   await sea.store.transaction(async (tx) => {
     for (const [id, owner] of Object.entries({ a: '', b: 'dead', c: 'gone', d: 'dead' }))
@@ -298,7 +298,7 @@ named('G7: orphans of several owners are taken over, no more than are asked for'
   await own.close();
 });
 
-named('G7, G8: an instance that other code moved on between the look and the takeover is left to that code', async (sea) => {
+named('G7, G8: an instance that other code changed between the read and the takeover is left to that code', async (sea) => {
   const one = saga(trips, 'one', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
   await sea.store.transaction(async (tx) => {
     // `same` was written by this definition, `older` by an earlier one, which this one can continue.

@@ -294,7 +294,7 @@ named('an undo sees the results of the steps before its own, and a local one pub
   assert.equal((await sea.store.read.all('select 1 from sw_outbox')).length, 1);
 });
 
-named('G6: an undo waits for the outcome of a command that its callee drives, be it ten minutes, and counts no run', async (sea) => {
+named('G6: an undo waits for the outcome of a command that its callee drives, even for ten minutes, and counts no run', async (sea) => {
   const pending = { type: 'about:blank', title: 'x', status: 503, code: 'SW_OUTCOME_PENDING', retryAfterMs: 5000 };
   let up = Number.POSITIVE_INFINITY;
   sea.callee.answers = {

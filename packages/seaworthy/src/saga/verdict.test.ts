@@ -64,7 +64,7 @@ named('G6: a verdict takes effect also when the owner of the instance is dead: a
   assert.equal(unbooked(sea), first + 1);
 });
 
-named('the journal keeps when an undo was waived', async (sea) => {
+named('the journal keeps the time at which an undo was skipped', async (sea) => {
   const { id, journal } = (await stuck(sea)).instance;
   const waits = journal.find(({ state }) => state === 'stuck');
   await sea.clock.advance(60_000);
@@ -136,7 +136,7 @@ named('G6: the result of a verdict may change calls of the undo: such a call get
   assert.deepEqual(first(), ['#1 repay b', '#1 unbook undefined', '#1~1 unbook 9']);
 });
 
-named('G6: after a verdict, too, an undo whose calls differ by chance has each effect once', async (sea) => {
+named('G6: after a verdict, too, an undo whose calls differ at random has each effect once', async (sea) => {
   let runs = 0;
   const { keyed, first } = keeping(sea);
   sea.callee.answers = { book: no, repay: keyed, unbook: keyed, pay: no };

@@ -26,7 +26,7 @@ export class SagaNotWaiting extends SeaworthyError {
 
 /** A decision on an undo that cannot succeed by itself. */
 export type Verdict =
-  /** The undo runs again, since what it failed of is corrected. */
+  /** The undo runs again, since the cause of its failure is corrected. */
   | { readonly kind: 'retry' }
   /** The undo is left out, since it is not needed or was done by hand. */
   | { readonly kind: 'skip' }
@@ -51,7 +51,7 @@ function changeOf(verdict: Verdict, { step, undo, refusals = {} }: Entry, now: n
 }
 
 /**
- * Gives a verdict on a stuck saga. It continues with its undo within seconds. The journal keeps the verdict, its time, and `by`,
+ * Gives a verdict on a stuck saga, which continues with its undo within seconds. The journal keeps the verdict, its time, and `by`,
  * who gave it. Throws `SagaNotStuck`, `SagaUnreadable`, and `ResultInvalid` for a result that is not JSON.
  */
 export async function resolveStuck(

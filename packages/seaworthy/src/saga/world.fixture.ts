@@ -18,7 +18,7 @@ import { type EngineParts, SagaEngine } from './engine.ts';
 import { type Instance, instanceOf } from './instance.ts';
 import { sagaMigrations } from './saga-store.ts';
 
-/** Written by hand, so that the room needs no schema library. */
+/** Makes a schema by hand, so that the module's tests need no schema library. */
 export function record<T extends Record<string, 'string' | 'integer'>>(types: T): Schema<Fields<T>, Fields<T>> {
   const properties = Object.fromEntries(Object.entries(types).map(([name, type]) => [name, { type }]));
   const shape = { type: 'object', properties, required: Object.keys(types) };
@@ -48,7 +48,7 @@ export const remote = contract('remote', {
 });
 export const trips = contract('trips', { booked: event({ key: 'id', data: Ref }) });
 
-/** What the callee does when asked, and what it was asked. */
+/** What the callee answers, and what it was asked. */
 export interface Callee {
   readonly log: string[];
   readonly options: CallOptions[];
@@ -60,11 +60,11 @@ export interface World {
   readonly runtime: Runtime;
   readonly store: Store;
   readonly callee: Callee;
-  /** What was logged: levels, messages, and of how many runs, if they say so. */
+  /** What was logged: the level, the message, and the number of attempts if the message has one. */
   readonly said: readonly string[];
-  /** How the transactions of transitions ended, and which of them as failures. */
+  /** How the transactions of transitions ended; a failure says so. */
   readonly transactions: readonly string[];
-  /** Another process on the same database, or on a view of it. */
+  /** Starts another process on the same database, or on a view of it. */
   process(
     sagas: readonly AnySaga[],
     view?: Store,
@@ -117,7 +117,7 @@ export const trip = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id
     },
   });
 
-/** A fresh database with nothing on it yet, and a callee whose answers the test gives. */
+/** Returns a new database without sagas, and a callee whose answers the test gives. */
 export async function world(driver: StoreDriver, clock: Time, random: Random): Promise<World> {
   const said: string[] = [];
   const log: Observe['log'] = (level, message, { attempts } = {}) =>
@@ -213,7 +213,7 @@ export const stores = (dir: string): readonly (readonly [string, () => StoreDriv
   ];
 };
 
-/** A trip that cannot be undone, and the engine that tried. */
+/** Returns a trip that is stuck, and the engine that ran it. */
 export async function stuck(sea: World): Promise<{ readonly engine: SagaEngine; readonly instance: Instance }> {
   sea.callee.answers = {
     pay: () => {
