@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { thorough } from '../../../../../scripts/thorough.ts';
 import { lossy } from '../../contract/conformance/lossy.ts';
 import { runtime } from '../../core/runtime.ts';
 import { failedReply } from '../../http/reply.ts';
@@ -104,7 +105,7 @@ for (const [way, connect] of Object.entries(ways))
               assert.deepEqual(answer, await expected(name, input));
               taken[answer.kind]++;
             }),
-            { numRuns: 150 },
+            { numRuns: thorough ? 150 : 60 },
           );
         } finally {
           await transport.close();
