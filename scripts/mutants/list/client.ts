@@ -21,29 +21,29 @@ export const client: readonly Mutant[] = [
   {
     name: 'client: attempts carry no deadline',
     edits: [['client/transports/http.ts', 'deadlineMs: deadline?.remaining(), ', '']],
-    tests: inSource('client/transports/transports', 'service/service', 'http/server', 'gateway/gateway'),
+    tests: inSource('client/transports/transports', 'service/service', 'http/server', 'gateway/serve'),
   },
   {
     name: 'client: the answer is not held against the contract',
     edits: [
-      ['client/caller.ts', 'const value = await promised(operation, operation.output, answer.output);', 'const value = answer.output;'],
+      ['client/caller.ts', 'const value = await validated(operation, operation.output, answer.output);', 'const value = answer.output;'],
     ],
     tests: inSource('client/caller', 'service/service'),
   },
   {
     name: 'gateway: a client can ask for more time than the gateway gives',
     edits: [['gateway/serve.ts', 'Math.min(timeoutMs, deadlineMs)', 'deadlineMs']],
-    tests: inSource('gateway/gateway'),
+    tests: inSource('gateway/serve'),
   },
   {
     name: 'gateway: a client that leaves does not stop the calls of an aggregate',
     edits: [['gateway/gather.ts', ', { signal: incoming.signal })', ')']],
-    tests: inSource('gateway/gateway'),
+    tests: inSource('gateway/serve'),
   },
   {
     name: 'gateway: an aggregate that lacks a part may be kept by caches',
     edits: [['gateway/aggregate.ts', "...(partial && { 'cache-control': 'no-store' })", '']],
-    tests: inSource('gateway/gateway'),
+    tests: inSource('gateway/aggregate'),
   },
   {
     name: 'resilience: a late result of an earlier generation counts',

@@ -1,7 +1,7 @@
 import type { At, Operation } from '../contract/contract.ts';
 import { isA } from '../core/thrown.ts';
 
-/** What a command or query may answer on purpose: its name and data are in the contract. */
+/** An error that the contract of a command or query declares, with its name and data. */
 export class Failure<Name extends string = string, Data = unknown> extends Error {
   override readonly name: Name;
   readonly data: Data;
@@ -13,13 +13,13 @@ export class Failure<Name extends string = string, Data = unknown> extends Error
   }
 }
 export type Failures<E> = { [K in keyof E & string]: Failure<K, E[K]> }[keyof E & string];
-/** Where nothing is declared, a sentence is all that could be named, for the compiler to show. */
+/** The declared errors by name. Without any the only key is a sentence, which the compiler shows. */
 export type Declared<E> = [keyof E] extends [never] ? { readonly 'the contract declares no errors of this operation': unknown } : E;
 type Failing<E> = <K extends keyof E & string>(name: K, ...data: unknown extends E[K] ? [] : [data: E[K]]) => Failure<K, E[K]>;
 export type Fail<E> = Failing<Declared<E>>;
 export type Outcome<Output, E> = { readonly ok: true; readonly value: Output } | { readonly ok: false; readonly error: Failures<E> };
 
-/** Await it for the value (errors are thrown), or take `.outcome()` for the declared errors as values. */
+/** The answer to a call. Await it for the value, or take `outcome()` to get declared errors as values instead of exceptions. */
 export interface Reply<Output, E> extends Promise<Output> {
   outcome(): Promise<Outcome<Output, E>>;
 }
@@ -30,7 +30,7 @@ export type Call<S extends string = string> = <Sent, Output, E>(
   input: NoInfer<Sent>,
 ) => Reply<Output, E>;
 
-/** A promise of a value as a reply, of which `declared` errors, by name, may be taken as values. */
+/** Makes a reply of a promise. Its `outcome` gives errors as values if `declared` has their name. */
 export function reply<Output, E>(promise: Promise<Output>, declared: object): Reply<Output, E> {
   const outcome = (): Promise<Outcome<Output, E>> =>
     promise.then(
@@ -43,7 +43,7 @@ export function reply<Output, E>(promise: Promise<Output>, declared: object): Re
   return Object.assign(promise, { outcome });
 }
 
-/** For `catch`: is this the declared error `name` of that operation? */
+/** Tells in a `catch` whether `error` is the declared error `name` of an operation. */
 export function failed<E, K extends keyof E & string>(
   error: unknown,
   _operation: Callable<string, unknown, unknown, E>,

@@ -23,7 +23,7 @@ const desk = contract('desk', {
   }),
 });
 
-test('an answer that is not what the contract promises is named as such, be it an output or the data of a declared error', async () => {
+test('an output, or the data of a declared error, that breaks the contract is AnswerInvalid', async () => {
   const answering = (answer: unknown) =>
     caller({ runtime: runtime(), transportOf: () => ({ send: async () => answer as never, close: async () => {} }) });
   for (const answer of [
@@ -35,7 +35,7 @@ test('an answer that is not what the contract promises is named as such, be it a
   assert.deepEqual(await answering({ kind: 'output', output: { n: 7 } })(desk.count, {}), { n: 7 });
 });
 
-test('a breaker that opens between two attempts does not hide what the first one came to', async () => {
+test('a breaker that opens between two attempts does not hide the error of the first', async () => {
   const clock = virtualClock();
   const machine = runtime({ clock });
   const guard = policyOn(machine, breaker({ failures: 1, openFor: '30s' }));
@@ -58,7 +58,7 @@ test('a breaker that opens between two attempts does not hide what the first one
   assert.equal(sent, 1);
 });
 
-test('G9: all attempts of one call carry one key, its own or the one that it was given; another call has another', async () => {
+test('G9: all attempts of one call carry the same key, generated or given; another call has another key', async () => {
   const sent: (string | undefined)[] = [];
   const clock = virtualClock();
   const rt = runtime({ clock });
@@ -84,7 +84,7 @@ test('G9: all attempts of one call carry one key, its own or the one that it was
   assert.ok(sent[0]);
 });
 
-test('every attempt sends the input as it was when the call was made', async () => {
+test('every attempt sends the input of the moment of the call', async () => {
   const clock = virtualClock();
   const machine = runtime({ clock });
   const book = contract('book', { add: command({ http: 'POST /add', input: z.object({ lines: z.array(z.string()) }) }) });
@@ -115,7 +115,7 @@ for (const [status, code] of [
   [405, undefined],
   [501, undefined],
 ] as const)
-  test(`a service that does not know an operation (${status} ${code}) has failed at it, by name; its breaker stays closed`, async () => {
+  test(`a service that does not know an operation (${status} ${code}) fails by the name of the operation, and its breaker stays closed`, async () => {
     const clock = virtualClock();
     const shop = contract('shop', {
       buy: command({ http: 'POST /buy', input: z.object({}) }),
@@ -141,7 +141,7 @@ for (const [status, code] of [
     await clock.run(call(shop.old, {}));
   });
 
-test('a 404 of somebody else, with a code of its own, is what it says', () => {
+test('a 404 with another code stays not_found', () => {
   const { kind, unknown } = new CallFailed('shop.buy', { type: 'about:blank', title: 'x', status: 404, code: 'SW_SAGA_UNKNOWN' });
   assert.deepEqual([kind, unknown], ['not_found', false]);
 });

@@ -27,15 +27,15 @@ import { type CallHistory, type InstanceGuard, InstancePool, type Instances } fr
 import type { Transport } from './transport.ts';
 
 export interface CallOptions {
-  /** Under which the service does it once. Default a new one for each call of a command; the same for all its attempts. */
+  /** The idempotency key, under which the service does the command once. Default a new one for each call of a command, the same for all its attempts. */
   readonly key?: string | undefined;
   /** The deadline of the whole call, over all attempts: a moment, or a time from now. Default 5 s. */
   readonly deadline?: Deadline | Duration | undefined;
-  /** The caller's way to leave. */
+  /** Aborts the call. Default never. */
   readonly signal?: AbortSignal | undefined;
-  /** The key of the saga step that this call undoes. */
+  /** The key of the saga step that this call undoes. Default none. */
   readonly undoes?: string | undefined;
-  /** What caused it. Default the span that runs, if telemetry knows one. */
+  /** The trace that caused the call. Default the current span, if telemetry has one. */
   readonly trace?: TraceContext | undefined;
 }
 
@@ -70,26 +70,26 @@ export interface CallerDeps extends CallPolicies {
   readonly transportOf: (service: string) => Transport | Instances;
 }
 
-/** What an outcome of a call says of the callee: that it failed inside, or still waits for a third party, may be due to this one request. */
+/** Classifies the outcome of a call. An internal error, or an outcome that is pending at a third party, may be due to this one request: a fault. */
 export const classifyCall: Classify = (error) => {
   const verdict = classify(error);
   if (verdict !== 'failure' || !isA(error, CallFailed)) return verdict;
-  // It is there and answers, though it is older than its caller.
+  // The service answers, though it is older than its caller.
   if (error.unknown) return 'success';
   return error.kind === 'internal' || error.problem.code === 'SW_OUTCOME_PENDING' ? 'fault' : 'failure';
 };
 
-/** An open breaker is not waited for: whoever asked is told at once. And a service does not learn an operation meanwhile. */
-const again = (error: unknown): boolean => classify(error) === 'failure' && !(isA(error, CallFailed) && error.unknown);
+/** An open breaker rejects at once, without a retry. A service that does not know an operation will not know it in a second either. */
+const isRetryable = (error: unknown): boolean => classify(error) === 'failure' && !(isA(error, CallFailed) && error.unknown);
 
 /**
- * What is tried again, unless a caller is given another policy: failures of the callee, 3 attempts with 50 ms to 2 s of backoff,
- * within the deadline.
+ * Returns the policy of a callee that has no other. It retries failures of the callee within the deadline: 3 attempts, with 50 ms to 2 s
+ * of backoff.
  */
-export const defaultPolicy = (runtime: Runtime): Guard => policyOn(runtime, retry({ when: again }));
+export const defaultPolicy = (runtime: Runtime): Guard => policyOn(runtime, retry({ when: isRetryable }));
 
 /**
- * What guards each attempt, unless a caller is given another: 100 at one time and 1000 waiting, and a breaker. It opens after 5
+ * Returns the guard of an instance that has no other: a bulkhead of 100 attempts at one time and 1000 waiting, and a breaker. It opens after 5
  * failures in a row to give an answer, or when half of at least 20 calls within 30 s failed, answers of 500 among them; failures
  * under one idempotency key count once. It opens for 1 s first and for twice as long each time, up to 30 s, but no longer than
  * 1 s where nobody is there, and closes after 2 successes.
@@ -103,25 +103,25 @@ function guardParts(runtime: Runtime, service: string, instance?: string): reado
   return [breaker({ name, runtime, ...trips, openFor: '1s', openForMax: '30s' }), bulkhead({ name, limit: 100, queue: 1000 })];
 }
 
-/** For attempts that are guarded already. */
+/** The guard of attempts that their policy guards already. */
 const unguarded: Guard = (work, { signal = new AbortController().signal } = {}) => Promise.resolve(work({ signal, attempt: 1 }));
 
 type Bound = Operation & At;
 
-/** What is said of an operation, held against its schema; without one there is nothing to say. */
-async function promised(operation: Bound, schema: Schema | undefined, value: unknown, what = 'the output'): Promise<unknown> {
+/** Validates a value of an operation against its schema. Without a schema the value is `undefined`. */
+async function validated(operation: Bound, schema: Schema | undefined, value: unknown, what = 'the output'): Promise<unknown> {
   if (!schema) return undefined;
   const result = await examine(schema, value);
   if ('value' in result) return result.value;
   throw new AnswerInvalid(
-    `${what} of ${operation.service}.${operation.name} is not what its contract promises (${sentence(result.findings)}): do both sides have the same contract?`,
+    `${what} of ${operation.service}.${operation.name} breaks its contract (${sentence(result.findings)}): deploy both sides with the same contract`,
   );
 }
 
 async function failureOf(operation: Bound, answer: Exclude<Answer, { kind: 'output' }>): Promise<Error> {
   if (answer.kind === 'problem') return new CallFailed(`${operation.service}.${operation.name}`, answer.problem);
   const { data } = declaredError(operation, answer.name) ?? {};
-  return new Failure(answer.name, await promised(operation, data, answer.data, `the data of ${answer.name}`));
+  return new Failure(answer.name, await validated(operation, data, answer.data, `the data of ${answer.name}`));
 }
 
 interface Callee {
@@ -141,7 +141,7 @@ export function caller(deps: CallerDeps): ClosableCaller {
   function guardsOf(service: string, single: boolean): { readonly policy: Guard; readonly guardOf: (instance: Instance) => InstanceGuard } {
     // One instance for good, and the default policies: the same parts, in the same order, are one policy, at half the price.
     if (single && !policyOf && !guardOf)
-      return { policy: policyOn(runtime, retry({ when: again }), ...guardParts(runtime, service)), guardOf: () => unguarded };
+      return { policy: policyOn(runtime, retry({ when: isRetryable }), ...guardParts(runtime, service)), guardOf: () => unguarded };
     return {
       policy: policyOf?.(service) ?? defaultPolicy(runtime),
       guardOf({ at }) {
@@ -179,13 +179,13 @@ export function caller(deps: CallerDeps): ClosableCaller {
     const key = checkedKey(options.key) ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
     const span = runtime.observe.span('seaworthy_call', { operation: name }, { kind: 'client', parent: options.trace });
     const history: CallHistory = { tried: new Set(), failed: undefined };
-    // As it is now: an attempt may come when the caller has long since changed it.
+    // A copy: the caller may change its object before a later attempt.
     const json = asJson(given);
-    // What JSON does not keep is for the transport to refuse.
+    // The transport refuses what JSON cannot represent.
     const input = 'value' in json ? json.value : given;
     try {
       const { policy, pool } = calleeOf(operation.service);
-      // What is no answer of the contract is the policy's to judge, and perhaps to try again.
+      // A problem is not an answer of the contract: the policy may retry it.
       const judge = (answer: Answer): Answer => {
         if (answer.kind === 'problem') throw new CallFailed(name, answer.problem);
         return answer;
@@ -196,11 +196,11 @@ export function caller(deps: CallerDeps): ClosableCaller {
         { signal: options.signal, deadline, key },
       );
       if (answer.kind !== 'output') throw await failureOf(operation, answer);
-      const value = await promised(operation, operation.output, answer.output);
+      const value = await validated(operation, operation.output, answer.output);
       span.end('output');
       return value;
     } catch (thrown) {
-      // That a further attempt was not begun says that nothing was done, which is not so: an earlier one was on its way.
+      // A rejection of a later attempt says that nothing was done. That is wrong if an earlier attempt was sent, so its error counts.
       const error = isA(thrown, LocalRejection) && history.failed ? history.failed.error : thrown;
       if (isA(error, Failure)) span.end('declared');
       else span.end(isA(error, SeaworthyError) ? error.kind : 'failed', error);

@@ -6,22 +6,22 @@ import { LocalLimit } from '../resilience/errors.ts';
 
 const unknownCodes: ReadonlySet<string | undefined> = new Set(['SW_HTTP_ROUTE_UNKNOWN', 'SW_OPERATION_UNKNOWN', undefined]);
 
-/** That a thing is not there is a declared error; any other 404 is about the operation, as are the statuses of methods. */
+/** A missing thing is a declared error. Any other 404 is about the operation, as are 405 and 501. */
 const isUnknown = ({ status, code }: Problem): boolean => status === 405 || status === 501 || (status === 404 && unknownCodes.has(code));
 
-/** A service refused a call, or failed at it, with something that its contract does not declare: `problem` says what. */
+/** A service refused a call or failed at it, and its contract does not declare the error. `problem` has the details. */
 export class CallFailed extends SeaworthyError {
   readonly code = 'SW_CALL_FAILED';
   readonly kind: Kind;
   readonly problem: Problem;
-  /** The service does not know the operation: it is older, or newer, than the contract of its caller. Nothing was done. */
+  /** Whether the service does not know the operation, because it is older or newer than the contract of its caller. Nothing was done then. */
   readonly unknown: boolean;
-  /** The service does not serve: it is starting or stopping. Nothing was done. */
+  /** Whether the service is starting or stopping, so that it does not serve. Nothing was done then. */
   readonly absent: boolean;
 
   constructor(operation: string, problem: Problem) {
     const unknown = isUnknown(problem);
-    const hint = unknown ? ' (the service does not know the operation: is it older than its caller?)' : '';
+    const hint = unknown ? ' (the service does not know the operation: deploy a service before its callers)' : '';
     super(`${operation} answered ${problem.status} ${problem.title}${problem.detail ? `: ${problem.detail}` : ''}${hint}`, {
       retryAfterMs: problem.retryAfterMs,
     });
@@ -32,11 +32,11 @@ export class CallFailed extends SeaworthyError {
   }
 }
 
-/** Nobody knows what the service did: there was no connection, it broke, or what answered is no service of ours. */
+/** No answer came, or the answer did not come from a Seaworthy service. It is unknown whether the service did the work. */
 export class Unreachable extends SeaworthyError {
   readonly code = 'SW_UNREACHABLE';
   readonly kind = 'unavailable';
-  /** Nobody was there to take the call: nothing was done. Default whether `cause` says that no connection was made. */
+  /** Whether the call reached no service, so that nothing was done. Default whether `cause` says that no connection was made. */
   readonly absent: boolean;
 
   constructor(message: string, options: { readonly cause?: unknown; readonly absent?: boolean } = {}) {
@@ -45,13 +45,13 @@ export class Unreachable extends SeaworthyError {
   }
 }
 
-/** An answer is larger than `answerLimit`, or its headers are larger than an HTTP client takes. What the service did is done. */
+/** An answer is larger than `answerLimit`, or its headers are larger than an HTTP client accepts. The service has done the work. */
 export class AnswerTooLarge extends LocalLimit {
   readonly code = 'SW_ANSWER_TOO_LARGE';
   readonly kind = 'upstream';
 }
 
-/** A service answered something that the contract does not promise: the two sides have different contracts. */
+/** A service answered something that its contract does not declare: the two sides have different contracts. */
 export class AnswerInvalid extends SeaworthyError {
   readonly code = 'SW_ANSWER_INVALID';
   readonly kind = 'internal';

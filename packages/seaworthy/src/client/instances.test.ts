@@ -45,7 +45,7 @@ test('instances take calls in turn', async () => {
   assert.equal(taken(), 'abcabc');
 });
 
-test('a call that did not reach one instance tries another, and the next calls pass it over for a while', async () => {
+test('a call that did not reach one instance tries another, and that one comes last during its cooldown', async () => {
   const { clock, ask, taken, dead } = world('ab');
   dead.add('a');
   await ask();
@@ -59,14 +59,14 @@ test('a call that did not reach one instance tries another, and the next calls p
   assert.deepEqual([...taken()].sort(), ['a', 'b']);
 });
 
-test('a repeat goes first to an instance that the call has not been to, whoever else calls meanwhile', async () => {
+test('a retry goes first to an instance that the call has not tried, also while other calls run', async () => {
   const { ask, visits, sick } = world('ab', (rt) => ({ policyOf: () => policyOn(rt, retry({ attempts: 2 })) }));
   for (const name of 'ab') sick.add(name);
   await Promise.allSettled(['1', '2'].map(ask));
   assert.deepEqual(visits.sort(), ['1a', '1b', '2a', '2b']);
 });
 
-test('the breaker of a sick instance refuses only that one, and lets it do its share again soon after it is well', async () => {
+test('the breaker of a failing instance refuses that one alone, and it gets its share again soon after it has recovered', async () => {
   const { clock, ask, taken, sick } = world('ab');
   sick.add('a');
   for (let times = 0; times < 20; times++) await ask();
@@ -79,7 +79,7 @@ test('the breaker of a sick instance refuses only that one, and lets it do its s
   assert.equal([...taken()].filter((name) => name === 'a').length, 3);
 });
 
-test('when every instance is refused, the call is refused, and nothing is sent', async () => {
+test('a call is refused and not sent when the guard of every instance refuses it', async () => {
   const { ask, taken, sick } = world('ab', (rt) => ({ policyOf: () => policyOn(rt) }));
   for (const name of 'ab') sick.add(name);
   for (let times = 0; times < 10; times++) await assert.rejects(ask(), /503/);

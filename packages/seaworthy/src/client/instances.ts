@@ -41,15 +41,15 @@ interface Member extends Candidate {
   coolUntil: number;
 }
 
-/** What became of the attempts of one call so far. */
+/** The attempts of one call so far. */
 export interface CallHistory {
   /** The addresses of the instances that were sent an attempt. */
   readonly tried: Set<string>;
-  /** Why the last of these attempts failed. */
+  /** The error of the last of these attempts. */
   failed: { readonly error: unknown } | undefined;
 }
 
-/** What cannot even be sent is refused in the service's own words. */
+/** Makes the problem that the service would answer of an input that cannot be sent. */
 function refusalOf(error: unknown): Answer {
   if (isA(error, InputInvalid)) return { kind: 'problem', problem: problemOf(error) };
   throw error;

@@ -49,7 +49,7 @@ async function each(body: (call: Caller) => Promise<void>): Promise<void> {
 }
 
 for (const what of ['report', 'headers'] as const)
-  test(`an answer beyond a limit of the caller (${what}) is not asked for again, and is no failure of the service`, () =>
+  test(`an answer beyond a limit of the caller (${what}) is not retried, and is not a failure of the service`, () =>
     each(async (call) => {
       for (let time = 0; time < 12; time++) await assert.rejects(call(desk[what], {}), AnswerTooLarge);
       assert.equal(asked.length, 12);
@@ -75,7 +75,7 @@ test('a gateway answers 502 to an answer beyond its limit, asks once, and serves
     assert.equal(asked.filter((path) => path === '/report').length, 18);
   }));
 
-test('a policy around another HTTP client knows such an answer too', async () => {
+test('a policy around another HTTP client recognises such an answer', async () => {
   const health = breaker({ failures: 1 });
   const guard = policy(health, retry());
   let runs = 0;

@@ -41,7 +41,7 @@ async function ask(): Promise<unknown> {
   }
 }
 
-test('a proxy that says "not now" is asked again, one that says "wrong" is not', async () => {
+test('a temporary refusal of a proxy is retried, a final one is not', async () => {
   for (const status of [408, 425, 429, 500, 502, 503, 504]) {
     refusals.push({ status, headers: {} });
     assert.deepEqual(await ask(), { ok: true }, String(status));
@@ -54,7 +54,7 @@ test('a proxy that says "not now" is asked again, one that says "wrong" is not',
   }
 });
 
-test('whoever asks to be left alone is left alone, in whatever words', async () => {
+test('a Retry-After beyond the longest backoff prevents a retry, in each of its forms', async () => {
   const inAMinute = new Date(Date.now() + 60_000).toUTCString();
   const fast = new Date(Date.now() + 86_400_000);
   for (const headers of [

@@ -7,13 +7,13 @@ import { besides, documentRoutes } from '../http/documents.ts';
 import type { HttpRoute } from '../http/server.ts';
 import type { Fleet } from './fleet.ts';
 
-/** The documents of what listens: a service's own, or the gateway's with the events of the whole fleet. */
+/** Gives the documents of a server: those of a service, or those of the gateway with the events of the whole fleet. */
 export interface FleetDocuments {
-  /** For a server that has `routes` of its own: these go first. */
+  /** Gives the routes of the documents. A route of the server itself, in `routes`, goes first. */
   of(what: Contract<string, Members> | Gateway, routes: readonly HttpRoute[]): readonly HttpRoute[];
 }
 
-/** A service goes by its contract's name; `title` is that of the fleet, at its gateway. */
+/** Makes the documents of a fleet. A service has the title of its contract, the gateway has `title`. */
 export function documentsOf(fleet: Fleet, options: boolean | DocumentOptions = true): FleetDocuments {
   if (options === false) return { of: () => [] };
   const { title, ...said } = options === true ? ({} as DocumentOptions) : options;

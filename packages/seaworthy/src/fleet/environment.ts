@@ -1,13 +1,13 @@
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
 
-/** A value of the environment that breaks its rule; the message names each variable and what it takes. */
+/** Variables of the environment break their rules. The message names each variable, its rule and its value. */
 export class EnvironmentInvalid extends SeaworthyError {
   readonly code = 'SW_ENVIRONMENT_INVALID';
   readonly kind = 'invalid';
 }
 
-/** What a fleet takes from its environment. `start` takes it as it is. */
+/** The settings of a fleet from its environment. They are options of `start`. */
 export interface Environment {
   readonly listen: {
     /** `PORT`: the port of the gateway. Default 8080; 0 takes any free one. */
@@ -37,7 +37,7 @@ export interface Environment {
 
 const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
-/** Reads the environment. Throws `EnvironmentInvalid`, which lists every variable that is wrong and its rule. */
+/** Reads the settings of a fleet from the environment. Throws `EnvironmentInvalid`, which names every wrong variable and its rule. */
 export function environment(env: Readonly<Record<string, string | undefined>>): Environment {
   const wrong: string[] = [];
   function read<T>(name: string, otherwise: T, parse: (text: string) => T | undefined, rule: string): T {

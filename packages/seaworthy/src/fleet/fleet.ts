@@ -3,26 +3,26 @@ import type { Gateway } from '../gateway/gateway.ts';
 import type { Service } from '../service/service.ts';
 import { nameFault } from './names.ts';
 
-/** The services of a fleet do not fit together, or not to where they are to run; the message names each place and rule. */
+/** The services of a fleet do not fit together, or not to the options of `start`. The message names each option and its rule. */
 export class FleetInvalid extends SeaworthyError {
   readonly code = 'SW_FLEET_INVALID';
   readonly kind = 'invalid';
 }
 
-/** Everything used must be in the fleet; otherwise a property is wanted that nobody has, and whose name the compiler tells. */
+/** Requires that everything used is in the fleet. Otherwise a property is missing whose name the compiler shows. */
 type Whole<Name extends string, Used extends string> = [Exclude<Used, Name>] extends [never]
   ? unknown
   : { readonly [Lacking in `the fleet lacks ${Exclude<Used, Name>}`]: never };
 
-/** The services of one system and the gateway before them, defined. */
+/** The definition of the services of one system and of the gateway in front of them. */
 export interface Fleet<Name extends string = string> {
   readonly services: readonly Service<Name>[];
   readonly gateway: Gateway | undefined;
 }
 
 /**
- * Puts a system together. Does not compile when a service that is called, heard or routed to is not in it.
- * Throws `FleetInvalid` when two services have one name, or one a name that is taken: `bus`, `gateway`, a device on Windows.
+ * Defines a fleet. Does not compile when a service that is called, subscribed to or routed to is missing. Throws `FleetInvalid` when two
+ * services have the same name, or when a name is reserved: `bus`, `gateway`, a device on Windows.
  */
 export function fleet<const Name extends string, Used extends string = never, Routed extends string = never>(
   spec: { readonly services: readonly Service<Name, Used>[]; readonly gateway?: Gateway<Routed> } & Whole<

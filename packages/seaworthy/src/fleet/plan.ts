@@ -5,19 +5,19 @@ import type { Service } from '../service/service.ts';
 import { type Fleet, FleetInvalid } from './fleet.ts';
 import type { StartOptions } from './options.ts';
 
-/** What of a fleet runs in this process, and where the rest is. */
+/** The parts of a fleet that run in this process, and the addresses of the others. */
 export interface Plan {
   readonly services: readonly Service[];
   readonly gateway: Gateway | undefined;
   /** The instances of what is called over HTTP. */
   readonly elsewhere: ReadonlyMap<string, InstanceSource>;
-  /** 0 for any free one; `undefined` for none. */
+  /** Gives the port of a service: 0 for any free one, `undefined` for none. */
   readonly portOf: (service: string) => number | undefined;
 }
 
 const nameOf = (service: Service): string => service.contract['~contract'];
 
-/** Who is called by what runs here: by its sagas, and by the gateway's routes. */
+/** Maps each service that is called from here to its caller: a saga, or a route of the gateway. */
 function called(services: readonly Service[], gateway: Gateway | undefined): ReadonlyMap<string, string> {
   const by = new Map<string, string>();
   for (const service of services) {

@@ -11,23 +11,23 @@ import type { FleetDocuments } from './documents.ts';
 import type { StartOptions } from './options.ts';
 import type { Plan } from './plan.ts';
 
-/** All that listens in one process. */
+/** All servers of one process. */
 export interface Servers {
   readonly url: string | undefined;
   readonly urls: Readonly<Record<string, string>>;
   readonly operationsUrl: string | undefined;
-  /** Takes requests from now on: until then only health, metrics and documents are answered. */
+  /** Accepts requests from now on. Before that only health, metrics and documents are answered. */
   open(): void;
   close(signal: AbortSignal): Promise<void>;
 }
 
-export interface ServersParts {
+export interface ServersDeps {
   readonly plan: Plan;
   readonly options: StartOptions;
   readonly runtime: Runtime;
   readonly running: ReadonlyMap<string, RunningService>;
   readonly documents: FleetDocuments;
-  /** Of the gateway that runs here. */
+  /** Gives the routes of the gateway that runs here. */
   readonly routesOf: (gateway: Gateway) => readonly HttpRoute[];
 }
 
@@ -47,8 +47,8 @@ function processHealth(running: ReadonlyMap<string, RunningService>, opened: () 
 const below = (prefix: string, routes: readonly HttpRoute[]): readonly HttpRoute[] =>
   routes.map((route) => ({ ...route, path: `${prefix}${route.path}` }));
 
-/** Listens for the gateway, for each service that has a port, and for operations. What fails to listen closes the rest. */
-export async function listen({ plan, options, runtime, running, documents, routesOf }: ServersParts): Promise<Servers> {
+/** Listens for the gateway, for each service that has a port, and for operations. If one server fails to listen, the others are closed. */
+export async function listen({ plan, options, runtime, running, documents, routesOf }: ServersDeps): Promise<Servers> {
   const { services, gateway, portOf } = plan;
   const { listen: { host, port, bodies, operations } = {}, exposition = () => '' } = options;
   const servers: HttpServer[] = [];
@@ -68,7 +68,7 @@ export async function listen({ plan, options, runtime, running, documents, route
     return server.url;
   };
   const close = async (signal: AbortSignal): Promise<void> => void (await Promise.all(servers.map((server) => server.close(signal))));
-  /** Metrics and documents, where they are not for a port of their own. */
+  /** Metrics and documents, unless they have a port of their own. */
   const beside = (what: Service['contract'] | Gateway, own: readonly HttpRoute[]): readonly HttpRoute[] =>
     operations ? [] : [metricsRoute(exposition), ...documents.of(what, own)];
 

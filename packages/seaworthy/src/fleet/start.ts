@@ -13,14 +13,14 @@ import { sqlite } from '../store/drivers/sqlite.ts';
 import { labelled } from '../telemetry/labelled.ts';
 import { documentsOf } from './documents.ts';
 import type { Fleet } from './fleet.ts';
-import { hold } from './hold.ts';
+import { keepAlive } from './keep-alive.ts';
 import type { StartOptions } from './options.ts';
 import { type Plan, plan } from './plan.ts';
 import { listen, type Servers } from './servers.ts';
 import { serviceClient } from './service-clients.ts';
 import { prepareBus } from './topology.ts';
 
-/** The fleet did not stop within its budget; what was cut short is taken up at the next start. */
+/** The fleet did not stop within `shutdown.drain`. The next start continues what was cut short. */
 export class DrainExceeded extends SeaworthyError {
   readonly code = 'SW_DRAIN_EXCEEDED';
   readonly kind = 'deadline';
@@ -28,19 +28,19 @@ export class DrainExceeded extends SeaworthyError {
 
 /** A fleet, or a part of it, at work in this process. */
 export interface RunningFleet {
-  /** Of the gateway; `undefined` when it does not run here. */
+  /** The address of the gateway; `undefined` when it does not run here. */
   readonly url: string | undefined;
-  /** Of each service that has a port of its own. */
+  /** The address of each service that has a port of its own. */
   readonly urls: Readonly<Record<string, string>>;
-  /** Of health, metrics and documents, where these have a port of their own. */
+  /** The address of health, metrics and documents, where these have a port of their own. */
   readonly operationsUrl: string | undefined;
   /** Calls operations as the gateway would. */
   readonly call: Caller;
-  /** Unready first; after the grace it takes nothing new, drains within the budget, and closes. Nothing in hand counts as failed. */
+  /** Stops the fleet: it becomes unready, waits for the grace, takes nothing new, drains within the budget, and closes. Work in flight does not count as failed. */
   stop(): Promise<void>;
 }
 
-/** What fails is told to somebody, also where nobody asked for telemetry. Who has telemetry of his own loads no log here. */
+/** Makes a runtime that logs failures, for a fleet without telemetry of its own. With telemetry, no log is loaded here. */
 async function logging(level: StartOptions['logLevel'] = 'info'): Promise<Runtime> {
   if (level === 'silent') return systemRuntime();
   const { logsAlone } = await import('../telemetry/logs.ts');
@@ -49,13 +49,13 @@ async function logging(level: StartOptions['logLevel'] = 'info'): Promise<Runtim
 
 /**
  * Runs the services of a fleet and its gateway in this process, or those that `only` names. Resolves once they are ready, and
- * keeps the process alive until `stop` has finished. Nothing is accepted before all that could refuse the start has been looked
- * at; what fails to start stops the rest. Throws `FleetInvalid` when something is called that neither runs here nor has an address.
+ * keeps the process alive until `stop` has finished. Accepts nothing before everything that could refuse the start is checked. If one
+ * part fails to start, the others are stopped. Throws `FleetInvalid` when something is called that neither runs here nor has an address.
  */
 export async function start(fleet: Fleet, options: StartOptions = {}): Promise<RunningFleet> {
   const planned = plan(fleet, options);
   const runtime = options.runtime ?? (await logging(options.logLevel));
-  const release = hold(runtime.clock);
+  const release = keepAlive(runtime.clock);
   try {
     return await startOn(fleet, options, planned, runtime, release);
   } catch (error) {
@@ -92,10 +92,14 @@ async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runti
     if (started && graceMs > 0) await sleep(runtime.clock, graceMs);
     const budget = new AbortController();
     const timer = runtime.clock.after(drainMs, () =>
-      budget.abort(new DrainExceeded(`the fleet did not stop within ${drain}: the rest is taken up at the next start`)),
+      budget.abort(
+        new DrainExceeded(
+          `the fleet did not stop within ${drain}: the next start continues the rest; raise \`shutdown.drain\` to give it more time`,
+        ),
+      ),
     );
     const all = [...running.values()];
-    // One that cannot end in order, its disk may be gone, keeps nothing else open.
+    // A service that fails to close, because its disk is gone, does not keep the others open.
     await inTurn(
       () => together([servers?.close(budget.signal), ...all.map((service) => service.quiesce(budget.signal))]),
       () => together(all.map((service) => service.close(budget.signal))),
@@ -125,7 +129,7 @@ async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runti
     const { url, urls, operationsUrl } = servers;
     return { url, urls, operationsUrl, call, stop };
   } catch (error) {
-    // What refused the start is told, whatever comes of its end.
+    // The error of the start counts, whatever the stop throws.
     await stop().catch(() => {});
     throw error;
   }

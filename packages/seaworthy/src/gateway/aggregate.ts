@@ -16,7 +16,7 @@ type OutputOf<P> = P extends Part<string, infer Output, infer Missing> ? Output 
 type OptionalNames<P> = { [K in keyof P]: P[K] extends Part<string, unknown, true> ? K : never }[keyof P];
 type Flat<T> = { readonly [K in keyof T]: T[K] };
 
-/** What an aggregate answers: parts that may be missing are optional, and `meta.parts` says how each fared. */
+/** The answer of an aggregate. Optional parts may be missing, and `meta.parts` has the status of each part. */
 export type Answer<P> = Flat<
   { [K in Exclude<keyof P, OptionalNames<P>>]: OutputOf<P[K]> } & { [K in OptionalNames<P>]?: OutputOf<P[K]> } & {
     meta: { readonly parts: { readonly [K in keyof P]: PartStatus } };
@@ -44,16 +44,16 @@ function make(
   return part as Part<string, unknown, boolean>;
 }
 
-/** What a shape made of an answer, as it will be sent. */
+/** Returns the result of a shape as JSON. Throws `HandlerFailed` for what JSON cannot represent. */
 function shapedJson(http: Http, body: unknown): unknown {
   const json = asJson(body);
   if ('value' in json) return json.value;
-  throw new HandlerFailed(`the shape of ${http} made what is not JSON: ${sentence([json.fault])}`);
+  throw new HandlerFailed(`the shape of ${http} returned what JSON cannot represent: ${sentence([json.fault])}`);
 }
 
 type ShownParts = Extract<Shown, { kind: 'aggregate' }>['parts'];
 
-/** The operations without which there is no answer: those of required parts, and of what these wait for. */
+/** Returns the operations that an answer needs: those of required parts, and those that these wait for. */
 function decisive(parts: Parts): readonly (Operation & At)[] {
   const all = new Set<At>();
   const visit = (part: Part<string, unknown, boolean>): void => {
@@ -66,8 +66,8 @@ function decisive(parts: Parts): readonly (Operation & At)[] {
 
 /**
  * Answers one request from several operations, called at the same time unless a part names others in `after`.
- * A missing optional part is left out and its status told; a missing required one fails the whole.
- * Throws `GatewayInvalid` when a part takes the place of `meta`, is not returned, or is made later.
+ * A missing optional part is left out, and `meta.parts` has its status; without a required part the aggregate fails.
+ * Throws `GatewayInvalid` when a part is named `meta`, is not returned, or is made later.
  */
 export function aggregate<const H extends Http, P extends Parts, Body = Answer<P>>(
   http: H,
@@ -77,7 +77,7 @@ export function aggregate<const H extends Http, P extends Parts, Body = Answer<P
   const all: Part<string, unknown, boolean>[] = [];
   let over = false;
   const part = (...given: Parameters<typeof make>): Part<string, unknown, boolean> => {
-    if (over) throw new GatewayInvalid(`a part of ${http} was made after its parts had been returned: make each before that`);
+    if (over) throw new GatewayInvalid(`a part of ${http} was made after the parts were returned: make every part before`);
     const one = make(...given);
     all.push(one);
     return one;
@@ -86,15 +86,15 @@ export function aggregate<const H extends Http, P extends Parts, Body = Answer<P
   over = true;
   if (made instanceof Promise) {
     made.catch(() => {});
-    throw new GatewayInvalid(`the parts of ${http} are a promise: return them at once, and ask for data in their inputs`);
+    throw new GatewayInvalid(`the parts of ${http} are a promise: return an object, and read data in the input functions`);
   }
-  if ('meta' in made) throw new GatewayInvalid(`a part of ${http} is named meta, where the status of the parts goes: name it differently`);
+  if ('meta' in made) throw new GatewayInvalid(`a part of ${http} is named meta, which has the status of the parts: choose another name`);
   const plan = callPlan(made);
   const idle = all.find((one) => !plan.calls.some(({ operation, input }) => operation === one.operation && input === one.input));
   if (idle) {
     const { service, name } = idle.operation;
     throw new GatewayInvalid(
-      `${http} makes a part of ${service}.${name} that nobody gets: return it, or name it in the \`after\` of another`,
+      `${http} makes a part of ${service}.${name} that is not used: return it, or name it in the \`after\` of another`,
     );
   }
   return {

@@ -1,6 +1,6 @@
 import { SeaworthyError } from '../core/errors.ts';
 
-/** Routes that collide, or an aggregate that cannot be put together. */
+/** Two routes collide, or the definition of a route or an aggregate is invalid. */
 export class GatewayInvalid extends SeaworthyError {
   readonly code = 'SW_GATEWAY_INVALID';
   readonly kind = 'invalid';

@@ -4,22 +4,22 @@ import { type Http, isHttp, methods, type Params, refusedPath, shapeOf } from '.
 import type { Shown } from '../documents/shown.ts';
 import { GatewayInvalid } from './errors.ts';
 
-/** An operation as a gateway calls it: what it is sent and what comes back are checked where routes are written. */
+/** Calls an operation for a route. Input and output are typed where the route is defined. */
 export type GatewayCall = (operation: At, input: unknown, options: CallOptions) => Promise<unknown>;
 
-/** What a request brought, after the path was matched. */
+/** A request whose path matches a route. */
 export interface Incoming {
   readonly params: Params<string>;
   readonly query: string;
   readonly body: unknown;
-  /** From `Idempotency-Key`. */
+  /** The value of `Idempotency-Key`. */
   readonly key: string | undefined;
   readonly signal: AbortSignal;
-  /** Tells the log why something is missing in the answer, or why there is none. */
+  /** Logs why the answer lacks something, or why there is no answer. */
   readonly report: (level: 'warn' | 'error', message: string, attributes: Readonly<Record<string, unknown>>) => void;
 }
 
-/** What a route answers: the body, and what it says of it. */
+/** The response of a route. */
 export interface Outgoing {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -28,9 +28,9 @@ export interface Outgoing {
 
 export interface Route<S extends string = string> {
   readonly http: Http;
-  /** The operations that it calls. */
+  /** The operations that the route calls. */
   readonly targets: readonly At<S>[];
-  /** What the gateway's document says of it. Default nothing. */
+  /** What the gateway's OpenAPI document says of the route. Default nothing. */
   readonly shows?: Shown;
   readonly run: (incoming: Incoming, call: GatewayCall) => Promise<Outgoing>;
 }
@@ -39,7 +39,7 @@ export interface Gateway<S extends string = string> {
   readonly routes: readonly Route<S>[];
 }
 
-/** Defines a gateway. Throws `GatewayInvalid` when two routes match the same requests, or one has a path that it may not have. */
+/** Defines a gateway. Throws `GatewayInvalid` when two routes match the same requests, or the path of one is not allowed. */
 export function gateway<S extends string>(spec: { readonly routes: readonly Route<S>[] }): Gateway<S> {
   const seen = new Map<string, Http>();
   for (const { http } of spec.routes) {

@@ -9,7 +9,7 @@ import type { CallPlan, PartCall } from './call-plan.ts';
 import type { GatewayCall, Incoming } from './gateway.ts';
 import type { PartStatus } from './part.ts';
 
-/** A part without which an aggregate cannot answer is missing; `parts` says how each fared. */
+/** A required part of an aggregate is missing. `parts` has the status of each part. */
 export class PartsMissing extends SeaworthyError {
   readonly code = 'SW_GATEWAY_PARTS_MISSING';
   readonly kind: 'deadline' | 'unavailable' | 'upstream';
@@ -25,12 +25,12 @@ export class PartsMissing extends SeaworthyError {
 interface Missing {
   readonly status: Exclude<PartStatus, 'ok'>;
   readonly error: unknown;
-  /** Whose error it is: another part's, when this one hangs on it. */
+  /** The operation that failed: that of another part, when this one needs it. */
   readonly operation: At;
 }
 type PartResult = { readonly value: unknown } | Missing;
 
-/** A declared 404 is an answer: there is none. */
+/** A declared 404 is an answer: the thing does not exist. */
 function isAbsent(operation: At, error: unknown): boolean {
   if (!(error instanceof Failure)) return false;
   return declaredError(operation as Operation & At, error.name)?.status === 404;
@@ -43,48 +43,48 @@ function missing(operation: At, error: unknown): Missing {
   return { status: isLate(error) ? 'timeout' : 'failed', error, operation };
 }
 
-/** The service refused what the request itself brought: that is for its client to hear. */
+/** Whether the service refused the input of the request itself, so that the client should get the refusal. */
 const isClientsFault = ({ needs }: PartCall, error: unknown): boolean =>
   error instanceof CallFailed && error.kind === 'invalid' && needs.length === 0;
 
-/** Nobody failed at it: it could not be served now, and may be soon. */
+/** Whether the call could not be served now, and may be served soon. */
 const isTransient = (error: unknown): boolean =>
   error instanceof SeaworthyError && (error.kind === 'unavailable' || error.kind === 'exhausted');
 
-const told = ({ service, name }: At): { readonly operation: string } => ({ operation: `${service}.${name}` });
+const attributesOf = ({ service, name }: At): { readonly operation: string } => ({ operation: `${service}.${name}` });
 
-/** How loudly the log is told of a part that failed; `undefined` where its client did wrong, or metrics tell enough. */
+/** The log level of a part that failed; `undefined` for a mistake of the client, and where metrics say enough. */
 function levelOf(asAsked: boolean, error: unknown): 'warn' | 'error' | undefined {
   if (isA(error, Failure)) return undefined;
   if (isA(error, Unreachable)) return 'warn';
   if (!isA(error, SeaworthyError)) return 'error';
   if (error.kind === 'upstream' || (error.kind === 'invalid' && !asAsked)) return 'warn';
-  // What broke inside a service is in its own log.
+  // The service itself has logged its internal errors.
   return error.kind === 'internal' && !isA(error, CallFailed) ? 'error' : undefined;
 }
 
-/** What the parts came to; or that there is none of what was asked for, in the words of the service that should have it. */
+/** The values and states of the parts; or the declared 404 of a required part, which is the answer to the request. */
 export type Gathered =
   | { readonly values: Readonly<Record<string, unknown>>; readonly status: Readonly<Record<string, PartStatus>> }
   | { readonly none: At; readonly failure: Failure };
 
 /**
- * CallPlan every part once, as early as what it needs is there. Throws `PartsMissing` when a required one failed, or what its
- * service said when that refused what the request brought.
+ * Makes every call of the plan once, as soon as the results that it needs are there. Throws `PartsMissing` when a required part failed,
+ * or the error of its service when that refused the input of the request.
  */
 export async function gather(http: Http, { calls, named }: CallPlan, incoming: Incoming, call: GatewayCall): Promise<Gathered> {
   async function fetchPart({ operation, input, needs }: PartCall, before: readonly Promise<PartResult>[]): Promise<PartResult> {
     const context: Record<string, unknown> = { params: incoming.params };
-    for (const { name, place } of needs) {
-      const fared = (await before[place]) as PartResult;
-      if (!('value' in fared)) return { ...fared, status: 'absent' };
-      context[name] = fared.value;
+    for (const { name, index } of needs) {
+      const result = (await before[index]) as PartResult;
+      if (!('value' in result)) return { ...result, status: 'absent' };
+      context[name] = result.value;
     }
     let made: unknown;
     try {
       made = await input(context as never);
     } catch (error) {
-      incoming.report('error', 'the input of a part could not be made', { ...told(operation), error });
+      incoming.report('error', 'the input function of a part threw', { ...attributesOf(operation), error });
       return missing(operation, readable(error));
     }
     try {
@@ -92,29 +92,29 @@ export async function gather(http: Http, { calls, named }: CallPlan, incoming: I
     } catch (thrown) {
       const error = readable(thrown);
       const level = levelOf(needs.length === 0, error);
-      if (level) incoming.report(level, 'a part failed', { ...told(operation), error });
+      if (level) incoming.report(level, 'a part failed', { ...attributesOf(operation), error });
       return missing(operation, error);
     }
   }
 
   const begun: Promise<PartResult>[] = [];
   for (const one of calls) begun.push(fetchPart(one, begun));
-  const fared = await Promise.all(begun);
+  const results = await Promise.all(begun);
   const values: Record<string, unknown> = {};
   const status: Record<string, PartStatus> = {};
-  for (const { name, place } of named) {
-    const result = fared[place] as PartResult;
+  for (const { name, index } of named) {
+    const result = results[index] as PartResult;
     if ('value' in result) values[name] = result.value;
     status[name] = 'value' in result ? 'ok' : result.status;
   }
-  for (const { name, place, required } of named) {
-    const result = fared[place] as PartResult;
+  for (const { name, index, required } of named) {
+    const result = results[index] as PartResult;
     if ('value' in result || !required) continue;
     if (isAbsent(result.operation, result.error)) return { none: result.operation, failure: result.error as Failure };
-    if (isClientsFault(calls[place] as PartCall, result.error)) throw result.error;
+    if (isClientsFault(calls[index] as PartCall, result.error)) throw result.error;
     const kind = isLate(result.error) ? 'deadline' : isTransient(result.error) ? 'unavailable' : 'upstream';
     throw new PartsMissing(
-      `${http} cannot answer without its part ${name}, which ${kind === 'deadline' ? 'was too late' : 'failed'}`,
+      `${http} cannot answer without its required part ${name}, which ${kind === 'deadline' ? 'was too late' : 'failed'}: try again, or make it optional`,
       kind,
       status,
       result.error,

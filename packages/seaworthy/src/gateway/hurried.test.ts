@@ -20,7 +20,7 @@ const tooLate = {
   problem: { type: 'about:blank', title: 'Gateway Timeout', status: 504, code: 'SW_DEADLINE_EXCEEDED' },
 } as const;
 
-/** A gateway before a service that takes so long, or for ever; it may say by itself that the deadline is over, as over HTTP. */
+/** A gateway in front of a service that takes `takesMs`, and that may itself answer 504 at the deadline, as over HTTP. */
 function world(options: {
   readonly takesMs: number;
   readonly says504?: boolean;
@@ -53,7 +53,7 @@ function world(options: {
 for (const says504 of [false, true])
   for (const instances of [1, 2])
     for (const path of ['/ask', '/page'])
-      test(`clients in a hurry close ${path} to nobody (${instances} instances${says504 ? ', which notice the deadline first' : ''})`, async () => {
+      test(`clients with short deadlines do not open the breaker of ${path} (${instances} instances${says504 ? ', which answer 504 themselves' : ''})`, async () => {
         const ask = world({ takesMs: 7000, says504, instances });
         for (const deadlineMs of [0, 1, 15, 500, 5000, 6000])
           for (let time = 0; time < 12; time++) assert.equal(await ask(path, deadlineMs), 504);
@@ -62,7 +62,7 @@ for (const says504 of [false, true])
 
 for (const says504 of [false, true])
   for (const timeout of ['1s', '10s', '30s'] as const)
-    test(`a service that hangs is left alone after five clients who had all of ${timeout}${says504 ? ', when it says 504' : ''}`, async () => {
+    test(`the breaker opens after five calls to a service that hangs, each with all of ${timeout}${says504 ? ', when it answers 504' : ''}`, async () => {
       const ask = world({ takesMs: 86_400_000, says504, timeout });
       for (let time = 0; time < 5; time++) assert.equal(await ask('/ask'), 504);
       assert.equal(await ask('/ask'), 503);

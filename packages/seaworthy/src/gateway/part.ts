@@ -1,6 +1,6 @@
 import type { At } from '../contract/contract.ts';
 
-/** `absent`: its service says that there is none, or a part that it needs is missing. */
+/** The status of a part. `absent`: its service answered a declared 404, or a part that it needs is missing. */
 export type PartStatus = 'ok' | 'failed' | 'timeout' | 'absent';
 
 /** One part of an aggregate: the output of an operation, which may be missing when it is optional. */
@@ -10,7 +10,7 @@ export interface Part<S extends string, Output, Missing extends boolean> {
   readonly after: { readonly [name: string]: Part<string, unknown, boolean> };
   readonly required: Missing extends true ? false : true;
   readonly '~output'?: Output;
-  /** The answer does without it when it fails. */
+  /** Makes the part optional: the aggregate answers without it when it fails. */
   optional(): Part<S, Output, true>;
 }
 export type Parts = { readonly [name: string]: Part<string, unknown, boolean> };

@@ -8,12 +8,12 @@ import { isA } from '../core/thrown.ts';
 import { GatewayInvalid } from './errors.ts';
 import type { Route } from './gateway.ts';
 
-/** An operation that a gateway may call, with what it is sent. */
+/** An operation that a gateway may call. */
 export type Target<S extends string, Sent, Output> = Operation<'command' | 'query', Sent, unknown, unknown, Output, unknown> & At<S>;
 
 /** The operation itself, or a sentence instead of it when it is an event, or is not a member of a contract. */
 type Routable<Op> = Op extends Operation & At ? Op : 'a route leads to a command or a query of a contract';
-/** Where there is no operation, nothing is wrong with the path. */
+/** Checks the path against the input. Without an operation the path is not the mistake. */
 type Path<H extends Http, Op> = Op extends Operation<'command' | 'query', infer Sent> ? Fits<H, Sent> : H;
 
 /**
@@ -31,7 +31,7 @@ export function route<const H extends Http, Op extends Member & At>(
     throw new GatewayInvalid(`the route ${http} leads to ${what}: a route leads to a command or a query of a contract`);
   }
   const wrong = unreachableBy(plain, http as Http);
-  if (wrong.length > 0) throw new GatewayInvalid(`the route ${http} cannot carry what it calls: ${wrong.join('; ')}`);
+  if (wrong.length > 0) throw new GatewayInvalid(`the route ${http} cannot carry the input of its operation: ${wrong.join('; ')}`);
   return {
     http: http as Http,
     targets: [plain],

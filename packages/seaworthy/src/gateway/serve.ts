@@ -17,22 +17,22 @@ import type { Gateway, GatewayCall, Incoming } from './gateway.ts';
 
 export interface GatewayOptions {
   readonly runtime: Runtime;
-  /** Its own: a breaker and a bulkhead for each upstream. */
+  /** The gateway's own caller, which has a breaker and a bulkhead for each upstream. */
   readonly call: Caller;
-  /** For the whole of a request; a client's shorter one holds. Default 10 s. */
+  /** How long the whole of a request may take; a client may ask for less. Default 10 s. */
   readonly timeout?: Duration | undefined;
   readonly trust?: Trust | undefined;
 }
 
-/** What a gateway takes over from whoever is outside. */
+/** What a gateway accepts of the trace context of its clients. */
 export interface Trust {
-  /** Whether a request goes on with the trace that it came with; otherwise it begins one, which links there. Default true. */
+  /** Whether a request continues the trace of its client; otherwise it begins a new trace, which links to that one. Default true. */
   readonly trace?: boolean;
-  /** Keys that its baggage may have, out of those that the runtime allows. Default none. */
+  /** The keys of baggage that are accepted, out of those that the runtime allows. Default none. */
   readonly baggage?: readonly string[];
 }
 
-function placeOf(request: HttpRequest, runtime: Runtime, { trace = true, baggage = [] }: Trust): Place {
+function spanOptionsOf(request: HttpRequest, runtime: Runtime, { trace = true, baggage = [] }: Trust): Place {
   const allowed = baggage.filter((key) => runtime.baggage.includes(key));
   const outside = traceOf(request.headers, allowed);
   if (trace || outside?.traceparent === undefined) return { kind: 'server', parent: outside };
@@ -40,23 +40,23 @@ function placeOf(request: HttpRequest, runtime: Runtime, { trace = true, baggage
   return { kind: 'server', root: true, parent: kept, links: [outside] };
 }
 
-/** An upstream's problem is the client's own to read; that it broke inside is a matter between us and it (RFC 9110, 15.6.3). */
+/** The client gets the problem of an upstream. A 500 becomes 502, since the gateway itself did not fail (RFC 9110, 15.6.3). */
 const passedOn = (problem: Problem): Problem => {
   const [status, title] = statusOf.upstream;
   return problem.status === 500 ? { ...problem, status, title } : problem;
 };
 
-/** What a service could not do as somebody else failed it, or as it does not know the operation: which and where, is for the log. */
+/** The problem of a service that another one failed, or that does not know the operation. Names and addresses are in the log alone. */
 function upstreamProblem(error: CallFailed): Problem {
   const [status, title] = statusOf.upstream;
   const code = error.unknown ? error.code : (error.problem.code ?? error.code);
   return { ...error.problem, status, title, code, detail: 'a service that this needs could not answer: try again later' };
 }
 
-/** What to answer to a failure. Where an upstream is, and how it could not be reached, is for the log. */
+/** Returns the response to a failure. The addresses of upstreams are in the log alone. */
 function failureReply(runtime: Runtime, route: string, error: unknown): HttpReply {
   if (isA(error, CallFailed) && error.kind === 'upstream') {
-    const message = error.unknown ? 'an upstream does not know the operation: is it older than this gateway?' : 'an upstream failed';
+    const message = error.unknown ? 'an upstream does not know the operation: deploy services before the gateway' : 'an upstream failed';
     runtime.observe.log('warn', message, { route, error });
     return replyOf(problemResponse(upstreamProblem(error)));
   }
@@ -70,7 +70,7 @@ function failureReply(runtime: Runtime, route: string, error: unknown): HttpRepl
   return replyOf(problemResponse({ ...problemOf(error), detail: 'a service that this needs could not be reached: try again later' }));
 }
 
-/** The routes of a gateway, for a server. Every failure is a problem document: 503 with `Retry-After` for an open breaker, 504 past the deadline. */
+/** Returns the routes of a gateway for a server. Every failure is a problem document: 503 with `Retry-After` for an open breaker, 504 past the deadline. */
 export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s', trust = {} }: GatewayOptions): readonly HttpRoute[] {
   const timeoutMs = milliseconds(timeout, 'gateway.requestTimeout');
   const calling = call as unknown as (operation: unknown, input: unknown, options: CallOptions) => Promise<unknown>;
@@ -80,7 +80,7 @@ export function gatewayRoutes(gateway: Gateway, { runtime, call, timeout = '10s'
       method,
       path,
       async handle(request) {
-        const span = runtime.observe.span('seaworthy_gateway_request', { route: route.http }, placeOf(request, runtime, trust));
+        const span = runtime.observe.span('seaworthy_gateway_request', { route: route.http }, spanOptionsOf(request, runtime, trust));
         const report: Incoming['report'] = (level, message, more) =>
           runtime.observe.log(level, message, { route: route.http, ...more }, span.trace);
         try {

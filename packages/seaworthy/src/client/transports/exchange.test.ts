@@ -28,7 +28,7 @@ async function asked(path: string): Promise<ServerResponse> {
   }
 }
 
-test('an answer is taken in whole, in however many pieces it comes, behind an interim one', async () => {
+test('an answer is received whole, in any number of pieces, after an interim one', async () => {
   const whole = ask('/pieces');
   const response = await asked('/pieces');
   response.writeProcessing();
@@ -41,7 +41,7 @@ test('an answer is taken in whole, in however many pieces it comes, behind an in
   assert.deepEqual([status, headers['content-type'], text], [201, 'text/plain', 'für Ägäis']);
 });
 
-test('who leaves is let go at once, also while a connection is waited for, and then nothing is sent', async () => {
+test('an abort rejects at once, also while the request waits for a connection, and then nothing is sent', async () => {
   const first = ask('/first');
   const response = await asked('/first');
   const leaving = new AbortController();

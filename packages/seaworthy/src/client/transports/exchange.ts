@@ -2,14 +2,14 @@ import type { Dispatcher } from 'undici';
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** An answer of HTTP, with all of its body. */
+/** An answer over HTTP with its whole body. */
 export interface Exchanged {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
 }
 
-/** One request and its whole answer. Beside undici's own `request` it makes no stream of a body that is read at once. */
+/** One request and its whole answer. Unlike undici's own `request` it creates no stream for a body that is read at once. */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #signal: AbortSignal;
   readonly #resolve: (exchanged: Exchanged) => void;
@@ -26,7 +26,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     signal.addEventListener('abort', this);
   }
 
-  /** Of the signal. A request that waits for a connection is not in hand yet: it is dropped when its turn comes. */
+  /** Handles the abort of the signal. A request that still waits for a connection is dropped when it gets one. */
   handleEvent(): void {
     this.onResponseError(undefined, this.#signal.reason);
     this.#controller?.abort(this.#signal.reason);
@@ -37,7 +37,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#signal.aborted) controller.abort(this.#signal.reason);
   }
 
-  /** An interim answer (RFC 9110, 15.2) is followed by another one. */
+  /** Records status and headers. After an interim answer (RFC 9110, 15.2) it is called again. */
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
     this.#status = status;
     this.#headers = headers;
@@ -64,7 +64,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-/** Sends a request and takes in all of its answer. Rejects with what undici says, or at once with the reason of `signal`. */
+/** Sends a request and resolves with its whole answer. Rejects with the error of undici, or at once with the reason of `signal`. */
 export function exchange(pool: Dispatcher, request: Dispatcher.DispatchOptions, signal: AbortSignal): Promise<Exchanged> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) reject(signal.reason);

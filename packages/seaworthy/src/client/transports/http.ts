@@ -12,20 +12,20 @@ import type { Transport } from '../transport.ts';
 import { type Exchanged, exchange } from './exchange.ts';
 
 export interface HttpOptions {
-  /** Kept-alive connections. Default 100: as many as a bulkhead lets through. */
+  /** The most connections, which are kept alive. Default 100: as many as a bulkhead admits. */
   readonly connections?: number;
-  /** To connect. Default 2 s. */
+  /** How long a connection attempt may take. Default 2 s. */
   readonly connect?: Duration;
-  /** Bytes of an answer. Default 8 MiB. */
+  /** The most bytes of an answer. Default 8 MiB. */
   readonly answerLimit?: number;
 }
 
 const header = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value.join(', ') : value);
 
-/** The deadline bounds the whole of a call: undici's own five minutes would be in its way. */
+/** The deadline bounds the whole call, so undici's own limit of five minutes is off. */
 const unbounded = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
-/** Calls a service over HTTP/1.1 at `url`. */
+/** Returns a transport that calls the service at `url` over HTTP/1.1, with a pool of connections. */
 export function http(url: string, { connections = 100, connect = '2s', answerLimit = 8 * 1024 * 1024 }: HttpOptions = {}): Transport {
   const timeout = Math.min(milliseconds(connect, 'connect'), longestTimerMs);
   const pool = new Pool(url, { connections, connect: { timeout }, maxResponseSize: answerLimit });
@@ -42,10 +42,10 @@ export function http(url: string, { connections = 100, connect = '2s', answerLim
         if (signal.aborted) throw signal.reason;
         if (isBeyondLimit(cause))
           throw new AnswerTooLarge(
-            `${what()} gave an answer beyond a limit of this caller (${textOf(cause)}): ask for less, or raise \`answerLimit\`, which is ${answerLimit} bytes`,
+            `${what()} gave an answer beyond a limit of this caller (${textOf(cause)}): an answer may have ${answerLimit} bytes; ask for less, or raise \`answerLimit\``,
             { cause },
           );
-        throw new Unreachable(`${what()} got no answer (${textOf(cause)}): is the service there?`, { cause });
+        throw new Unreachable(`${what()} got no answer (${textOf(cause)}): check that the service runs at this address`, { cause });
       }
       const { status, text } = answered;
       const contentType = header(answered.headers['content-type']);
@@ -55,7 +55,7 @@ export function http(url: string, { connections = 100, connect = '2s', answerLim
       const answer = answerOf(operation, { status, contentType, retryAfter, at, body: text });
       if (answer) return answer;
       throw new Unreachable(
-        `${what()} was answered ${status} with ${contentType ?? 'no content type'}, which no service of ours says: is the address right?`,
+        `${what()} was answered ${status} with ${contentType ?? 'no content type'}, which is not an answer of a Seaworthy service: check the address`,
       );
     },
     close: () => pool.destroy(),

@@ -5,7 +5,7 @@ import type { Endpoint, Transport } from '../transport.ts';
 
 const byValue = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
 
-/** Calls a service in the same process, by value as over a wire. `endpointOf` finds it at each call, since it may come and go. */
+/** Returns a transport to a service in the same process, by value as over a wire. `endpointOf` is asked at each call, since the service may start and stop. */
 export function local(service: string, endpointOf: () => Endpoint | undefined): Transport {
   let closed = false;
   return {
