@@ -97,8 +97,8 @@ for (const faulty of [false, true])
     ]);
 
     condition = { state: 'broken', why: 'its disk refused the log' };
-    assert.equal(await probe('live'), '503 SW_SERVICE_BROKEN: only another start helps: desk (store (its disk refused the log))');
-    assert.equal(await probe('live', desk), '503 SW_SERVICE_BROKEN: only another start helps: store (its disk refused the log)');
+    assert.equal(await probe('live'), '503 SW_SERVICE_BROKEN: the process must be restarted: desk (store (its disk refused the log))');
+    assert.equal(await probe('live', desk), '503 SW_SERVICE_BROKEN: the process must be restarted: store (its disk refused the log)');
     assert.equal(await probe('live', shelf), 'ok');
 
     condition = well;
@@ -117,7 +117,7 @@ for (const faulty of [false, true])
     assert.equal(await probe('ready/desk'), '503 SW_SERVICE_UNREADY: failing: bus');
     assert.equal(await probe('live'), 'ok');
     condition = { state: 'broken' };
-    assert.equal(await probe('live'), '503 SW_SERVICE_BROKEN: only another start helps: desk (bus), shelf (bus)');
+    assert.equal(await probe('live'), '503 SW_SERVICE_BROKEN: the process must be restarted: desk (bus), shelf (bus)');
     await running.stop();
   });
 

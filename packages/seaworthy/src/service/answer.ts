@@ -13,9 +13,10 @@ import { Refusal } from './refusal.ts';
 
 type Bound = Operation & At;
 
+/** Returns the full name of an operation or event: `orders.place`. */
 export const nameOf = (operation: At): string => `${operation.service}.${operation.name}`;
 
-/** The input as the handler gets it, defaults applied. Throws `InputInvalid`, which names each field and its rule. */
+/** Returns the input as the handler gets it, with its defaults. Throws `InputInvalid`, which names each field and its rule. */
 export async function accept(operation: Bound, input: unknown): Promise<unknown> {
   checkPath(operation, input);
   const result = await examine(operation.input, input);
@@ -23,7 +24,7 @@ export async function accept(operation: Bound, input: unknown): Promise<unknown>
   throw new InputInvalid(operation, result.findings);
 }
 
-/** The JSON of a value, as it will be read. Throws `OutputInvalid`. */
+/** Returns a value as it will be read from its JSON. Throws `OutputInvalid` when JSON cannot represent it. */
 export function outputJson(value: unknown, what: string): unknown {
   if (value === undefined) return undefined;
   const json = asJson(value);
@@ -32,28 +33,26 @@ export function outputJson(value: unknown, what: string): unknown {
 }
 
 /**
- * What is sent of a value: its JSON, as the schema gives it. Whoever receives it validates it once more, so that is tried as well.
+ * Returns what is sent of a value: its JSON, as the schema gives it. The receiver validates it again, so it is validated twice here, too.
+ * Throws `OutputInvalid`.
  */
 async function promised(schema: Schema, value: unknown, what: string): Promise<unknown> {
   const broken = (findings: readonly Finding[], when = ''): OutputInvalid =>
-    new OutputInvalid(`${what} is not what its contract promises${when}: ${sentence(findings)}`);
+    new OutputInvalid(`${what} breaks its contract${when}: ${sentence(findings)}`);
   const first = await examine(schema, outputJson(value, what));
   if ('findings' in first) throw broken(first.findings);
   const sent = outputJson(first.value, what);
   const received = await examine(schema, sent);
-  if ('findings' in received) throw broken(received.findings, ' to the one who receives it and validates it again');
+  if ('findings' in received) throw broken(received.findings, ' when its receiver validates it again');
   return sent;
 }
 
-/**
- * A handler's result as an answer, of which nothing can fail any more. Throws `OutputInvalid` when it is not what the contract
- * promises.
- */
+/** Returns the answer to what a handler returned: sending it cannot fail any more. Throws `OutputInvalid` when it breaks the contract. */
 export async function outputOf(operation: Bound, returned: unknown): Promise<Answer> {
   const what = `the output of ${nameOf(operation)}`;
   const output = operation.output && (await promised(operation.output, returned, what));
   if (operation.location !== undefined && locationOf(operation, output) === undefined)
-    throw new OutputInvalid(`${what} gives no location ${operation.location}: its fields there cannot be empty, '.', '..' or very long`);
+    throw new OutputInvalid(`${what} gives no location ${operation.location}: its fields there must not be empty, '.', '..' or very long`);
   return { kind: 'output', output };
 }
 
@@ -65,11 +64,11 @@ async function declared(operation: Bound, result: Failure | Refusal): Promise<An
   return { kind: 'declared', name, data };
 }
 
-/** The answer to what a command's handler returned: its output, or the declared error that it refused with. Throws `OutputInvalid`. */
+/** Returns the answer to what a command's handler returned: its output, or the error of its refusal. Throws `OutputInvalid`. */
 export const answerOf = (operation: Bound, returned: unknown): Promise<Answer> =>
   isA(returned, Refusal) ? declared(operation, returned) : outputOf(operation, returned);
 
-/** The answer to a declared error that a handler threw. Anything else is thrown again. */
+/** Returns the answer to a declared error that a handler threw. Throws anything else again, and `RefusalNotReturned` for a refusal. */
 export async function declaredOf(operation: Bound, thrown: unknown): Promise<Answer> {
   if (isA(thrown, Refusal))
     throw new RefusalNotReturned(`a handler of ${nameOf(operation)} threw its refusal ${thrown.name}: write \`return refuse(...)\``);

@@ -7,19 +7,19 @@ import { answerOf, declaredOf, nameOf } from './answer.ts';
 import type { AnyCommandContext } from './context.ts';
 import { StepInProgress } from './errors.ts';
 import type { Failing } from './failing.ts';
-import { type Keyed, record, recorded } from './idempotency.ts';
-import { bury, refuseUndone } from './tombstone.ts';
+import { type KeyedCall, record, recorded } from './idempotency.ts';
+import { layTombstone, refuseUndone } from './tombstone.ts';
 import { type Given, type RunOf, type UnitOfWork, type UnitParts, unitOfWork } from './unit-of-work.ts';
 
-/** A call on its way through a service: validated, and with a key. */
-export interface Received extends Keyed {
-  readonly attempt: CallRequest;
+/** A call that a service has accepted: its input is valid, and it has a key. */
+export interface Received extends KeyedCall {
+  readonly request: CallRequest;
   readonly input: unknown;
   readonly signal: AbortSignal;
   readonly span: Span;
 }
 
-/** The context of one run of a command's handler. The input is a copy: no other run sees what this one makes of it. */
+/** Makes the context of one run of a command's handler. The input is a copy, so that no run sees the changes of another one. */
 export const commandContext = (given: Given, { fail, refuse }: Failing, input: unknown): AnyCommandContext => ({
   ...given,
   input: copied(input),
@@ -28,8 +28,8 @@ export const commandContext = (given: Given, { fail, refuse }: Failing, input: u
 });
 
 /**
- * Runs `work` in one transaction, unless the call has been here before: a repeat gets the recorded answer, and a call of a step that
- * has been undone is refused. An undo leaves its tombstone first; throws `StepInProgress` while it has to wait for its step.
+ * Runs `work` in one transaction, unless an answer is recorded under the call's key: then it returns that. An undo lays its tombstone
+ * first. Throws `StepUndone` for a call of a step that was undone, and `StepInProgress` for an undo whose step has no outcome yet.
  */
 export async function underKey<V extends object>(
   parts: UnitParts,
@@ -37,7 +37,7 @@ export async function underKey<V extends object>(
   work: (unit: UnitOfWork) => Promise<V>,
 ): Promise<V | Answer> {
   const { span, signal } = call;
-  const { undoes } = call.attempt;
+  const { undoes } = call.request;
   const result = await unitOfWork(
     parts,
     span,
@@ -45,23 +45,24 @@ export async function underKey<V extends object>(
       await refuseUndone(unit.sql, call);
       const before = await recorded(unit.sql, call);
       if (before) return before;
-      const waits = undoes === undefined ? undefined : await bury(unit.sql, undoes, unit.now);
+      const waits = undoes === undefined ? undefined : await layTombstone(unit.sql, undoes, unit.now);
       return waits ?? work(unit);
     },
     { signal },
   );
-  // The tombstone is committed all the same.
+  // It is thrown after the commit, so that the tombstone stays.
   if (result instanceof StepInProgress) throw result;
   return result;
 }
 
 /**
- * Runs a handler behind a savepoint and records its answer under the call's key: its output, or what it refused with, beside its rows,
- * events and saga starts (G1), or a declared error that it threw, with nothing but the record (G9). Throws anything else.
+ * Runs a handler in a savepoint and records its answer under the call's key. An output or a refusal is committed with its rows, events
+ * and saga starts (G1). A declared error that the handler throws rolls these back, and only its record is committed (G9). Throws
+ * anything else.
  */
 export async function answerOnce(
   unit: UnitOfWork,
-  run: RunOf & { readonly operation: Operation & At; readonly call: Keyed },
+  run: RunOf & { readonly operation: Operation & At; readonly call: KeyedCall },
   handle: (given: Given, failing: Failing) => unknown,
 ): Promise<Answer> {
   const { sql, now } = unit;
@@ -73,10 +74,10 @@ export async function answerOnce(
   return answer;
 }
 
-/** Runs a command in one transaction; a repeat under its key gets the recorded answer. */
+/** Runs a command in one transaction. A repeat under its key gets the recorded answer. */
 export function runCommand(parts: UnitParts, call: Received, handler: (context: AnyCommandContext) => unknown): Promise<Answer> {
-  const { span, input, attempt } = call;
-  const { operation } = attempt;
+  const { span, input, request } = call;
+  const { operation } = request;
   const run = { operation, call, name: `the handler of ${nameOf(operation)}`, trace: span.trace };
   return underKey(parts, call, (unit) =>
     answerOnce(unit, run, (given, failing) => span.run(() => handler(commandContext(given, failing, input)))),

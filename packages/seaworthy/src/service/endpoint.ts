@@ -14,7 +14,7 @@ import { CallCancelled, HandlerFailed, KeyInProgress, OperationUnknown } from '.
 import type { ExternalDriver } from './external/driver.ts';
 import { externalOf } from './handler.ts';
 import { fingerprint } from './idempotency.ts';
-import { answerable } from './kept.ts';
+import { currentAnswer } from './older-code.ts';
 import { type AnyQueryHandler, runQuery } from './query.ts';
 import type { Service } from './service.ts';
 import type { UnitParts } from './unit-of-work.ts';
@@ -27,31 +27,31 @@ export interface EndpointParts extends UnitParts {
 }
 
 const broken = (name: string, cause: unknown): HandlerFailed =>
-  new HandlerFailed(`${name} failed: the service's log has the cause`, { cause });
+  new HandlerFailed(`${name} failed: read the log of its service, which has the cause`, { cause });
 
 function explained(name: string, thrown: unknown, caller: AbortSignal): SeaworthyError {
   if (thrown instanceof SeaworthyError) return thrown;
-  if (caller.aborted) return new CallCancelled(`${name} was cancelled by its caller: its outcome may still come`, { cause: thrown });
+  if (caller.aborted) return new CallCancelled(`${name} was cancelled by its caller: it may still take effect`, { cause: thrown });
   return broken(name, thrown);
 }
 
-/** Once a call's input was accepted, nothing that is invalid came from its caller. */
-function blameless(operation: At, thrown: unknown): never {
+/** Throws an error of a handler. An invalid value in it is a fault of the service: the input of the call was accepted. */
+function rethrow(operation: At, thrown: unknown): never {
   throw thrown instanceof SeaworthyError && thrown.kind === 'invalid' ? broken(nameOf(operation), thrown) : thrown;
 }
 
-/** An endpoint that can come to rest. */
+/** An endpoint that can be drained. */
 export interface Serving extends Endpoint {
-  /** Waits for the calls in hand; aborts them, and rolls back what they do, when `signal` does. */
+  /** Waits for the calls in flight. When `signal` aborts, it aborts them, which rolls their transactions back. */
   idle(signal: AbortSignal): Promise<void>;
 }
 
-/** The receiving side of a service: from an attempt on any transport to its answer. It never throws. */
+/** Returns the receiving side of a service: it answers calls of any transport, and never throws. */
 export function endpoint(parts: EndpointParts): Serving {
   const { service, runtime, externals } = parts;
   const operations = service.contract as unknown as Readonly<Record<string, Operation & At>>;
   const inProgress = new Set<string>();
-  const inHand = new Set<Scope>();
+  const inFlight = new Set<Scope>();
   let rest = (): void => {};
 
   async function command(call: Received): Promise<Answer> {
@@ -59,7 +59,9 @@ export function endpoint(parts: EndpointParts): Serving {
     const outward = externalOf(handler);
     const mark = `${call.operation} ${call.key}`;
     if (inProgress.has(mark))
-      throw new KeyInProgress(`${call.operation} under the key ${call.key} is still in progress: ask again soon`, { retryAfterMs: 1000 });
+      throw new KeyInProgress(`${call.operation} under the key ${call.key} is still in progress: repeat the call after a while`, {
+        retryAfterMs: 1000,
+      });
     inProgress.add(mark);
     try {
       return await (outward ? externals.run(call, outward) : runCommand(parts, call, handler));
@@ -71,18 +73,20 @@ export function endpoint(parts: EndpointParts): Serving {
   async function answer(attempt: CallRequest, signal: AbortSignal, span: Span): Promise<Answer> {
     const operation = operations[attempt.operation.name];
     if (!operation || operation.kind === ('event' as string)) {
-      throw new OperationUnknown(`${nameOf(attempt.operation)} is not offered here: is the caller's contract newer than this service?`);
+      throw new OperationUnknown(
+        `this service does not have the operation ${nameOf(attempt.operation)}: deploy a service before its callers`,
+      );
     }
     const { key = runtime.ids.next(), input } = attempt;
     if (operation.kind === 'command') span.note({ key });
     const bound: CallRequest = { ...attempt, operation };
-    const received = { operation: operation.name, key, attempt: bound, input: await accept(operation, input), signal, span };
+    const received = { operation: operation.name, key, request: bound, input: await accept(operation, input), signal, span };
     try {
-      if (operation.kind === 'command') return answerable(operation, await command({ ...received, fingerprint: fingerprint(input) }));
+      if (operation.kind === 'command') return currentAnswer(operation, await command({ ...received, fingerprint: fingerprint(input) }));
       const handler = service.handlers[operation.name] as AnyQueryHandler;
       return await runQuery(parts, { ...received, fingerprint: '' }, handler);
     } catch (thrown) {
-      return blameless(operation, readable(thrown));
+      return rethrow(operation, readable(thrown));
     }
   }
 
@@ -91,13 +95,13 @@ export function endpoint(parts: EndpointParts): Serving {
       const name = nameOf(attempt.operation);
       const span = runtime.observe.span('seaworthy_serve', { operation: name }, { kind: 'server', parent: attempt.trace });
       const { deadline = Deadline.after(runtime.clock, '30s') } = attempt;
-      const late = (): unknown => new DeadlineExceeded(`${name} was not answered within its deadline: its outcome may still come`);
+      const late = (): unknown => new DeadlineExceeded(`${name} was not answered within its deadline: it may still take effect`);
       const work = scope({
         clock: runtime.clock,
         parents: [attempt.signal],
         timeout: { ms: deadline.remaining(), reason: late },
       });
-      inHand.add(work);
+      inFlight.add(work);
       try {
         parts.admit();
         deadline.check(name);
@@ -108,24 +112,24 @@ export function endpoint(parts: EndpointParts): Serving {
       } catch (thrown) {
         const error = explained(name, readable(thrown), attempt.signal);
         if (error.kind === 'internal') runtime.observe.log('error', `${name} failed`, { operation: name, error }, span.trace);
-        // What the caller did wrong is no failure of the service.
+        // A mistake of the caller is not a failure of the service.
         span.end(error.kind, statusOf[error.kind][0] >= 500 ? error : undefined);
         return { kind: 'problem', problem: problemOf(error) };
       } finally {
         work.end();
-        inHand.delete(work);
-        if (inHand.size === 0) rest();
+        inFlight.delete(work);
+        if (inFlight.size === 0) rest();
       }
     },
     async idle(signal) {
       const cut = (): void => {
-        for (const work of inHand) work.abort(signal.reason);
+        for (const work of inFlight) work.abort(signal.reason);
       };
       signal.addEventListener('abort', cut, { once: true });
       if (signal.aborted) cut();
       await new Promise<void>((resolve) => {
         rest = resolve;
-        if (inHand.size === 0) resolve();
+        if (inFlight.size === 0) resolve();
       });
       signal.removeEventListener('abort', cut);
     },

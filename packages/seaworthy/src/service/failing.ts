@@ -6,24 +6,24 @@ import { Refusal } from './refusal.ts';
 
 /** The failures and refusals of one run of a handler. */
 export interface Failing {
-  /** Makes a failure, to be thrown. Throws `RunOver` once the run has ended. */
+  /** Makes a failure for the handler to throw. Throws `RunOver` once the run has ended. */
   readonly fail: <K extends string>(name: K, data?: unknown) => Failure<K>;
-  /** Makes a refusal, to be returned. Throws `RunOver` once the run has ended. */
+  /** Makes a refusal for the handler to return. Throws `RunOver` once the run has ended. */
   readonly refuse: <K extends string>(name: K, data?: unknown) => Refusal<K>;
   /**
-   * Checks what the run returned. Throws `FailureNotThrown` when the run made a failure, and `RefusalNotReturned` when it made another
-   * refusal than the one that it returned. What was made in a savepoint that was rolled back does not count.
+   * Checks what the run returned. Throws `FailureNotThrown` when the run made a failure, and `RefusalNotReturned` when it made a refusal
+   * that it did not return. Those made in a savepoint that was rolled back do not count.
    */
   verify(returned: unknown): void;
 }
 
 interface Made {
   readonly result: Failure | Refusal;
-  /** Where the run stood in its transaction. */
+  /** The level of the transaction at which it was made. */
   readonly level: Level | undefined;
 }
 
-/** Remembers the failures and refusals that a run makes; `level` tells where it stands in its transaction. */
+/** Remembers the failures and refusals that a run makes. `level` returns the present level of its transaction. */
 export function failing(life: Lifetime, level: () => Level | undefined): Failing {
   let made: Made[] | undefined;
   function remember<R extends Failure | Refusal>(what: string, result: R): R {
@@ -46,6 +46,6 @@ function forgotten(run: string, result: Failure | Refusal): FailureNotThrown | R
   const what = `${run} returned although it had made the`;
   if (result instanceof Refusal) return new RefusalNotReturned(`${what} refusal ${result.name}: write \`return refuse(...)\``);
   return new FailureNotThrown(
-    `${what} failure ${result.name}: write \`throw fail(...)\`; to go on without the part that failed, let a savepoint throw it`,
+    `${what} failure ${result.name}: write \`throw fail(...)\`, or throw it out of a savepoint to continue without that part`,
   );
 }

@@ -25,7 +25,8 @@ export interface AnyExternal {
 /** The function behind a handler that `remote` made. */
 export type AnyRemote = (context: RemoteQueryContext<unknown, Record<string, unknown>>) => unknown;
 
-export const patienceMs = ({ timeout = '30s' }: Pick<AnyExternal, 'timeout'>): number => milliseconds(timeout, 'timeout');
+/** Returns the timeout of an external command, in milliseconds. */
+export const timeoutMs = ({ timeout = '30s' }: Pick<AnyExternal, 'timeout'>): number => milliseconds(timeout, 'timeout');
 
 /** What a handler is made of when it is not a plain function. */
 interface Brand {
@@ -54,9 +55,9 @@ type Expected<Returned> = [Returned] extends [never] ? unknown : Returned;
 type Intended<Returned> = Exclude<Returned, Refusal>;
 
 /**
- * Makes the handler of a command that must reach a third party. `before` commits the intent (JSON) and its key; `do` has no
- * transaction; `after` commits the outcome, events and answer. A crash between them repeats `do` under
- * the same key, and an intent without an outcome is driven to one, whether or not its caller still waits.
+ * Makes the handler of a command that must reach a third party. `before` runs in a transaction and returns the intent, which must be
+ * JSON. `do` reaches the third party, outside any transaction. `after` commits the outcome, with events and the answer. A crash
+ * repeats `do` under the same key, and every intent is driven to an outcome, whether or not its caller still waits.
  */
 export function external<
   Input,
@@ -74,7 +75,10 @@ export function external<
   readonly after: (
     context: CommandContext<Input, E, S, Events, T> & { readonly intent: NoInfer<Intended<Intent>>; readonly outcome: NoInfer<Outcome> },
   ) => Awaitable<Actual>;
-  /** Of one run of `do`, whose signal then aborts, and of one of `after`, which is rolled back; `do` is repeated later under the same key. Default 30 s. */
+  /**
+   * The longest that one run of `do` takes before its signal aborts, and one run of `after` before it is rolled back. `do` is then
+   * repeated later, under the same key. Default 30 s.
+   */
   readonly timeout?: Duration;
 }): CommandHandler<Input, E, S, Events, T, Returned | Actual> {
   return branded({ '~external': { ...parts } });
@@ -106,11 +110,12 @@ export type Handlers<S extends string, M, T, R> = {
 export type Handler<C, K extends { [N in keyof C]-?: C[N] extends Operation ? N : never }[keyof C], T = Tx, R = Read> =
   C extends Contract<infer S, infer M> ? HandlerOf<S, EventsOf<M>, C[K], T, R> : never;
 
-/** `Use` names the service whose event this is: the topology is known without running. */
+/** A reaction to an event. `Use` names the service of the event, so that the compiler knows which services a fleet needs. */
 export interface Reacts<Use extends string = string> {
   readonly event: Event & At<Use>;
   readonly handle: (context: never) => unknown;
 }
+/** Makes a reaction of an event and its handler. */
 export type On<S extends string, Events, T> = <Use extends string, Data>(
   event: Event<unknown, Data> & At<Use>,
   handle: (context: EventContext<Data, S, Events, T>) => unknown,

@@ -6,9 +6,9 @@ import { runtime } from '../core/runtime.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Tx } from '../store/store.ts';
 import { StepUndone } from './errors.ts';
-import { intentMigrations, keep, settle } from './external/intent-table.ts';
+import { insertIntent, intentMigrations, removeIntent } from './external/intent-table.ts';
 import { fingerprint, forget, forgetSteps, idempotencyMigrations, record, recorded } from './idempotency.ts';
-import { bury, refuseUndone, tombstoneMigrations } from './tombstone.ts';
+import { layTombstone, refuseUndone, tombstoneMigrations } from './tombstone.ts';
 
 test('answers and tombstones are forgotten after their time, the oldest first and so many at once; those of steps of sagas by another', async () => {
   const store = await memory().open('desk', runtime());
@@ -19,11 +19,11 @@ test('answers and tombstones are forgotten after their time, the oldest first an
     for (const at of [30, 10, 20, 40]) {
       await record(tx, call(`at ${at}`), { kind: 'output', output: at }, at);
       await record(tx, call(`saga ${at}.step#1`), { kind: 'output', output: at }, at);
-      await bury(tx, `step ${at}`, at);
+      await layTombstone(tx, `step ${at}`, at);
     }
     // It is undone once more: only then its time begins.
-    await bury(tx, 'step 20', 50);
-    await keep(tx, open, 'me', 99);
+    await layTombstone(tx, 'step 20', 50);
+    await insertIntent(tx, open, 'me', 99);
   });
   const isThere = async (tx: Tx, key: string): Promise<boolean> => (await recorded(tx, call(key))) !== undefined;
   const isUndone = (tx: Tx, at: number): Promise<boolean> =>
@@ -44,7 +44,7 @@ test('answers and tombstones are forgotten after their time, the oldest first an
   // The tombstone of a step whose external command is open stays, and so does one that was renewed.
   assert.equal(await store.transaction((tx) => forgetSteps(tx, 35, 1)), 1);
   assert.deepEqual(await left(), [[false, false, true], [false, true, true], [true, true, false], all]);
-  await store.transaction((tx) => settle(tx, open, 'me'));
+  await store.transaction((tx) => removeIntent(tx, open, 'me'));
   assert.equal(await store.transaction((tx) => forgetSteps(tx, 35, 10)), 2);
   assert.equal(await store.transaction((tx) => forgetSteps(tx, 35, 10)), 0);
   assert.deepEqual(await left(), [[false, false, false], [false, false, true], [true, false, false], all]);

@@ -6,10 +6,11 @@ import type { Migration, Tx } from '../store/store.ts';
 import { KeyReused } from './errors.ts';
 import { forgetTombstones, stepOf } from './tombstone.ts';
 
-/** A call under its key. The scope of a key is service (its own database), operation and key. */
-export interface Keyed {
+/** A call under its key. A key belongs to one operation of one service. */
+export interface KeyedCall {
   readonly operation: string;
   readonly key: string;
+  /** A hash of the input: a repeat has the same one. */
   readonly fingerprint: string;
 }
 
@@ -20,7 +21,7 @@ export const idempotencyMigrations: readonly Migration[] = [
       `create table sw_idempotency (
         operation ${key} not null, idempotency_key ${key} not null, fingerprint ${text} not null, answer ${text} not null,
         at ${integer} not null, of_step ${integer} not null, primary key (operation, idempotency_key))${tableOptions}`,
-      // A saga may repeat the calls of its steps days later: their answers are kept longer.
+      // A saga may repeat the calls of its steps days later, so their answers are kept longer.
       'create index sw_idempotency_at on sw_idempotency (of_step, at)',
     ],
   },
@@ -29,8 +30,8 @@ export const idempotencyMigrations: readonly Migration[] = [
 const inOrder = (names: readonly string[]): boolean => names.every((name, index) => index === 0 || (names[index - 1] as string) < name);
 
 /**
- * The value with the keys of its objects in the order of their names, so that two payloads are equal when their values are. What has
- * them in that order is left as it is. Every field is visited once: a caller chooses how deep its payload is.
+ * Returns a value with the keys of its objects sorted, so that equal inputs have equal JSON. An object that is sorted already stays as
+ * it is. Each field is visited once, since a caller chooses how deep its input is.
  */
 function canonical(value: unknown): unknown {
   if (value === null || typeof value !== 'object') return value;
@@ -46,17 +47,19 @@ function canonical(value: unknown): unknown {
   return Object.fromEntries(entries.sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
-/** What makes two payloads the same one. */
+/** Returns a hash of an input. It is the same for equal inputs, whatever the order of their fields. */
 export const fingerprint = (input: unknown): string => hash('sha256', JSON.stringify(canonical(input)) ?? '', 'base64url');
 
-/** Throws `KeyReused` when the key was first used with another payload. */
-export function sameOrThrow(call: Keyed, recorded: unknown): void {
+/** Throws `KeyReused` when the key was first used with another input. */
+export function sameOrThrow(call: KeyedCall, recorded: unknown): void {
   if (recorded === call.fingerprint) return;
-  throw new KeyReused(`the idempotency key ${call.key} was used for ${call.operation} with another payload: use a new key for a new call`);
+  throw new KeyReused(
+    `the idempotency key ${call.key} of ${call.operation} was used before with another input: use a new key for a new call`,
+  );
 }
 
-/** The answer that was recorded for this call, if it has been here before. */
-export async function recorded(tx: Tx, call: Keyed): Promise<Answer | undefined> {
+/** Returns the answer that is recorded under the key of a call. Throws `KeyReused`. */
+export async function recorded(tx: Tx, call: KeyedCall): Promise<Answer | undefined> {
   const [row] = await tx.all(
     'select fingerprint, answer from sw_idempotency where operation = ? and idempotency_key = ?',
     call.operation,
@@ -66,13 +69,13 @@ export async function recorded(tx: Tx, call: Keyed): Promise<Answer | undefined>
   sameOrThrow(call, row['fingerprint']);
   return readable('sw_idempotency', `${call.operation} ${call.key}`, () => {
     const answer = parseJson(String(row['answer'])) as Answer | null;
-    if (typeof answer?.kind !== 'string') throw new TypeError('it is no answer');
+    if (typeof answer?.kind !== 'string') throw new TypeError('the column answer is not an answer');
     return answer;
   });
 }
 
-/** Keeps the answer with the transaction that made it. */
-export async function record(tx: Tx, call: Keyed, answer: Answer, now: number): Promise<void> {
+/** Records an answer in the transaction that made it. */
+export async function record(tx: Tx, call: KeyedCall, answer: Answer, now: number): Promise<void> {
   await tx.run(
     'insert into sw_idempotency (operation, idempotency_key, fingerprint, answer, at, of_step) values (?, ?, ?, ?, ?, ?)',
     call.operation,
@@ -95,9 +98,9 @@ async function forgetRecords(tx: Tx, ofStep: 0 | 1, before: number, limit: numbe
   return changes;
 }
 
-/** Forgets up to `limit` records older than `before`, but none of a saga's steps. Returns how many. */
+/** Deletes up to `limit` records older than `before`, but none of steps of sagas. Returns how many. */
 export const forget = (tx: Tx, before: number, limit: number): Promise<number> => forgetRecords(tx, 0, before, limit);
 
-/** Forgets up to `limit` records of steps of sagas, and as many tombstones. Returns the larger number. */
+/** Deletes up to `limit` records of steps of sagas, and as many tombstones. Returns the larger number. */
 export const forgetSteps = async (tx: Tx, before: number, limit: number): Promise<number> =>
   Math.max(await forgetTombstones(tx, before, limit), await forgetRecords(tx, 1, before, limit));

@@ -3,7 +3,7 @@ import { live } from '../saga/saga-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 
-/** What an earlier process may have left, by its name in the log. An outbox row has no owner: its relay is one for all processes. */
+/** The tables with work that a dead process may have left, by their names in the log. Outbox rows have no owner, since one relay serves all. */
 const tables = (dead: string) =>
   [
     ['sagas', `sw_saga where ${live} and ${dead}`],
@@ -11,8 +11,8 @@ const tables = (dead: string) =>
     ['retries', `sw_parked where owner <> '' and ${dead}`],
   ] as const;
 
-/** Says in one line what this process takes over from one that has ended, if there is anything. */
-export async function tellLeftover({ sqlRead }: Store<unknown, unknown>, { observe }: Runtime, worker: Worker): Promise<void> {
+/** Logs in one line what this process takes over from processes that have ended, if there is anything. */
+export async function reportLeftover({ sqlRead }: Store<unknown, unknown>, { observe }: Runtime, worker: Worker): Promise<void> {
   const { sql, values } = worker.dead();
   const found: Record<string, number> = {};
   const count = async (what: string, from: string, ...given: typeof values | []): Promise<void> => {

@@ -24,35 +24,35 @@ import { intentMigrations } from './external/intent-table.ts';
 import { type AnyExternal, externalOf } from './handler.ts';
 import type { Health, Phase } from './health.ts';
 import { forget, forgetSteps, idempotencyMigrations } from './idempotency.ts';
-import { tellLeftover } from './leftover.ts';
+import { reportLeftover } from './leftover.ts';
 import { reactions } from './reaction.ts';
 import { type Retained, retention } from './retention.ts';
 import type { Service } from './service.ts';
 import { tombstoneMigrations } from './tombstone.ts';
 import type { Collectors } from './unit-of-work.ts';
 
-/** A service at work in this process. */
+/** A service that runs in this process. */
 export interface RunningService {
   readonly name: string;
   readonly endpoint: Endpoint;
   readonly health: Health;
-  /** Looks whether this code can carry on what earlier code left: sagas, intents; changes nothing. Throws what refuses the start. */
+  /** Checks whether this code can continue the sagas and intents that earlier code left; changes nothing. Throws what must refuse the start. */
   verify(): Promise<void>;
-  /** From now on it takes calls. To be called once all that runs beside it is verified, and before any of it begins. */
+  /** Takes calls from now on. Call it when all services of the process are verified, and before one of them begins. */
   admit(): void;
-  /** Verifies and admits, if that is not done; subscribes, takes up what an earlier process left, and is ready from then on. */
+  /** Verifies and admits, unless that is done; subscribes, continues what an earlier process left, and becomes ready. */
   begin(): Promise<void>;
-  /** From now on it says that it is unready; it still does all it does. */
+  /** Reports itself as unready from now on, and still does all its work. */
   retire(): void;
-  /** First half of a stop: unready, and it begins nothing of its own any more. Calls are still answered. */
+  /** Does the first half of a stop: it becomes unready and begins no work of its own. It still answers calls. `signal` aborts what runs. */
   quiesce(signal: AbortSignal): Promise<void>;
-  /** Second half: refuses calls, waits for those in hand, closes its database. */
+  /** Does the second half of a stop: it refuses calls, waits for those in flight, and closes its store. `signal` aborts them. */
   close(signal: AbortSignal): Promise<void>;
 }
 
 export interface RunParts {
   readonly runtime: Runtime;
-  /** Where its data lives, unless the service itself says. */
+  /** The store of its data, unless the service has one of its own. */
   readonly store: StoreDriver;
   readonly bus: Bus;
   readonly call: Caller;
@@ -91,7 +91,7 @@ export interface RunOptions {
   readonly consumer?: Omit<ConsumerOptions, 'inboxRetention'>;
 }
 
-/** Opens a service: its database, migrated; its outbox, inbox, sagas and external commands. It does nothing of its own until `begin`. */
+/** Opens a service and migrates its store. It does no work of its own until `begin`. */
 export async function run(service: Service, parts: RunParts & RunOptions): Promise<RunningService> {
   const name = service.contract['~contract'];
   const store = (await ((service.store as StoreDriver | undefined) ?? parts.store).open(name, parts.runtime)) as Store<unknown, unknown>;
@@ -199,7 +199,7 @@ async function runOn(
     async begin() {
       await verify();
       admitting = true;
-      await tellLeftover(store, runtime, worker);
+      await reportLeftover(store, runtime, worker);
       hearing = await consumer({ ...heard, store, bus, runtime, worker, service: name });
       posting = relay({ ...options.relay, store, bus, runtime, worker, service: name });
       outside.begin();

@@ -7,23 +7,23 @@ import type { Received } from './command.ts';
 import type { QueryContext } from './context.ts';
 import { failing } from './failing.ts';
 import { remoteOf } from './handler.ts';
-import { bury } from './tombstone.ts';
+import { layTombstone } from './tombstone.ts';
 import type { UnitParts } from './unit-of-work.ts';
 
 export type AnyQueryHandler = (context: QueryContext<unknown, Record<string, unknown>, unknown>) => unknown;
 
 /**
- * Runs a query: on what is committed, or, for a remote one, at a third party. An undo that asks before it acts must not be told
- * of less than what its step has done in the end, so it leaves its tombstone with the question already.
+ * Runs a query on committed data, or at a third party. A query of an undo lays the tombstone of its step first: the step must not do
+ * more after the query was answered. Throws `StepInProgress` while the step has no outcome yet.
  */
 export async function runQuery(
   parts: UnitParts,
-  { attempt: { operation, undoes }, input, signal, span }: Received,
+  { request: { operation, undoes }, input, signal, span }: Received,
   handler: AnyQueryHandler,
 ): Promise<Answer> {
   const { store, runtime } = parts;
   if (undoes !== undefined) {
-    const waits = await transaction(parts, span, (tx) => bury(store.sql(tx), undoes, runtime.clock.now()), { signal });
+    const waits = await transaction(parts, span, (tx) => layTombstone(store.sql(tx), undoes, runtime.clock.now()), { signal });
     if (waits) throw waits;
   }
   const begun = { now: runtime.clock.now(), newId: runtime.ids.next, trace: span.trace };

@@ -8,7 +8,7 @@ type Handle = (context: EventContext<unknown, string, Record<string, never>, unk
 
 const ignored = (): void => {};
 
-/** A service's reactions as the inbox runs them: their rows, events and saga starts are in the transaction of the mark. */
+/** Returns a service's reactions as the inbox runs them: their rows, events and saga starts are in the transaction of the inbox's mark. */
 export const reactions = (service: Service, parts: UnitParts): readonly Subscription<unknown>[] =>
   service.on.map(({ event, handle }) => {
     const name = `the handler of ${nameOf(event)} in ${service.contract['~contract']}`;

@@ -1,6 +1,6 @@
 import type { Declared } from '../client/call.ts';
 
-/** A declared error that a command answers while its changes are committed. `refuse` makes it, and the handler returns it. */
+/** A declared error whose handler commits its changes. `refuse` makes it, and the handler returns it. */
 export class Refusal<Name extends string = string, Data = unknown> {
   readonly name: Name;
   readonly data: Data;

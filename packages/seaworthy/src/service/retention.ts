@@ -2,9 +2,9 @@ import { type Loop, loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Store, Tx } from '../store/store.ts';
 
-/** One kind of rows that are deleted once they are old. */
+/** A kind of rows that are deleted once they are old. */
 export interface Retained {
-  /** How long they are kept, in milliseconds. */
+  /** How long a row is kept, in milliseconds. */
   readonly ms: number;
   /** Deletes up to `limit` rows older than `before`. Returns how many. */
   readonly forget: (tx: Tx, before: number, limit: number) => Promise<number>;
@@ -13,7 +13,7 @@ export interface Retained {
 const everyMs = 60_000;
 const batch = 1000;
 
-/** Deletes rows that are older than they are kept, once a minute and in small transactions, until it is closed. */
+/** Deletes rows that have reached their age, once a minute and in small transactions, until it is closed. */
 export function retention(store: Store<unknown, unknown>, runtime: Runtime, all: readonly Retained[]): Loop {
   async function turn(closing: AbortSignal): Promise<number> {
     for (const { ms, forget } of all) {

@@ -10,7 +10,7 @@ import { externalOf, type Handlers, type On, type Reacts, remoteOf } from './han
 const isHandlerOf = ({ kind }: Operation, handler: unknown): boolean =>
   typeof handler === 'function' && (kind === 'command' ? remoteOf(handler) : externalOf(handler)) === undefined;
 
-/** A service, defined: not yet running, and not yet anywhere. */
+/** The definition of a service, as `service` makes it. A fleet runs it. */
 export interface Service<S extends string = string, Use extends string = string> {
   readonly contract: Contract<S, Members>;
   readonly store: StoreDriver<never, unknown> | undefined;
@@ -35,14 +35,14 @@ export function service<
 >(
   contract: Contract<S, M>,
   spec: {
-    /** Where its data lives. Default: what the fleet runs on, which is embedded SQLite unless it says otherwise. */
+    /** The store of its data. Default: that of the fleet, which is embedded SQLite unless the fleet has another. */
     readonly store?: StoreDriver<T, R>;
-    /** Its own tables. Names are its own too: `orders/1`. */
+    /** The migrations that make its tables, each with a name of its own: `orders/1`. Default none. */
     readonly migrations?: readonly Migration[];
     readonly handlers: Handlers<S, M, T, R>;
     readonly on?: (on: On<S, EventsOf<M>, T>) => readonly Reacts<Heard>[];
     readonly sagas?: readonly AnySaga<NoInfer<S>, Used, NoInfer<T>>[];
-    /** Policies around third parties, which report where the service does while it runs. Default none: they report nowhere. */
+    /** The policies that its handlers put around third parties. They get its clock, metrics and log while it runs. Default none. */
     readonly policies?: readonly Attachable[];
   },
 ): Service<S, Heard | Used> {

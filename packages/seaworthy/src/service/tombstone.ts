@@ -11,41 +11,40 @@ export const tombstoneMigrations: readonly Migration[] = [
   },
 ];
 
-/** A saga's calls carry `<instance>.<step>#<n>`; the part before `#` is the step's own key. Other calls belong to no step. */
+/** Returns the step that a key belongs to. A saga's keys are `<instance>.<step>#<n>`; the keys of other calls belong to no step. */
 export function stepOf(key: string): string | undefined {
   const end = key.indexOf('#');
   return end < 0 ? undefined : key.slice(0, end);
 }
 
-/** Throws `StepUndone` when the step that this call belongs to has been undone here. */
+/** Throws `StepUndone` when the step of this call has been undone. */
 export async function refuseUndone(tx: Tx, { operation, key }: { readonly operation: string; readonly key: string }): Promise<void> {
   const step = stepOf(key);
   if (step === undefined) return;
   const [row] = await tx.all('select 1 as undone from sw_tombstone where step = ?', step);
-  if (row) throw new StepUndone(`${operation} belongs to the step ${step}, which has been undone: it is refused, and need not be repeated`);
+  if (row) throw new StepUndone(`${operation} belongs to the step ${step}, which has been undone: do not repeat the call`);
 }
 
-/** As long again as it has been open, so that many undos that wait for one third party ask ever more rarely. */
+/** Returns as long again as the command has been open, so that undos which wait for one third party ask ever more rarely. */
 const waitMs = (openMs: number): number => Math.min(30_000, Math.max(1000, openMs));
 
 /**
- * From now on this service begins no call of `step`. What it began before is driven to an outcome, and only then can be taken back:
- * while an external command of the step is open, this returns an error that its undo is to be answered with once the tombstone is
- * committed.
+ * Lays a tombstone: from its commit on this service refuses calls of `step`. An external command of the step that has begun is driven
+ * to its outcome first. While it has none, this returns the error that the undo is answered with, once the tombstone is committed.
  */
-export async function bury(tx: Tx, step: string, now: number): Promise<StepInProgress | undefined> {
-  // Whoever still undoes the step needs its tombstone: it ages from the last time.
+export async function layTombstone(tx: Tx, step: string, now: number): Promise<StepInProgress | undefined> {
+  // A repeated undo renews the tombstone, which ages from then on.
   await tx.run(tx.dialect.upsert({ table: 'sw_tombstone', columns: 'step, at', key: 'step', set: 'at' }), step, now);
   const [open] = await tx.all('select operation, since, attempts from sw_intent where step = ? order by since limit 1', step);
   if (!open) return undefined;
-  const tried = Number(open['attempts']) > 0 ? `, after ${open['attempts']} runs that gave none` : '';
+  const tried = Number(open['attempts']) > 0 ? ` after ${open['attempts']} runs of \`do\`` : '';
   return new StepInProgress(
-    `${open['operation']} of the step ${step} has no outcome yet${tried}: its undo waits for it, and begins no earlier. Ask again soon`,
+    `${open['operation']} of the step ${step} has no outcome yet${tried}, and its undo begins after that: repeat the call after a while`,
     { retryAfterMs: waitMs(now - Number(open['since'])) },
   );
 }
 
-/** Forgets up to `limit` tombstones that are older than `before`, but none of a step whose external command is still open. */
+/** Deletes up to `limit` tombstones older than `before`, but none of a step with an open intent. Returns how many. */
 export async function forgetTombstones(tx: Tx, before: number, limit: number): Promise<number> {
   const { changes } = await tx.run(
     `delete from sw_tombstone where step in (

@@ -167,13 +167,13 @@ for (const [name, driver] of drivers) {
   test(`G6: an undo waits for the charge that is under way, and then sees it (${name})`, async () => {
     const { captured, refunded, waits } = await play({ driver: driver(), outcome: slow });
     assert.deepEqual([captured, refunded], [true, true]);
-    assert.match([...waits].join('\n'), /charge of the step .*\.charge has no outcome yet: its undo waits for it/);
+    assert.match([...waits].join('\n'), /charge of the step .*\.charge has no outcome yet, and its undo begins after that/);
   });
 
   test(`G6: an undo waits as long as the third party is down, and says how often that was asked (${name})`, async () => {
     const { captured, refunded, waits } = await play({ driver: driver(), outcome: late });
     assert.deepEqual([captured, refunded], [true, true]);
-    assert.match([...waits].join('\n'), /has no outcome yet, after \d runs that gave none/);
+    assert.match([...waits].join('\n'), /has no outcome yet after \d runs of `do`/);
   });
 
   test(`G6: what was declined in the end is undone without an effect (${name})`, async () => {

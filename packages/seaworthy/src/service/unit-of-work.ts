@@ -18,7 +18,7 @@ export interface Collectors {
   starting(tx: unknown, trace: TraceContext | undefined): Started;
 }
 
-/** What the handlers of one service run on. */
+/** What the handlers of one service need to run. */
 export interface UnitParts {
   readonly store: Store<unknown, unknown>;
   readonly runtime: Runtime;
@@ -27,13 +27,13 @@ export interface UnitParts {
 
 /** Names one run of a handler. */
 export interface RunOf {
-  /** Names it in errors: `the handler of orders.place`. */
+  /** The name of the run in errors: `the handler of orders.place`. */
   readonly name: string;
   /** The trace that its events and sagas are part of. */
   readonly trace: TraceContext | undefined;
 }
 
-/** What a handler gets from its transaction, whatever it handles. */
+/** What every handler with a transaction is given. */
 export type Given = TransactionContext<string, Record<string, never>, unknown>;
 
 /** One run of a transaction, and what its handler adds to it: rows, events, and sagas that it starts and stops. */
@@ -41,9 +41,9 @@ export class UnitOfWork {
   readonly #parts: UnitParts;
   readonly #tx: unknown;
   #starts: Started | undefined;
-  /** The toolkit's own view of the transaction. */
+  /** The toolkit's own statements in the transaction. */
   readonly sql: Tx;
-  /** When the run began, in milliseconds since the epoch. */
+  /** The time at which the run began, in milliseconds since the epoch. */
   readonly now: number;
 
   constructor(parts: UnitParts, tx: unknown) {

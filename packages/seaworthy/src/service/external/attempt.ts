@@ -5,7 +5,7 @@ import type { Runtime } from '../../core/runtime.ts';
 import { readable } from '../../core/thrown.ts';
 import { nameOf } from '../answer.ts';
 import type { ExternalContext } from '../context.ts';
-import { patienceMs } from '../handler.ts';
+import { timeoutMs } from '../handler.ts';
 import { type Intent, markOf } from './intent-table.ts';
 import type { Known } from './prepare.ts';
 
@@ -22,7 +22,7 @@ export async function attempt(
   const options = { kind: 'client', root: true, parent: intent.trace } as const;
   const span = observe.span('seaworthy_external_do', { operation: nameOf(operation) }, options);
   const late = (): unknown => new DeadlineExceeded(`\`do\` of ${markOf(intent)} gave no outcome within ${handler.timeout ?? '30s'}`);
-  const within = scope({ clock, parents: [stop], timeout: { ms: patienceMs(handler), reason: late } });
+  const within = scope({ clock, parents: [stop], timeout: { ms: timeoutMs(handler), reason: late } });
   const context: ExternalContext<unknown, unknown> = {
     ...intent,
     // A crash would lose what `do` changes in them, so `after` never sees it.

@@ -4,7 +4,7 @@ import { dueAt, isDue } from '../../store/due.ts';
 import type { Most } from '../../store/read-some.ts';
 import type { Fragment, Read, Row, Tx } from '../../store/store.ts';
 import { crashed } from '../../store/worker.ts';
-import { hold, type Intent, intentColumns, intentOf, type Owner, suspect } from './intent-table.ts';
+import { type Intent, intentColumns, intentOf, type Owner, setAside, suspect } from './intent-table.ts';
 
 /** What a look for open intents goes by. */
 export interface Claiming {
@@ -75,7 +75,7 @@ export async function claimed(
   );
   for (const row of rows) {
     const unread = { operation: String(row['operation']), key: String(row['idempotency_key']) };
-    if (!read.has(row)) await hold(tx, unread, owner.id, now + unreadableMs, Number(row['crashes']));
+    if (!read.has(row)) await setAside(tx, unread, owner.id, now + unreadableMs, Number(row['crashes']));
   }
   return { rows: rows.length, intents };
 }

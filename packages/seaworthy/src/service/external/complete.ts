@@ -7,12 +7,12 @@ import type { Span } from '../../core/observe.ts';
 import { nameOf } from '../answer.ts';
 import { answerOnce, commandContext } from '../command.ts';
 import { KeyInProgress } from '../errors.ts';
-import { type AnyExternal, patienceMs } from '../handler.ts';
+import { type AnyExternal, timeoutMs } from '../handler.ts';
 import { type UnitOfWork, unitOfWork } from '../unit-of-work.ts';
-import { type Intent, markOf, settle } from './intent-table.ts';
+import { type Intent, markOf, removeIntent } from './intent-table.ts';
 import type { ExternalParts } from './prepare.ts';
 
-/** The second transaction: outcome, events and answer; the intent is no more. */
+/** Runs the second transaction of an external command: it commits outcome, events and answer, and deletes the intent. */
 export async function complete(
   parts: ExternalParts,
   { operation, handler }: { readonly operation: Operation & At; readonly handler: AnyExternal },
@@ -22,15 +22,15 @@ export async function complete(
 ): Promise<Answer> {
   const { owner, runtime } = parts;
   const late = (): unknown =>
-    new DeadlineExceeded(`what came of ${markOf(intent)} was not written within ${handler.timeout ?? '30s'}: it is rolled back`);
-  // What took too long is not run again at once, even if the store saw a conflict meanwhile.
+    new DeadlineExceeded(`\`after\` of ${markOf(intent)} took longer than ${handler.timeout ?? '30s'} and is rolled back`);
+  // A run that took too long is not repeated at once, even after a conflict.
   const over = new AbortController();
   const run = { operation, call: intent, name: `\`after\` of ${nameOf(operation)}`, trace: intent.trace };
-  const conclusion = async (unit: UnitOfWork, span: Span): Promise<Answer> => {
-    if (!(await settle(unit.sql, intent, owner.id)))
-      throw new KeyInProgress(`${markOf(intent)} was taken over by another worker`, { retryAfterMs: 1000 });
-    // From when it begins: the wait for its turn says nothing about it.
-    const within = scope({ clock: runtime.clock, parents: [stop], timeout: { ms: patienceMs(handler), reason: late } });
+  const work = async (unit: UnitOfWork, span: Span): Promise<Answer> => {
+    if (!(await removeIntent(unit.sql, intent, owner.id)))
+      throw new KeyInProgress(`${markOf(intent)} was taken over by another process: repeat the call after a while`, { retryAfterMs: 1000 });
+    // Its time begins here: the wait for the transaction does not count.
+    const within = scope({ clock: runtime.clock, parents: [stop], timeout: { ms: timeoutMs(handler), reason: late } });
     try {
       return await answerOnce(unit, run, (given, failing) => {
         const seen = { intent: copied(intent.intent) as never, outcome: copied(outcome) as never };
@@ -44,5 +44,5 @@ export async function complete(
       within.end();
     }
   };
-  return unitOfWork(parts, intent, conclusion, { signal: over.signal });
+  return unitOfWork(parts, intent, work, { signal: over.signal });
 }

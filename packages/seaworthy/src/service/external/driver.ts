@@ -8,8 +8,8 @@ import { type Aside, aside } from '../../store/damaged.ts';
 import { nameOf } from '../answer.ts';
 import type { Received } from '../command.ts';
 import { IntentStranded, KeyInProgress, OutcomePending, ServiceUnready } from '../errors.ts';
-import { type AnyExternal, patienceMs } from '../handler.ts';
-import { completed } from '../kept.ts';
+import { type AnyExternal, timeoutMs } from '../handler.ts';
+import { withDefaults } from '../older-code.ts';
 import { attempt } from './attempt.ts';
 import { type Claiming, claimIntents, dueOperations } from './claim.ts';
 import { complete } from './complete.ts';
@@ -39,7 +39,7 @@ export class ExternalDriver {
     this.#parts = parts;
     this.#inFlight = new InFlight({ clock: runtime.clock, most: { ...most, bytes: most.bytes / Math.max(1, known.size) } });
     this.#aside = aside('sw_intent', runtime);
-    this.#longestMs = Math.max(backoff.capMs, ...[...known.values()].map(({ handler }) => 2 * patienceMs(handler)));
+    this.#longestMs = Math.max(backoff.capMs, ...[...known.values()].map(({ handler }) => 2 * timeoutMs(handler)));
     this.#suspects = externalSuspects({
       ...parts,
       inFlight: this.#inFlight,
@@ -51,10 +51,13 @@ export class ExternalDriver {
   /** Answers a call once its outcome is committed. The work continues when the caller leaves. Throws `ServiceUnready` after `close`. */
   async run(call: Received, handler: AnyExternal): Promise<Answer> {
     if (this.#inFlight.closing.aborted)
-      throw new ServiceUnready(`${call.operation} does not begin: the service is stopping`, { retryAfterMs: 1000 });
+      throw new ServiceUnready(
+        `${call.operation} was not begun, because the service is stopping: call another instance, or the same one later`,
+        { retryAfterMs: 1000 },
+      );
     return this.#exclusively(call, async (within) => {
       const prepared = await prepare(this.#parts, call, handler);
-      return 'answer' in prepared ? prepared.answer : this.#drive(prepared.intent, { operation: call.attempt.operation, handler }, within);
+      return 'answer' in prepared ? prepared.answer : this.#drive(prepared.intent, { operation: call.request.operation, handler }, within);
     });
   }
 
@@ -94,7 +97,8 @@ export class ExternalDriver {
   /** Runs work under the key of an intent, which no other work of this process does meanwhile. */
   #exclusively<V>(call: IntentKey, work: (within: Scope) => Promise<V>, options?: RunOptions): Promise<V> {
     const mark = markOf(call);
-    if (this.#inFlight.has(mark)) throw new KeyInProgress(`${mark} is still in progress: ask again soon`, { retryAfterMs: 1000 });
+    if (this.#inFlight.has(mark))
+      throw new KeyInProgress(`${mark} is still in progress: repeat the call after a while`, { retryAfterMs: 1000 });
     return this.#inFlight.run(mark, work, options);
   }
 
@@ -117,7 +121,7 @@ export class ExternalDriver {
     const room = this.#inFlight.room(name);
     const { claimed, suspects } = await store.transaction((tx) => {
       const claiming = this.#claiming();
-      const again = claiming.now + 2 * patienceMs(of.handler);
+      const again = claiming.now + 2 * timeoutMs(of.handler);
       return claimIntents(store.sql(tx), name, again, claiming, { ...room, rows: Math.min(batch, room.rows) });
     });
     for (const { intent, crashes } of suspects) {
@@ -136,7 +140,7 @@ export class ExternalDriver {
   /** Runs `do`, then writes its outcome. Whatever fails is repeated later, except when the process goes down. */
   async #drive(begun: Intent, known: Known, within: Scope): Promise<Answer> {
     const { runtime } = this.#parts;
-    const intent = { ...begun, input: await completed(known.operation, begun.input) };
+    const intent = { ...begun, input: await withDefaults(known.operation, begun.input) };
     runtime.reached('external/do/before');
     const outcome = await attempt(runtime, known, intent, within).catch(async (cause: unknown) => {
       if (within.aborted) throw cause;

@@ -4,24 +4,25 @@ import { readable } from '../../store/damaged.ts';
 import { dueAt } from '../../store/due.ts';
 import type { Migration, Read, Row, Tx } from '../../store/store.ts';
 import { crashed, type DeadOwner } from '../../store/worker.ts';
-import { type Keyed, sameOrThrow } from '../idempotency.ts';
+import { type KeyedCall, sameOrThrow } from '../idempotency.ts';
 import { stepOf } from '../tombstone.ts';
 
-/** What an external command has committed itself to, until its outcome is committed too. */
-export interface Intent extends Keyed {
+/** What `before` of an external command committed. Its row lives until the outcome is committed. */
+export interface Intent extends KeyedCall {
   readonly input: unknown;
   /** What `before` returned. */
   readonly intent: unknown;
+  /** The time at which `before` ran, in milliseconds since the epoch. */
   readonly since: number;
-  /** Runs of `do` that gave no outcome. */
+  /** The number of runs of `do` that gave no outcome. */
   readonly attempts: number;
-  /** Of the call that intended it. */
+  /** The trace of the call. */
   readonly trace: TraceContext | undefined;
 }
 
 /**
- * Of an intent that may be what kills its processes: so many died while they drove it. One death blames all that the process had in hand;
- * what was in hand at two is driven alone, so that the next death says which one it was.
+ * The condition of a suspect, an intent that may be what kills its processes: two died while they had it in flight. One death blames all
+ * that was in flight. What was in flight at two is run alone, so that the next death says which intent it was.
  */
 export const suspect = 'crashes >= 2';
 export const isSuspect = (crashes: number): boolean => crashes >= 2;
@@ -37,7 +38,7 @@ export const intentMigrations: readonly Migration[] = [
         in_hand ${integer} not null default 0, crashes ${integer} not null default 0, primary key (operation, idempotency_key))${tableOptions}`,
       'create index sw_intent_due on sw_intent (due)',
       `create index sw_intent_suspect on sw_intent (due)${partialIndex(suspect)}`,
-      // Whoever undoes a step asks whether it has one.
+      // An undo asks whether its step has an intent.
       'create index sw_intent_step on sw_intent (step)',
     ],
   },
@@ -47,7 +48,7 @@ export const intentColumns = 'operation, idempotency_key, fingerprint, input, in
 
 function number(row: Row, column: string): number {
   const value = row[column];
-  if (typeof value !== 'number') throw new TypeError(`its column ${column} is no number`);
+  if (typeof value !== 'number') throw new TypeError(`the column ${column} is not a number`);
   return value;
 }
 
@@ -64,8 +65,8 @@ export function intentOf(row: Row): Intent {
   };
 }
 
-/** Due for a repeat only at `due`: until then its owner is at it. */
-export async function keep(tx: Tx, intent: Intent, owner: string, due: number): Promise<void> {
+/** Inserts an intent, which `owner` drives until `due`. */
+export async function insertIntent(tx: Tx, intent: Intent, owner: string, due: number): Promise<void> {
   const { operation, key, fingerprint, input, since, trace } = intent;
   await tx.run(
     `insert into sw_intent (${intentColumns}, due, owner, step, in_hand) values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, 1)`,
@@ -82,46 +83,35 @@ export async function keep(tx: Tx, intent: Intent, owner: string, due: number): 
   );
 }
 
-/** Names one intent. */
-export type IntentKey = Pick<Keyed, 'operation' | 'key'>;
+/** The primary key of an intent. */
+export type IntentKey = Pick<KeyedCall, 'operation' | 'key'>;
 
-/** One worker of the service's database, which others can tell is alive. Its id in a row is the fence of what it writes. */
+/** The worker of this process on the service's database. Its id in the column `owner` of a row is the fence of its writes. */
 export interface Owner {
   readonly id: string;
   dead(): DeadOwner;
 }
 
+/** Returns the name of an intent in this process, in the log and in errors. */
 export const markOf = ({ operation, key }: IntentKey): string => `${operation} ${key}`;
 
-/** What became of the processes that drove an intent. */
-export interface Deaths {
-  /** How many died while they drove it, since a run of `do` last ended. */
+/** An intent of an earlier call under the same key. */
+export interface OpenIntent {
+  readonly intent: Intent;
+  /** Whether the worker that asks may drive it. */
+  readonly free: boolean;
+  /** How many processes died while they had it in flight, since a run of `do` last ended. */
   readonly crashes: number;
-  /** Whether the last that drove it never came to an end of it. */
-  readonly inHand: boolean;
 }
 
-const deathColumns = `owner, in_hand, crashes, case when ${crashed} then 1 else 0 end as crashed`;
-
-function deathsOf(row: Row, owner: string): Deaths {
-  const crashes = number(row, 'crashes');
-  const inHand = row['in_hand'] === 1;
-  // A suspect's death was written before its run.
-  const died = inHand && !isSuspect(crashes) && row['owner'] !== owner && row['crashed'] === 1;
-  return { inHand, crashes: died ? crashes + 1 : crashes };
-}
-
-/** The intent of an earlier call under the same key, and whether `owner` may drive it. Throws `KeyReused` for another payload. */
-export async function openIntent(
-  tx: Tx,
-  call: Keyed,
-  dead: DeadOwner,
-  owner: string,
-): Promise<(Deaths & { readonly intent: Intent; readonly free: boolean }) | undefined> {
+/** Returns the intent of an earlier call under the same key, as `owner` sees it. Throws `KeyReused` for another input. */
+export async function openIntent(tx: Tx, call: KeyedCall, owner: Owner): Promise<OpenIntent | undefined> {
+  const dead = owner.dead();
   const [row] = await tx.all(
-    `select ${intentColumns}, ${deathColumns}, case when owner = ? or ${dead.sql} then 1 else 0 end as free
+    `select ${intentColumns}, owner, in_hand, crashes, case when ${crashed} then 1 else 0 end as crashed,
+        case when owner = ? or ${dead.sql} then 1 else 0 end as free
       from sw_intent where operation = ? and idempotency_key = ?`,
-    owner,
+    owner.id,
     ...dead.values,
     call.operation,
     call.key,
@@ -129,12 +119,15 @@ export async function openIntent(
   if (!row) return undefined;
   sameOrThrow(call, row['fingerprint']);
   return readable('sw_intent', markOf(call), () => {
-    return { intent: intentOf(row), free: Number(row['free']) === 1, ...deathsOf(row, owner) };
+    const crashes = number(row, 'crashes');
+    // The death of a suspect was written before its run.
+    const died = row['in_hand'] === 1 && !isSuspect(crashes) && row['owner'] !== owner.id && row['crashed'] === 1;
+    return { intent: intentOf(row), free: Number(row['free']) === 1, crashes: died ? crashes + 1 : crashes };
   });
 }
 
-/** Removes the intent, if it still belongs to `owner`: whoever does so commits the outcome. */
-export async function settle(tx: Tx, intent: IntentKey, owner: string): Promise<boolean> {
+/** Deletes an intent with the transaction of its outcome. Returns false when it no longer belongs to `owner`: do not commit then. */
+export async function removeIntent(tx: Tx, intent: IntentKey, owner: string): Promise<boolean> {
   const { changes } = await tx.run(
     'delete from sw_intent where operation = ? and idempotency_key = ? and owner = ?',
     intent.operation,
@@ -144,7 +137,7 @@ export async function settle(tx: Tx, intent: IntentKey, owner: string): Promise<
   return changes > 0;
 }
 
-/** Counts a run without an outcome; the next one is due then. */
+/** Counts a run of `do` without an outcome. The next run is due at `due`. */
 export async function postpone(tx: Tx, intent: IntentKey, owner: string, due: number): Promise<void> {
   await tx.run(
     'update sw_intent set attempts = attempts + 1, crashes = 0, in_hand = 0, due = ? where operation = ? and idempotency_key = ? and owner = ?',
@@ -155,7 +148,7 @@ export async function postpone(tx: Tx, intent: IntentKey, owner: string, due: nu
   );
 }
 
-/** It is this owner's now, who is at it until `due`. */
+/** Gives an intent to `owner`, which drives it until `due`. */
 export async function take(tx: Tx, intent: IntentKey, owner: string, due: number, crashes: number): Promise<void> {
   await tx.run(
     'update sw_intent set owner = ?, due = ?, crashes = ?, in_hand = 1 where operation = ? and idempotency_key = ?',
@@ -167,8 +160,8 @@ export async function take(tx: Tx, intent: IntentKey, owner: string, due: number
   );
 }
 
-/** It is this owner's now, who drives it alone once it is due. */
-export async function hold(tx: Tx, intent: IntentKey, owner: string, due: number, crashes: number): Promise<void> {
+/** Gives an intent to `owner`, which does not drive it before `due`. */
+export async function setAside(tx: Tx, intent: IntentKey, owner: string, due: number, crashes: number): Promise<void> {
   await tx.run(
     'update sw_intent set owner = ?, due = ?, crashes = ?, in_hand = 0 where operation = ? and idempotency_key = ?',
     owner,
@@ -179,7 +172,7 @@ export async function hold(tx: Tx, intent: IntentKey, owner: string, due: number
   );
 }
 
-/** Takes back the death that was written before a run, if that run has come to no end of it and the process lives. */
+/** Takes back the death that was written before a run, when the process has survived the run and nothing else has ended it. */
 export async function takeDeathBack(tx: Tx, intent: IntentKey, owner: string, due: number, crashes: number): Promise<void> {
   await tx.run(
     `update sw_intent set crashes = crashes - 1, in_hand = 0, due = ?
@@ -192,7 +185,7 @@ export async function takeDeathBack(tx: Tx, intent: IntentKey, owner: string, du
   );
 }
 
-/** How many intents may be what kills their processes. */
+/** Counts the suspects. */
 export async function countSuspects(read: Read): Promise<number> {
   const [row] = await read.all(`select count(*) as n from sw_intent where ${suspect}`);
   return Number(row?.['n']);

@@ -6,21 +6,22 @@ import type { Tx } from '../../store/store.ts';
 import { answerOf, declaredOf, nameOf, outputJson } from '../answer.ts';
 import { commandContext, type Received, underKey } from '../command.ts';
 import { KeyInProgress } from '../errors.ts';
-import { type AnyExternal, patienceMs } from '../handler.ts';
+import { type AnyExternal, timeoutMs } from '../handler.ts';
 import { record } from '../idempotency.ts';
 import { Refusal } from '../refusal.ts';
 import type { UnitOfWork, UnitParts } from '../unit-of-work.ts';
-import { type Intent, isSuspect, keep, markOf, type Owner, openIntent, take } from './intent-table.ts';
+import { type Intent, insertIntent, isSuspect, markOf, type Owner, openIntent, take } from './intent-table.ts';
 
-/** An external command of this code. */
+/** An external command that this code has. */
 export interface Known {
   readonly operation: Operation & At;
   readonly handler: AnyExternal;
 }
 
+/** What the external commands of one service need to run. */
 export interface ExternalParts extends UnitParts {
   readonly owner: Owner;
-  /** Where what may kill the process is handled. */
+  /** The place of this process for work that may kill it. */
   readonly alone: Alone;
   /** The external commands of this code, by name. */
   readonly known: ReadonlyMap<string, Known>;
@@ -28,47 +29,50 @@ export interface ExternalParts extends UnitParts {
 
 type Prepared = { readonly answer: Answer } | { readonly intent: Intent };
 
-/** The first transaction: the recorded answer, or an intent that is now this worker's to drive. */
+/** Runs the first transaction of an external command. Returns the recorded answer, or an intent that this worker drives from now on. */
 export async function prepare(parts: ExternalParts, call: Received, handler: AnyExternal): Promise<Prepared> {
   const { owner, runtime } = parts;
-  // Until then it is being driven; after it whoever drove it has lost it.
-  const due = (): number => runtime.clock.now() + 2 * patienceMs(handler);
+  // After one run of `do` and one of `after` at their longest, the intent is free for another run.
+  const due = (): number => runtime.clock.now() + 2 * timeoutMs(handler);
   const result = await underKey(parts, call, async (unit): Promise<Prepared> => {
     const open = await takeOver(unit.sql, call, parts, due);
     if (open) return { intent: open };
     const intended = await before(unit, call, handler);
     if ('answer' in intended) await record(unit.sql, call, intended.answer, unit.now);
-    else await keep(unit.sql, intended.intent, owner.id, due());
+    else await insertIntent(unit.sql, intended.intent, owner.id, due());
     return intended;
   });
   return 'kind' in result ? { answer: result } : result;
 }
 
-/** An intent of an earlier call under the same key, which belongs to this worker from now on. Throws `KeyInProgress` when it may not. */
+/** Takes over the intent of an earlier call under the same key. Throws `KeyInProgress` when another worker drives it, or a suspect's turn has to come. */
 async function takeOver(tx: Tx, call: Received, { owner }: ExternalParts, due: () => number): Promise<Intent | undefined> {
-  const open = await openIntent(tx, call, owner.dead(), owner.id);
+  const open = await openIntent(tx, call, owner);
   if (!open) return undefined;
-  if (!open.free) throw new KeyInProgress(`${markOf(call)} is still in progress elsewhere: ask again soon`, { retryAfterMs: 1000 });
-  // A suspect is left to the driver of open intents, which drives it alone.
+  if (!open.free)
+    throw new KeyInProgress(`${markOf(call)} is still in progress in another process: repeat the call after a while`, {
+      retryAfterMs: 1000,
+    });
+  // The driver runs a suspect alone.
   if (isSuspect(open.crashes))
-    throw new KeyInProgress(`${markOf(call)} may be what kills its processes, and is driven alone: ask again later`, {
+    throw new KeyInProgress(`${markOf(call)} may be what kills its processes, and runs alone: repeat the call after a while`, {
       retryAfterMs: 5000,
     });
   await take(tx, call, owner.id, due(), open.crashes);
   return open.intent;
 }
 
-/** Runs `before` behind a savepoint: a declared error that it threw leaves nothing of it. */
+/** Runs `before` in a savepoint, which a declared error that it throws rolls back. Returns its intent, or the answer to record. */
 async function before(unit: UnitOfWork, call: Received, handler: AnyExternal): Promise<Prepared> {
-  const { operation } = call.attempt;
+  const { operation } = call.request;
   const { span, input } = call;
   const name = nameOf(operation);
   const run = { name: `\`before\` of ${name}`, trace: span.trace };
   const intended = async (returned: unknown): Promise<Prepared> => {
     if (isA(returned, Refusal)) return { answer: await answerOf(operation, returned) };
-    // As they will be read after a crash, so that `do` and `after` see the same before and after one.
+    // They are read from JSON at once, so that `do` and `after` see the same before and after a crash.
     const read = {
-      input: outputJson(input, `the input of ${name}, as its schema gives it,`),
+      input: outputJson(input, `the validated input of ${name}`),
       intent: outputJson(returned ?? null, `the intent of ${name}`),
     };
     const { key, fingerprint } = call;

@@ -2,9 +2,9 @@ import type { Scope } from '../../core/abort.ts';
 import type { InFlight } from '../../core/in-flight.ts';
 import type { Most } from '../../store/read-some.ts';
 import type { Fragment, Read, Tx } from '../../store/store.ts';
-import { patienceMs } from '../handler.ts';
+import { timeoutMs } from '../handler.ts';
 import { all, type Claimed, type Claiming, claimed, dead, due, either, oneOf, own, plain } from './claim.ts';
-import { countSuspects, hold, type Intent, markOf, suspect, take, takeDeathBack } from './intent-table.ts';
+import { countSuspects, type Intent, markOf, setAside, suspect, take, takeDeathBack } from './intent-table.ts';
 import type { ExternalParts, Known } from './prepare.ts';
 
 /** The open intents that may be what kills their processes, as one process drives them. */
@@ -66,7 +66,7 @@ async function claimSuspect(
   const known = { sql: oneOf(operations), values: operations };
   const tooMany = all(known, plain(`in_hand = 1 and crashes >= ${mostDeaths}`));
   const { intents: leftAside } = await claimed(tx, claiming, { live: tooMany, by, set }, some);
-  for (const { intent, crashes } of leftAside) await hold(tx, intent, owner.id, now + asideMs(crashes), crashes);
+  for (const { intent, crashes } of leftAside) await setAside(tx, intent, owner.id, now + asideMs(crashes), crashes);
   // One that cannot be read is not due any more.
   for (let next = await nextSuspect(tx, operations, by); next; next = await nextSuspect(tx, operations, by)) {
     const live = { sql: 'operation = ? and crashes = ?', values: [next.operation, next.crashes] };
@@ -88,7 +88,7 @@ export function externalSuspects(parts: SuspectsParts): ExternalSuspects {
   const operations = [...known.keys()];
   let count = 0;
 
-  const againOf = (operation: string): number => clock.now() + 2 * patienceMs((known.get(operation) as Known).handler);
+  const againOf = (operation: string): number => clock.now() + 2 * timeoutMs((known.get(operation) as Known).handler);
   function claiming(): Claiming {
     const common = parts.claiming();
     return { ...common, longestMs: Math.max(common.longestMs, longestAsideMs) };

@@ -6,7 +6,7 @@ import { examine } from '../contract/schema.ts';
 import { nameOf } from './answer.ts';
 import { AnswerOutdated } from './errors.ts';
 
-/** `kept`, with the fields that only `read` has. */
+/** Returns `kept` with the fields that only `read` has. */
 function filledIn(kept: unknown, read: unknown): unknown {
   if (Array.isArray(kept) && Array.isArray(read)) return kept.map((one, index) => filledIn(one, read[index]));
   if (!isObject(kept) || !isObject(read)) return kept;
@@ -15,26 +15,26 @@ function filledIn(kept: unknown, read: unknown): unknown {
 }
 
 /**
- * An input that was validated and kept, perhaps by code that did not know all fields: what is new in the schema gets its default.
- * What was kept stays as it is, since to validate it twice could make something else of it.
+ * Returns an input that was validated and kept, perhaps by older code, with the defaults of the fields that are new in its schema. Its
+ * other fields stay as they are: validating them a second time could change them.
  */
-export async function completed(operation: Operation, kept: unknown): Promise<unknown> {
+export async function withDefaults(operation: Operation, kept: unknown): Promise<unknown> {
   try {
     const result = await examine(operation.input, kept);
     return 'value' in result ? filledIn(kept, JSON.parse(JSON.stringify(result.value))) : kept;
   } catch {
-    return kept; // a schema that takes only what was never validated has nothing to say of it
+    return kept; // The schema accepts only input that was not validated yet.
   }
 }
 
 /**
- * An answer, which may have been recorded by older code, as the contract of this code has it. Throws `AnswerOutdated` when it
- * declares no such error any more. An output that lacks what is new goes as it is: its caller may be of the old version, too.
+ * Returns a recorded answer, perhaps of older code, as the contract of this code declares it. Throws `AnswerOutdated` for an error that
+ * the contract no longer declares. An output that lacks new fields is returned unchanged: its caller may be of the old version, too.
  */
-export function answerable(operation: Operation & At, answer: Answer): Answer {
+export function currentAnswer(operation: Operation & At, answer: Answer): Answer {
   if (answer.kind === 'declared' && !declaredError(operation, answer.name))
     throw new AnswerOutdated(
-      `${nameOf(operation)} was refused with ${answer.name} under this key before, which its contract does not declare any more: declare it until such answers are forgotten`,
+      `the answer of ${nameOf(operation)} recorded under this key is the error ${answer.name}, which its contract no longer declares: declare it until such records have expired`,
     );
   return answer.kind === 'output' && !operation.output ? { kind: 'output', output: undefined } : answer;
 }
