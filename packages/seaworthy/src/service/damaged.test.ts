@@ -60,7 +60,7 @@ async function open() {
   return { ...{ clock, store, state, told, codeOf }, call, damage: (sql: string) => clock.run(store.transaction((tx) => tx.run(sql))) };
 }
 
-test('an intent that cannot be read is told once by name and left aside, and the others are driven on', async () => {
+test('an intent that cannot be read is reported once by name and left aside; the others go on', async () => {
   const { clock, state, told, call, codeOf, damage } = await open();
   for (const id of ['a', 'b', 'c']) await codeOf(call(till.charge, { id }, { key: id }));
   await damage("update sw_intent set input = '{oops' where idempotency_key = 'a'");
@@ -75,7 +75,7 @@ test('an intent that cannot be read is told once by name and left aside, and the
 });
 
 for (const answer of ['{oops', '5', 'null', '"ok"'])
-  test(`a recorded answer that is ${answer} is refused by its code, and no other call is`, async () => {
+  test(`a recorded answer of ${answer} is SW_STORE_ROW_DAMAGED for its key alone`, async () => {
     const { call, codeOf, damage } = await open();
     for (const id of ['a', 'b']) assert.equal(await codeOf(call(till.note, { id }, { key: id })), 'ok');
     await damage(`update sw_idempotency set answer = '${answer}' where idempotency_key = 'a'`);

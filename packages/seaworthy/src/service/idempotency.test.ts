@@ -10,7 +10,7 @@ import { insertIntent, intentMigrations, removeIntent } from './external/intent-
 import { fingerprint, forget, forgetSteps, idempotencyMigrations, record, recorded } from './idempotency.ts';
 import { layTombstone, refuseUndone, tombstoneMigrations } from './tombstone.ts';
 
-test('answers and tombstones are forgotten after their time, the oldest first and so many at once; those of steps of sagas by another', async () => {
+test('records and tombstones are deleted at their age, the oldest first, up to a limit; those of saga steps have an age of their own', async () => {
   const store = await memory().open('desk', runtime());
   await store.migrate([...idempotencyMigrations, ...tombstoneMigrations, ...intentMigrations]);
   const call = (key: string) => ({ operation: 'write', key, fingerprint: fingerprint({ key }) });
@@ -51,7 +51,7 @@ test('answers and tombstones are forgotten after their time, the oldest first an
   await store.close();
 });
 
-test('two payloads have one fingerprint when their values are equal, whatever the order of their fields', () => {
+test('equal inputs have the same fingerprint, whatever the order of their fields', () => {
   const turned = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(turned);
     if (typeof value !== 'object' || value === null) return value;
@@ -82,7 +82,7 @@ function counting(value: unknown, count: () => void): unknown {
   });
 }
 
-test('a payload is fingerprinted in steps that grow like its size, however deep it is and whatever the order of its fields', () => {
+test('the cost of a fingerprint is linear in the size of the input, however deep it is and whatever the order of its fields', () => {
   const nested = (depth: number, wrap: (inner: unknown) => unknown, innermost: unknown): unknown =>
     Array.from({ length: depth }).reduce((inner) => wrap(inner), innermost);
   const stepsOf = (value: unknown): number => {

@@ -84,7 +84,7 @@ const intents = (dir: string): Promise<readonly Row[]> =>
 
 await killTests(import.meta.filename, child, [
   {
-    name: 'G7: kill -9 by each run of a `do`: after 5 deaths it is set aside and never given up, and the commands beside it have their outcome',
+    name: 'G7: a `do` that kills its process is left aside after 5 deaths and never given up; the commands beside it get their outcome',
     async body(dir, live) {
       const deaths: unknown[] = [];
       for (let life = 1; life <= 5; life++) {

@@ -20,7 +20,7 @@ const shop = contract('shop', {
   sold: event({ key: 'id', data: Ref }),
 });
 
-test('a start says in one line what an earlier process left: sagas, intents and events; a start after a clean end says nothing', async () => {
+test('a start logs in one line the sagas, intents and events that an earlier process left, and nothing when there are none', async () => {
   let hanging = true;
   const hang = (): Promise<void> | undefined => (hanging ? new Promise(() => {}) : undefined);
   const selling = saga(shop, 'selling', { input: Ref, key: ({ id }) => id }).step('wait', { do: hang });

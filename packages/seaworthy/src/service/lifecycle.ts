@@ -58,28 +58,28 @@ export interface RunParts {
   readonly call: Caller;
 }
 
-/** How long a service keeps what it must remember. */
+/** How long a service keeps the rows by which it recognises repeats. */
 export interface RetentionOptions {
   /** How long the answer to an idempotency key is kept. Default 24 h. */
   readonly idempotency?: Duration;
   /**
-   * How long the answer to a call of a saga's step is kept, and the tombstone of an undone step: a saga that waits for its callee, for
-   * a verdict, or for its own process to come back repeats its calls much later than others do. Default 90 d.
+   * How long the answer to a call of a saga's step is kept, and the tombstone of an undone step. A saga that waits for its callee, for
+   * a verdict, or for its process to be restarted repeats its calls later than others do. Default 90 d.
    */
   readonly steps?: Duration;
-  /** How long an event is remembered as handled at least: never shorter than the bus may deliver it again. Default 7 d. */
+  /** How long the inbox recognises a redelivered event, at least. It must not be shorter than the bus redelivers. Default 7 d. */
   readonly inbox?: Duration;
-  /** How long an ended saga is kept, and with it the key under which it is not started again. Default 90 d. */
+  /** How long an ended saga is kept. Until then its key does not start another one. Default 90 d. */
   readonly sagas?: Duration;
 }
 
-/** How a process runs the sagas of a service. */
+/** The options of a service's sagas in one process. */
 export interface SagaRunOptions {
-  /** How many sagas may be active at one time in one process. Default 256. */
+  /** How many sagas are active at one time in one process, at most. Default 256. */
   readonly concurrency?: number;
-  /** How many processes may die while they run one step of a saga, or its undo, before it is not run again; 3 or more. Default 5. */
+  /** After how many deaths of processes during one step of a saga, or its undo, it is not run again; 3 or more. Default 5. */
   readonly crashes?: number;
-  /** Whether a saga's steps are part of the trace that started it, or each of one of its own that links there. Default `parent`. */
+  /** Whether the steps of a saga are part of the trace that started it (`parent`), or have traces of their own that link to it. Default `parent`. */
   readonly tracing?: TraceRelation;
 }
 
@@ -95,15 +95,15 @@ export interface RunOptions {
 export async function run(service: Service, parts: RunParts & RunOptions): Promise<RunningService> {
   const name = service.contract['~contract'];
   const store = (await ((service.store as StoreDriver | undefined) ?? parts.store).open(name, parts.runtime)) as Store<unknown, unknown>;
-  const leave = service.policies.map((policy) => policy.attach(parts.runtime));
-  const left = (): void => {
-    for (const step of leave) step();
+  const detachments = service.policies.map((policy) => policy.attach(parts.runtime));
+  const detach = (): void => {
+    for (const one of detachments) one();
   };
   try {
     const running = await runOn(store, service, parts);
-    return { ...running, close: (signal) => running.close(signal).finally(left) };
+    return { ...running, close: (signal) => running.close(signal).finally(detach) };
   } catch (error) {
-    left();
+    detach();
     await store.close();
     throw error;
   }
@@ -140,7 +140,7 @@ async function runOn(
   const worker = await registerWorker(store, runtime);
   milliseconds(options.relay?.poll ?? '1s', 'relay.poll');
   if (inbox !== undefined) milliseconds(inbox, 'retention.inbox');
-  let posting: Relay | undefined;
+  let relaying: Relay | undefined;
   const sagas = new SagaEngine({
     store,
     runtime,
@@ -165,7 +165,7 @@ async function runOn(
     const outward = externalOf(handler);
     if (outward) known.set(of, { operation: operations[of] as Operation & At, handler: outward });
   }
-  const outside = new ExternalDriver({ store, runtime, collectors, owner: worker, alone: aloneOn(bus), known });
+  const externals = new ExternalDriver({ store, runtime, collectors, owner: worker, alone: aloneOn(bus), known });
 
   let phase: Phase = 'starting';
   let admitting = false;
@@ -173,11 +173,11 @@ async function runOn(
     if (admitting) return;
     throw new ServiceUnready(`the service ${name} is ${phase === 'closed' ? 'stopping' : 'starting'}`, { retryAfterMs: 1000 });
   };
-  const offered = endpoint({ service, store, runtime, collectors, externals: outside, admit });
-  const heard = { ...options.consumer, inboxRetention: inbox, subscriptions: reactions(service, { store, runtime, collectors }) };
+  const calls = endpoint({ service, store, runtime, collectors, externals, admit });
+  const consumed = { ...options.consumer, inboxRetention: inbox, subscriptions: reactions(service, { store, runtime, collectors }) };
   async function check(): Promise<void> {
-    consumerSettings(heard);
-    await outside.verify();
+    consumerSettings(consumed);
+    await externals.verify();
     await sagas.verify();
   }
   let verified: Promise<void> | undefined;
@@ -185,12 +185,12 @@ async function runOn(
     verified ??= check();
     return verified;
   };
-  let hearing: { close(signal?: AbortSignal): Promise<void> } | undefined;
-  let forgetting: Loop | undefined;
+  let consuming: { close(signal?: AbortSignal): Promise<void> } | undefined;
+  let retaining: Loop | undefined;
 
   return {
     name,
-    endpoint: offered,
+    endpoint: calls,
     health: { phase: () => phase, checks: () => ({ store: store.condition(), heartbeat: worker.condition(), bus: bus.condition() }) },
     verify,
     admit() {
@@ -200,11 +200,11 @@ async function runOn(
       await verify();
       admitting = true;
       await reportLeftover(store, runtime, worker);
-      hearing = await consumer({ ...heard, store, bus, runtime, worker, service: name });
-      posting = relay({ ...options.relay, store, bus, runtime, worker, service: name });
-      outside.begin();
+      consuming = await consumer({ ...consumed, store, bus, runtime, worker, service: name });
+      relaying = relay({ ...options.relay, store, bus, runtime, worker, service: name });
+      externals.begin();
       await sagas.begin();
-      forgetting = retention(store, runtime, retained);
+      retaining = retention(store, runtime, retained);
       phase = 'ready';
     },
     retire() {
@@ -212,15 +212,15 @@ async function runOn(
     },
     async quiesce(signal) {
       phase = 'stopping';
-      await together([hearing?.close(signal), sagas.close(signal)]);
+      await together([consuming?.close(signal), sagas.close(signal)]);
     },
     async close(signal) {
       phase = 'closed';
       admitting = false;
       await inTurn(
-        () => together([outside.close(signal), offered.idle(signal)]),
-        () => posting?.close(signal),
-        () => forgetting?.close(),
+        () => together([externals.close(signal), calls.idle(signal)]),
+        () => relaying?.close(signal),
+        () => retaining?.close(),
         () => worker.close(),
         () => store.close(),
       );

@@ -46,7 +46,7 @@ interface Acts {
   readonly ask?: Ask;
 }
 
-async function sea(acts: Acts, view: (store: Store) => Store = (store) => store) {
+async function openWorld(acts: Acts, view: (store: Store) => Store = (store) => store) {
   const clock = virtualClock();
   const logged: unknown[] = [];
   const observe: Observe = { ...silent, log: (_level, _message, { error } = {}) => void logged.push(error) };
@@ -113,7 +113,7 @@ async function sea(acts: Acts, view: (store: Store) => Store = (store) => store)
 
 const note = (tx: Context['tx'], id: string): Promise<unknown> => tx.run('insert into note values (?)', id);
 
-test('what a handler publishes and starts in a savepoint goes with it, in a command and in both transactions of an external one', async () => {
+test('events and sagas of a savepoint are rolled back with it, in a command and in both transactions of an external one', async () => {
   const act: Write = async ({ input, tx, publish, start }) => {
     const inside = tx.savepoint(async () => {
       await note(tx, input.id);
@@ -123,17 +123,17 @@ test('what a handler publishes and starts in a savepoint goes with it, in a comm
     });
     await assert.rejects(inside, /undone/);
   };
-  const at = await sea({ write: act, before: act, after: act });
-  assert.equal(await at.write(), 'ok');
-  assert.equal(await at.reach(), 'ok');
-  assert.deepEqual(await at.left(), [0, 0, 0]);
-  await at.end();
+  const world = await openWorld({ write: act, before: act, after: act });
+  assert.equal(await world.write(), 'ok');
+  assert.equal(await world.reach(), 'ok');
+  assert.deepEqual(await world.left(), [0, 0, 0]);
+  await world.end();
 });
 
-test('what a handler was given is refused once it has ended, and the log tells of it', async () => {
+test('everything that a handler was given throws RunOver after its end, and the use is logged', async () => {
   let kept: Context | undefined;
   let asked: Parameters<Ask>[0] | undefined;
-  const at = await sea({
+  const world = await openWorld({
     write(context) {
       kept = context;
     },
@@ -142,8 +142,8 @@ test('what a handler was given is refused once it has ended, and the log tells o
       return { rows: 0 };
     },
   });
-  assert.equal(await at.write(), 'ok');
-  assert.equal(await at.ask(), 'ok');
+  assert.equal(await world.write(), 'ok');
+  assert.equal(await world.ask(), 'ok');
   assert.ok(kept && asked);
   const { publish, start, stop, fail, tx } = kept;
   const { read, fail: failing } = asked;
@@ -155,15 +155,15 @@ test('what a handler was given is refused once it has ended, and the log tells o
   // Nobody awaits these.
   void note(tx, 'late');
   void read.all('select 1');
-  assert.equal(at.logged.filter((error) => error instanceof RunOver).length, 9);
-  assert.deepEqual(await at.left(), [0, 0, 0]);
-  await at.end();
+  assert.equal(world.logged.filter((error) => error instanceof RunOver).length, 9);
+  assert.deepEqual(await world.left(), [0, 0, 0]);
+  await world.end();
 });
 
-test('a branch of a handler that has failed changes nothing any more, though its failure is recorded', async () => {
+test('a branch that continues after its handler has failed has no effect', async () => {
   const late: unknown[] = [];
   const branched = Promise.withResolvers<void>();
-  const at = await sea({
+  const world = await openWorld({
     async write({ input, tx, publish, fail }) {
       const failed = Promise.withResolvers<never>();
       const branch = async (): Promise<void> => {
@@ -184,46 +184,46 @@ test('a branch of a handler that has failed changes nothing any more, though its
       await Promise.all([failed.promise, branch()]);
     },
   });
-  assert.equal(await at.write(), 'Full');
+  assert.equal(await world.write(), 'Full');
   await branched.promise;
-  assert.deepEqual(await at.left(), [0, 0, 0]);
+  assert.deepEqual(await world.left(), [0, 0, 0]);
   assert.ok(late.length > 0 && late.every((error) => error instanceof RunOver || error instanceof TransactionOver));
   // Its failure has told so already.
-  assert.deepEqual(at.logged, []);
-  await at.end();
+  assert.deepEqual(world.logged, []);
+  await world.end();
 });
 
-test('a statement that was refused while nobody awaited it fails the handler by name, and nothing is left', async () => {
+test('a failed statement that was not awaited fails its handler with SW_NOT_AWAITED, and everything is rolled back', async () => {
   const act: Write = async ({ input, tx, publish }) => {
     await note(tx, input.id);
     publish('said', input);
     void note(tx, input.id);
   };
-  const at = await sea({
+  const world = await openWorld({
     ...{ write: act, before: act },
     ask: ({ read }) => {
       void read.all('select * from nowhere');
       return { rows: 0 };
     },
   });
-  assert.equal(await at.write(), 'SW_NOT_AWAITED');
-  assert.equal(await at.reach(), 'SW_NOT_AWAITED');
-  assert.equal(await at.ask(), 'SW_NOT_AWAITED');
-  const messages = at.logged.map((error) => String((error as Error).message));
+  assert.equal(await world.write(), 'SW_NOT_AWAITED');
+  assert.equal(await world.reach(), 'SW_NOT_AWAITED');
+  assert.equal(await world.ask(), 'SW_NOT_AWAITED');
+  const messages = world.logged.map((error) => String((error as Error).message));
   assert.match(messages[0] ?? '', /the handler of desk\.write.*insert into note values \(\?\)/);
   assert.match(messages[1] ?? '', /`before` of desk\.reach/);
   assert.match(messages[2] ?? '', /the handler of desk\.ask.*select \* from nowhere/);
-  assert.deepEqual(await at.left(), [0, 0, 0]);
-  await at.end();
+  assert.deepEqual(await world.left(), [0, 0, 0]);
+  await world.end();
 });
 
-test('an outcome and a reaction whose statement nobody awaits are rolled back, and tried again', async () => {
+test('an `after` and a reaction with a statement that is not awaited are rolled back and retried', async () => {
   let runs = 0;
   const act = async (tx: Context['tx'], id: string): Promise<void> => {
     await note(tx, id);
     if (runs++ < 2) void note(tx, id);
   };
-  const at = await sea({
+  const world = await openWorld({
     after: ({ tx, publish, input }) => {
       if (runs === 0) publish('said', input);
       return act(tx, 'after');
@@ -231,17 +231,17 @@ test('an outcome and a reaction whose statement nobody awaits are rolled back, a
     write: ({ publish, input }) => publish('said', input),
     hears: ({ tx }) => act(tx, 'heard'),
   });
-  assert.equal(await at.reach(), 'SW_NOT_AWAITED');
-  await at.until('its outcome is written', async () => (await at.notes()).includes('after'));
+  assert.equal(await world.reach(), 'SW_NOT_AWAITED');
+  await world.until('its outcome is written', async () => (await world.notes()).includes('after'));
   assert.equal(runs, 3);
   runs = 0;
-  assert.equal(await at.write(), 'ok');
-  await at.until('it was heard', async () => (await at.notes()).includes('heard'));
+  assert.equal(await world.write(), 'ok');
+  await world.until('it was heard', async () => (await world.notes()).includes('heard'));
   assert.equal(runs, 3);
-  await at.end();
+  await world.end();
 });
 
-test('a handler that makes a failure and returns is rolled back by name, unless a savepoint has thrown the failure', async () => {
+test('a handler that makes a failure and returns is rolled back with SW_FAILURE_NOT_THROWN, unless a savepoint threw the failure', async () => {
   const returns: Write = async ({ input, tx, fail }) => {
     await note(tx, input.id);
     fail('Full');
@@ -258,21 +258,21 @@ test('a handler that makes a failure and returns is rolled back by name, unless 
     fail('Full');
     return { rows: 0 };
   };
-  const wrong = await sea({ write: returns, before: returns, ask: asks });
+  const wrong = await openWorld({ write: returns, before: returns, ask: asks });
   for (const work of [wrong.write, wrong.reach, wrong.ask, wrong.far]) assert.equal(await work(), 'SW_FAILURE_NOT_THROWN');
   assert.deepEqual(await wrong.left(), [0, 0, 0]);
   await wrong.end();
-  const concluding = await sea({ after: returns });
+  const concluding = await openWorld({ after: returns });
   assert.equal(await concluding.reach(), 'SW_FAILURE_NOT_THROWN');
   assert.deepEqual(await concluding.left(), [0, 0, 0]);
   await concluding.end();
-  const right = await sea({ write: goesOn });
+  const right = await openWorld({ write: goesOn });
   assert.equal(await right.write(), 'ok');
   assert.deepEqual(await right.notes(), ['a']);
   await right.end();
 });
 
-test('a run that is repeated sees nothing of the one before: neither its failures nor what it made of its input', async () => {
+test('a repeated run sees neither the failures of the run before nor its changes of the input', async () => {
   let runs = 0;
   const act =
     (by: string): Write =>
@@ -286,11 +286,11 @@ test('a run that is repeated sees nothing of the one before: neither its failure
     heard.push(data.items.length);
     data.items.push('one more');
   };
-  const at = await sea({ write: act('write'), before: act('before'), after: act('after'), hears }, rerunning);
-  assert.equal(await at.write('w', ['x', 'y']), 'ok');
-  assert.equal(await at.reach('r', ['x']), 'ok');
-  await at.until('all was heard', async () => heard.length >= 6);
-  assert.deepEqual(await at.notes(), ['after x', 'before x', 'write x', 'write y']);
+  const world = await openWorld({ write: act('write'), before: act('before'), after: act('after'), hears }, rerunning);
+  assert.equal(await world.write('w', ['x', 'y']), 'ok');
+  assert.equal(await world.reach('r', ['x']), 'ok');
+  await world.until('all was heard', async () => heard.length >= 6);
+  assert.deepEqual(await world.notes(), ['after x', 'before x', 'write x', 'write y']);
   assert.ok(heard.every((length) => length === 0));
-  await at.end();
+  await world.end();
 });

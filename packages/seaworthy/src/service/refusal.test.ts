@@ -184,7 +184,7 @@ test('a refusal commits the rows and events of its handler, and its caller gets 
   assert.deepEqual(await pairs(here.store, 'heard'), written);
 });
 
-test('a refusal that is thrown, forgotten or not declared is a fault of the service, and nothing of its handler is left', async () => {
+test('a refusal that is thrown, not returned or not declared is a fault of the service and rolls its handler back', async () => {
   const before = await pairs(here.store, 'attempt');
   const codes = {
     forgets: 'SW_REFUSAL_NOT_RETURNED',
@@ -209,7 +209,7 @@ test('a refusal that is thrown, forgotten or not declared is a fault of the serv
   assert.match(messages[0] ?? '', /the handler of till\.note returned although it had made the refusal Closed: write `return refuse\(/);
 });
 
-test('a property: in process and over HTTP, a repeat under a key included, a call comes to the same and leaves the same rows', async () => {
+test('property: calls and repeats have the same results and leave the same rows in process and over HTTP', async () => {
   const word = fc.stringMatching(/^[a-z ]{0,6}$/);
   const calls = fc.tuple(fc.constantFrom('note', 'mark', 'charge'), fc.constantFrom(...acts), fc.constantFrom(...acts), word, fc.boolean());
   let nth = 0;
@@ -292,7 +292,7 @@ async function refused(
   return { answer, rows, heard };
 }
 
-test('G1, G9: a process dies at any step of a charge that is refused: one refusal, its rows and events once, the same answer', {
+test('G1, G9: a process that dies at any step of a refused charge leaves one refusal, with its rows and events, and the same answer', {
   timeout: 120_000,
 }, async () => {
   const orders = [
@@ -314,7 +314,7 @@ test('G1, G9: a process dies at any step of a charge that is refused: one refusa
   }
 });
 
-test('a saga is undone for a step that was refused; the step itself is not undone, and what the refusal wrote stays', async () => {
+test('a saga whose step is refused is undone, except for that step, and the rows of the refusal stay', async () => {
   const clock = virtualClock();
   const rt = runtime({ clock, random: seededRandom(1) });
   const bus = await memoryBus().open(rt);

@@ -136,7 +136,7 @@ async function play(...args: readonly string[]): Promise<{ readonly code: number
   return { code, out: out.trim(), err };
 }
 
-test('neither a helper that nobody awaits nor a callback that uses a handler too late ends the process', async () => {
+test('neither a helper that is not awaited nor a callback after the end of its handler ends the process', async () => {
   const { code, out, err } = await play();
   assert.equal(code, 0, err);
   assert.deepEqual(JSON.parse(out), {
@@ -148,13 +148,13 @@ test('neither a helper that nobody awaits nor a callback that uses a handler too
   });
 });
 
-test('a rejection that has nothing to do with a handler ends the process as ever', async () => {
+test('a rejection outside of handlers ends the process', async () => {
   const { code, err } = await play('foreign');
   assert.equal(code, 1);
   assert.match(err, /not of the toolkit/);
 });
 
-test('an exception of its own in a callback that also used a handler too late ends the process as ever', async () => {
+test("an exception of a callback's own ends the process, even after a late use of its handler", async () => {
   const { code, out, err } = await play('thrown');
   assert.deepEqual([code, out], [1, '']);
   assert.match(err, /^Error: not of the toolkit$/m);

@@ -164,24 +164,24 @@ const late: Outcome = (n) => (n > 12 ? 'captured' : 'down');
 const declined: Outcome = () => 'declined';
 
 for (const [name, driver] of drivers) {
-  test(`G6: an undo waits for the charge that is under way, and then sees it (${name})`, async () => {
+  test(`G6: an undo waits for a charge in flight, and then undoes it (${name})`, async () => {
     const { captured, refunded, waits } = await play({ driver: driver(), outcome: slow });
     assert.deepEqual([captured, refunded], [true, true]);
     assert.match([...waits].join('\n'), /charge of the step .*\.charge has no outcome yet, and its undo begins after that/);
   });
 
-  test(`G6: an undo waits as long as the third party is down, and says how often that was asked (${name})`, async () => {
+  test(`G6: an undo waits while the third party is down, and its error has the number of runs (${name})`, async () => {
     const { captured, refunded, waits } = await play({ driver: driver(), outcome: late });
     assert.deepEqual([captured, refunded], [true, true]);
     assert.match([...waits].join('\n'), /has no outcome yet after \d runs of `do`/);
   });
 
-  test(`G6: what was declined in the end is undone without an effect (${name})`, async () => {
+  test(`G6: the undo of a charge that was declined has no effect (${name})`, async () => {
     const { captured, refunded } = await play({ driver: driver(), outcome: declined });
     assert.deepEqual([captured, refunded], [false, false]);
   });
 
-  test(`G2, G6: an undo beside a charge under way, whose process dies at any step in between (${name})`, async () => {
+  test(`G2, G6: an undo of a charge in flight holds when the process dies at any step (${name})`, async () => {
     const died = new Set<string>();
     const every = thorough || name === 'sqlite' ? 1 : 3;
     for (let steps = 1; ; steps += every) {

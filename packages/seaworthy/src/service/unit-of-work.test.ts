@@ -90,7 +90,7 @@ const all = service(desk, {
   sagas: [job, failing],
 });
 
-async function sea(view: (store: Store) => Store = (store) => store) {
+async function openWorld(view: (store: Store) => Store = (store) => store) {
   const clock = virtualClock();
   const logged: { readonly level: string; readonly error: unknown }[] = [];
   const observe = {
@@ -115,51 +115,54 @@ async function sea(view: (store: Store) => Store = (store) => store) {
   };
 }
 
-test('G1: what a command, both transactions of an external one and a reaction publish and start is taken up at once', async () => {
-  const at = await sea();
-  await at.call(desk.write, { id: 'a' });
-  await at.call(desk.reach, { id: 'b' });
+test('G1: events and sagas of a command, of both transactions of an external one and of a reaction take effect at once', async () => {
+  const world = await openWorld();
+  await world.call(desk.write, { id: 'a' });
+  await world.call(desk.reach, { id: 'b' });
   const names = ['write a', 'before b', 'after b'];
   const wanted = [...names, ...names.map((name) => `on ${name}`)].sort();
   const done = async (): Promise<unknown[]> =>
-    (await at.store.read.all("select input from sw_saga where state = 'done'"))
+    (await world.store.read.all("select input from sw_saga where state = 'done'"))
       .map((row) => (JSON.parse(String(row['input'])) as { id: string }).id)
       .sort();
   // The clock stands still: no poll helps.
-  for (let round = 0; round < 500 && (await done()).length < wanted.length; round++) await at.clock.advance(0);
+  for (let round = 0; round < 500 && (await done()).length < wanted.length; round++) await world.clock.advance(0);
   assert.deepEqual(await done(), wanted);
-  await at.end();
+  await world.end();
 });
 
 for (const [id, view] of [
   ['at its start', undefined],
   ['in a run that is repeated', rerunning],
 ] as const)
-  test(`G1: a saga whose handler failed ${id} takes no step, though its row had been written`, async () => {
-    const at = await sea(view);
-    await assert.rejects(at.clock.run(at.call(desk.waver, { id })), (error: unknown) => error instanceof Failure && error.name === 'Full');
-    await at.clock.advance(5000);
+  test(`G1: a saga does not begin when its handler fails ${id}, although its row was written`, async () => {
+    const world = await openWorld(view);
+    await assert.rejects(
+      world.clock.run(world.call(desk.waver, { id })),
+      (error: unknown) => error instanceof Failure && error.name === 'Full',
+    );
+    await world.clock.advance(5000);
     assert.deepEqual(
       done.filter((one) => one === id),
       [],
     );
-    for (const table of ['sw_saga', 'sw_outbox']) assert.equal((await at.store.read.all(`select 1 from ${table}`)).length, 0, table);
-    await at.end();
+    for (const table of ['sw_saga', 'sw_outbox']) assert.equal((await world.store.read.all(`select 1 from ${table}`)).length, 0, table);
+    await world.end();
   });
 
-test('G9: a command whose first call still runs in this process gets 409, whatever it waits for', async () => {
-  const at = await sea();
-  at.call(desk.hang, { id: 'h' }, { key: 'k' }).catch(() => {});
-  await at.clock.advance(0);
+test('G9: a repeat gets 409 while the first call runs in this process, whatever that waits for', async () => {
+  const world = await openWorld();
+  world.call(desk.hang, { id: 'h' }, { key: 'k' }).catch(() => {});
+  await world.clock.advance(0);
   await assert.rejects(
-    at.clock.run(at.call(desk.hang, { id: 'h' }, { key: 'k' })),
+    world.clock.run(world.call(desk.hang, { id: 'h' }, { key: 'k' })),
     (error: unknown) => error instanceof CallFailed && error.problem.code === 'SW_IDEMPOTENCY_IN_PROGRESS',
   );
-  await at.end();
+  await world.end();
 });
 
-test('a saga that the service does not list is a fault of the service and not of its caller, and the log says what to do', async () => {
-  const at = await sea();
+test('a start of a saga that the service does not list is SW_SAGA_UNLISTED, and the log says what to do', async () => {
+  const world = await openWorld();
   const listed = 'the service desk does not run the saga unlisted: add it to its `sagas`';
   const owned = 'the service desk does not run the saga job, which belongs to bank: publish an event to it';
   for (const [id, message] of [
@@ -169,17 +172,17 @@ test('a saga that the service does not list is a fault of the service and not of
     ['foreign stop', owned],
   ] as const) {
     await assert.rejects(
-      at.clock.run(at.call(desk.stray, { id })),
+      world.clock.run(world.call(desk.stray, { id })),
       (error: unknown) =>
         error instanceof CallFailed &&
         error.problem.status === 500 &&
         !/unlisted|bank/.test(error.message) &&
         error.problem.code === 'SW_SAGA_UNLISTED',
     );
-    const { level, error } = at.logged.at(-1) ?? {};
+    const { level, error } = world.logged.at(-1) ?? {};
     assert.equal(level, 'error');
     assert.ok(error instanceof SagaUnlisted);
     assert.equal(error.message, message);
   }
-  await at.end();
+  await world.end();
 });

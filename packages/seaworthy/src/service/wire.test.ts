@@ -82,7 +82,7 @@ const desk = contract('desk', {
 });
 const keeping = saga(desk, 'keeping', { input: Value }).local('keep', { do: () => {} });
 
-interface Sea {
+interface World {
   readonly running: RunningService;
   readonly server: HttpServer;
   readonly wire: Transport;
@@ -94,7 +94,7 @@ interface Sea {
 /** What the handlers give. */
 const stage: { value: unknown } = { value: undefined };
 
-async function launched(): Promise<Sea> {
+async function launched(): Promise<World> {
   const rt = runtime({ observe: silent });
   const store = memory();
   const opened: Awaited<ReturnType<typeof store.open>>[] = [];
@@ -178,15 +178,15 @@ async function launched(): Promise<Sea> {
   };
 }
 
-let sea: Sea;
+let world: World;
 before(async () => {
-  sea = await launched();
+  world = await launched();
 });
 after(async () => {
-  await sea.wire.close();
-  await sea.server.close();
-  await sea.running.quiesce(new AbortController().signal);
-  await sea.running.close(new AbortController().signal);
+  await world.wire.close();
+  await world.server.close();
+  await world.running.quiesce(new AbortController().signal);
+  await world.running.close(new AbortController().signal);
 });
 
 type Any = Parameters<Caller>[0];
@@ -201,8 +201,8 @@ async function outcome(call: Caller, operation: unknown, input: unknown): Promis
   }
 }
 
-test('a path field that is missing or not a scalar is refused before anything is sent; so is one whose type the path would change', async () => {
-  for (const call of [sea.here, sea.there]) {
+test('a path field that is missing, not a scalar or would change its type is refused before it is sent', async () => {
+  for (const call of [world.here, world.there]) {
     for (const id of [undefined, null, Number.NaN, {}, { a: 1 }, ['a', 'b'], ['a'], [], 5, true]) {
       assert.partialDeepStrictEqual(await outcome(call, desk.put, { id }), { status: 400, code: 'SW_INPUT_INVALID' }, JSON.stringify(id));
     }
@@ -211,8 +211,8 @@ test('a path field that is missing or not a scalar is refused before anything is
   }
 });
 
-test('what would be the address of another operation is refused, and what only looks like it is not', async () => {
-  for (const call of [sea.here, sea.there]) {
+test('a path value that would address another operation is refused; one that only looks alike is not', async () => {
+  for (const call of [world.here, world.there]) {
     for (const [name, input] of [
       ['file', { id: 'latest' }],
       ['drop', { id: 'all' }],
@@ -237,8 +237,8 @@ test('what would be the address of another operation is refused, and what only l
   }
 });
 
-test('a list without elements arrives as one, and not as if nothing had been said', async () => {
-  for (const call of [sea.here, sea.there]) {
+test('an empty list arrives as an empty list, and not as absent', async () => {
+  for (const call of [world.here, world.there]) {
     const { asked } = (await call(desk.find, { id: 'a', texts: [], labels: [], ints: [] })) as { asked: unknown };
     assert.deepEqual(asked, { id: 'a', texts: [], labels: [], ints: [] });
     const absent = (await call(desk.find, { id: 'a', ints: [1] })) as { asked: unknown };
@@ -255,16 +255,16 @@ describe('what JSON does not keep is refused by name before the commit, wherever
   for (const [what, [value]] of Object.entries(lossy)) {
     test(what, async () => {
       stage.value = value;
-      const rows = await sea.rows();
-      for (const call of [sea.here, sea.there])
+      const rows = await world.rows();
+      for (const call of [world.here, world.there])
         for (const name of ['give', 'tell', 'refuse', 'announce', 'begin', 'reach'] as const)
           assert.partialDeepStrictEqual(await outcome(call, desk[name], {}), { status: 500 }, name);
-      assert.equal(await sea.rows(), rows);
+      assert.equal(await world.rows(), rows);
     });
   }
-  test('and a value that JSON keeps is not', async () => {
+  test('a value that JSON represents is accepted', async () => {
     stage.value = { list: [1, 'a', null, { b: true }], none: undefined };
-    for (const call of [sea.here, sea.there]) {
+    for (const call of [world.here, world.there]) {
       assert.deepEqual(await outcome(call, desk.give, {}), { value: { asked: { list: [1, 'a', null, { b: true }] } } });
       for (const name of ['announce', 'begin', 'reach'] as const)
         assert.deepEqual(await outcome(call, desk[name], {}), { value: undefined });
@@ -272,17 +272,17 @@ describe('what JSON does not keep is refused by name before the commit, wherever
   });
 });
 
-test('an output that its receiver would refuse is refused before it is sent: both sides validate it', async () => {
+test('an output that its receiver would refuse is refused before it is sent', async () => {
   stage.value = 'abcde';
-  for (const call of [sea.here, sea.there])
+  for (const call of [world.here, world.there])
     assert.partialDeepStrictEqual(await outcome(call, desk.shouted, {}), { code: 'SW_OUTPUT_INVALID' });
 });
 
 test('an output that gives no Location is refused before the commit', async () => {
-  const rows = await sea.rows();
-  for (const call of [sea.here, sea.there])
+  const rows = await world.rows();
+  for (const call of [world.here, world.there])
     for (const id of ['', '.', '..', 'x'.repeat(3000)])
       assert.partialDeepStrictEqual(await outcome(call, desk.filed, { id }), { status: 500, code: 'SW_OUTPUT_INVALID' }, id.slice(0, 5));
-  assert.equal(await sea.rows(), rows);
-  assert.deepEqual(await outcome(sea.there, desk.filed, { id: 'a/b' }), { value: { id: 'a/b' } });
+  assert.equal(await world.rows(), rows);
+  assert.deepEqual(await outcome(world.there, desk.filed, { id: 'a/b' }), { value: { id: 'a/b' } });
 });
