@@ -122,3 +122,8 @@ export interface Subscription {
 export interface BusDriver {
   open(runtime: Runtime): Promise<Bus>;
 }
+
+/** A driver whose buses `await using` closes. */
+export interface DisposableBusDriver extends BusDriver {
+  open(runtime: Runtime): Promise<Bus & AsyncDisposable>;
+}

@@ -3,6 +3,7 @@ export type {
   BusDriver,
   BusFeatures,
   Delivered,
+  DisposableBusDriver,
   Handle,
   Membership,
   SubscribeOptions,

@@ -5,6 +5,7 @@ import { checkedKey } from '../contract/headers.ts';
 import { declaredError } from '../contract/member.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
 import { Deadline } from '../core/deadline.ts';
+import { disposable } from '../core/disposable.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { together } from '../core/ends.ts';
 import { SeaworthyError } from '../core/errors.ts';
@@ -47,7 +48,7 @@ export type Caller = <Sent, Output, E>(
 ) => Reply<Output, E>;
 
 /** A caller that closes what it opened. */
-export interface ClosableCaller extends Caller {
+export interface ClosableCaller extends Caller, AsyncDisposable {
   /** Closes the transports to instances that it opened, and stops watching their sources. Later calls reject with `Unreachable`. */
   close(): Promise<void>;
 }
@@ -210,10 +211,9 @@ export function caller(deps: CallerDeps): ClosableCaller {
 
   const call: Caller = (operation, input, options = {}) =>
     reply(send(operation as unknown as Bound, input, options) as Promise<never>, operation.errors as object);
-  return Object.assign(call, {
-    async close() {
-      closed = true;
-      await together([...callees.values()].map(({ pool }) => pool.close()));
-    },
-  });
+  const close = async (): Promise<void> => {
+    closed = true;
+    await together([...callees.values()].map(({ pool }) => pool.close()));
+  };
+  return disposable(Object.assign(call, { close }));
 }

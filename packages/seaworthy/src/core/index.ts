@@ -3,6 +3,7 @@ export { type Clock, systemClock, type Timer } from './clock.ts';
 export type { Condition } from './condition.ts';
 export { type CrashPoint, crashPoints } from './crash.ts';
 export { Deadline, DeadlineExceeded } from './deadline.ts';
+export { disposable } from './disposable.ts';
 export { type Duration, DurationInvalid, milliseconds } from './duration.ts';
 export { type Kind, SeaworthyError } from './errors.ts';
 export { type Ids, seededIds, systemIds } from './ids.ts';

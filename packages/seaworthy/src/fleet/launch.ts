@@ -40,7 +40,7 @@ export async function launch({ fleet, options = {}, before, after }: Launch, giv
       stopped ??= running.stop().finally(async () => void (await after?.()));
       return stopped;
     };
-    return { ...running, stop };
+    return { ...running, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await after?.();
     throw error;

@@ -27,7 +27,7 @@ export class DrainExceeded extends SeaworthyError {
 }
 
 /** A fleet, or a part of it, at work in this process. */
-export interface RunningFleet {
+export interface RunningFleet extends AsyncDisposable {
   /** The address of the gateway; `undefined` when it does not run here. */
   readonly url: string | undefined;
   /** The address of each service that has a port of its own. */
@@ -127,7 +127,7 @@ async function startOn(fleet: Fleet, options: StartOptions, planned: Plan, runti
     servers.open();
     started = true;
     const { url, urls, operationsUrl } = servers;
-    return { url, urls, operationsUrl, call, stop };
+    return { url, urls, operationsUrl, call, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
     // The error of the start counts, whatever the stop throws.
     await stop().catch(() => {});

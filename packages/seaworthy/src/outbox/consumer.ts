@@ -1,5 +1,6 @@
 import type { Bus, Subscription as BusSubscription } from '../bus/bus.ts';
 import { typeOf } from '../bus/envelope.ts';
+import { disposable } from '../core/disposable.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { together } from '../core/ends.ts';
 import type { Runtime } from '../core/runtime.ts';
@@ -50,7 +51,7 @@ export interface ConsumerParts<T> extends ConsumerOptions {
 }
 
 /** Handles the events of other services. The effects of each event take place once. */
-export interface Consumer {
+export interface Consumer extends AsyncDisposable {
   /** Takes nothing new and waits for the events in flight. When `signal` aborts they are rolled back and redelivered, which is not a failed attempt. */
   close(signal?: AbortSignal): Promise<void>;
 }
@@ -195,5 +196,5 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
     await close(AbortSignal.abort(error));
     throw error;
   }
-  return { close };
+  return disposable({ close });
 }

@@ -1,6 +1,7 @@
 import type { Bus } from '../bus/bus.ts';
 import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
 import { EventsRefused } from '../bus/errors.ts';
+import { disposable } from '../core/disposable.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
@@ -28,7 +29,7 @@ export interface RelayParts extends RelayOptions {
 }
 
 /** Publishes the events of one outbox to the bus. */
-export interface Relay {
+export interface Relay extends AsyncDisposable {
   /** Publishes nothing new and waits for the batch in flight, until `signal` aborts. The next relay publishes the rest. */
   close(signal?: AbortSignal): Promise<void>;
 }
@@ -212,12 +213,12 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
   const stopListening = store.listen(outboxTopic, () => {
     if (leading) turns.wake();
   });
-  return {
-    close(signal) {
+  return disposable({
+    close(signal?: AbortSignal) {
       stopListening();
       for (const remove of removals) remove();
       // A batch that is cut short may be published again: the inbox recognises its events.
       return turns.close(signal);
     },
-  };
+  });
 }

@@ -132,6 +132,11 @@ export class Breaker {
     this.#leaveGauges = undefined;
   }
 
+  /** Does what `dispose` does. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   /** Sets the mode by hand. Calls in flight no longer count, and probes start again. */
   set(mode: BreakerMode): void {
     if (mode === this.#mode) return;

@@ -70,6 +70,11 @@ export class Bulkhead {
     this.#leaveGauges = undefined;
   }
 
+  /** Does what `dispose` does. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   /** Takes a slot if one is free and no call is queued. Returns whether it did. */
   tryEnter(): boolean {
     if (this.#running >= this.limit || this.#waiting.size > 0) return false;

@@ -44,8 +44,8 @@ export interface Attachable {
   attach(runtime: Runtime): () => void;
 }
 
-/** A guard with `attach`, and with `dispose`, which removes its breaker and bulkhead from the gauges. */
-export type Policy<F = never> = Guard<F> & Attachable & { dispose(): void };
+/** A guard with `attach`, and with `dispose`, which removes its breaker and bulkhead from the gauges; `using` calls it too. */
+export type Policy<F = never> = Guard<F> & Attachable & Disposable & { dispose(): void };
 
 interface ChosenParts {
   deadline?: DeadlinePart;
@@ -88,7 +88,7 @@ export function policyOn<const P extends readonly PolicyPart[]>(runtime: Runtime
     bulkhead?.dispose();
   };
   const attach = (own: Runtime): (() => void) => guard.attach(own);
-  return Object.assign(run, { attach, dispose }) as Policy<FallbackOf<P[number]>>;
+  return Object.assign(run, { attach, dispose, [Symbol.dispose]: dispose }) as Policy<FallbackOf<P[number]>>;
 }
 
 /** The options of one call, its deadline as a moment. */

@@ -17,6 +17,7 @@ export {
 export type { RowSchema } from './row-schema.ts';
 export type {
   Changed,
+  DisposableStoreDriver,
   Fragment,
   Isolation,
   Level,

@@ -122,3 +122,8 @@ export interface Store<T = Tx, R = Reader> {
 export interface StoreDriver<T = Tx, R = Reader> {
   open(service: string, runtime: Runtime): Promise<Store<T, R>>;
 }
+
+/** A driver whose stores `await using` closes. */
+export interface DisposableStoreDriver<T = Tx, R = Reader> extends StoreDriver<T, R> {
+  open(service: string, runtime: Runtime): Promise<Store<T, R> & AsyncDisposable>;
+}

@@ -1,4 +1,5 @@
 import { type Condition, well } from '../core/condition.ts';
+import { disposable } from '../core/disposable.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { steady } from './steady.ts';
@@ -28,7 +29,7 @@ export const crashed = 'owner in (select id from sw_worker)';
  * `owner`; another worker takes the rows of a dead one by overwriting that id. The column is the fence: every write has the condition
  * `owner = <its id>`, so that the late writes of a worker that only stalled have no effect.
  */
-export interface Worker {
+export interface Worker extends AsyncDisposable {
   readonly id: string;
   /**
    * Returns a condition on rows of dead workers, which never include this one. A heartbeat further ahead than its `ttl` does not count:
@@ -125,17 +126,17 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
     );
   }
 
-  return {
+  return disposable({
     id,
     dead,
-    async holdLease(tx, name) {
+    async holdLease(tx: Tx, name: string) {
       const { sql, values } = dead();
       const taken = await tx.run(`update sw_lease set owner = ? where name = ? and (owner = ? or ${sql})`, id, name, id, ...values);
       if (taken.changes > 0) return true;
       const made = await tx.run(tx.dialect.insertNew({ table: 'sw_lease', columns: 'name, owner', key: 'name' }), name, id);
       return made.changes > 0;
     },
-    condition() {
+    condition(): Condition {
       if (clock.monotonic() - beaten <= ttlMs) return well;
       return { state: 'failing', why: `its heartbeat is older than ${ttl}` };
     },
@@ -148,5 +149,5 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
         await statements.run('delete from sw_worker where id = ?', id);
       }, fenced);
     },
-  };
+  });
 }

@@ -1,5 +1,6 @@
-import type { Bus, BusDriver, Handle, SubscribeOptions, Subscription } from '../bus/bus.ts';
+import type { Bus, BusDriver, DisposableBusDriver, Handle, SubscribeOptions, Subscription } from '../bus/bus.ts';
 import type { Envelope } from '../bus/envelope.ts';
+import { disposable } from '../core/disposable.ts';
 import { SeaworthyError } from '../core/errors.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
@@ -94,21 +95,21 @@ async function member(bus: Bus, given: SubscribeOptions, overtaken: Overtaken, f
  * The same bus on a bad day: publishing fails before, half-way or after it happened, events come late, twice or long after,
  * members lose their connection. Order within a key stays, unless `bus/delivery/overtaken` has a rate.
  */
-export function faultyBus(driver: BusDriver, faults: Faults): BusDriver {
+export function faultyBus(driver: BusDriver, faults: Faults): DisposableBusDriver {
   const groups = new Map<string, Overtaken>();
   return {
     async open(runtime) {
       const bus = await driver.open(runtime);
-      return {
+      return disposable({
         ...bus,
-        publish: (topic, envelopes) => publish(bus, topic, envelopes, faults, runtime),
-        subscribe(given) {
+        publish: (topic: string, envelopes: readonly Envelope[]) => publish(bus, topic, envelopes, faults, runtime),
+        subscribe(given: SubscribeOptions) {
           const name = JSON.stringify([given.topic, given.group]);
           const overtaken = groups.get(name) ?? new Map<string, Envelope>();
           groups.set(name, overtaken);
           return member(bus, given, overtaken, faults, runtime);
         },
-      };
+      });
     },
   };
 }

@@ -1,7 +1,8 @@
+import { disposable } from '../core/disposable.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import { CommitUnknown } from '../store/errors.ts';
-import type { Store, StoreDriver, TransactionOptions } from '../store/store.ts';
+import type { DisposableStoreDriver, Store, StoreDriver, TransactionOptions } from '../store/store.ts';
 import type { Faults } from './faults.ts';
 
 /** Rolls the transaction back, so that it runs again. */
@@ -32,6 +33,6 @@ function faulty<T, R>(store: Store<T, R>, service: string, faults: Faults, { clo
 }
 
 /** The same databases, slow, with conflicts that make transactions run again, and commits that nobody hears of. */
-export function faultyStore<T, R>(driver: StoreDriver<T, R>, faults: Faults): StoreDriver<T, R> {
-  return { open: async (service, runtime) => faulty(await driver.open(service, runtime), service, faults, runtime) };
+export function faultyStore<T, R>(driver: StoreDriver<T, R>, faults: Faults): DisposableStoreDriver<T, R> {
+  return { open: async (service, runtime) => disposable(faulty(await driver.open(service, runtime), service, faults, runtime)) };
 }

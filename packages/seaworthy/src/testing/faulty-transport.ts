@@ -1,13 +1,14 @@
 import { Unreachable } from '../client/errors.ts';
-import type { Transport } from '../client/transport.ts';
+import type { CallRequest, Transport } from '../client/transport.ts';
+import { disposable } from '../core/disposable.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import type { Faults } from './faults.ts';
 
 /** The same transport over a bad network: requests and answers are lost, late, or come twice. */
-export function faultyTransport(transport: Transport, faults: Faults, { clock }: Pick<Runtime, 'clock'>): Transport {
-  return {
-    async send(attempt) {
+export function faultyTransport(transport: Transport, faults: Faults, { clock }: Pick<Runtime, 'clock'>): Transport & AsyncDisposable {
+  return disposable({
+    async send(attempt: CallRequest) {
       const { signal } = attempt;
       if (faults.strikes('transport/delayed')) await sleep(clock, faults.delayMs(), signal);
       if (faults.strikes('transport/request/lost')) throw new Unreachable('a fault: the request never arrived');
@@ -21,5 +22,5 @@ export function faultyTransport(transport: Transport, faults: Faults, { clock }:
       return answer;
     },
     close: () => transport.close(),
-  };
+  });
 }

@@ -1,4 +1,5 @@
 import { worst } from '../../core/condition.ts';
+import { disposable } from '../../core/disposable.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
 import { inTurn, together } from '../../core/ends.ts';
 import { loop } from '../../core/loop.ts';
@@ -7,7 +8,7 @@ import { sqlite } from '../../store/drivers/sqlite.ts';
 import { claimStore } from '../../store/owner.ts';
 import type { Read, Store, StoreDriver } from '../../store/store.ts';
 import { type Worker, worker, workerMigrations } from '../../store/worker.ts';
-import type { Bus, BusDriver, BusFeatures, Membership, Subscription, Topology } from '../bus.ts';
+import type { Bus, BusFeatures, DisposableBusDriver, Membership, Subscription, Topology } from '../bus.ts';
 import { BusClosed } from '../errors.ts';
 import { checkedOptions, written } from '../options.ts';
 import { verifyByPlan } from '../topology.ts';
@@ -24,13 +25,13 @@ export interface EmbeddedOptions {
 }
 
 /** Opens a durable log in one SQLite file, `<dir>/bus.db`, which the processes of one machine share. Opening throws `StoreUnusable`. */
-export const embedded = ({ dir, ...options }: EmbeddedOptions): BusDriver => embeddedOn(sqlite({ dir }), options);
+export const embedded = ({ dir, ...options }: EmbeddedOptions): DisposableBusDriver => embeddedOn(sqlite({ dir }), options);
 
 /** Opens the same log in the database `bus` of any driver that understands SQLite's SQL. */
 export function embeddedOn(
   stores: StoreDriver,
   { retention = '7d', maxBytes = 16 * 2 ** 20 }: Omit<EmbeddedOptions, 'dir'> = {},
-): BusDriver {
+): DisposableBusDriver {
   const keepMs = milliseconds(retention, 'retention');
   return {
     async open(runtime) {
@@ -38,7 +39,7 @@ export function embeddedOn(
       try {
         await claimStore(store, { kind: 'bus', name: 'embedded' });
         await store.migrate([...workerMigrations, ...logMigrations]);
-        return busOn(store, await worker(store, runtime), runtime, { keepMs, maxBytes });
+        return disposable(busOn(store, await worker(store, runtime), runtime, { keepMs, maxBytes }));
       } catch (error) {
         await store.close();
         throw error;

@@ -1,8 +1,9 @@
 import { well } from '../../core/condition.ts';
+import { disposable } from '../../core/disposable.ts';
 import { macrotask } from '../../core/event-loop.ts';
 import type { Random } from '../../core/random.ts';
 import type { Runtime } from '../../core/runtime.ts';
-import type { Bus, BusDriver, BusFeatures, Membership, Topology } from '../bus.ts';
+import type { Bus, BusFeatures, DisposableBusDriver, Membership, Topology } from '../bus.ts';
 import { type Dispatch, dispatch } from '../dispatch.ts';
 import { BusClosed } from '../errors.ts';
 import { incoming, orderingKey } from '../incoming.ts';
@@ -16,7 +17,7 @@ export interface MemoryOptions extends Partial<BusFeatures> {
 }
 
 /** A bus in memory, which also takes what producers of other kinds send. */
-export interface MemoryBusDriver extends BusDriver {
+export interface MemoryBusDriver extends DisposableBusDriver {
   /** Puts a message into a topic as it is, whether it is an event or not. */
   send(topic: string, message: Message): void;
 }
@@ -159,7 +160,7 @@ export function memory({ duplicates = 0, keeps = 'log', maxBytes = 16 * 2 ** 20 
   const topics = new Topics(features, duplicates);
   return {
     send: (topic, message) => topics.append(topic, [message], without),
-    open: async (runtime) => memoryBus(topics, features, runtime),
+    open: async (runtime) => disposable(memoryBus(topics, features, runtime)),
   };
 }
 

@@ -4,11 +4,12 @@ import { requestOf } from '../../contract/request.ts';
 import { answerOf } from '../../contract/response.ts';
 import { httpDate } from '../../contract/retry-after.ts';
 import { longestTimerMs, systemClock } from '../../core/clock.ts';
+import { disposable } from '../../core/disposable.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
 import { textOf } from '../../core/thrown.ts';
 import { isBeyondLimit } from '../../resilience/classify.ts';
 import { AnswerTooLarge, Unreachable } from '../errors.ts';
-import type { Transport } from '../transport.ts';
+import type { CallRequest, Transport } from '../transport.ts';
 import { type Exchanged, exchange } from './exchange.ts';
 
 export interface HttpOptions {
@@ -26,11 +27,14 @@ const header = (value: string | string[] | undefined): string | undefined => (Ar
 const unbounded = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
 /** Returns a transport that calls the service at `url` over HTTP/1.1, with a pool of connections. */
-export function http(url: string, { connections = 100, connect = '2s', answerLimit = 8 * 1024 * 1024 }: HttpOptions = {}): Transport {
+export function http(
+  url: string,
+  { connections = 100, connect = '2s', answerLimit = 8 * 1024 * 1024 }: HttpOptions = {},
+): Transport & AsyncDisposable {
   const timeout = Math.min(milliseconds(connect, 'connect'), longestTimerMs);
   const pool = new Pool(url, { connections, connect: { timeout }, maxResponseSize: answerLimit });
-  return {
-    async send({ operation, input, key, deadline, undoes, attempt, trace, signal }) {
+  return disposable({
+    async send({ operation, input, key, deadline, undoes, attempt, trace, signal }: CallRequest) {
       const { method, path, body } = requestOf(operation, input);
       const what = (): string => `${method} ${url}${path.split('?', 1)[0]}`;
       const headers = writeHeaders({ key, deadlineMs: deadline?.remaining(), undoes, attempt }, trace);
@@ -59,5 +63,5 @@ export function http(url: string, { connections = 100, connect = '2s', answerLim
       );
     },
     close: () => pool.destroy(),
-  };
+  });
 }

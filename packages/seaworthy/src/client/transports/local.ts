@@ -1,15 +1,16 @@
 import type { Answer } from '../../contract/answer.ts';
 import { sendable } from '../../contract/request.ts';
+import { disposable } from '../../core/disposable.ts';
 import { Unreachable } from '../errors.ts';
-import type { Endpoint, Transport } from '../transport.ts';
+import type { CallRequest, Endpoint, Transport } from '../transport.ts';
 
 const byValue = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
 
 /** Returns a transport to a service in the same process, by value as over a wire. `endpointOf` is asked at each call, since the service may start and stop. */
-export function local(service: string, endpointOf: () => Endpoint | undefined): Transport {
+export function local(service: string, endpointOf: () => Endpoint | undefined): Transport & AsyncDisposable {
   let closed = false;
-  return {
-    async send(request) {
+  return disposable({
+    async send(request: CallRequest) {
       const { signal } = request;
       signal.throwIfAborted();
       const endpoint = closed ? undefined : endpointOf();
@@ -26,5 +27,5 @@ export function local(service: string, endpointOf: () => Endpoint | undefined): 
     async close() {
       closed = true;
     },
-  };
+  });
 }

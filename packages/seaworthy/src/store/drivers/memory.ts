@@ -1,9 +1,10 @@
 import { well } from '../../core/condition.ts';
+import { disposable } from '../../core/disposable.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { isA } from '../../core/thrown.ts';
 import { StoreClosed } from '../errors.ts';
 import { readerBy } from '../read-by.ts';
-import type { Store, StoreDriver, Tx } from '../store.ts';
+import type { DisposableStoreDriver, Store, Tx } from '../store.ts';
 import { Topics } from '../topics.ts';
 import { MemoryDatabase } from './memory-database.ts';
 import { Conflict, MemoryRun, type RunOptions } from './memory-run.ts';
@@ -16,8 +17,8 @@ import { migrateSqlite } from './sqlite-migrations.ts';
  * transaction that committed meanwhile, and runs again; so it does by chance, half the times that it saw nothing of the other,
  * as on engines that look at pages or ranges. So code that holds on it also holds on an engine with many writers.
  */
-export function memory(): StoreDriver {
-  return { open: async (service, runtime) => openMemory(service, runtime) };
+export function memory(): DisposableStoreDriver {
+  return { open: async (service, runtime) => disposable(openMemory(service, runtime)) };
 }
 
 function openMemory(service: string, runtime: Runtime): Store {

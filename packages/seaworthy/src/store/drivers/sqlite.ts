@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { StoreDriver } from '../store.ts';
+import { disposable } from '../../core/disposable.ts';
+import type { DisposableStoreDriver } from '../store.ts';
 import { type Durability, openSqlite } from './sqlite-store.ts';
 
 export type { Durability } from './sqlite-store.ts';
@@ -21,6 +22,8 @@ export type SqliteOptions = (
  * Keeps each service's data in an SQLite file of its own, `<dir>/<service>.db`; transactions that wait together commit
  * together. Opening throws `StoreUnusable` when the folder or the file cannot be used.
  */
-export function sqlite({ dir, file, durability = 'full' }: SqliteOptions): StoreDriver {
-  return { open: (service, runtime) => openSqlite(file ?? join(dir, `${service}.db`), service, durability, runtime) };
+export function sqlite({ dir, file, durability = 'full' }: SqliteOptions): DisposableStoreDriver {
+  return {
+    open: async (service, runtime) => disposable(await openSqlite(file ?? join(dir, `${service}.db`), service, durability, runtime)),
+  };
 }
