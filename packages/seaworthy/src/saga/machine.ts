@@ -74,6 +74,12 @@ export type Outcome =
   /** Nothing is left to do, or to undo. */
   | { readonly kind: 'ended' };
 
+/** How a run of a step ended, with its error if it has one. */
+export interface Ended {
+  readonly outcome: Outcome;
+  readonly error?: unknown;
+}
+
 const undoable: ReadonlySet<Entry['state']> = new Set(['done', 'intended', 'stuck']);
 
 /** Returns the index of the entry to undo next: the last one that is not undone yet and can be; -1 when none is left. */

@@ -2,16 +2,10 @@ import { Failure } from '../client/call.ts';
 import { backoffMs } from '../core/backoff.ts';
 import type { StepDefinition } from './definition.ts';
 import { type Cause, errorOf, failureData, type Instance, type Refusals } from './instance.ts';
-import type { Outcome } from './machine.ts';
+import type { Ended, Outcome } from './machine.ts';
 import { isStale, type SagaRun } from './saga-run.ts';
 import { readSaga } from './saga-store.ts';
 import { longestWaitMs, postponedMs, waitsForCodeMs } from './waits.ts';
-
-/** How a run of a step ended, with its error if it has one. */
-export interface Ended {
-  readonly outcome: Outcome;
-  readonly error?: unknown;
-}
 
 const retries = { baseMs: 1000, leastMs: 50, jitter: 'full' } as const;
 const longestRetryMs = { running: 30_000, undoing: longestWaitMs };

@@ -5,7 +5,8 @@ import { type Calls, callsOf } from './calls.ts';
 import type { StepDefinition } from './definition.ts';
 import { type Entry, type Instance, resultsOf, stepKey } from './instance.ts';
 import { localSteps } from './local-step.ts';
-import { type Ended, failedStep } from './outcome.ts';
+import type { Ended } from './machine.ts';
+import { failedStep } from './outcome.ts';
 import type { SagaRun } from './saga-run.ts';
 import { resultJson, type Seen, seenWithin, stepRun, type Tracing, type Work } from './step-run.ts';
 

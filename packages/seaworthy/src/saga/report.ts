@@ -1,10 +1,18 @@
+import type { AnySaga } from './definition.ts';
 import { causeText, type Entry, type Instance } from './instance.ts';
-import { currentStep } from './machine.ts';
-import type { Ended } from './outcome.ts';
-import type { SagaRun } from './saga-run.ts';
+import { currentStep, type Ended } from './machine.ts';
+import type { Tracing } from './step-run.ts';
+
+/** A run, as far as a report reads it. */
+interface Reported {
+  readonly instance: Instance;
+  readonly saga: AnySaga;
+  readonly parts: Tracing;
+  log(level: 'info' | 'warn' | 'error', message: string, more: Readonly<Record<string, unknown>>): void;
+}
 
 /** Reports what a failure of `from` came to. A declared error is an answer, and not reported. */
-export function reportFailure(run: SagaRun, { outcome, error: given }: Ended, from: Instance): void {
+export function reportFailure(run: Reported, { outcome, error: given }: Ended, from: Instance): void {
   if (outcome.kind !== 'failed') return;
   const { state, attempts, cause, journal } = run.instance;
   const { name, steps } = run.saga;
@@ -24,7 +32,7 @@ export function reportFailure(run: SagaRun, { outcome, error: given }: Ended, fr
 }
 
 /** Reports an instance that has ended or is stuck. */
-export function reportEnd(run: SagaRun): void {
+export function reportEnd(run: Reported): void {
   const { state, key, cause } = run.instance;
   const { name } = run.saga;
   if (state === 'done' || state === 'undone' || state === 'stuck')
