@@ -48,7 +48,7 @@ if (dir) {
     ['talker,gateway', 'alive'],
     ['nobody', 'refused'],
   ] as const)
-    test(`a process of ${only} is ${said}, and ends by itself after that`, async () => {
+    test(`a process of ${only} is ${said}, and then ends by itself`, async () => {
       const flags = process.execArgv.filter((flag) => !flag.startsWith('--test'));
       const child = spawn(process.execPath, [...flags, import.meta.filename, join(root, only), only], {
         stdio: ['ignore', 'pipe', 'inherit'],

@@ -72,7 +72,7 @@ async function machine(dir: string, ahead: number) {
 }
 
 for (const jump of [-hour, hour])
-  test(`the clock is set ${jump < 0 ? 'back' : 'forward'} by an hour while a fleet runs: what waits goes on as if it were not`, async () => {
+  test(`a clock that is set ${jump < 0 ? 'back' : 'forward'} by an hour while a fleet runs does not change any wait`, async () => {
     const one = await machine(join(root, `live${jump}`), 0);
     await one.ask('old');
     await one.all('tried', 'old');
@@ -85,7 +85,7 @@ for (const jump of [-hour, hour])
     assert.equal(one.state.done.size, 6, 'nothing else was done');
   });
 
-test('a process died with its clock an hour ahead: the next one takes up at once what it left', async () => {
+test('the work of a process that died with its clock an hour ahead is taken over at once', async () => {
   const dir = join(root, 'died');
   const first = await machine(dir, hour);
   await first.ask('failed');

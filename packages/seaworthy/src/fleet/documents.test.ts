@@ -53,7 +53,7 @@ test('a service serves its own documents, the gateway its routes and the events 
   await running.stop();
 });
 
-test('what they say of themselves is as told; a path of a contract goes before ours', async () => {
+test('title, version and description are the given ones; a path of a contract goes before one of the toolkit', async () => {
   const { running, get, url, shelf: at } = await open({ documents: { title: 'The desk', version: '2.0.0' } });
   const info = async (base: string): Promise<unknown> => ((await get(base, '/openapi.json')) as { info: unknown }).info;
   assert.deepEqual(await info(url), { title: 'The desk', version: '2.0.0' });
@@ -62,7 +62,7 @@ test('what they say of themselves is as told; a path of a contract goes before o
   await running.stop();
 });
 
-test('without documents there are none', async () => {
+test('`documents: false` serves no documents', async () => {
   const { running, url, desk: at } = await open({ documents: false });
   for (const base of [url, at])
     for (const path of ['/openapi.json', '/asyncapi.json', '/docs']) assert.equal((await fetch(`${base}${path}`)).status, 404, path);
@@ -84,7 +84,7 @@ test('a document is made at its first request, and once', async () => {
   await server.close();
 });
 
-test('the page without its package is a problem that names the package; the documents are there', async () => {
+test('without its package the page is a problem that names the package, and the documents are served', async () => {
   const { server, get } = await page(undefined);
   for (const path of ['/docs', '/docs/start.js', '/docs/swagger-ui.css']) {
     const answer = await get(path);
@@ -97,7 +97,7 @@ test('the page without its package is a problem that names the package; the docu
   await server.close();
 });
 
-test('the page and all that it loads come from here, and nothing else may', async () => {
+test('the page and all that it loads come from this server, and its policy forbids the rest', async () => {
   const files = join(root, 'viewer');
   mkdirSync(files);
   writeFileSync(join(files, 'swagger-ui.css'), 'body {}');
@@ -117,7 +117,7 @@ test('the page and all that it loads come from here, and nothing else may', asyn
   await server.close();
 });
 
-test('no value in a path of a contract reaches what the toolkit serves itself', () => {
+test('no value in a path of a contract reaches a route of the toolkit', () => {
   const documents = documentRoutes({ openapi: () => ({}), asyncapi: () => ({}) });
   const health = healthRoutes({ phase: () => 'ready', checks: () => ({}) });
   for (const { method, path } of [...documents, ...health, metricsRoute(() => '')]) assert.ok(method === 'GET' && isToolkits(path), path);

@@ -13,7 +13,7 @@ test('an empty environment gives the defaults', () => {
   });
 });
 
-test('what is given is taken', () => {
+test('every variable has its setting', () => {
   const given = environment({
     PORT: '0',
     HOST: '::1',
@@ -35,7 +35,7 @@ test('what is given is taken', () => {
   assert.deepEqual(environment({ SEAWORTHY_OPERATIONS: '9090' }).listen.operations, { port: 9090 });
 });
 
-test('what runs here, on which ports, and where the rest is', () => {
+test('lists by name are read: what runs in this process, its ports, and the addresses of the others', () => {
   const { only, listen, addresses } = environment({
     SEAWORTHY_ONLY: 'orders,gateway',
     SEAWORTHY_PORTS: 'orders=7101',

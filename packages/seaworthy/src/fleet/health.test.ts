@@ -63,7 +63,7 @@ const buses = (condition: () => Condition): BusDriver => {
 };
 
 for (const faulty of [false, true])
-  test(`a store that fails makes its service and the process unready, and no other; one that is broken ends the process${faulty ? ' (through faulty ports)' : ''}`, async () => {
+  test(`a failing store makes its service and the process unready, and no other service; a broken one ends the process${faulty ? ' (through faulty ports)' : ''}`, async () => {
     let condition: Condition = well;
     const faults = seededFaults({ seed: 1, rates: {} });
     faults.calm();
@@ -107,7 +107,7 @@ for (const faulty of [false, true])
   });
 
 for (const faulty of [false, true])
-  test(`a bus that fails makes unready, and one that is broken ends the process${faulty ? ' (through faulty ports)' : ''}`, async () => {
+  test(`a failing bus makes the process unready, and a broken one ends it${faulty ? ' (through faulty ports)' : ''}`, async () => {
     let condition: Condition = well;
     const faults = seededFaults({ seed: 1, rates: {} });
     faults.calm();
@@ -121,7 +121,7 @@ for (const faulty of [false, true])
     await running.stop();
   });
 
-test('a heartbeat that cannot be written makes unready, and ready again once it can', async () => {
+test('a process is unready while its heartbeat cannot be written', async () => {
   let refuses = false;
   let passed = 0;
   const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + passed };
@@ -149,7 +149,7 @@ test('a heartbeat that cannot be written makes unready, and ready again once it 
   await running.stop();
 });
 
-test('the file of the bus is removed: within a heartbeat the process says that it is to be started again', {
+test('the process is not live within a heartbeat after the file of the bus was removed', {
   skip: process.platform === 'win32',
 }, async () => {
   const dir = join(root, 'removed');
@@ -161,7 +161,7 @@ test('the file of the bus is removed: within a heartbeat the process says that i
   await running.stop().catch(() => {});
 });
 
-test('a database that is gone keeps nothing else open: after a stop that says so all can be opened again', {
+test('a stop with a database that is gone rejects, and still closes everything else', {
   skip: process.platform === 'win32',
 }, async () => {
   const dir = join(root, 'gone');

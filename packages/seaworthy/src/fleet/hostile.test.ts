@@ -29,7 +29,7 @@ const fails = ({ input }: { readonly input: { readonly what: string } }): never 
 };
 const own = service(desk, { handlers: { write: fails, read: fails, reach: remote(async (context) => fails(context)) } });
 
-test('whatever a handler throws, its caller gets a problem, the log a line, and the next call an answer', async () => {
+test('any value that a handler throws is a problem for the caller and a log line, and the next call is answered', async () => {
   const clock = virtualClock();
   const lines: string[] = [];
   const told = telemetry({ destination: { write: (line: string) => void lines.push(line) } });
@@ -52,7 +52,7 @@ test('whatever a handler throws, its caller gets a problem, the log a line, and 
   await clock.run(running.stop());
 });
 
-test('whatever a part of a gateway throws, its client gets a problem', async () => {
+test('any value that a part of a gateway throws is a problem for the client', async () => {
   for (const [what, [value]] of Object.entries(thrown)) {
     const throws = (): never => {
       throw value;

@@ -15,14 +15,14 @@ after(() => rmSync(root, { recursive: true, force: true }));
 const desk = contract('desk', { ask: query({ http: 'GET /ask', input: z.object({}), output: z.object({}) }) });
 const one = fleet({ services: [service(desk, { handlers: { ask: () => ({}) } })] });
 
-test('a fleet file gives a fleet, a launch, or a function that makes one', async () => {
+test('a fleet file exports a fleet, a launch, or a function that returns one', async () => {
   for (const exported of [one, { fleet: one }, () => one, async () => ({ fleet: one })])
     assert.equal((await launchOf(exported)).fleet, one);
   for (const exported of [undefined, 7, {}, { fleet: {} }, () => undefined])
     await assert.rejects(launchOf(exported), (error: unknown) => error instanceof FleetInvalid && /default export/.test(error.message));
 });
 
-test('what must be up is up before the fleet, and goes down after it, once', async () => {
+test('`before` runs before the start, and `after` once after the stop', async () => {
   const said: string[] = [];
   const parts = { fleet: one, before: ({ dir }: { dir: string }) => said.push(dir), after: () => said.push('after') };
   const dir = join(root, 'up');
@@ -32,7 +32,7 @@ test('what must be up is up before the fleet, and goes down after it, once', asy
   assert.deepEqual(said, [dir, 'after']);
 });
 
-test('what is given goes before what the launch says, group by group', async () => {
+test('given options replace those of the launch, also inside of groups', async () => {
   const said: unknown[] = [];
   const options = { listen: { services: true, host: '127.0.0.2' }, dir: join(root, 'not here'), shutdown: { drain: '1s' } } as const;
   const parts = { fleet: one, options, before: (settings: unknown) => said.push(settings) };
@@ -43,7 +43,7 @@ test('what is given goes before what the launch says, group by group', async () 
   await running.stop();
 });
 
-test('what is up goes down when the fleet fails to start', async () => {
+test('`after` runs when the fleet fails to start', async () => {
   const said: string[] = [];
   await assert.rejects(
     launch({ fleet: one, after: () => said.push('after') }, { dir: join(root, 'down'), only: ['nobody'] }),

@@ -76,7 +76,7 @@ async function seen(settings: Readonly<Record<string, string>>): Promise<{ reado
   return { told: stderr, lines: stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Line])) };
 }
 
-test('a handler and a reaction that throw are in the log of a fleet that was given no telemetry, and the client sees no SQL', async () => {
+test('without telemetry the log has the errors of handlers and reactions, and the client sees no SQL', async () => {
   const { told, lines } = await seen({});
   assert.match(told, /^502 .*SW_STORE_STATEMENT_FAILED/);
   assert.doesNotMatch(told, /selekt/);
@@ -87,7 +87,7 @@ test('a handler and a reaction that throw are in the log of a fleet that was giv
   assert.deepEqual([reaction?.level, reaction?.msg, reaction?.error.message], ['warn', 'desk.filed was parked', 'the archive is full']);
 });
 
-test('LOG_LEVEL=silent is silence, and another level hides what is below it', async () => {
+test('LOG_LEVEL=silent logs nothing, and another level hides lower ones', async () => {
   assert.deepEqual((await seen({ LOG_LEVEL: 'silent' })).lines, []);
   const levels = (await seen({ LOG_LEVEL: 'error' })).lines.map(({ level }) => level);
   assert.deepEqual([...new Set(levels)], ['error']);

@@ -26,14 +26,14 @@ const named = (name: string, store?: StoreDriver, migration = `${name}/1`) =>
   });
 
 for (const name of ['bus', 'gateway', 'con', 'aux', 'nul', 'com1', 'lpt9', 'a'.repeat(250)])
-  test(`no service of a fleet is named ${name.slice(0, 20)}`, () => {
+  test(`no service of a fleet may have the name ${name.slice(0, 20)}`, () => {
     assert.throws(
       () => fleet({ services: [named(name)] }),
       (error: unknown) => error instanceof FleetInvalid && error.message.includes(`a service named ${name}, which`),
     );
   });
 
-test('a service may be named as a part of the toolkit is, and its migrations after it', async () => {
+test('a service and its migrations may have the name of a module of the toolkit', async () => {
   const names = ['outbox', 'inbox', 'saga', 'worker', 'seaworthy', 'console', 'com10'];
   const dir = join(root, 'parts');
   const running = await start(fleet({ services: names.map((name) => named(name)) }), { dir, logLevel: 'silent' });
@@ -59,7 +59,7 @@ for (const [kind, store] of [
   ['file', sqlite({ file: join(root, 'all.db') })],
   ['store in memory', shared()],
 ] as const)
-  test(`two services with one ${kind}: the second is refused by name, and writes nothing`, async () => {
+  test(`the second of two services with one ${kind} is refused by name, and writes nothing`, async () => {
     const options = { bus: memoryBus(), logLevel: 'silent', dir: root } as const;
     await assert.rejects(
       start(fleet({ services: [named('orders', store), named('stock', store)] }), options),
@@ -72,7 +72,7 @@ for (const [kind, store] of [
     await opened.close();
   });
 
-test('the log of the bus is no database of a service, nor the other way round', async () => {
+test('a service does not open the database of the bus, nor the bus that of a service', async () => {
   const dir = join(root, 'bus');
   const desk = named('desk', sqlite({ file: join(dir, 'bus.db') }));
   await assert.rejects(start(fleet({ services: [desk] }), { dir, logLevel: 'silent' }), StoreTaken);

@@ -32,7 +32,7 @@ async function open(options: StartOptions) {
   return { running, status, title };
 }
 
-test('metrics and documents have a port of their own, and are on no other one; health is on all', async () => {
+test('the port of operations has the only metrics and documents; health is on every port', async () => {
   const { running, status, title } = await open({ listen: { operations: {}, services: true } });
   const { url, urls, operationsUrl } = running;
   for (const path of ['/metrics', '/openapi.json', '/asyncapi.json', '/docs'])
@@ -48,14 +48,14 @@ test('metrics and documents have a port of their own, and are on no other one; h
   await assert.rejects(fetch(`${operationsUrl}/metrics`));
 });
 
-test('a process without any other port has its health, metrics and documents there', async () => {
+test('the port of operations may be the only one of a process', async () => {
   const { running, status, title } = await open({ listen: { operations: { host: '127.0.0.1' } }, only: ['two'] });
   assert.deepEqual([running.url, await status(running.operationsUrl, '/health/ready')], [undefined, 200]);
   assert.equal(await title('/openapi.json'), 'two');
   await running.stop();
 });
 
-test('without it there is none, and metrics are beside the routes', async () => {
+test('without a port of operations, metrics are beside the routes', async () => {
   const { running, status } = await open({});
   assert.deepEqual([running.operationsUrl, await status(running.url, '/metrics')], [undefined, 200]);
   await running.stop();
@@ -63,7 +63,7 @@ test('without it there is none, and metrics are beside the routes', async () => 
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 for (const host of ['::1', '[::1]', '::'])
-  test(`what listens on ${host} says a URL by which it is found`, { skip: hasIpv6 ? false : 'the machine has no IPv6' }, async () => {
+  test(`the URL of a server on ${host} reaches it`, { skip: hasIpv6 ? false : 'the machine has no IPv6' }, async () => {
     const { running, status } = await open({ listen: { host, services: true, operations: {} } });
     const { url = '', urls, operationsUrl = '' } = running;
     for (const base of [url, urls['one'] as string, operationsUrl]) {

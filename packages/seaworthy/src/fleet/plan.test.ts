@@ -63,29 +63,33 @@ const refused: readonly [string, StartOptions, RegExp][] = [
     { only: ['order'] },
     /only names order, which the fleet does not have: it has stock, orders, mails/,
   ],
-  ['an address of nobody', { addresses: { nobody: 'http://a' } }, /addresses names nobody/],
+  ['an address of an unknown service', { addresses: { nobody: 'http://a' } }, /addresses names nobody/],
   [
-    'bounds of bodies that are none',
+    'invalid limits of bodies',
     { listen: { bodies: { each: Number.NaN, together: 0 } } },
     /listen\.bodies\.each must be .*, got NaN; listen\.bodies\.together must be a whole number of bytes from 1 on, got 0/,
   ],
-  ['a port of nobody', { listen: { services: { nobody: 1 } } }, /listen\.services names nobody/],
+  ['a port of an unknown service', { listen: { services: { nobody: 1 } } }, /listen\.services names nobody/],
   [
     'an address with a path',
     { only: ['mails'], addresses: { stock: 'http://a/b' } },
     /addresses\.stock must be http:\/\/HOST:PORT, got "http:\/\/a\/b"/,
   ],
-  ['an address that is none', { only: ['mails'], addresses: { stock: 'a:b:c' } }, /addresses\.stock must be .*, got "a:b:c"/],
+  ['an invalid address', { only: ['mails'], addresses: { stock: 'a:b:c' } }, /addresses\.stock must be .*, got "a:b:c"/],
   [
     'a port out of range',
     { listen: { port: -1, services: { stock: 70_000 }, operations: { port: 0.5 } } },
     /listen\.port must be a port from 0 to 65535, got -1; listen\.operations\.port must be .*, got 0\.5; listen\.services\.stock must be .*, got 70000/,
   ],
-  ['a saga whose callee is nowhere', { only: ['orders'] }, /the saga fulfil of orders calls stock, .*add it to `only` or to `addresses`/],
-  ['a route whose upstream is nowhere', { only: ['gateway'] }, /the route GET \/sent calls mails/],
+  [
+    'a saga whose callee has no address',
+    { only: ['orders'] },
+    /the saga fulfil of orders calls stock, .*add it to `only` or to `addresses`/,
+  ],
+  ['a route whose upstream has no address', { only: ['gateway'] }, /the route GET \/sent calls mails/],
 ];
 for (const [what, options, message] of refused) {
-  test(`${what} is refused by place and rule`, () => {
+  test(`${what} is refused by option and rule`, () => {
     assert.throws(
       () => plan(shop, options),
       (error: unknown) => error instanceof FleetInvalid && message.test(error.message),
@@ -93,7 +97,7 @@ for (const [what, options, message] of refused) {
   });
 }
 
-test('a callee that is not in the fleet at all is to be added to it', () => {
+test('a callee that is not in the fleet is refused with the advice to add it', () => {
   const [, ...rest] = shop.services;
   assert.throws(
     () => plan({ ...shop, services: rest }, {}),
@@ -101,14 +105,14 @@ test('a callee that is not in the fleet at all is to be added to it', () => {
   );
 });
 
-test('everything that does not fit is named at once', () => {
+test('one error names every mistake', () => {
   assert.throws(
     () => plan(shop, { only: ['gateway', 'x'], listen: { services: { y: 0 } } }),
     /names x.*names y.*calls orders.*calls mails/,
   );
 });
 
-test('each service alone, and the gateway, found at their addresses, do together what one process does', async () => {
+test('services and gateway in processes of their own do together what one process does', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'seaworthy-plan-'));
   const first = await start(shop, { dir, only: ['stock'], listen: { services: true } });
   const second = await start(shop, { dir, only: ['mails'], listen: { services: true } });

@@ -79,7 +79,7 @@ async function played(poison: Poison | undefined): Promise<{ readonly tookMs: nu
   return { tookMs, refused, runs };
 }
 
-test('one saga that can never succeed slows nobody down, whatever its callee does', async () => {
+test('a saga that can never succeed does not delay others, whatever its callee does', async () => {
   const alone = await played(undefined);
   assert.equal(alone.refused, 0);
   for (const [what, poison] of Object.entries({

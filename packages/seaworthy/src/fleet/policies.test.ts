@@ -62,7 +62,7 @@ async function world(own: ReturnType<typeof thirdParty>['own']) {
   };
 }
 
-test("the policies of a service are in its fleet's metrics and logs while it runs, and live by its clock", async () => {
+test('the policies of a service report to the telemetry of its fleet while it runs, and use its clock', async () => {
   let work = (_: WorkContext): unknown => 'fine';
   const { own, health } = thirdParty((context) => work(context));
   for (let fleets = 0; fleets < 2; fleets++) {
@@ -90,7 +90,7 @@ test("the policies of a service are in its fleet's metrics and logs while it run
   }
 });
 
-test('of two fleets of one definition the first has its policies, until it stops', async () => {
+test('the first of two fleets of one definition has its policies, until it stops', async () => {
   const { own } = thirdParty(() => 'fine');
   const first = await world(own);
   const second = await world(own);

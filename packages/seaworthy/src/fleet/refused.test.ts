@@ -125,7 +125,7 @@ for (const [which, code] of [
   ['with a migration that fails', 'SW_STORE_MIGRATION'],
   ['heard twice', 'SW_OUTBOX_SUBSCRIPTION'],
 ] as const)
-  test(`G8: code ${which} is refused before anything is accepted, published or heard, and the process may end`, async () => {
+  test(`G8: code ${which} is refused before anything is accepted, published or consumed, and the process may end`, async () => {
     const dir = join(root, String(folder++));
     await left(dir);
     const asked: string[] = [];
@@ -138,7 +138,7 @@ for (const [which, code] of [
     assert.deepEqual([asked, holding.size], [[], 0]);
   });
 
-test('G8: a port that is taken is noticed before anything is accepted, published or heard', async () => {
+test('G8: a port in use refuses the start before anything is accepted, published or consumed', async () => {
   const dir = join(root, String(folder++));
   await left(dir);
   const taken = createServer().listen(0, '127.0.0.1');
@@ -153,7 +153,7 @@ test('G8: a port that is taken is noticed before anything is accepted, published
   taken.close();
 });
 
-test('until all has begun a port answers 503, and says that it is starting; then the process is kept until it has stopped', async () => {
+test('ports answer 503 until everything has begun; the process stays alive until it has stopped', async () => {
   const dir = join(root, String(folder++));
   const [port, own] = [await freePort(), await freePort()];
   let go = (): void => {};

@@ -57,7 +57,7 @@ async function serving(port: number): Promise<{ readonly url: string; readonly p
 const [, , dir, port] = process.argv;
 if (dir !== undefined) await serve(dir, Number(port));
 else
-  test('a lone service that was killed answers behind the gateway within two seconds of its return, however long it was away', async () => {
+  test('the only instance of a service answers within two seconds of its restart, however long it was down', async () => {
     // Processes and connections are real, and take what they take; only the gateway's time is told.
     const clock = virtualClock();
     const own = runtime({ clock, random: { next: () => 0 } });

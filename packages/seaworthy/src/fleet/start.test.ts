@@ -46,7 +46,7 @@ async function open(options: StartOptions = {}) {
   };
 }
 
-test('G13: it is unready first, and serves on through its grace', async () => {
+test('G13: a stop makes the fleet unready first, and it serves on during its grace', async () => {
   const { running, asked, until, post, ready } = await open({ shutdown: { grace: '500ms' } });
   assert.equal(await ready(), 200);
   const stopped = running.stop();
@@ -59,7 +59,7 @@ test('G13: it is unready first, and serves on through its grace', async () => {
   await assert.rejects(ready());
 });
 
-test('G13: what is in hand is finished; a second stop is the first', async () => {
+test('G13: calls in flight finish; a second stop returns the promise of the first', async () => {
   const { running, asked, until, post } = await open();
   const inHand = post();
   await until(() => asked.length === 1);
@@ -70,7 +70,7 @@ test('G13: what is in hand is finished; a second stop is the first', async () =>
   await stopped;
 });
 
-test('G13: what does not come to an end is cut at the end of the budget, and is driven on after the next start', async () => {
+test('G13: work that does not end is cut at the end of the budget, and the next start continues it', async () => {
   const dir = join(root, 'cut');
   const first = await open({ dir, shutdown: { drain: '100ms' } });
   const cut = fetch(`${first.url}/ask`, { method: 'POST', headers: { 'idempotency-key': 'k' } }).then(
@@ -90,7 +90,7 @@ test('G13: what does not come to an end is cut at the end of the budget, and is 
   await second.running.stop();
 });
 
-test('a port that is taken is told, with what chooses another one, and what had started is stopped', async () => {
+test('a port in use is an error that names the option, and what had started is stopped', async () => {
   const { running, url } = await open();
   const port = Number(new URL(url).port);
   await assert.rejects(open({ listen: { port } }), (error: unknown) => {

@@ -140,7 +140,7 @@ const wanted = [
 const shown = ({ name, attributes: { operation, route: path, event: type, step } }: SpanRecord): string =>
   `${name} ${operation ?? path ?? type ?? step}`;
 
-test('with nothing installed one trace id is in every span of an order, and the batch of the relay links to it', async () => {
+test('without OpenTelemetry every span of an order has one trace id, and the batch of the relay links to it', async () => {
   const spans: SpanRecord[] = [];
   const lines: string[] = [];
   const { observe } = telemetry({ spans: (span) => void spans.push(span), destination: { write: (line) => void lines.push(line) } });
@@ -193,7 +193,7 @@ test('with nothing installed one trace id is in every span of an order, and the 
   assert.deepEqual([line['trace_id'], line['span_id']], [given, one('seaworthy_serve stock.hold').spanId]);
 });
 
-test('an undo is part of the trace too, and a declared error is no failure', async () => {
+test('an undo is part of the trace, and a declared error is not a failure', async () => {
   const spans: SpanRecord[] = [];
   const { observe } = telemetry({ level: 'silent', spans: (span) => void spans.push(span) });
   const { running, order } = await open(runtime({ observe }));
@@ -224,7 +224,7 @@ test('events and sagas may have traces of their own, which link to what caused t
   assert.equal(one('seaworthy_serve stock.hold').traceId, step.traceId);
 });
 
-test('a trace goes over HTTP, and through services that report to nobody', async () => {
+test('a trace goes over HTTP, and through services without telemetry', async () => {
   const { running, order, seen } = await open(runtime({ baggage: ['tenant'] }), {
     listen: { services: true },
     gateway: { trust: { baggage: ['tenant', 'other'] } },
@@ -241,7 +241,7 @@ test('a trace goes over HTTP, and through services that report to nobody', async
   await running.stop();
 });
 
-test('baggage ends at the gateway unless it is trusted there; a bomb of it is bounded; nonsense is ignored', async () => {
+test('the gateway drops baggage that it does not trust, bounds its size, and ignores malformed headers', async () => {
   const { running, order, seen } = await open(runtime({ baggage: ['tenant'] }));
   await order('a', { baggage: 'tenant=7' });
   await order('b', { traceparent: 'nonsense', tracestate: '===', baggage: '%%%,;;=' });
@@ -260,7 +260,7 @@ test('baggage ends at the gateway unless it is trusted there; a bomb of it is bo
   await trusting.running.stop();
 });
 
-test('what a dead process left goes on in the trace that began it: a saga and an intent', async () => {
+test('a saga and an intent of a dead process continue in the trace that began them', async () => {
   const dir = join(root, 'left');
   const first = await open(runtime(), { dir, shutdown: { drain: '50ms' } }, () => new Promise(() => {}));
   first.order('a', { traceparent }).catch(() => {});
@@ -291,7 +291,7 @@ test('a gateway that does not trust traces begins its own, which links outside',
   assert.deepEqual(request?.links, [{ traceId: given, spanId: 'b7ad6b7169203331' }]);
 });
 
-test('an observer that throws at everything changes no outcome', async () => {
+test('an observer that always throws does not change any outcome', async () => {
   const angry = (): never => {
     throw new Error('angry');
   };
