@@ -6,8 +6,10 @@ import { type Runtime, runtime } from '../core/runtime.ts';
 import { BreakerOpen } from '../resilience/errors.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { retry } from '../resilience/retry.ts';
+import { telemetry } from '../telemetry/telemetry.ts';
 import { virtualClock } from '../testing/clock.ts';
 import { type CallerDeps, caller } from './caller.ts';
+import { mutableInstances } from './drivers/mutable-instances.ts';
 import { staticInstances } from './drivers/static-instances.ts';
 import { Unreachable } from './errors.ts';
 import type { Instance } from './instance-source.ts';
@@ -93,4 +95,23 @@ test('a service without an instance is unreachable', async () => {
     world('').ask(),
     (error: unknown) => error instanceof Unreachable && /^desk has no instance now/.test(error.message),
   );
+});
+
+test('the breaker and the bulkhead of an instance that left are in no gauge', async () => {
+  const { observe, exposition } = telemetry({ level: 'silent' });
+  const source = mutableInstances(['a', 'b']);
+  const transport: Transport = { send: async () => ({ kind: 'output', output: {} }), close: async () => {} };
+  const call = caller({ runtime: runtime({ observe }), transportOf: () => ({ source, connect: () => transport }) });
+  await call(desk.ask, {});
+  const gauges = (at: string): number =>
+    exposition()
+      .split('\n')
+      .filter((line) => line.includes(`"desk at ${at}"`) && !line.includes('_total{')).length;
+  assert.ok(gauges('a') > 0 && gauges('b') === gauges('a'));
+  source.set(['a']);
+  await call(desk.ask, {});
+  assert.ok(gauges('a') > 0);
+  assert.equal(gauges('b'), 0);
+  await call.close();
+  assert.equal(gauges('a'), 0);
 });
