@@ -7,7 +7,7 @@ const storm = { over: 'bank' } as const;
 export const service: readonly Mutant[] = [
   {
     name: 'service: a process that stopped in order counts as a death of its intents',
-    edits: [['service/external/claim.ts', 'const died = `in_hand = 1 and ${crashed}`;', "const died = 'in_hand = 1';"]],
+    edits: [['service/external/claim.ts', 'const died = `in_flight = 1 and ${crashed}`;', "const died = 'in_flight = 1';"]],
     tests: inSource(...externals, 'service/kill'),
   },
   {

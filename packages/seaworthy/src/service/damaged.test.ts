@@ -22,9 +22,9 @@ const till = contract('till', {
 
 async function open() {
   const clock = virtualClock();
-  const told: unknown[] = [];
+  const reported: unknown[] = [];
   const log = (_level: string, message: string, attributes: Readonly<Record<string, unknown>> = {}): void => {
-    if (message.startsWith('a row cannot be read')) told.push(attributes['row']);
+    if (message.startsWith('a row cannot be read')) reported.push(attributes['row']);
   };
   const own = runtime({ clock, random: seededRandom(1), observe: { ...silent, log } });
   const store = await memory().open('till', own);
@@ -57,17 +57,17 @@ async function open() {
         (error: unknown) => (error instanceof CallFailed ? error.problem.code : error),
       ),
     );
-  return { ...{ clock, store, state, told, codeOf }, call, damage: (sql: string) => clock.run(store.transaction((tx) => tx.run(sql))) };
+  return { ...{ clock, store, state, reported, codeOf }, call, damage: (sql: string) => clock.run(store.transaction((tx) => tx.run(sql))) };
 }
 
 test('an intent that cannot be read is reported once by name and left aside; the others go on', async () => {
-  const { clock, state, told, call, codeOf, damage } = await open();
+  const { clock, state, reported, call, codeOf, damage } = await open();
   for (const id of ['a', 'b', 'c']) await codeOf(call(till.charge, { id }, { key: id }));
   await damage("update sw_intent set input = '{oops' where idempotency_key = 'a'");
   state.down = false;
   await clock.advance(60_000);
   assert.deepEqual([...state.charged].sort(), ['b', 'c']);
-  assert.deepEqual(told, ['charge a']);
+  assert.deepEqual(reported, ['charge a']);
   assert.equal(await codeOf(call(till.charge, { id: 'a' }, { key: 'a' })), 'SW_STORE_ROW_DAMAGED');
   await damage(`update sw_intent set input = '{"id":"a"}' where idempotency_key = 'a'`);
   await clock.advance(60_000);

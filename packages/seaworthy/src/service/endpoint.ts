@@ -70,16 +70,16 @@ export function endpoint(parts: EndpointParts): Serving {
     }
   }
 
-  async function answer(attempt: CallRequest, signal: AbortSignal, span: Span): Promise<Answer> {
-    const operation = operations[attempt.operation.name];
+  async function answer(request: CallRequest, signal: AbortSignal, span: Span): Promise<Answer> {
+    const operation = operations[request.operation.name];
     if (!operation || operation.kind === ('event' as string)) {
       throw new OperationUnknown(
-        `this service does not have the operation ${nameOf(attempt.operation)}: deploy a service before its callers`,
+        `this service does not have the operation ${nameOf(request.operation)}: deploy a service before its callers`,
       );
     }
-    const { key = runtime.ids.next(), input } = attempt;
+    const { key = runtime.ids.next(), input } = request;
     if (operation.kind === 'command') span.note({ key });
-    const bound: CallRequest = { ...attempt, operation };
+    const bound: CallRequest = { ...request, operation };
     const received = { operation: operation.name, key, request: bound, input: await accept(operation, input), signal, span };
     try {
       if (operation.kind === 'command') return currentAnswer(operation, await command({ ...received, fingerprint: fingerprint(input) }));
@@ -91,26 +91,26 @@ export function endpoint(parts: EndpointParts): Serving {
   }
 
   return {
-    async handle(attempt) {
-      const name = nameOf(attempt.operation);
-      const span = runtime.observe.span('seaworthy_serve', { operation: name }, { kind: 'server', parent: attempt.trace });
-      const { deadline = Deadline.after(runtime.clock, '30s') } = attempt;
+    async handle(request) {
+      const name = nameOf(request.operation);
+      const span = runtime.observe.span('seaworthy_serve', { operation: name }, { kind: 'server', parent: request.trace });
+      const { deadline = Deadline.after(runtime.clock, '30s') } = request;
       const late = (): unknown => new DeadlineExceeded(`${name} was not answered within its deadline: it may still take effect`);
       const work = scope({
         clock: runtime.clock,
-        parents: [attempt.signal],
+        parents: [request.signal],
         timeout: { ms: deadline.remaining(), reason: late },
       });
       inFlight.add(work);
       try {
         parts.admit();
         deadline.check(name);
-        const result = await work.race(answer(attempt, work.signal, span));
+        const result = await work.race(answer(request, work.signal, span));
         if (result.kind === 'declared') span.note({ declared: result.name });
         span.end(result.kind);
         return result;
       } catch (thrown) {
-        const error = explained(name, readable(thrown), attempt.signal);
+        const error = explained(name, readable(thrown), request.signal);
         if (error.kind === 'internal') runtime.observe.log('error', `${name} failed`, { operation: name, error }, span.trace);
         // A mistake of the caller is not a failure of the service.
         span.end(error.kind, statusOf[error.kind][0] >= 500 ? error : undefined);

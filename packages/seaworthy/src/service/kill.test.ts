@@ -63,7 +63,7 @@ async function child(dir: string): Promise<void> {
     for (const id of ['a', 'b', 'c', 'deadly']) charge(id);
   // The deadly one is set aside for minutes.
   const aside = async (): Promise<boolean> =>
-    (await store.read.all('select 1 from sw_intent where in_hand = 0 and due > ?', fastClock.now() + 60_000)).length > 0;
+    (await store.read.all('select 1 from sw_intent where in_flight = 0 and due > ?', fastClock.now() + 60_000)).length > 0;
   while ((await charged()) < 3 || !(await aside())) await sleep(fastClock, 50);
   const refused = await charge('deadly');
   assert.ok(refused instanceof CallFailed && refused.problem.code === 'SW_IDEMPOTENCY_IN_PROGRESS');

@@ -21,7 +21,8 @@ import { endpoint } from './endpoint.ts';
 import { ServiceUnready } from './errors.ts';
 import { ExternalDriver } from './external/driver.ts';
 import { intentMigrations } from './external/intent-table.ts';
-import { type AnyExternal, externalOf } from './handler.ts';
+import type { ExternalCommand } from './external/prepare.ts';
+import { externalOf } from './handler.ts';
 import type { Health, Phase } from './health.ts';
 import { forget, forgetSteps, idempotencyMigrations } from './idempotency.ts';
 import { reportLeftover } from './leftover.ts';
@@ -83,7 +84,7 @@ export interface SagaRunOptions {
   readonly tracing?: TraceRelation;
 }
 
-/** What of a service may be set for the process that it runs in. */
+/** The options of a service in one process. */
 export interface RunOptions {
   readonly retention?: RetentionOptions;
   readonly sagas?: SagaRunOptions;
@@ -160,12 +161,12 @@ async function runOn(
     starting: (tx, trace) => sagas.collect(tx, trace),
   };
   const operations = service.contract as unknown as Readonly<Record<string, Operation & At>>;
-  const known = new Map<string, { readonly operation: Operation & At; readonly handler: AnyExternal }>();
+  const commands = new Map<string, ExternalCommand>();
   for (const [of, handler] of Object.entries(service.handlers)) {
     const outward = externalOf(handler);
-    if (outward) known.set(of, { operation: operations[of] as Operation & At, handler: outward });
+    if (outward) commands.set(of, { operation: operations[of] as Operation & At, handler: outward });
   }
-  const externals = new ExternalDriver({ store, runtime, collectors, owner: worker, alone: aloneOn(bus), known });
+  const externals = new ExternalDriver({ store, runtime, collectors, owner: worker, alone: aloneOn(bus), commands });
 
   let phase: Phase = 'starting';
   let admitting = false;

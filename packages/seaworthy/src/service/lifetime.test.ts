@@ -188,7 +188,7 @@ test('a branch that continues after its handler has failed has no effect', async
   await branched.promise;
   assert.deepEqual(await world.left(), [0, 0, 0]);
   assert.ok(late.length > 0 && late.every((error) => error instanceof RunOver || error instanceof TransactionOver));
-  // Its failure has told so already.
+  // The failure of the handler is the answer, so the late uses are not logged.
   assert.deepEqual(world.logged, []);
   await world.end();
 });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-/** A program that runs in a process of its own, since a rejection that nobody handles ends a process. */
+/** A program that runs in a process of its own, since an unhandled rejection ends a process. */
 const program = `
 import { command, contract, event } from 'seaworthy/contract';
 import { fleet, start } from 'seaworthy/fleet';
@@ -23,7 +23,7 @@ const desk = contract('desk', {
 });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const acts = {
-  // A helper whose promise nobody awaits, though the helper itself awaits all.
+  // A helper that awaits its statements and is not awaited itself.
   async helper({ tx }) {
     const audit = async () => {
       await tx.run('insert into nowhere values (1)');

@@ -29,7 +29,7 @@ const till = contract('till', {
 });
 const shop = contract('shop', { buy: command({ http: 'POST /buy', input: Ref }) });
 
-/** Its only step gives up long before what it began has an outcome. */
+/** A saga whose only step times out long before its charge has an outcome. */
 const buying = saga(shop, 'buying', { input: Ref, uses: [till], key: ({ id }) => id }).step('charge', {
   retry: { attempts: 1 },
   timeout: '500ms',
@@ -56,7 +56,7 @@ interface Play {
   readonly life?: Fuse;
 }
 
-interface Came {
+interface Result {
   readonly captured: boolean;
   readonly refunded: boolean;
   /** What the saga said that it waits for. */
@@ -64,7 +64,7 @@ interface Came {
 }
 
 /** A purchase that is given up while its charge is under way, in a till of two processes. */
-async function play({ driver, outcome, life = fuse() }: Play): Promise<Came> {
+async function play({ driver, outcome, life = fuse() }: Play): Promise<Result> {
   const clock = virtualClock();
   const surroundings = { clock, random: seededRandom(1) };
   const rt = runtime(surroundings);

@@ -7,7 +7,7 @@ import { nameOf } from '../answer.ts';
 import type { ExternalContext } from '../context.ts';
 import { timeoutMs } from '../handler.ts';
 import { type Intent, markOf } from './intent-table.ts';
-import type { Known } from './prepare.ts';
+import type { ExternalCommand } from './prepare.ts';
 
 /**
  * Runs `do` once, without a transaction, and returns its outcome. `stop` aborts it when the process goes down, which is not a failure
@@ -15,7 +15,7 @@ import type { Known } from './prepare.ts';
  */
 export async function attempt(
   { clock, ids, observe }: Runtime,
-  { operation, handler }: Known,
+  { operation, handler }: ExternalCommand,
   intent: Intent,
   stop: Scope,
 ): Promise<unknown> {

@@ -35,7 +35,7 @@ export interface Claims {
 /** The time until an intent that cannot be read is read again: its row may have been corrected. */
 const unreadableMs = 30_000;
 
-const died = `in_hand = 1 and ${crashed}`;
+const died = `in_flight = 1 and ${crashed}`;
 export const oneOf = (operations: readonly string[]): string => `operation in (${operations.map(() => '?').join()})`;
 export const all = (...of: readonly Fragment[]): Fragment => ({
   sql: of.map(({ sql }) => `(${sql})`).join(' and '),
@@ -97,8 +97,8 @@ export async function dueOperations(read: Read, operations: readonly string[], c
  */
 export async function claimIntents(tx: Tx, operation: string, again: number, claiming: Claiming, most: Most): Promise<Claims> {
   const of = (condition: string): Fragment => ({ sql: `operation = ? and ${condition}`, values: [operation] });
-  const driven = (deaths: 0 | 1): Fragment => ({ sql: 'crashes = crashes + ?, in_hand = 1, due = ?', values: [deaths, dueAt(again)] });
-  const suspected = { sql: 'crashes = crashes + 1, in_hand = 0, due = ?', values: [dueAt(claiming.now)] };
+  const driven = (deaths: 0 | 1): Fragment => ({ sql: 'crashes = crashes + ?, in_flight = 1, due = ?', values: [deaths, dueAt(again)] });
+  const suspected = { sql: 'crashes = crashes + 1, in_flight = 0, due = ?', values: [dueAt(claiming.now)] };
   const orphaned = dead(claiming);
   const free = either(all(due(claiming), own(claiming)), all(orphaned, plain(`not (${died})`)));
   const suspects = await claimed(tx, claiming, { live: of(`crashes = 1 and ${died}`), by: orphaned, set: suspected }, most);

@@ -14,7 +14,7 @@ import { attempt } from './attempt.ts';
 import { type Claiming, claimIntents, dueOperations } from './claim.ts';
 import { complete } from './complete.ts';
 import { type Intent, type IntentKey, markOf, postpone } from './intent-table.ts';
-import { type ExternalParts, type Known, prepare } from './prepare.ts';
+import { type ExternalCommand, type ExternalParts, prepare } from './prepare.ts';
 import { type ExternalSuspects, externalSuspects } from './suspects.ts';
 
 const pollMs = 1000;
@@ -35,16 +35,16 @@ export class ExternalDriver {
   #removeGauge = (): void => {};
 
   constructor(parts: ExternalParts) {
-    const { runtime, known } = parts;
+    const { runtime, commands } = parts;
     this.#parts = parts;
-    this.#inFlight = new InFlight({ clock: runtime.clock, most: { ...most, bytes: most.bytes / Math.max(1, known.size) } });
+    this.#inFlight = new InFlight({ clock: runtime.clock, most: { ...most, bytes: most.bytes / Math.max(1, commands.size) } });
     this.#aside = aside('sw_intent', runtime);
-    this.#longestMs = Math.max(backoff.capMs, ...[...known.values()].map(({ handler }) => 2 * timeoutMs(handler)));
+    this.#longestMs = Math.max(backoff.capMs, ...[...commands.values()].map(({ handler }) => 2 * timeoutMs(handler)));
     this.#suspects = externalSuspects({
       ...parts,
       inFlight: this.#inFlight,
       claiming: () => this.#claiming(),
-      drive: (intent, of, within) => this.#drive(intent, of, within),
+      drive: (intent, command, within) => this.#drive(intent, command, within),
     });
   }
 
@@ -63,9 +63,9 @@ export class ExternalDriver {
 
   /** Checks whether this code has the command of every open intent; changes nothing. Throws `IntentStranded`. */
   async verify(): Promise<void> {
-    const { store, known } = this.#parts;
+    const { store, commands } = this.#parts;
     const open = await store.sqlRead.all('select operation, count(*) as n from sw_intent group by operation order by operation');
-    const stranded = open.filter((row) => !known.has(String(row['operation'])));
+    const stranded = open.filter((row) => !commands.has(String(row['operation'])));
     if (stranded.length === 0) return;
     const names = stranded.map((row) => `${row['operation']} (${row['n']})`).join(', ');
     throw new IntentStranded(
@@ -75,8 +75,8 @@ export class ExternalDriver {
 
   /** Drives intents that are due, and those of dead workers, until `close`. */
   begin(): void {
-    const { runtime, known } = this.#parts;
-    if (known.size === 0) return;
+    const { runtime, commands } = this.#parts;
+    if (commands.size === 0) return;
     this.#removeGauge = runtime.observe.gauge('seaworthy_external_suspect', {}, () => this.#suspects.count);
     this.#turns = loop({ runtime, name: 'external', turn: () => this.#turn() });
   }
@@ -110,18 +110,20 @@ export class ExternalDriver {
 
   /** Claims and drives what is due. Each command has room of its own: one whose third party is down does not hold up the others. */
   async #claim(): Promise<void> {
-    const names = [...this.#parts.known.keys()].filter((name) => this.#inFlight.room(name).rows > 0 && this.#inFlight.room(name).bytes > 0);
+    const names = [...this.#parts.commands.keys()].filter(
+      (name) => this.#inFlight.room(name).rows > 0 && this.#inFlight.room(name).bytes > 0,
+    );
     if (names.length === 0) return;
     for (const name of await dueOperations(this.#parts.store.sqlRead, names, this.#claiming())) await this.#claimOf(name);
   }
 
   async #claimOf(name: string): Promise<void> {
-    const { store, runtime, known } = this.#parts;
-    const of = known.get(name) as Known;
+    const { store, runtime, commands } = this.#parts;
+    const command = commands.get(name) as ExternalCommand;
     const room = this.#inFlight.room(name);
     const { claimed, suspects } = await store.transaction((tx) => {
       const claiming = this.#claiming();
-      const again = claiming.now + 2 * timeoutMs(of.handler);
+      const again = claiming.now + 2 * timeoutMs(command.handler);
       return claimIntents(store.sql(tx), name, again, claiming, { ...room, rows: Math.min(batch, room.rows) });
     });
     for (const { intent, crashes } of suspects) {
@@ -133,18 +135,18 @@ export class ExternalDriver {
       // A call under the same key may have come first.
       if (this.#inFlight.has(markOf(intent))) continue;
       // A failure is logged and counted where it happens, and the intent is kept.
-      this.#exclusively(intent, (within) => this.#drive(intent, of, within), { load: { kind: name, bytes } }).catch(() => {});
+      this.#exclusively(intent, (within) => this.#drive(intent, command, within), { load: { kind: name, bytes } }).catch(() => {});
     }
   }
 
   /** Runs `do`, then writes its outcome. Whatever fails is repeated later, except when the process goes down. */
-  async #drive(begun: Intent, known: Known, within: Scope): Promise<Answer> {
+  async #drive(begun: Intent, command: ExternalCommand, within: Scope): Promise<Answer> {
     const { runtime } = this.#parts;
-    const intent = { ...begun, input: await withDefaults(known.operation, begun.input) };
+    const intent = { ...begun, input: await withDefaults(command.operation, begun.input) };
     runtime.reached('external/do/before');
-    const outcome = await attempt(runtime, known, intent, within).catch(async (cause: unknown) => {
+    const outcome = await attempt(runtime, command, intent, within).catch(async (cause: unknown) => {
       if (within.aborted) throw cause;
-      const retryAfterMs = await this.#postpone(intent, known, cause, '`do` gave no outcome; repeating it');
+      const retryAfterMs = await this.#postpone(intent, command, cause, '`do` gave no outcome; repeating it');
       throw new OutcomePending(
         `${markOf(intent)} has no outcome yet: it is driven to one, and a repeat under the same key gets the answer`,
         { cause, retryAfterMs },
@@ -152,16 +154,16 @@ export class ExternalDriver {
     });
     runtime.reached('external/do/after');
     try {
-      return await complete(this.#parts, known, intent, outcome, within);
+      return await complete(this.#parts, command, intent, outcome, within);
     } catch (error) {
       if (!within.aborted && !(error instanceof KeyInProgress))
-        await this.#postpone(intent, known, error, 'the outcome of `do` could not be written; repeating `do`');
+        await this.#postpone(intent, command, error, 'the outcome of `do` could not be written; repeating `do`');
       throw error;
     }
   }
 
   /** Makes the intent due again after a backoff. Returns the milliseconds until then. */
-  async #postpone(intent: Intent, { operation }: Known, error: unknown, message: string): Promise<number> {
+  async #postpone(intent: Intent, { operation }: ExternalCommand, error: unknown, message: string): Promise<number> {
     const { store, runtime, owner } = this.#parts;
     const { clock, observe, random } = runtime;
     const attempts = intent.attempts + 1;

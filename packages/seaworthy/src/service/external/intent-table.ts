@@ -35,7 +35,7 @@ export const intentMigrations: readonly Migration[] = [
         operation ${key} not null, idempotency_key ${key} not null, fingerprint ${text} not null, input ${text} not null,
         intent ${text} not null, since ${integer} not null, attempts ${integer} not null, due ${integer} not null, owner ${key} not null,
         trace ${text}, step ${key},
-        in_hand ${integer} not null default 0, crashes ${integer} not null default 0, primary key (operation, idempotency_key))${tableOptions}`,
+        in_flight ${integer} not null default 0, crashes ${integer} not null default 0, primary key (operation, idempotency_key))${tableOptions}`,
       'create index sw_intent_due on sw_intent (due)',
       `create index sw_intent_suspect on sw_intent (due)${partialIndex(suspect)}`,
       // An undo asks whether its step has an intent.
@@ -69,7 +69,7 @@ export function intentOf(row: Row): Intent {
 export async function insertIntent(tx: Tx, intent: Intent, owner: string, due: number): Promise<void> {
   const { operation, key, fingerprint, input, since, trace } = intent;
   await tx.run(
-    `insert into sw_intent (${intentColumns}, due, owner, step, in_hand) values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, 1)`,
+    `insert into sw_intent (${intentColumns}, due, owner, step, in_flight) values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, 1)`,
     operation,
     key,
     fingerprint,
@@ -108,7 +108,7 @@ export interface OpenIntent {
 export async function openIntent(tx: Tx, call: KeyedCall, owner: Owner): Promise<OpenIntent | undefined> {
   const dead = owner.dead();
   const [row] = await tx.all(
-    `select ${intentColumns}, owner, in_hand, crashes, case when ${crashed} then 1 else 0 end as crashed,
+    `select ${intentColumns}, owner, in_flight, crashes, case when ${crashed} then 1 else 0 end as crashed,
         case when owner = ? or ${dead.sql} then 1 else 0 end as free
       from sw_intent where operation = ? and idempotency_key = ?`,
     owner.id,
@@ -121,7 +121,7 @@ export async function openIntent(tx: Tx, call: KeyedCall, owner: Owner): Promise
   return readable('sw_intent', markOf(call), () => {
     const crashes = number(row, 'crashes');
     // The death of a suspect was written before its run.
-    const died = row['in_hand'] === 1 && !isSuspect(crashes) && row['owner'] !== owner.id && row['crashed'] === 1;
+    const died = row['in_flight'] === 1 && !isSuspect(crashes) && row['owner'] !== owner.id && row['crashed'] === 1;
     return { intent: intentOf(row), free: Number(row['free']) === 1, crashes: died ? crashes + 1 : crashes };
   });
 }
@@ -140,7 +140,7 @@ export async function removeIntent(tx: Tx, intent: IntentKey, owner: string): Pr
 /** Counts a run of `do` without an outcome. The next run is due at `due`. */
 export async function postpone(tx: Tx, intent: IntentKey, owner: string, due: number): Promise<void> {
   await tx.run(
-    'update sw_intent set attempts = attempts + 1, crashes = 0, in_hand = 0, due = ? where operation = ? and idempotency_key = ? and owner = ?',
+    'update sw_intent set attempts = attempts + 1, crashes = 0, in_flight = 0, due = ? where operation = ? and idempotency_key = ? and owner = ?',
     dueAt(due),
     intent.operation,
     intent.key,
@@ -151,7 +151,7 @@ export async function postpone(tx: Tx, intent: IntentKey, owner: string, due: nu
 /** Gives an intent to `owner`, which drives it until `due`. */
 export async function take(tx: Tx, intent: IntentKey, owner: string, due: number, crashes: number): Promise<void> {
   await tx.run(
-    'update sw_intent set owner = ?, due = ?, crashes = ?, in_hand = 1 where operation = ? and idempotency_key = ?',
+    'update sw_intent set owner = ?, due = ?, crashes = ?, in_flight = 1 where operation = ? and idempotency_key = ?',
     owner,
     dueAt(due),
     crashes,
@@ -163,7 +163,7 @@ export async function take(tx: Tx, intent: IntentKey, owner: string, due: number
 /** Gives an intent to `owner`, which does not drive it before `due`. */
 export async function setAside(tx: Tx, intent: IntentKey, owner: string, due: number, crashes: number): Promise<void> {
   await tx.run(
-    'update sw_intent set owner = ?, due = ?, crashes = ?, in_hand = 0 where operation = ? and idempotency_key = ?',
+    'update sw_intent set owner = ?, due = ?, crashes = ?, in_flight = 0 where operation = ? and idempotency_key = ?',
     owner,
     dueAt(due),
     crashes,
@@ -175,8 +175,8 @@ export async function setAside(tx: Tx, intent: IntentKey, owner: string, due: nu
 /** Takes back the death that was written before a run, when the process has survived the run and nothing else has ended it. */
 export async function takeDeathBack(tx: Tx, intent: IntentKey, owner: string, due: number, crashes: number): Promise<void> {
   await tx.run(
-    `update sw_intent set crashes = crashes - 1, in_hand = 0, due = ?
-      where operation = ? and idempotency_key = ? and owner = ? and in_hand = 1 and crashes = ?`,
+    `update sw_intent set crashes = crashes - 1, in_flight = 0, due = ?
+      where operation = ? and idempotency_key = ? and owner = ? and in_flight = 1 and crashes = ?`,
     dueAt(due),
     intent.operation,
     intent.key,

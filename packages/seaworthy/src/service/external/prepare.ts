@@ -13,7 +13,7 @@ import type { UnitOfWork, UnitParts } from '../unit-of-work.ts';
 import { type Intent, insertIntent, isSuspect, markOf, type Owner, openIntent, take } from './intent-table.ts';
 
 /** An external command that this code has. */
-export interface Known {
+export interface ExternalCommand {
   readonly operation: Operation & At;
   readonly handler: AnyExternal;
 }
@@ -24,7 +24,7 @@ export interface ExternalParts extends UnitParts {
   /** The place of this process for work that may kill it. */
   readonly alone: Alone;
   /** The external commands of this code, by name. */
-  readonly known: ReadonlyMap<string, Known>;
+  readonly commands: ReadonlyMap<string, ExternalCommand>;
 }
 
 type Prepared = { readonly answer: Answer } | { readonly intent: Intent };

@@ -5,7 +5,7 @@ import type { Fragment, Read, Tx } from '../../store/store.ts';
 import { timeoutMs } from '../handler.ts';
 import { all, type Claimed, type Claiming, claimed, dead, due, either, oneOf, own, plain } from './claim.ts';
 import { countSuspects, type Intent, markOf, setAside, suspect, take, takeDeathBack } from './intent-table.ts';
-import type { ExternalParts, Known } from './prepare.ts';
+import type { ExternalCommand, ExternalParts } from './prepare.ts';
 
 /** The open intents that may be what kills their processes, as one process drives them. */
 export interface ExternalSuspects {
@@ -19,7 +19,7 @@ export interface SuspectsParts extends ExternalParts {
   readonly inFlight: InFlight;
   /** What a claim goes by. `longestMs` is the longest wait of any other intent. */
   claiming(): Claiming;
-  drive(intent: Intent, known: Known, within: Scope): Promise<unknown>;
+  drive(intent: Intent, command: ExternalCommand, within: Scope): Promise<unknown>;
 }
 
 /** After so many deaths an intent is left aside for a while. It may have reached the third party, and so is never given up. */
@@ -43,7 +43,7 @@ async function nextSuspect(
 }
 
 const freeSuspect = (claiming: Claiming): Fragment =>
-  either(all(plain('in_hand = 1'), dead(claiming)), all(due(claiming), either(own(claiming), dead(claiming))));
+  either(all(plain('in_flight = 1'), dead(claiming)), all(due(claiming), either(own(claiming), dead(claiming))));
 
 /** Says whether `claimSuspect` would find an intent. */
 const anySuspectDue = async (read: Read, operations: readonly string[], claiming: Claiming): Promise<boolean> =>
@@ -61,10 +61,10 @@ async function claimSuspect(
 ): Promise<{ readonly one: Claimed | undefined; readonly leftAside: readonly Claimed[] }> {
   const { owner, now } = claiming;
   const by = freeSuspect(claiming);
-  const set = plain('in_hand = 0');
+  const set = plain('in_flight = 0');
   const some: Most = { rows: 64, bytes: 8 * 2 ** 20 };
-  const known = { sql: oneOf(operations), values: operations };
-  const tooMany = all(known, plain(`in_hand = 1 and crashes >= ${mostDeaths}`));
+  const listed = { sql: oneOf(operations), values: operations };
+  const tooMany = all(listed, plain(`in_flight = 1 and crashes >= ${mostDeaths}`));
   const { intents: leftAside } = await claimed(tx, claiming, { live: tooMany, by, set }, some);
   for (const { intent, crashes } of leftAside) await setAside(tx, intent, owner.id, now + asideMs(crashes), crashes);
   // One that cannot be read is not due any more.
@@ -83,12 +83,12 @@ async function claimSuspect(
 
 /** The suspects of one service. */
 export function externalSuspects(parts: SuspectsParts): ExternalSuspects {
-  const { store, runtime, owner, alone, known, inFlight } = parts;
+  const { store, runtime, owner, alone, commands, inFlight } = parts;
   const { clock, observe } = runtime;
-  const operations = [...known.keys()];
+  const operations = [...commands.keys()];
   let count = 0;
 
-  const againOf = (operation: string): number => clock.now() + 2 * timeoutMs((known.get(operation) as Known).handler);
+  const againOf = (operation: string): number => clock.now() + 2 * timeoutMs((commands.get(operation) as ExternalCommand).handler);
   function claiming(): Claiming {
     const common = parts.claiming();
     return { ...common, longestMs: Math.max(common.longestMs, longestAsideMs) };
@@ -109,7 +109,7 @@ export function externalSuspects(parts: SuspectsParts): ExternalSuspects {
   async function drive({ intent, crashes }: Claimed, within: Scope): Promise<void> {
     const again = againOf(intent.operation);
     try {
-      await parts.drive(intent, known.get(intent.operation) as Known, within);
+      await parts.drive(intent, commands.get(intent.operation) as ExternalCommand, within);
     } finally {
       const at = within.aborted ? clock.now() : again;
       await store.transaction((tx) => takeDeathBack(store.sql(tx), intent, owner.id, at, crashes));

@@ -157,7 +157,7 @@ export async function openWorld(): Promise<World> {
       await store.transaction(async (tx) => {
         for (const { key, operation = 'charge', input, intent = '{}', owner = 'gone', crashes = 0, inFlight = false } of rows)
           await tx.run(
-            `insert into sw_intent (operation, idempotency_key, fingerprint, input, intent, since, attempts, due, owner, in_hand, crashes)
+            `insert into sw_intent (operation, idempotency_key, fingerprint, input, intent, since, attempts, due, owner, in_flight, crashes)
               values (?, ?, '', ?, ?, 0, 0, 0, ?, ?, ?)`,
             operation,
             key,
