@@ -3,7 +3,7 @@ import type { Dialect } from './dialect.ts';
 import { MigrationEdited, MigrationFailed, StatementFailed } from './errors.ts';
 import type { Migration, Tx } from './store.ts';
 
-/** A migration in the words of one engine. */
+/** A migration in the dialect of one engine. */
 export interface Written {
   readonly name: string;
   readonly statements: readonly string[];
@@ -41,8 +41,8 @@ function refuseTwins(migrations: readonly Written[]): void {
 }
 
 /**
- * Applies in `tx` what has not been applied yet, in order. `guard` is called before the first one, and what it returns after each: it
- * throws for what an engine would silently accept. Throws `MigrationEdited` and `MigrationFailed` by name.
+ * Applies the new migrations in `tx`, in order. `guard` is called before the first one, and the function that it returns after each: it
+ * throws for damage that an engine would silently accept. Throws `MigrationEdited` and `MigrationFailed`, which name the migration.
  */
 export async function applyMigrations(
   tx: Tx,

@@ -22,8 +22,8 @@ export function steady(clock: Clock, ttlMs: number): Steady {
     const { now, monotonic } = read();
     const passed = monotonic - last.monotonic;
     const jumped = Math.abs(now - last.now - passed);
-    // A heartbeat is written three times to a ttl: up to so much it stays within it whatever happens.
-    // Where everything always takes so long, the dead must be found all the same.
+    // A heartbeat is written three times in each ttl, so a delay of up to two thirds leaves it valid.
+    // On a machine that is always this slow, dead workers must be found all the same.
     const strained = monotonic < trustedFrom + ttlMs;
     if (jumped > ttlMs / 3 || (passed > (2 * ttlMs) / 3 && !strained)) {
       trustedFrom = monotonic + ttlMs;

@@ -7,7 +7,7 @@ import { Connection } from './sqlite-connection.ts';
 /** The outcome of a statement. */
 export type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
-/** A statement or the mark of a savepoint, with its outcome: played again, it must give the same. */
+/** A statement or the mark of a savepoint, with its outcome. When it is replayed, its outcome must be the same. */
 export interface Played {
   readonly execute: () => unknown;
   readonly outcome: Outcome;
@@ -26,7 +26,7 @@ export class MemoryDatabase {
   readonly service: string;
   readonly runtime: Runtime;
   readonly connection = new Connection(':memory:');
-  /** Grows with each commit. */
+  /** The number of commits. */
   version = 0;
   /** The statements that the connection has played and not committed. */
   #played: readonly Played[] | undefined;
@@ -41,7 +41,7 @@ export class MemoryDatabase {
     return this.connection.all(sql, values);
   }
 
-  /** Plays the statements so far, unless no other transaction played meanwhile. False when one gives something else than before. */
+  /** Replays the statements of a transaction if another one ran meanwhile. False when one of them has another outcome than before. */
   play(statements: readonly Played[], foreignKeys: boolean): boolean {
     if (this.#played === statements) return true;
     this.drop();

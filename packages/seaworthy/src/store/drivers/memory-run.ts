@@ -30,7 +30,7 @@ export class MemoryRun {
   readonly #foreignKeys: boolean;
   readonly #state: TxState;
   readonly #statements: Played[] = [];
-  /** The version that it has seen. */
+  /** The version of the database that the run has seen. */
   #seen: number;
   #conflict: Conflict | undefined;
   /** The statement that was given last, while it has not run: they run in the order in which they are given. */
@@ -66,7 +66,7 @@ export class MemoryRun {
       this.#database.commit();
       return value;
     } catch (error) {
-      // A conflict counts, whatever the work made of its error.
+      // A conflict counts even if the work has caught its error.
       if (!isA(error, CommitFailed) && !signal?.aborted) this.#revise();
       throw error;
     } finally {
@@ -103,7 +103,7 @@ export class MemoryRun {
     };
   }
 
-  /** Checks that everything read is still so. Throws `Conflict`. */
+  /** Checks that everything that was read is unchanged. Throws `Conflict`. */
   #revise(): void {
     if (this.#conflict) throw this.#conflict;
     const { version, runtime } = this.#database;

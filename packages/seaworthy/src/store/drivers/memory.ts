@@ -12,10 +12,10 @@ import { sqliteDialect } from './sqlite-dialect.ts';
 import { migrateSqlite } from './sqlite-migrations.ts';
 
 /**
- * A database in memory for tests, in which transactions really interleave: each keeps the list of its statements and
- * plays them again when another one played in between. When one of them gives something else than before, it conflicts with a
- * transaction that committed meanwhile, and runs again; so it does by chance, half the times that it saw nothing of the other,
- * as on engines that look at pages or ranges. So code that holds on it also holds on an engine with many writers.
+ * Opens a database in memory for tests, in which transactions interleave. Each transaction keeps the list of its statements, and
+ * replays them when another one ran in between. When an outcome differs, it conflicts with a transaction that committed meanwhile, and
+ * runs again. It also runs again at random in half of the other cases, as on engines that lock pages or ranges. So code that is
+ * correct on it is also correct on an engine with many writers.
  */
 export function memory(): DisposableStoreDriver {
   return { open: async (service, runtime) => disposable(openMemory(service, runtime)) };

@@ -16,11 +16,11 @@ export const isConstraint = (error: unknown): boolean => resultCode(error) === 1
 export interface Patience {
   readonly service: string;
   readonly runtime: Runtime;
-  /** Called before each further try. */
+  /** Called before each further attempt. */
   readonly until: () => boolean;
 }
 
-/** Tries until the lock is free, without holding up the event loop. Once `until` says so, it throws what the last try threw. */
+/** Retries until the lock is free, without blocking the event loop. Once `until` returns true, it throws the error of the last attempt. */
 export async function retryWhileBusy<T>(what: () => T, { service, runtime, until }: Patience): Promise<T> {
   for (let round = 0; ; round++) {
     try {

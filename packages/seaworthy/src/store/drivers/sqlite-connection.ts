@@ -12,12 +12,12 @@ interface Prepared {
   readonly returning: boolean;
 }
 
-/** A statement that comes with every transaction, and is prepared once. Savepoints end in the reverse of their order: one name is enough. */
+/** A statement of every transaction, which is prepared once. Savepoints end in the reverse of their order, so one name is enough. */
 type Control = 'begin immediate' | 'commit' | 'rollback' | `${'savepoint' | 'release' | 'rollback to'} level`;
 
 const cached = 500;
 
-/** A whole number goes in as an integer: node:sqlite would make 5 a 5.0, which a column of text keeps as '5.0'. */
+/** Binds a whole number as an integer: node:sqlite would bind 5 as 5.0, which a text column stores as '5.0'. */
 function toColumn(value: Value | undefined, index: number): SQLInputValue {
   if (typeof value === 'string') {
     // PostgreSQL cannot keep it, and Node 22 reads a text up to it.
@@ -40,7 +40,7 @@ function toColumn(value: Value | undefined, index: number): SQLInputValue {
 const toValue = (value: SQLOutputValue | undefined): SQLOutputValue =>
   typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : (value ?? null);
 
-/** A row as an array, as node:sqlite gives it here: its objects have no prototype, and take twice as long. */
+/** A row as an array: the objects of node:sqlite have no prototype, and take twice as long. */
 type Columns = readonly SQLOutputValue[];
 
 function rowsOf({ names }: Names, all: readonly Columns[]): readonly Row[] {
@@ -53,7 +53,7 @@ function rowsOf({ names }: Names, all: readonly Columns[]): readonly Row[] {
   return rows;
 }
 
-/** The names of a statement's columns. Those of `select *` change with the table. */
+/** The names of a statement's columns. The columns of `select *` change with the table. */
 class Names {
   readonly #statement: StatementSync;
   readonly #mayChange: boolean;
@@ -70,7 +70,7 @@ class Names {
   }
 }
 
-/** Columns with an integer beyond 2^53: that one stays a bigint. */
+/** Columns with an integer beyond 2^53, which stays a bigint. */
 function wideColumns(statement: StatementSync, values: readonly SQLInputValue[]): readonly Columns[] {
   statement.setReadBigInts(true);
   try {
@@ -80,7 +80,7 @@ function wideColumns(statement: StatementSync, values: readonly SQLInputValue[])
   }
 }
 
-/** One connection of node:sqlite with its prepared statements. What SQLite refuses is thrown as `StatementFailed`. */
+/** One connection of node:sqlite with its prepared statements. A statement that SQLite refuses throws `StatementFailed`. */
 export class Connection {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, Prepared>();
@@ -90,7 +90,7 @@ export class Connection {
   readonly #met: (error: unknown) => void;
   #changed = 0;
 
-  /** `met` is called with whatever SQLite throws at a statement. */
+  /** `met` is called with every error that SQLite throws at a statement. */
   constructor(path: string, readOnly = false, met: (error: unknown) => void = () => {}) {
     this.#met = met;
     this.#database = new DatabaseSync(path, { readOnly, timeout: 0 });
@@ -106,22 +106,22 @@ export class Connection {
     return this.#changed;
   }
 
-  /** For statements without values or rows, such as pragmas. Throws what node:sqlite throws. */
+  /** Runs a statement without values or rows, such as a pragma. Throws the error of node:sqlite. */
   exec(sql: string): void {
     this.#database.exec(sql);
   }
 
-  /** Turns foreign keys on or off for what follows. It does nothing in a transaction (https://sqlite.org/pragma.html#pragma_foreign_keys). */
+  /** Turns foreign keys on or off for the following transactions. It does nothing in a transaction (https://sqlite.org/pragma.html#pragma_foreign_keys). */
   foreignKeys(enforced: boolean): void {
     this.#database.exec(`pragma foreign_keys = ${enforced ? 'on' : 'off'}`);
   }
 
-  /** Turns the write-ahead log on. Returns whether there is one: a file elsewhere than on a disk of this machine cannot have it. */
+  /** Turns the write-ahead log on. Returns whether it is on: a file that is not on a disk of this machine cannot have one. */
   writeAhead(): boolean {
     return this.#database.prepare('pragma journal_mode = wal').get()?.['journal_mode'] === 'wal';
   }
 
-  /** Begins and ends transactions and savepoints. Throws what node:sqlite throws. */
+  /** Begins and ends transactions and savepoints. Throws the error of node:sqlite. */
   control(sql: Control): void {
     let statement = this.#controls.get(sql);
     if (!statement) {
@@ -164,7 +164,7 @@ export class Connection {
       const { statement, names, reading, returning } = this.#prepare(sql, values);
       if (!reading) changes?.();
       const columns = values.map(toColumn);
-      // A statement that changes rows must not be tried twice.
+      // A statement that changes rows must not run twice.
       if (returning) return rowsOf(names, wideColumns(statement, columns));
       try {
         return rowsOf(names, statement.all(...columns) as unknown as readonly Columns[]);
@@ -177,14 +177,14 @@ export class Connection {
     }
   }
 
-  /** `changes` as above. */
+  /** `changes` is called before a statement that may change rows. */
   run(sql: string, values: Values, changes?: () => void): { readonly changes: number } {
     try {
       const { statement, reading, changing } = this.#prepare(sql, values);
       if (!reading) changes?.();
       const done = statement.run(...values.map(toColumn));
       this.#changed++;
-      // For other statements SQLite tells the changes of the one before.
+      // For other statements SQLite returns the changes of the statement before.
       return { changes: changing ? Number(done.changes) : 0 };
     } catch (error) {
       throw this.#explain(sql, error);

@@ -2,7 +2,7 @@ import { MigrationFailed, StatementFailed } from '../errors.ts';
 import { applyMigrations, type Verify, type Written } from '../migrations.ts';
 import type { Migration, Row, Tx } from '../store.ts';
 
-/** How many rows of `child` refer to a row of `parent` that is not there. */
+/** The number of rows of `child` that refer to a missing row of `parent`. */
 interface Broken {
   readonly child: string;
   readonly parent: string;
@@ -10,8 +10,8 @@ interface Broken {
 }
 
 /**
- * References to nothing; one to a table that is not there counts, be its own table as empty as it may. Where SQLite cannot
- * tell, since a reference does not fit the keys of its table, what it says.
+ * Returns the dangling references. A reference to a missing table counts even if its own table is empty. Where SQLite cannot check a
+ * reference, since it does not match a key of the other table, SQLite's message is returned.
  */
 async function brokenReferences(tx: Tx): Promise<ReadonlyMap<string, Broken> | string> {
   let rows: readonly Row[];
@@ -43,7 +43,7 @@ const rule = 'foreign keys do not act in a migration (no cascade, no `set null`)
 const made = (tx: Tx): Promise<readonly Row[]> =>
   tx.all("select name, type, tbl_name from sqlite_schema where type in ('index', 'trigger') and sql is not null");
 
-/** Finds an index or trigger that was dropped with its table, which is there again: the migration did not drop it by name. */
+/** Finds an index or trigger that was dropped with its table although the table exists again: the migration did not drop it by name. */
 async function lost(tx: Tx, before: readonly Row[], { statements }: Written): Promise<string | undefined> {
   const now = await tx.all('select name, type from sqlite_schema');
   const is = (name: unknown, type: unknown): boolean =>
@@ -56,7 +56,7 @@ async function lost(tx: Tx, before: readonly Row[], { statements }: Written): Pr
   return gone && `it rebuilds ${gone['tbl_name']} without its ${gone['type']} ${gone['name']}: create it again, or drop it by name`;
 }
 
-/** Checks what a migration may not break. References that were broken before are not its fault, and do not stop it. */
+/** Checks references, indexes and triggers after a migration. References that were broken before do not stop it. */
 async function guard(tx: Tx): Promise<Verify> {
   let before = await brokenReferences(tx);
   let objects = await made(tx);

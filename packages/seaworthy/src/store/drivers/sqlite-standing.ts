@@ -13,14 +13,14 @@ export interface Standing {
   broke(why: string, cause: unknown): void;
   /** Records an error. It counts when the disk or the file failed, and not when the statement was wrong. */
   met(side: Side, cause: unknown): void;
-  /** Records a success on that side. */
+  /** Records a success of the disk and the file. */
   worked(side: Side): void;
   condition(): Condition;
 }
 
-/** Result codes of SQLite that tell of disk, file or memory (https://sqlite.org/rescode.html). */
+/** Result codes of SQLite for failures of disk, file or memory (https://sqlite.org/rescode.html). */
 const troubles: ReadonlyMap<number | undefined, string> = new Map([
-  [7, 'there is no memory left for it'],
+  [7, 'the memory is used up'],
   [10, 'its disk refuses to read or write'],
   [11, 'its file is damaged'],
   [13, 'its disk is full'],

@@ -1,14 +1,14 @@
-/** What the text of a statement says before it runs. */
+/** The properties of a statement that its text shows before it runs. */
 export interface Shape {
-  /** How many values it needs. */
+  /** The number of values that the statement needs. */
   readonly placeholders: number;
-  /** It changes nothing. */
+  /** The statement changes nothing. */
   readonly reading: boolean;
-  /** It may change rows. */
+  /** The statement may change rows. */
   readonly changing: boolean;
-  /** It may change rows and give rows. */
+  /** The statement may change rows and return rows. */
   readonly returning: boolean;
-  /** The rule that it breaks, as the end of a sentence. */
+  /** The rule that the statement breaks, as the end of a sentence. */
   readonly fault: string | undefined;
 }
 
@@ -27,9 +27,9 @@ const wide: Readonly<Record<string, string>> = {
 const isTemporary = (word: string | undefined): boolean => word !== undefined && /^["`[]?temp(?:orary)?["`\]]?$/.test(word);
 
 /**
- * Reads a statement as far as its placeholders and its end. What an engine would silently accept is a fault here: a second
- * statement would never run, a missing value would be null, a `commit` would tear the transaction apart, and a `pragma`
- * would hold for all that come after it.
+ * Reads a statement up to its placeholders and its end. It refuses texts that an engine would silently accept: a second statement
+ * would never run, a missing value would be null, a `commit` would end the transaction early, and a `pragma` would apply to all later
+ * statements.
  */
 export function shapeOf(sql: string): Shape {
   const tokens = (sql.match(token) ?? []).filter((text) => !isComment(text));

@@ -19,10 +19,10 @@ import { type Disk, walSync } from './wal-sync.ts';
 /** How durable a commit is: `full` survives a loss of power, `normal` only a crash of the process. Default `full`. */
 export type Durability = 'full' | 'normal';
 
-/** Usually the log begins anew after 4 MiB. */
+/** The log usually restarts after 4 MiB. */
 const logBytes = 16 * 2 ** 20;
 
-/** The longest wait for the lock of another process where no signal ends it: while opening, and in `read`. */
+/** The longest wait for the lock of another process where no signal can end the wait: while opening, and in `read`. */
 const lockedMs = 10_000;
 
 /** Opens both connections, or neither. */
@@ -31,7 +31,7 @@ function connect(path: string, { met }: Standing): { readonly write: Connection;
   try {
     if (!write.writeAhead()) throw new Error('it takes no write-ahead log, which a network file system cannot have');
     // For `full` the log is flushed after each commit, see wal-sync.ts.
-    // A long read lets the log grow; once the log begins anew its file is cut to the limit.
+    // A long read lets the log grow; once the log restarts its file is truncated to the limit.
     write.exec(`pragma synchronous = normal; pragma temp_store = memory; pragma journal_size_limit = ${logBytes}`);
     write.foreignKeys(true);
     return { write, read: new Connection(path, true, (error) => met('read', error)) };
@@ -43,7 +43,7 @@ function connect(path: string, { met }: Standing): { readonly write: Connection;
 
 /** Opens the file `path` for `service`, on `disk`. */
 export async function openSqlite(path: string, service: string, durability: Durability, runtime: Runtime, disk?: Disk): Promise<Store> {
-  /** A process that starts, or recovers the file after a crash, locks it for a moment. */
+  /** Retries while another process starts, or recovers the file after a crash, and has it locked. */
   const patience = (): { service: string; runtime: Runtime; until: () => boolean } => {
     const end = runtime.clock.monotonic() + lockedMs;
     return { service, runtime, until: () => runtime.clock.monotonic() >= end };
@@ -79,12 +79,12 @@ export async function openSqlite(path: string, service: string, durability: Dura
         stands.check();
         const rows = read.all(sql, values);
         stands.worked('read');
-        // Asked after it, which may have seen what was committed a moment ago.
+        // The read may have seen a commit from a moment ago, so this comes after it.
         return { rows, flushed: durable?.flushedForReaders() };
       },
       { ...patient, until: () => signal?.aborted === true || until() },
     );
-    // A reader must not see what may still be lost.
+    // A reader must not see a commit that may still be lost.
     if (flushed) await (signal ? orAborted(flushed, signal) : flushed).catch(() => {}); // it has broken the store
     signal?.throwIfAborted();
     stands.check();

@@ -31,7 +31,7 @@ class Levels {
     this.#open++;
   }
 
-  /** Ends the innermost one, and keeps or undoes what was changed in it. */
+  /** Ends the innermost savepoint, and keeps or rolls back its changes. */
   close(keep: boolean): void {
     if (this.#first.length === this.#open) {
       if (!keep) this.#connection.control('rollback to level');
@@ -53,11 +53,11 @@ export interface Run {
   end(error?: unknown): void;
   /** Resolves once it is known whether the work handled every refusal; to be awaited before `keep`. `undefined` when there was no refusal. */
   settled(): Promise<void> | undefined;
-  /** Keeps what the work did, with the statements that go with the commit. Throws when there is nothing that could be kept. */
+  /** Keeps the changes of the work, and runs the statements for the commit. Throws when the transaction is lost. */
   keep(): void;
   /** The topics to notify after the commit. */
   readonly notices: readonly string[];
-  /** Undoes what the work did, unless the engine has rolled back everything already. */
+  /** Rolls back the changes of the work, unless the engine has rolled back everything already. */
   undo(): void;
 }
 
@@ -67,7 +67,7 @@ export function beginRun(connection: Connection, late: (error: SeaworthyError) =
   const levels = new Levels(connection);
   const changes = (): void => levels.mark();
 
-  /** After some errors (a full disk, `on conflict rollback`) SQLite has left the transaction: what followed would commit by itself. */
+  /** After some errors (a full disk, `on conflict rollback`) SQLite has ended the transaction: a later statement would commit by itself. */
   function step<R>(execute: () => R): R {
     state.check();
     try {

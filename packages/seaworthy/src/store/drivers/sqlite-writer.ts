@@ -44,11 +44,11 @@ class Member {
   readonly isUrgent: boolean;
   readonly #outcome: Outcome;
   #open = true;
-  /** Set while it runs: ends the run, whatever its work still does. */
+  /** Set while the work runs. It ends the run, even if the work continues. */
   stop: ((ending: Ending) => void) | undefined;
   value: unknown;
   notices: readonly string[] = [];
-  /** Whether it runs in a group of its own: it harmed or held up its group, or needs other settings. */
+  /** Whether the transaction runs in a group of its own: it failed or held up its group, or needs other settings. */
   solo: boolean;
 
   constructor(work: (tx: Tx) => Promise<unknown>, { signal, foreignKeys = true, lane }: WriteOptions, outcome: Outcome) {
@@ -78,7 +78,7 @@ class Member {
 
 export interface WriterParts {
   readonly connection: Connection;
-  /** Without it a commit is acknowledged at once. */
+  /** Makes commits durable. Absent: a commit is acknowledged at once. */
   readonly log: WalSync | undefined;
   readonly files: Files;
   readonly standing: Standing;
@@ -123,7 +123,7 @@ export class Writer {
     });
   }
 
-  /** Resolves once nothing waits. */
+  /** Resolves once no transaction waits or runs. */
   async idle(): Promise<void> {
     if (this.#unsettled > 0) {
       await new Promise<void>((resolve) => {

@@ -7,7 +7,7 @@ import { isBusy } from './sqlite-busy.ts';
 import type { Connection } from './sqlite-connection.ts';
 import type { Standing } from './sqlite-standing.ts';
 
-/** What makes the content of an open file durable: beside the event loop, or at once. */
+/** Makes the content of an open file durable, in another thread or synchronously. */
 export interface Disk {
   flush(file: number): Promise<void>;
   flushNow(file: number): void;
@@ -28,9 +28,9 @@ const weight = 1 / 8;
  * (https://sqlite.org/pragma.html#pragma_synchronous); a commit is acknowledged, and shown to readers, only once the log is on disk.
  */
 export interface WalSync {
-  /** Resolves once everything that was committed before is durable. When the disk refuses, `standing` is broken. */
+  /** Resolves once all earlier commits are durable. When the disk refuses, `standing` is broken. */
   flush(): Promise<void>;
-  /** Called after a read: resolves once what it read is durable, whichever process wrote it. `undefined` when it is durable. */
+  /** Called after a read. Resolves once everything that it read is durable, whichever process wrote it. `undefined` when it is durable already. */
   flushedForReaders(): Promise<void> | undefined;
   close(): Promise<void>;
 }
@@ -47,7 +47,7 @@ export interface WalSyncParts {
 export function walSync({ path, write, standing, clock, disk = machine }: WalSyncParts): WalSync {
   let file: number | undefined;
   let running: Promise<void> | undefined;
-  /** Begins once the running one has ended. */
+  /** The flush that begins once the running one has ended. */
   let next: Promise<void> | undefined;
   /** Commits of other processes up to this version are durable once no flush runs or waits. */
   let seenVersion: unknown;
@@ -101,7 +101,7 @@ export function walSync({ path, write, standing, clock, disk = machine }: WalSyn
   }
 
   function flush(): Promise<void> {
-    // One that has not begun yet covers all that was committed before.
+    // A flush that has not begun yet covers all earlier commits.
     if (next || !running) return next ?? begin();
     next = running
       .catch(() => {}) // the caller that waits for that one gets its error
