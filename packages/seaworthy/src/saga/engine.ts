@@ -45,6 +45,8 @@ export interface EngineParts extends Tracing {
   readonly crashes?: number | undefined;
   /** Lets one suspect of the process run at a time. Default: for this engine alone. */
   readonly alone?: Alone | undefined;
+  /** The largest event that the bus takes, in bytes: `bus.features.maxBytes`. Default: any size. */
+  readonly maxBytes?: number | undefined;
 }
 
 const pollMs = 1000;

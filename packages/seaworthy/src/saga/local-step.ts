@@ -18,10 +18,10 @@ export function runLocal<V>(
   { tx, seen, parents }: { readonly tx: unknown; readonly seen: Seen; readonly parents: readonly Scope[] },
   accept: (result: unknown) => V,
 ): Promise<V> {
-  const { store, contract, runtime } = parts;
+  const { store, contract, runtime, maxBytes } = parts;
   const run = step.step[verb] as Work;
   return stepRun(verb, parts, instance, step, parents, ({ within, life }) => {
-    const events = collector(contract, runtime, { trace: instance.trace, tx: store.sql(tx) });
+    const events = collector(contract, runtime, { trace: instance.trace, tx: store.sql(tx), maxBytes });
     return runHandler(
       { store, tx, life, events },
       (lent) => run(seenWithin({ ...seen, ...lent }, within) as never),

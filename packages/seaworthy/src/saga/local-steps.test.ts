@@ -64,6 +64,20 @@ named('G6: a local step that was given up writes no events when it returns later
   assert.deepEqual(written, ['run 2']);
 });
 
+named('G14: an event that is larger than the bus takes fails the local step that publishes it', async (sea) => {
+  const large = saga(trips, 'large', { input: Ref, uses: [remote] })
+    .step('book', { do: ({ call, input }) => call(remote.book, input), undo: ({ call, input }) => call(remote.unbook, input) })
+    .local('finish', { retry: { attempts: 1 }, do: ({ publish }) => publish('booked', { id: 'x'.repeat(500) }) });
+  const { engine } = await sea.process([large], sea.store, { maxBytes: 500 });
+  await sea.run(engine, ({ start }) => start(large, { id: 'l' }));
+  const { cause } = await sea.until('undone');
+  assert.deepEqual(sea.callee.log, ['book l', 'unbook l']);
+  assert.match(
+    JSON.stringify(cause),
+    /"step":"finish","code":"SW_OUTBOX_EVENT_INVALID","message":"trips\.booked .* the bus takes at most 500/,
+  );
+});
+
 named('G6: a hanging local step is aborted at its timeout, rolled back and retried; the step before it is kept', async (sea) => {
   const signals: AbortSignal[] = [];
   const hangs = ending(async ({ tx, signal }) => {

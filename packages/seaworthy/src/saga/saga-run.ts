@@ -20,6 +20,8 @@ export interface SagaParts extends Tracing {
   readonly journal: JournalWriter;
   /** How many processes may die while they run one step, or its undo, before it is not run again. */
   readonly crashes: number;
+  /** The largest event that the bus takes, in bytes. Default: any size. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** The signals by which an engine interrupts one instance. */

@@ -142,6 +142,7 @@ async function runOn(
   milliseconds(options.relay?.poll ?? '1s', 'relay.poll');
   if (inbox !== undefined) milliseconds(inbox, 'retention.inbox');
   let relaying: Relay | undefined;
+  const { maxBytes } = bus.features;
   const sagas = new SagaEngine({
     store,
     runtime,
@@ -153,8 +154,8 @@ async function runOn(
     crashes,
     alone: aloneOn(bus),
     follow: tracing,
+    maxBytes,
   });
-  const { maxBytes } = bus.features;
   const collectors: Collectors = {
     publishing: (tx, trace) =>
       collector(service.contract, runtime, { tx: store.sql(tx), trace, maxBytes }) as ReturnType<Collectors['publishing']>,
