@@ -17,7 +17,7 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
         await new Promise(() => {});
       });
       await world.run(sender.place('a', 1));
-      await world.until('it is in hand', async () => began);
+      await world.until('the handler runs', async () => began);
       const budget = new AbortController();
       const closing = stuck.close(budget.signal);
       await world.time.pass(500);
@@ -43,8 +43,8 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
         },
       );
       await world.run(Promise.all([sender.place('good', 1), sender.place('bad', 1)]));
-      // A database with one writer has one of them in hand, others both.
-      await world.until('one is in hand', async () => gates.size > 0);
+      // A database with one writer runs one of them at a time, others both.
+      await world.until('one handler runs', async () => gates.size > 0);
       await world.time.pass(100);
       const closing = first.close();
       const letGo = (): void => {
