@@ -6,16 +6,16 @@ import { type Cards, cards } from './payments/cards.ts';
 import payments from './payments/service.ts';
 import { type RunningProcessor, startProcessor } from './processor/start.ts';
 
-/** The shop, whoever its cards are. */
+/** Makes the shop with a given card processor. */
 export const shopOf = (own: Cards): Fleet => fleet({ services: [orders, payments(own), inventory], gateway });
 
-/** The shop and its card processor, which is up before it and down after it. */
+/** The shop with its own card processor, which starts before the shop and stops after it. */
 export interface Shop extends Launch {
   readonly processor: () => string;
 }
 
 export default (): Shop => {
-  // A shop of several processes has one card processor, which somebody else has started.
+  // The processes of a shop share one card processor, which has been started already.
   let url = process.env['SHOP_PROCESSOR'] ?? '';
   let own: RunningProcessor | undefined;
   const client = cards(() => url);

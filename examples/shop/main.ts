@@ -4,7 +4,7 @@ import { telemetry } from 'seaworthy/telemetry';
 import { crashAt } from 'seaworthy/testing';
 import shop from './fleet.ts';
 
-/** Starts the card processor, then the shop, and stops them in the other order. */
+/** Starts the card processor and then the shop, and stops them in reverse order. */
 async function run(): Promise<void> {
   const { logLevel, ...settings } = environment(process.env);
   const { observe, exposition } = telemetry({ level: logLevel });
@@ -14,7 +14,7 @@ async function run(): Promise<void> {
   const opened = shop();
   const fleet = await launch(opened, { ...settings, runtime: surroundings, exposition });
   const { only } = settings;
-  observe.log('info', only ? `of the shop ${only.join(' and ')} run here` : `the shop is open at ${fleet.url}`, {
+  observe.log('info', only ? `running ${only.join(', ')} of the shop` : `the shop is open at ${fleet.url}`, {
     ...(fleet.url !== undefined && { url: fleet.url }),
     ...(settings.listen.services && { services: fleet.urls }),
     processor: opened.processor(),
@@ -30,7 +30,7 @@ async function run(): Promise<void> {
     process.exitCode = 0;
   }
   process.on('SIGTERM', stop);
-  // npm passes a signal on to its shell, which dies of it without telling: the shop then has another parent.
+  // npm sends a signal to its shell, which dies without passing it on. The shop notices this by its new parent.
   const parent = process.ppid;
   if (process.env['npm_lifecycle_event'] !== undefined) setInterval(() => void (process.ppid !== parent && stop('SIGTERM')), 200).unref();
   process.on('SIGINT', stop);

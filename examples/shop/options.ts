@@ -1,12 +1,12 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 
-/** Ends the program, which was asked for what it does not have. */
+/** Ends the program with 2 because of an invalid option. */
 function refuse(message: string): never {
   process.stderr.write(`${message}\n`);
   process.exit(2);
 }
 
-/** What the command line chooses of `options`. What is wrong there is told, and ends the program with 2. */
+/** Reads the options of the command line. An invalid option is printed and ends the program with 2. */
 export function chosen<const O extends ParseArgsOptionsConfig>(options: O): ReturnType<typeof parseArgs<{ options: O }>>['values'] {
   try {
     return parseArgs({ options }).values;
@@ -19,7 +19,7 @@ export function chosen<const O extends ParseArgsOptionsConfig>(options: O): Retu
   }
 }
 
-/** An option that counts. What is no whole number is told, and ends the program with 2. */
+/** Reads a number. Anything but a whole number is printed and ends the program with 2. */
 export function whole(name: string, text: string): number {
-  return /^\d{1,9}$/.test(text) ? Number(text) : refuse(`--${name} is ${JSON.stringify(text)}: it takes a whole number`);
+  return /^\d{1,9}$/.test(text) ? Number(text) : refuse(`--${name} must be a whole number, got ${JSON.stringify(text)}`);
 }

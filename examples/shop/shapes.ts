@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/** Whole minor units: pence. The bounds keep any total within the integers that JSON carries exactly. */
+/** An amount in whole minor units (pence). The bounds keep any total within the integers that JSON represents exactly. */
 export const Money = z.int().min(0);
 export const ProductId = z.string().min(1).max(100);
-/** Plain ASCII, since it is part of the key that the card processor knows a charge by, which travels in a header. */
+/** An id of ASCII characters, since it is part of the key of a charge, which is sent in a header. */
 export const OrderId = z.string().regex(/^[\w-]{1,100}$/, 'takes 1 to 100 letters, digits, hyphens and underscores');
 
 export const Item = z.object({
@@ -14,7 +14,7 @@ export const Item = z.object({
 export type Item = z.infer<typeof Item>;
 export const Items = z.array(Item).min(1).max(2000);
 
-/** A column of JSON text, as what it says. */
+/** Parses a column of JSON text. */
 export const jsonOf = <S extends z.ZodType>(schema: S) =>
   z
     .string()

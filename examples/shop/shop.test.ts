@@ -37,7 +37,7 @@ describe('the shop, over HTTP', () => {
   }
   const parts = (page: OrderPage): unknown => (page as unknown as { meta: { parts: unknown } }).meta.parts;
 
-  test('a good order is confirmed: one capture, one reservation', async () => {
+  test('a good order is confirmed with one capture and one reservation', async () => {
     const before = await client.stock('mug');
     const id = await place('tok_ok', 'good');
     const page = await settled(id);
@@ -48,13 +48,13 @@ describe('the shop, over HTTP', () => {
     assert.equal((await client.stock('mug'))?.available, (before?.available ?? 0) - 2);
   });
 
-  test('the same Idempotency-Key is the same order; another payload under it is refused', async () => {
+  test('the same Idempotency-Key gives the same order; another input under it is refused', async () => {
     const id = await place('tok_ok', 'same');
     assert.equal(await place('tok_ok', 'same'), id);
     await assert.rejects(place('tok_down', 'same'), /422/);
   });
 
-  test('an unknown product ends out of stock, a declined card payment_declined; both hold nothing', async () => {
+  test('an unknown product ends as out_of_stock, a declined card as payment_declined; both reserve and charge nothing', async () => {
     for (const [id, reason] of [
       [await place('tok_ok', 'oos', 'nothing'), 'out_of_stock'],
       [await place('tok_declined', 'declined'), 'payment_declined'],
@@ -66,7 +66,7 @@ describe('the shop, over HTTP', () => {
     }
   });
 
-  test('a flaky and a slow processor confirm; one that is down ends payment_unavailable, beside healthy orders', async () => {
+  test('orders with a flaky and a slow card are confirmed, one with a bank that is down ends as payment_unavailable', async () => {
     const down = await Promise.all(Array.from({ length: 4 }, (_, index) => place('tok_down', `down${index}`)));
     const odd = await Promise.all([place('tok_flaky', 'flaky'), place('tok_slow', 'slow')]);
     const good = await Promise.all(Array.from({ length: 20 }, (_, index) => place('tok_ok', `beside${index}`)));
@@ -78,7 +78,7 @@ describe('the shop, over HTTP', () => {
     }
   });
 
-  test('cancel: a pending order is stopped and undone, a confirmed one refunded and released, a cancelled one is as it is', async () => {
+  test('cancel undoes a pending order, compensates a confirmed one and leaves a cancelled one unchanged', async () => {
     const before = await client.stock('mug');
     const pending = await place('tok_down', 'pending');
     await settled(pending, ({ reservation }) => reservation !== undefined);
@@ -106,7 +106,7 @@ describe('the shop, over HTTP', () => {
     return { status: response.status, type: response.headers.get('content-type'), text: await response.text() };
   };
 
-  test('probes and metrics, of the gateway and of every service', async () => {
+  test('the gateway and every service have probes and metrics', async () => {
     for (const path of [
       '/health/live',
       '/health/ready',
@@ -127,7 +127,7 @@ describe('the shop, over HTTP', () => {
     );
   });
 
-  test('its documents, and the page that shows them with files of its own', async () => {
+  test('the shop serves its documents, and a page that shows them with local files only', async () => {
     const { paths } = JSON.parse((await ask('/openapi.json')).text) as { paths: object };
     assert.deepEqual(Object.keys(paths), [
       '/api/orders',
@@ -187,7 +187,7 @@ describe('the shop, over HTTP', () => {
     return [response.status, ((await response.json()) as { error?: unknown; code?: unknown }).error];
   };
 
-  test('G14: an order is reserved and charged once, under whatever keys; another amount is refused', async () => {
+  test('G14: an order is reserved and charged once under any keys; another amount is refused', async () => {
     const items = [{ productId: 'mug', quantity: 1, unitPrice: 5 }];
     assert.deepEqual(await post('inventory', '/reservations', { orderId: 'twice', items }), [200, undefined]);
     assert.deepEqual(await post('inventory', '/reservations', { orderId: 'twice', items }), [409, 'AlreadyReserved']);
@@ -199,7 +199,7 @@ describe('the shop, over HTTP', () => {
     assert.deepEqual((await post('payments', '/payments', { ...charge, orderId: 'a b' }))[0], 400);
   });
 
-  test('G14: what is not HTTP is answered and closed; the shop lives', async () => {
+  test('G14: malformed HTTP is answered and its connection closed; the shop stays up', async () => {
     const { hostname, port } = new URL(shop.url);
     const answer = await new Promise<string>((resolve, reject) => {
       let text = '';

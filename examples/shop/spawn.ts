@@ -2,25 +2,25 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** A shop, or a part of it, in a process of its own. */
+/** A shop, or a part of it, in its own process. */
 export interface SpawnedShop {
-  /** Of the gateway; empty when it runs elsewhere. */
+  /** The URL of the gateway; empty when it runs elsewhere. */
   readonly url: string;
-  /** Of each service that has a port of its own, by name. */
+  /** The URLs of the services that listen, by name. */
   readonly services: Readonly<Record<string, string>>;
   readonly child: ChildProcess;
-  /** Resolves with the exit code, or the signal's name, once it is gone. */
+  /** Resolves with the exit code or the name of the signal once the process has ended. */
   readonly ended: Promise<number | string>;
-  /** SIGTERM, and waits for its end. */
+  /** Sends SIGTERM and waits for the end. */
   stop(): Promise<number | string>;
-  /** SIGKILL, and waits for its end. */
+  /** Sends SIGKILL and waits for the end. */
   kill(): Promise<number | string>;
 }
 
 const runner = fileURLToPath(new URL('../../scripts/run.js', import.meta.url));
 const program = fileURLToPath(new URL('./main.ts', import.meta.url));
 
-/** Starts the shop on a folder and any free port. Rejects with what it printed when it ends before it is open. */
+/** Starts the shop on a folder and a free port. Rejects with its output when it ends before it is open. */
 export async function spawnShop({ dir, env = {} }: { readonly dir: string; readonly env?: NodeJS.ProcessEnv }): Promise<SpawnedShop> {
   const child = spawn(
     process.execPath,

@@ -17,7 +17,7 @@ for (const kill of [
   ...(thorough ? ([{ kind: 'point', point: 'saga/advance/after', nth: 5 }] as const) : []),
   { kind: 'point', point: 'external/do/after', nth: 3 },
 ] as const) {
-  test(`killed ${kill.kind === 'time' ? 'at some moment' : `at ${kill.point}`} and started again, it loses nothing and does nothing twice`, async () => {
+  test(`a shop that is killed ${kill.kind === 'time' ? 'at some moment' : `at ${kill.point}`} and restarted loses nothing and does nothing twice`, async () => {
     const result = await roundOfWhole({
       dir: join(root, `crash-${kill.kind === 'time' ? 'time' : kill.point.replaceAll('/', '-')}`),
       run: 'test',
@@ -30,7 +30,7 @@ for (const kill of [
   });
 }
 
-test('G7: two processes share one folder; when one is killed, the other settles what it had accepted', async () => {
+test('G7: of two processes on one folder, the survivor settles the orders that the killed one accepted', async () => {
   const dir = join(root, 'two');
   const [first, second] = [await spawnShop({ dir }), await spawnShop({ dir })];
   const [one, two] = [shopClient(first.url), shopClient(second.url)];
@@ -51,7 +51,7 @@ test('G7: two processes share one folder; when one is killed, the other settles 
   }
 });
 
-test('G7: two processes a service behind one gateway; when one is killed, the others settle what it had in hand', async () => {
+test('G7: with two processes of each service, the survivors settle the work in flight of a killed one', async () => {
   const shop = await startSeveral(join(root, 'several'));
   try {
     const result = await shop.round({ run: 'test', orders: 30, ms: 150, which: 0 });

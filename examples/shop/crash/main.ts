@@ -15,7 +15,7 @@ const settleWithinMs = 30_000;
 
 interface Round {
   readonly name: string;
-  /** A point that is never reached is a mistake of the test; a random moment may come too late. */
+  /** Whether the kill must happen: a crash point that is never reached is a mistake of the test, a random moment may come too late. */
   readonly mustKill: boolean;
   readonly play: () => Promise<RoundResult>;
 }
@@ -32,7 +32,7 @@ const random = seededRandom(whole('seed', values.seed));
 const orders = whole('orders', values.orders);
 const numbered = (length: number): readonly number[] => Array.from({ length }, (_, index) => index + 1);
 const moment = (): number => Math.round(50 + random.next() * 900);
-/** Opening the shop commits some twenty times by itself. */
+/** The start of the shop alone commits about twenty times. */
 const nthOf = (point: string): number => (point.startsWith('store/') ? 40 : 1) + Math.floor(random.next() * 8);
 const points = values.points === 'all' ? crashPoints.filter((point) => !beyond.test(point)) : values.points.split(',').filter(Boolean);
 

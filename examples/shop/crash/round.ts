@@ -2,29 +2,29 @@ import { type Placing, type Played, play } from '../replay/play.ts';
 import { type Reconciliation, reconcile } from '../replay/reconcile.ts';
 import { type ShopClient, type Stock, shopClient } from '../replay/shop-client.ts';
 
-/** What kills, while orders are under way, and brings back. */
+/** Kills processes while orders are in progress, and restarts them. */
 export interface Strike {
-  /** When it killed, by `performance.now()`; `undefined` as long as it has not. */
+  /** The time of the kill by `performance.now()`; `undefined` before. */
   readonly killedAt: () => number | undefined;
-  /** Kills no more, and resolves once what it killed is back. */
+  /** Stops killing. Resolves once the killed processes run again. */
   readonly over: () => Promise<void>;
 }
 
 export interface RoundParts {
-  /** Of the shop. */
+  /** The URL of the shop. */
   readonly url: string;
-  /** Makes the orders of this round its own. */
+  /** A prefix that distinguishes the orders of this round. */
   readonly run: string;
   readonly orders: number;
-  /** Begins the killing; called when the load does. */
+  /** Starts to kill; called when the load starts. */
   readonly strike: () => Strike;
 }
 
 export interface RoundResult {
-  /** Whether something was killed while orders were under way. */
+  /** Whether a process was killed while orders were in progress. */
   readonly killed: boolean;
   readonly orders: number;
-  /** From the kill to the last of its orders being settled. */
+  /** The time from the kill until the last order was settled. */
   readonly recoveredMs: number;
   readonly reconciliation: Reconciliation;
 }
@@ -41,7 +41,7 @@ function placingsOf(run: string, count: number): readonly Placing[] {
   }));
 }
 
-/** Cancels some confirmed orders and waits until they are. */
+/** Cancels some confirmed orders and waits until they are cancelled. */
 async function cancelSome(shop: ShopClient, played: readonly Played[]): Promise<readonly Played[]> {
   const chosen = new Set(played.filter(({ status }, index) => status === 'confirmed' && index % 4 === 0));
   return Promise.all(
@@ -57,7 +57,7 @@ async function cancelSome(shop: ShopClient, played: readonly Played[]): Promise<
   );
 }
 
-/** Plays orders while `strike` does its worst, and holds the books against each other. */
+/** Places orders while `strike` kills, and reconciles the books. */
 export async function round({ url, run, orders, strike }: RoundParts): Promise<RoundResult> {
   const client = shopClient(url, 64);
   const striking = strike();

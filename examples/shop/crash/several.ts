@@ -6,10 +6,10 @@ import { type RoundResult, round } from './round.ts';
 
 const services = ['orders', 'payments', 'inventory'];
 
-/** The shop as several processes on one machine: two of each service, on the same databases, and one gateway. */
+/** The shop in several processes on one machine: two of each service, on the same databases, and one gateway. */
 export interface Several {
   readonly url: string;
-  /** A round in which one process of a service is killed after `ms`, chosen by `which` (0 to 1). It comes back only after all is settled. */
+  /** Runs a round in which one process, chosen by `which` (0 to 1), is killed after `ms`. It restarts only after all orders are settled. */
   round(parts: { readonly run: string; readonly orders: number; readonly ms: number; readonly which: number }): Promise<RoundResult>;
   close(): Promise<void>;
 }

@@ -2,11 +2,11 @@ import { freePort } from '../../../scripts/port.ts';
 import { spawnShop } from '../spawn.ts';
 import { type RoundResult, round } from './round.ts';
 
-/** How the shop is killed. */
+/** The kill of the shop. */
 export type Kill =
-  /** After so many milliseconds of load. */
+  /** The shop is killed after `ms` milliseconds of load. */
   | { readonly kind: 'time'; readonly ms: number }
-  /** By itself, at the `nth` arrival at a named point. */
+  /** The shop kills itself when it reaches a crash point for the `nth` time. */
   | { readonly kind: 'point'; readonly point: string; readonly nth: number };
 
 export interface WholeParts {
@@ -16,7 +16,7 @@ export interface WholeParts {
   readonly kill: Kill;
 }
 
-/** A round with the whole shop in one process, which is killed once and started again. */
+/** Runs a round with the whole shop in one process, which is killed once and restarted. */
 export async function roundOfWhole({ dir, run, orders, kill }: WholeParts): Promise<RoundResult> {
   const env = { PORT: String(await freePort()) };
   let shop = await spawnShop({ dir, env: { ...env, SEAWORTHY_CRASH_AT: kill.kind === 'point' ? `${kill.point}:${kill.nth}` : '' } });

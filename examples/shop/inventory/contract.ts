@@ -23,7 +23,7 @@ export const inventory = contract('inventory', {
     output: z.object({ orderId: OrderId }),
     errors: {
       OutOfStock: { status: 409, data: z.object({ productId: ProductId, available: z.int().min(0) }) },
-      /** Under another key: the order has its reservation, and it stays as it is. */
+      /** The order has a reservation already, under another key. It is unchanged. */
       AlreadyReserved: { status: 409 },
     },
   }),

@@ -22,7 +22,7 @@ export async function stockOf(read: Read, productId: string): Promise<Stock | un
   return units && { productId, ...units };
 }
 
-/** Sets what is available and leaves what is reserved. */
+/** Sets the available units and keeps the reserved ones. */
 export async function setStock(tx: Tx, productId: string, available: number): Promise<Stock> {
   await tx.run(
     'insert into stock (product_id, available) values (?, ?) on conflict (product_id) do update set available = excluded.available',
@@ -32,14 +32,14 @@ export async function setStock(tx: Tx, productId: string, available: number): Pr
   return (await stockOf(tx, productId)) as Stock;
 }
 
-/** An order may name a product in several lines. */
+/** Adds up the units of each product, since an order may have several lines of one product. */
 function unitsOf(items: readonly Item[]): ReadonlyMap<string, number> {
   const units = new Map<string, number>();
   for (const { productId, quantity } of items) units.set(productId, (units.get(productId) ?? 0) + quantity);
   return units;
 }
 
-/** Moves the units of an order from available to reserved; answers the first product of which there is too little. */
+/** Moves the units of an order from available to reserved. Returns the first product that has too few. */
 export async function reserve(
   tx: Tx,
   orderId: string,
@@ -64,7 +64,7 @@ export async function reservedFor(read: Read, orderId: string): Promise<Item[] |
   return row?.items;
 }
 
-/** Moves an order's units back to available; answers whether there were any. */
+/** Moves the units of an order back to available. Returns whether there were any. */
 export async function release(tx: Tx, orderId: string): Promise<boolean> {
   const items = await reservedFor(tx, orderId);
   if (!items) return false;

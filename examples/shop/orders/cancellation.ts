@@ -6,7 +6,7 @@ import type { orders } from './contract.ts';
 import { fulfilOrder } from './fulfilment.ts';
 import { findOrder } from './tables.ts';
 
-/** A pending order's saga is stopped and undone; a confirmed order is taken back by those who did their part of it. */
+/** Cancels an order: the saga of a pending order is stopped and undone; a confirmed order is compensated by inventory and payments. */
 export const cancel: Handler<typeof orders, 'cancel'> = async ({ input: { orderId }, tx, publish, stop, fail }) => {
   const order = await findOrder(tx, orderId);
   if (!order) throw fail('NotFound');
@@ -18,7 +18,7 @@ export const cancel: Handler<typeof orders, 'cancel'> = async ({ input: { orderI
   return { orderId, status: order.status };
 };
 
-/** Choreography: the order is cancelled once its stock is back and its money is too, in whichever order that comes. */
+/** Choreography: the order is cancelled once its stock is released and its payment refunded, in either order. */
 async function conclude(tx: Tx, orderId: string, part: 'released' | 'refunded'): Promise<boolean> {
   await tx.run(`update orders set ${part} = 1 where order_id = ? and cancelling = 1`, orderId);
   const { changes } = await tx.run(

@@ -8,7 +8,7 @@ const Order = z.object({
   orderId: OrderId,
   customerId: z.string(),
   status: Status,
-  /** Of a cancelled order: `out_of_stock`, `payment_declined`, `payment_unavailable`, `customer`, ... */
+  /** The reason why an order was cancelled: `out_of_stock`, `payment_declined`, `payment_unavailable`, `customer`, ... */
   reason: z.string().optional(),
   total: Money,
   items: z.array(Item),
@@ -31,7 +31,7 @@ export const orders = contract('orders', {
     errors: { NotFound: { status: 404 } },
   }),
   order: query({ http: 'GET /orders/{orderId}', input: OrderRef, output: Order, errors: { NotFound: { status: 404 } } }),
-  /** A confirmed order is to be taken back: inventory and payments each do their part, and say so. */
+  /** Asks inventory and payments to compensate a confirmed order; each publishes an event when it has. */
   cancellationRequested: event({ key: 'orderId', data: OrderRef }),
   orderConfirmed: event({ key: 'orderId', data: z.object({ orderId: OrderId, total: Money }) }),
   orderCancelled: event({ key: 'orderId', data: z.object({ orderId: OrderId, reason: z.string() }) }),

@@ -13,7 +13,7 @@ const declared: Readonly<Record<string, string>> = {
   Unavailable: 'payment_unavailable',
 };
 
-/** What the order's owner is told of why it came to nothing. */
+/** Returns the reason of a cancelled order for its customer. */
 function reasonOf(cause: Cause): string {
   if (cause.kind === 'stopped') return cause.reason;
   if (cause.kind === 'declared') return declared[cause.name] ?? cause.name;
@@ -21,7 +21,7 @@ function reasonOf(cause: Cause): string {
   return cause.step === 'charge' ? 'payment_unavailable' : `${cause.step}_failed`;
 }
 
-/** Orchestration: from a placed order to a confirmed one, or back to where nothing is held and nothing is paid. */
+/** Orchestration: confirms a placed order, or undoes it so that nothing is reserved and nothing is charged. */
 export const fulfilOrder = saga(orders, 'fulfil-order', {
   input: Placed,
   uses: [inventory, payments],
@@ -40,7 +40,7 @@ export const fulfilOrder = saga(orders, 'fulfil-order', {
     undo: ({ input, call }) => call(inventory.release, { orderId: input.orderId }),
   })
   .step('charge', {
-    // The card processor is given 15 s inside; the step waits a little longer than that.
+    // A charge allows the card processor 15 s, so the step waits a little longer.
     timeout: '25s',
     do: ({ input, call }) => call(payments.charge, { orderId: input.orderId, amount: input.total, token: input.paymentToken }),
     undo: ({ input, call }) => call(payments.refund, { orderId: input.orderId }),

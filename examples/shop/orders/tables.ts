@@ -14,7 +14,7 @@ export const migrations: readonly Migration[] = [
   },
 ];
 
-/** A row of `orders`, as the rest of the service sees it. */
+/** A row of `orders`. */
 const OrderRow = z
   .object({
     order_id: z.string(),
@@ -38,7 +38,7 @@ const OrderRow = z
   }));
 export type OrderRow = z.infer<typeof OrderRow>;
 
-/** The order, wherever it is asked for: on a snapshot or inside a transaction. */
+/** Reads an order, on a snapshot or inside a transaction. */
 export async function findOrder(read: Read, orderId: string): Promise<OrderRow | undefined> {
   const [order] = await read.all(
     OrderRow,

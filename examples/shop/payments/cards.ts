@@ -1,17 +1,17 @@
 import { type Attachable, breaker, policy, retry, timeout } from 'seaworthy/resilience';
 import { Pool } from 'undici';
 
-/** What the card processor said of a charge. `void`: it did not happen, and can not happen any more. */
+/** The outcome of a charge. `void`: it did not happen, and can no longer happen. */
 export type Charged =
   | { readonly state: 'captured'; readonly paymentId: string }
   | { readonly state: 'declined' }
-  /** The order was charged before, and not with this amount on this card. */
+  /** The order was charged before with another amount or card. */
   | { readonly state: 'otherwise' }
   | { readonly state: 'void' };
 
-/** The card processor, a third party, reached over HTTP and nothing else. */
+/** A client of the card processor, which is a third party with an HTTP API. */
 export interface Cards {
-  /** Charges once under `key`. After `withinMs` without an answer it makes the key void, so that the outcome is certain. */
+  /** Charges once under `key`. After `withinMs` without an answer it voids the key, so that the outcome is certain. */
   charge(charge: {
     readonly key: string;
     readonly orderId: string;
@@ -20,9 +20,9 @@ export interface Cards {
     readonly withinMs: number;
     readonly signal: AbortSignal;
   }): Promise<Charged>;
-  /** Gives a capture back, or sees to it that there never is one. */
+  /** Refunds a capture, or prevents it if it has not happened. */
   void(charge: { readonly key: string; readonly signal: AbortSignal }): Promise<void>;
-  /** What guards all this, for whoever runs it to report on. */
+  /** The policy around all requests, for the `policies` of a service. */
   readonly policies: readonly Attachable[];
   capturesOf(order: { readonly orderId: string; readonly signal: AbortSignal }): Promise<Capture[]>;
   close(): Promise<void>;
@@ -34,10 +34,10 @@ export interface Capture {
   readonly state: 'captured' | 'refunded';
 }
 
-/** The processor said something that its documentation does not promise. */
+/** The processor gave an answer that its documentation does not describe. */
 class Unexpected extends Error {}
 
-/** Worth another try: the processor is not well, or nobody knows what it did. */
+/** The processor failed, or its outcome is unknown; the request is retried. */
 class Unwell extends Error {}
 
 interface Reply {
@@ -46,8 +46,9 @@ interface Reply {
 }
 
 /**
- * Speaks to the processor at `url`, which is asked for at the first request. Each request has 2 s; a charge is repeated under
- * its key, with backoff, until it is given up. The breaker looks at the rate of failures, so that a few cards whose bank is down do not stop the others.
+ * Makes a client of the processor at `url`, which is called at the first request. Each request has 2 s. A charge is retried under its key
+ * with backoff until `withinMs` has passed. The breaker opens by the rate of failures, so that a few cards whose bank is down do not stop
+ * the others.
  */
 export function cards(url: () => string): Cards {
   let pool: Pool | undefined;
@@ -104,7 +105,7 @@ export function cards(url: () => string): Cards {
         if (reply.status !== 200 && reply.status !== 201) throw unexpected(reply, 'a charge');
         return { state: 'captured', paymentId: String((reply.body as { chargeId: string }).chargeId) };
       } catch (error) {
-        // Nobody knows what became of it: made void, it is certain that nothing did, or does.
+        // The outcome of the charge is unknown. Once it is void, it has not happened and cannot happen.
         if (signal.aborted || error instanceof Unexpected) throw error;
         await voided(key, signal);
         return { state: 'void' };

@@ -13,7 +13,7 @@ export const payments = contract('payments', {
   }),
   refund: command({ http: 'POST /payments/order/{orderId}/refund', input: OrderRef }),
   paymentOf: query({ http: 'GET /payments/order/{orderId}', input: OrderRef, output: Payment, errors: { NotFound: { status: 404 } } }),
-  /** Every capture at the processor's books. */
+  /** Lists all captures in the books of the processor. */
   paymentsOf: query({
     http: 'GET /payments/order/{orderId}/all',
     input: OrderRef,

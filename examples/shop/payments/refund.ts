@@ -2,7 +2,7 @@ import { saga } from 'seaworthy/saga';
 import { OrderRef } from '../shapes.ts';
 import { payments } from './contract.ts';
 
-/** Gives an order's money back. A reaction has no network, so it starts this, which does. */
+/** Refunds the payment of an order. A reaction must not use the network, so it starts this saga. */
 export const refundOrder = saga(payments, 'refund-order', { input: OrderRef, uses: [payments], key: (input) => input.orderId }).step(
   'refund',
   {

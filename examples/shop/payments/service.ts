@@ -5,10 +5,10 @@ import { payments } from './contract.ts';
 import { refundOrder } from './refund.ts';
 import { capture, findPayment, markRefunded, migrations } from './tables.ts';
 
-/** How long the card processor is given, from the intent on, before a charge is given up and made void. */
+/** The time from the intent after which a charge without an answer is voided. */
 const patienceMs = 15_000;
 
-/** The key that the card processor knows an order's one charge by. */
+/** Returns the key under which the card processor charges an order once. */
 const chargeKey = (orderId: string): string => `charge-${orderId}`;
 
 const charge = (cards: Cards): Handler<typeof payments, 'charge'> =>
@@ -19,7 +19,7 @@ const charge = (cards: Cards): Handler<typeof payments, 'charge'> =>
       if (outcome.state === 'declined') throw fail('Declined');
       if (outcome.state === 'void') throw fail('Unavailable');
       if (outcome.state === 'otherwise') throw fail('ChargedOtherwise');
-      // Under another idempotency key: the card processor knows the order, and charged it once.
+      // The order was charged under another idempotency key; the card processor charges an order once.
       const before = await findPayment(tx, input.orderId);
       if (before) return before;
       await capture(tx, { orderId: input.orderId, paymentId: outcome.paymentId, amount: input.amount });
@@ -31,7 +31,7 @@ const charge = (cards: Cards): Handler<typeof payments, 'charge'> =>
 const refund = (cards: Cards): Handler<typeof payments, 'refund'> =>
   external({
     before: ({ input }) => ({ key: chargeKey(input.orderId) }),
-    // A charge that the processor never saw is made void there: it can not happen any more.
+    // A charge that the processor never received is voided there, so that it can no longer happen.
     do: ({ intent, signal }) => cards.void({ key: intent.key, signal }),
     async after({ input, tx, publish }) {
       await markRefunded(tx, input.orderId);
@@ -39,7 +39,7 @@ const refund = (cards: Cards): Handler<typeof payments, 'refund'> =>
     },
   });
 
-/** Payments by way of a card processor. */
+/** Makes the payments service with a given card processor. */
 export default (cards: Cards): Service<'payments', 'orders' | 'payments'> =>
   service(payments, {
     migrations,

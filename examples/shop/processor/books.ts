@@ -13,13 +13,13 @@ export interface Charge {
   readonly state: ChargeState;
 }
 
-/** The processor's durable books: every write is on disk before it resolves, and writes that come together share a commit. */
+/** The durable books of the processor. Each write is on disk before it resolves; concurrent writes share a commit. */
 export interface Books {
   find(key: string): Charge | undefined;
   capturesOf(orderId: string): readonly Charge[];
-  /** Writes a charge, or gives the one that the key has already. */
+  /** Writes a charge, or returns the existing one under its key. */
   add(charge: Omit<Charge, 'chargeId'>): Promise<Charge>;
-  /** A capture becomes refunded; a key that was never charged becomes void, for ever. */
+  /** Refunds a capture, or voids a key that was never charged, forever. */
   void(key: string): Promise<Charge>;
   close(): void;
 }
@@ -41,7 +41,7 @@ export function openBooks(dir: string): Books {
   const find = (key: string): Charge | undefined => byKey.get(key) as unknown as Charge | undefined;
 
   let waiting: (() => void)[] = [];
-  /** In a transaction that is committed with the others of this turn of the event loop. */
+  /** Runs a write in the transaction of this turn of the event loop. */
   function write<T>(work: () => T): Promise<T> {
     if (waiting.length === 0) {
       database.exec('begin immediate');

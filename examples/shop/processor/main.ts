@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { openBooks } from './books.ts';
 import { processor } from './server.ts';
 
-/** Serves the books in the folder of its one argument, until the shop that started it lets go. */
+/** Serves the books in the folder that its argument names, until the shop that started it closes the pipe. */
 export default function main(): void {
   const [, , dir = '.seaworthy'] = process.argv;
   const books = openBooks(dir);
@@ -18,7 +18,7 @@ export default function main(): void {
   }
 
   server.listen(0, '127.0.0.1', () => process.stdout.write(`${JSON.stringify({ listening: (server.address() as AddressInfo).port })}\n`));
-  // The shop holds the other end: however it goes, this end closes.
+  // The shop holds the other end of the pipe, which closes whenever the shop ends.
   process.stdin.on('end', stop).on('error', stop).resume();
   process.on('SIGTERM', stop);
   process.on('SIGINT', () => {});

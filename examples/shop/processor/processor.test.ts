@@ -48,7 +48,7 @@ const get = async (path: string): Promise<{ status: number; body: unknown }> => 
   return { status: response.status, body: await response.json() };
 };
 
-test('one key is one charge, however often and however many at once', async () => {
+test('one key charges once, for any number of sequential and concurrent requests', async () => {
   const all = await Promise.all(Array.from({ length: 20 }, () => charge('k1')));
   assert.deepEqual(new Set(all.map(({ status, body }) => `${status} ${body['chargeId']}`)).size, 1);
   const { body } = await get('/charges?orderId=o-k1');
@@ -56,7 +56,7 @@ test('one key is one charge, however often and however many at once', async () =
   assert.equal((await charge('k1', 'tok_ok', 501)).status, 422);
 });
 
-test('declined is no capture; flaky comes at the third try; down never', async () => {
+test('tok_declined is not captured, tok_flaky succeeds at the third request, tok_down never', async () => {
   assert.equal((await charge('d1', 'tok_declined')).status, 402);
   assert.equal((await charge('d1', 'tok_declined')).status, 402);
   assert.deepEqual((await get('/charges?orderId=o-d1')).body, { charges: [] });
@@ -67,7 +67,7 @@ test('declined is no capture; flaky comes at the third try; down never', async (
   for (let tries = 0; tries < 5; tries++) assert.equal((await charge('x1', 'tok_down')).status, 503);
 });
 
-test('slow: the charge happens although its caller gave up, and the repeat is told at once', async () => {
+test('tok_slow is charged although its caller gave up, and a repeat is answered at once', async () => {
   const leaving = new AbortController();
   const first = post('/charges', 's1', { orderId: 'o-s1', amount: 500, token: 'tok_slow' }, leaving.signal);
   first.catch(() => {});
@@ -77,7 +77,7 @@ test('slow: the charge happens although its caller gave up, and the repeat is to
   assert.equal((await charge('s1', 'tok_slow')).body['state'], 'captured');
 });
 
-test('void refunds a capture, and bars a key that was never charged', async () => {
+test('void refunds a capture and prevents a charge under a new key', async () => {
   await charge('v1');
   assert.equal((await post('/charges/v1/void', 'v1')).body['state'], 'refunded');
   assert.equal((await post('/charges/v1/void', 'v1')).body['state'], 'refunded');
@@ -86,7 +86,7 @@ test('void refunds a capture, and bars a key that was never charged', async () =
   assert.equal((await post('/charges/x1/void', 'x1')).body['state'], 'void');
 });
 
-test('wrong requests are told the field and the rule', async () => {
+test('wrong requests are refused with the field and the rule', async () => {
   const wrong: readonly [unknown, RegExp][] = [
     [{ orderId: '', amount: 1, token: 't' }, /^orderId: must be/],
     [{ orderId: 'o', amount: 1.5, token: 't' }, /^amount: must be a whole number/],

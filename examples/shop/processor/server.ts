@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Books, Charge } from './books.ts';
 
-/** A refusal, as an answer. */
+/** A refusal with its status. */
 class Refused extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -22,7 +22,7 @@ async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string,
     const body: unknown = JSON.parse(text);
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Readonly<Record<string, unknown>>;
   } catch {
-    throw new Refused(400, 'body: is no JSON');
+    throw new Refused(400, 'body: is not JSON');
   }
   throw new Refused(400, 'body: must be a JSON object');
 }
@@ -47,13 +47,13 @@ function keyOf(request: IncomingMessage): string {
 
 export interface ProcessorOptions {
   readonly books: Books;
-  /** How long `tok_slow` keeps its first caller waiting. Default 6 s. */
+  /** The time after which the first request with `tok_slow` is answered. Default 6 s. */
   readonly slowMs?: number;
 }
 
-/** A card processor over HTTP: a third party, which shares no code with anybody. */
+/** Makes a card processor with an HTTP API: a third party that shares no code with the shop. */
 export function processor({ books, slowMs = 6000 }: ProcessorOptions): Server {
-  /** Charges in the making, by key: how often, and whether the slow one is still held back. */
+  /** The charges in progress by key: the number of requests, and whether a slow one is still delayed. */
   const tries = new Map<string, number>();
 
   async function charge(request: IncomingMessage): Promise<[number, object]> {
@@ -75,7 +75,7 @@ export function processor({ books, slowMs = 6000 }: ProcessorOptions): Server {
   }
 
   function answer(charge: Charge, asked: { readonly orderId: string; readonly amount: number; readonly token: string }): [number, object] {
-    if (charge.state === 'void') throw new Refused(410, 'this key was made void');
+    if (charge.state === 'void') throw new Refused(410, 'the key is void');
     if (charge.orderId !== asked.orderId || charge.amount !== asked.amount || charge.token !== asked.token) {
       throw new Refused(422, 'Idempotency-Key: was used for another charge');
     }
@@ -98,10 +98,10 @@ export function processor({ books, slowMs = 6000 }: ProcessorOptions): Server {
     if (action === 'void' && request.method === 'POST') return [200, shown(await books.void(key))];
     if (action === undefined && request.method === 'GET') {
       const known = books.find(key);
-      if (!known) throw new Refused(404, 'there is no charge of this key');
+      if (!known) throw new Refused(404, 'there is no charge under this key');
       return [200, shown(known)];
     }
-    throw new Refused(405, `${request.method} does not go with ${pathname}`);
+    throw new Refused(405, `${pathname} does not allow ${request.method}`);
   }
 
   function send(response: ServerResponse, status: number, body: object): void {

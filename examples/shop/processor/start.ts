@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** The card processor at work in a process of its own. */
+/** The card processor, running in its own process. */
 export interface RunningProcessor {
   readonly url: string;
   stop(): Promise<void>;
@@ -11,7 +11,7 @@ export interface RunningProcessor {
 const runner = fileURLToPath(new URL('../../../scripts/run.js', import.meta.url));
 const program = fileURLToPath(new URL('./main.ts', import.meta.url));
 
-/** Starts the card processor as a child process; it ends with this one, however this one ends. */
+/** Starts the card processor as a child process, which ends whenever this process ends. */
 export async function startProcessor({ dir }: { readonly dir: string }): Promise<RunningProcessor> {
   // It is a small program: code of the middle tier would take 9 MB and save it no time. `npm run prepare` warms it so, too.
   const flags = ['--max-semi-space-size=1', '--max-old-space-size=32', '--no-maglev'];

@@ -13,12 +13,12 @@ import { print, summarise } from './summary.ts';
 
 const usage = `usage: npm run replay -- FILE.csv [--repeat N] [--concurrency N] [--mix TOKEN=N,...] [--json]
   --repeat N       plays the file N times (1)
-  --concurrency N  orders under way at one time (64)
+  --concurrency N  orders in progress at one time (64)
   --mix tok_slow=25,tok_flaky=25  replaces the token of so many orders, evenly spread
   --json           prints the summary as JSON
 It talks to the shop on PORT when that is set or one answers on 8080, or else starts one for the time.`;
 
-/** What the command line asked for is wrong. */
+/** An argument of the command line is invalid. */
 class UsageInvalid extends Error {}
 
 interface Asked {
@@ -31,7 +31,7 @@ interface Asked {
 
 function whole(text: string, name: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new UsageInvalid(`${name} is ${JSON.stringify(text)}: it takes a whole number from 1 to 999999`);
+  throw new UsageInvalid(`${name} must be a whole number from 1 to 999999, got ${JSON.stringify(text)}`);
 }
 
 function asked(args: string[]): Asked {
@@ -54,7 +54,7 @@ function asked(args: string[]): Asked {
     throw new UsageInvalid((cause as Error).message, { cause });
   }
   const { positionals, values } = parsed;
-  if (positionals.length !== 1) throw new UsageInvalid(`one FILE.csv is needed, ${positionals.length} are given`);
+  if (positionals.length !== 1) throw new UsageInvalid(`name one FILE.csv, got ${positionals.length}`);
   const mix = values.mix
     .split(',')
     .filter(Boolean)
@@ -97,7 +97,7 @@ async function answers(url: string): Promise<boolean> {
   );
 }
 
-/** Sets what is needed; answers what each product then has. */
+/** Sets the stock that the orders need. Returns the stock of each product afterwards. */
 async function stockUp(shop: ShopClient, needed: ReadonlyMap<string, number>): Promise<Map<string, Stock>> {
   const stock = new Map<string, Stock>();
   const queue = [...needed];

@@ -27,12 +27,12 @@ test('an order for each invoice; equal products stay separate lines; a missing c
   ]);
 });
 
-test('what no order can be made of is refused by line and reason; the rest of its invoice stays', () => {
+test('an invalid row is refused with line and reason; the rest of its invoice is kept', () => {
   const wrong: readonly [string, string][] = [
     [row({ invoice: 'C1' }), 'credit note'],
     [row({ quantity: '-1' }), 'Quantity is not positive'],
-    [row({ quantity: '1.5' }), 'Quantity "1.5" is no whole number'],
-    [row({ quantity: '' }), 'Quantity "" is no whole number'],
+    [row({ quantity: '1.5' }), 'Quantity "1.5" is not a whole number'],
+    [row({ quantity: '' }), 'Quantity "" is not a whole number'],
     [row({ price: '0.0' }), 'UnitPrice is not positive'],
     [row({ price: '-2.00' }), 'UnitPrice is not positive'],
     [row({ price: '1.005' }), 'UnitPrice "1.005" is no amount with at most two decimals'],
@@ -53,16 +53,16 @@ test('what no order can be made of is refused by line and reason; the rest of it
 test('a byte order mark and Windows line ends are read; a wrong header and an empty file are not', () => {
   assert.equal(readOrders(`\ufeff${file(row()).replaceAll('\n', '\r\n')}`).orders.length, 1);
   assert.throws(() => readOrders(''), FileInvalid);
-  assert.throws(() => readOrders('a,b\n1,2\n'), /line 1 is "a,b": it must be InvoiceNo/);
+  assert.throws(() => readOrders('a,b\n1,2\n'), /line 1 must be InvoiceNo/);
 });
 
-test('stray quotes are read as they are; one that is never closed is told with its line', () => {
+test('stray quotes are kept; an unclosed quote is refused with its line', () => {
   const { orders, refused } = readOrders(file(row({ invoice: '1' }), row({ invoice: '2', description: 'A "B" C' }), row({ invoice: '3' })));
   assert.deepEqual([orders.length, refused.length], [3, 0]);
   assert.throws(() => readOrders(file(row(), row({ description: '"NEVER CLOSED' }), row())), /Quote Not Closed.*line/);
 });
 
-test('pounds become pence exactly', () => {
+test('pounds are converted to pence exactly', () => {
   fc.assert(
     fc.property(fc.nat(100_000_000), (amount) => {
       const text = `${Math.floor(amount / 100)}.${String(amount % 100).padStart(2, '0')}`;
@@ -72,7 +72,7 @@ test('pounds become pence exactly', () => {
   );
 });
 
-test('the sample is a day of orders', () => {
+test('the sample has the orders of one day', () => {
   const { orders, refused } = readOrders(readFileSync(new URL('./sample.csv', import.meta.url), 'utf8'));
   assert.ok(orders.length >= 5 && refused.length >= 2);
   assert.ok(orders.every((order) => totalOf(order) > 0));

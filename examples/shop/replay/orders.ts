@@ -1,15 +1,15 @@
 import { parse } from 'csv-parse/sync';
 import type { Item } from '../shapes.ts';
 
-/** An invoice, as an order to place. */
+/** An order that is made from an invoice. */
 export interface Order {
   readonly invoice: string;
-  /** Missing for a guest. */
+  /** The id of the customer; `undefined` for a guest. */
   readonly customerId: string | undefined;
   readonly items: readonly Item[];
 }
 
-/** A row that no order is made of. */
+/** A row that is refused. */
 export interface Refused {
   readonly line: number;
   readonly reason: string;
@@ -20,7 +20,7 @@ export interface Day {
   readonly refused: readonly Refused[];
 }
 
-/** The file as a whole is not in the format; the message names the place and the rule. */
+/** The file is not in the format; the message names the place and the rule. */
 export class FileInvalid extends Error {
   override readonly name = 'FileInvalid';
 }
@@ -32,7 +32,7 @@ interface Read {
   readonly info: { readonly lines: number };
 }
 
-/** Whole pence of a decimal text, without a float on the way; `undefined` when it is no such amount. */
+/** Converts a decimal text to whole pence without a float; `undefined` for any other text. */
 export function pence(text: string): number | undefined {
   const match = /^(-?)(\d+)(?:\.(\d{1,2})0*)?$/.exec(text.trim());
   if (!match) return undefined;
@@ -41,14 +41,14 @@ export function pence(text: string): number | undefined {
   return sign ? -amount : amount;
 }
 
-/** The row as a line of an order, or why it is refused. */
+/** Reads a row as a line of an order, or returns the reason of its refusal. */
 function itemOf(record: readonly string[]): Item | string {
   const [invoice = '', productId = '', , quantityText = '', , priceText = ''] = record;
   if (record.length !== header.length) return `has ${record.length} columns, not ${header.length}`;
   if (invoice.trim() === '') return 'InvoiceNo is empty';
   if (/^C/i.test(invoice)) return 'credit note';
   if (productId.trim() === '' || productId.length > 100) return 'StockCode must have 1 to 100 characters';
-  if (!/^-?\d+$/.test(quantityText.trim())) return `Quantity ${JSON.stringify(quantityText)} is no whole number`;
+  if (!/^-?\d+$/.test(quantityText.trim())) return `Quantity ${JSON.stringify(quantityText)} is not a whole number`;
   const quantity = Number(quantityText);
   if (quantity <= 0) return 'Quantity is not positive';
   if (quantity > 100_000) return `Quantity ${quantity} is more than 100000`;
@@ -59,7 +59,7 @@ function itemOf(record: readonly string[]): Item | string {
   return { productId: productId.trim(), quantity, unitPrice };
 }
 
-/** Reads a file in the Online Retail format: an order for each invoice. Throws `FileInvalid`. */
+/** Reads a file in the Online Retail format and makes an order of each invoice. Throws `FileInvalid`. */
 export function readOrders(text: string): Day {
   const refused: Refused[] = [];
   let rows: readonly Read[];
@@ -72,12 +72,12 @@ export function readOrders(text: string): Day {
       skip_empty_lines: true,
     }) as unknown as readonly Read[];
   } catch (cause) {
-    throw new FileInvalid(`the file is no CSV: ${(cause as Error).message}`, { cause });
+    throw new FileInvalid(`the file is not CSV: ${(cause as Error).message}`, { cause });
   }
   const [first, ...rest] = rows;
   if (!first) throw new FileInvalid(`the file is empty: its first line must be ${header.join(',')}`);
   if (first.record.map((name) => name.trim()).join(',') !== header.join(',')) {
-    throw new FileInvalid(`line 1 is ${JSON.stringify(first.record.join(','))}: it must be ${header.join(',')}`);
+    throw new FileInvalid(`line 1 must be ${header.join(',')}, got ${JSON.stringify(first.record.join(','))}`);
   }
   const orders = new Map<string, { invoice: string; customerId: string | undefined; items: Item[] }>();
   for (const { record, info } of rest) {
@@ -101,7 +101,7 @@ export function readOrders(text: string): Day {
 
 export const totalOf = ({ items }: Order): number => items.reduce((sum, { quantity, unitPrice }) => sum + quantity * unitPrice, 0);
 
-/** Units of each product that `orders` ask for. */
+/** Adds up the units of each product in `orders`. */
 export function unitsOf(orders: Iterable<{ readonly items: readonly Item[] }>): Map<string, number> {
   const units = new Map<string, number>();
   for (const { items } of orders) for (const { productId, quantity } of items) units.set(productId, (units.get(productId) ?? 0) + quantity);

@@ -1,7 +1,7 @@
 import type { Item } from '../shapes.ts';
 import type { ShopClient } from './shop-client.ts';
 
-/** An order to place, under its key. */
+/** An order with its idempotency key. */
 export interface Placing {
   readonly key: string;
   readonly customerId: string | undefined;
@@ -9,36 +9,36 @@ export interface Placing {
   readonly paymentToken: string;
 }
 
-/** What became of one. */
+/** The result of an order. */
 export interface Played {
   readonly placing: Placing;
-  /** `undefined` when it could not be placed; then `error` says why. */
+  /** The id of the order; `undefined` when it could not be placed, for the reason in `error`. */
   readonly orderId: string | undefined;
   readonly status: 'pending' | 'confirmed' | 'cancelled' | undefined;
   readonly reason: string | undefined;
   readonly error: unknown;
-  /** Milliseconds from sending it to its acceptance, and to its being settled as seen from here. */
+  /** The milliseconds from sending the order to its acceptance, and until the client saw it settled. */
   readonly placedMs: number;
   readonly settledMs: number;
 }
 
 const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** How long an order may take to settle before it is reported as pending. */
+/** The time after which an order that is not settled is reported as pending. */
 const settleWithinMs = 60_000;
-/** By how much an order that is settled, or is not, when it is first asked for moves the time after which the next one is: so nineteen of twenty are. */
+/** The steps by which the first poll moves earlier or later, so that nineteen of twenty orders are settled at their first poll. */
 const sooner = 0.9995;
 const later = 1.01;
-/** The longest time between two questions. */
+/** The longest time between two polls. */
 const longestMs = 1000;
 
-/** What a client has learned of a shop. */
+/** The pace that a client has learned. */
 export interface Pace {
-  /** When most orders are settled: asking much earlier would only make it slower, asking much later would leave the shop idle. */
+  /** The time after which most orders are settled. Earlier polls would slow the shop down, later ones would leave it idle. */
   usualMs: number;
 }
 
-/** Places orders, `concurrency` at one time, and waits until each is settled. Goes on at the `pace` of an earlier play, if given. */
+/** Places orders, `concurrency` at one time, and waits until each is settled. Starts with the `pace` of an earlier run, if given. */
 export async function play(
   shop: ShopClient,
   placings: readonly Placing[],

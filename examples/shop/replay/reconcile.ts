@@ -3,11 +3,11 @@ import { unitsOf } from './orders.ts';
 import type { Played } from './play.ts';
 import type { ShopClient, Stock } from './shop-client.ts';
 
-/** The books of one run: what they should say, and where they say something else. */
+/** The reconciliation of one run: the expected figures and the differences. */
 export interface Reconciliation {
   readonly confirmedTotal: number;
   readonly capturedTotal: number;
-  /** Empty when all is well. */
+  /** The differences; empty if the books agree. */
   readonly differences: readonly string[];
 }
 
@@ -15,7 +15,7 @@ const units = (items: readonly Item[]): string => JSON.stringify([...unitsOf([{ 
 const money = ({ items }: { readonly items: readonly Item[] }): number =>
   items.reduce((sum, { quantity, unitPrice }) => sum + quantity * unitPrice, 0);
 
-/** Holds the shop's orders, reservations and stock, and the processor's captures, against what was asked for. */
+/** Compares the orders, reservations and stock of the shop, and the captures of the processor, with the placed orders. */
 export async function reconcile(
   shop: ShopClient,
   played: readonly Played[],

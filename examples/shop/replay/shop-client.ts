@@ -21,7 +21,7 @@ export interface Captured {
   readonly state: 'captured' | 'refunded';
 }
 
-/** The shop said no: its status and its problem document. */
+/** The shop refused a request; the error has the status and the problem document. */
 export class ShopRefused extends Error {
   override readonly name = 'ShopRefused';
   readonly status: number;
@@ -31,7 +31,7 @@ export class ShopRefused extends Error {
   }
 }
 
-/** The shop's HTTP interface, as any client sees it. */
+/** A client of the HTTP API of the shop. */
 export interface ShopClient {
   setStock(productId: string, available: number): Promise<void>;
   stock(productId: string): Promise<Stock | undefined>;
@@ -47,7 +47,7 @@ export interface ShopClient {
 
 const patienceMs = 60_000;
 
-/** Speaks to the shop at `url`. What may pass (no connection, 429, 5xx) is tried again for up to a minute, under the same key. */
+/** Makes a client of the shop at `url`. Transient failures (no connection, 429, 5xx) are retried for up to a minute under the same key. */
 export function shopClient(url: string, connections = 128): ShopClient {
   const pool = new Pool(url, { connections, headersTimeout: 30_000, bodyTimeout: 30_000 });
 

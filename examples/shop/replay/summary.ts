@@ -2,7 +2,7 @@ import type { Day } from './orders.ts';
 import type { Played } from './play.ts';
 import type { Reconciliation } from './reconcile.ts';
 
-/** Of one run, in figures. */
+/** The figures of one run. */
 export interface Summary {
   readonly placed: number;
   readonly confirmed: number;
@@ -50,7 +50,7 @@ export function summarise(played: readonly Played[], refused: Day['refused'], se
 const pounds = (amount: number): string => (amount / 100).toLocaleString('en-GB', { minimumFractionDigits: 2 });
 const line = (label: string, value: unknown): string => `  ${label.padEnd(22)}${value}`;
 
-/** For a person. */
+/** Formats the figures for a person. */
 export function print(summary: Summary): string {
   const { reconciliation, refused, cancelled, placeMs, settleMs } = summary;
   const reasons = new Map<string, number[]>();

@@ -8,7 +8,7 @@ interface Charge {
   state: 'captured' | 'declined' | 'refunded' | 'void';
 }
 
-/** The books of a card processor in memory: they outlive the shop's processes. */
+/** The books of a card processor in memory, which outlive the processes of the shop. */
 export interface CardBooks {
   readonly charges: Map<string, Charge>;
   readonly tries: Map<string, number>;
@@ -16,12 +16,12 @@ export interface CardBooks {
 
 export const cardBooks = (): CardBooks => ({ charges: new Map(), tries: new Map() });
 
-/** No answer: it may have happened. */
+/** No answer came, so the outcome is unknown. */
 class NoAnswer extends Error {}
 
-/** The card processor as one process of the shop reaches it, in the time of its runtime, over a network that loses some of what is said. */
+/** Makes a client of the card processor for one process of the shop, over a network that loses some requests and answers. */
 export function cardsIn({ charges, tries }: CardBooks, { clock, random }: Runtime): Cards {
-  /** One request, which may be lost on its way there or back. */
+  /** Sends a request, which may be lost, as may its answer. */
   async function ask<T>(signal: AbortSignal, work: () => T): Promise<T> {
     await sleep(clock, 5 + random.next() * 100, signal);
     if (random.next() < 0.05) throw new NoAnswer('the request was lost');
@@ -43,7 +43,7 @@ export function cardsIn({ charges, tries }: CardBooks, { clock, random }: Runtim
     return made;
   }
 
-  /** Until there is an answer; a caller who leaves, or dies, asks no more. */
+  /** Retries until there is an answer; an aborted or dead caller stops. */
   async function voided(key: string, signal: AbortSignal): Promise<void> {
     for (;;) {
       try {

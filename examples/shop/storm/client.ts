@@ -4,7 +4,7 @@ import { orders } from '../orders/contract.ts';
 import { payments } from '../payments/contract.ts';
 import type { ShopClient } from '../replay/shop-client.ts';
 
-/** The shop as its other clients see it, reached without its gateway. */
+/** A client of the shop that calls the services without the gateway. */
 export function clientOn(call: Caller): ShopClient {
   return {
     async setStock(productId, available) {

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { StormReport } from 'seaworthy/testing';
 import { chosen, whole } from '../options.ts';
 
-/** What a worker says of one seed. */
+/** The result of one seed from a worker. */
 export type Said = { readonly report: StormReport } | { readonly seed: number; readonly failed: string };
 
 const values = chosen({
@@ -34,7 +34,7 @@ function heard(said: Said): void {
   for (const [name, count] of Object.entries(said.report.faults)) faults[name] = (faults[name] ?? 0) + count;
 }
 
-/** One thread, which plays a seed after the other until there is none left or one has failed. */
+/** Runs one thread, which plays one seed after the other until none is left or one has failed. */
 function work(): Promise<void> {
   const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: { instances } });
   const give = (): void => worker.postMessage(next < from + seeds && failed.length === 0 ? next++ : undefined);
@@ -51,7 +51,7 @@ function work(): Promise<void> {
 const began = performance.now();
 await Promise.all(Array.from({ length: workers }, work));
 const seconds = ((performance.now() - began) / 1000).toFixed(1);
-process.stdout.write(`  ${played} storms of seed ${from} on, ${(simulatedMs / 3_600_000).toFixed(1)} hours at sea, in ${seconds} s\n`);
+process.stdout.write(`  ${played} storms from seed ${from} on, ${(simulatedMs / 3_600_000).toFixed(1)} simulated hours, in ${seconds} s\n`);
 process.stdout.write(`  ${deaths} deaths; ${JSON.stringify(faults)}\n`);
 process.stdout.write(failed.length === 0 ? '  the books agreed after each\n' : `  ${failed.length} failed\n`);
 process.exitCode = failed.length === 0 ? 0 : 1;

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { type InStorm, type StormOptions, type StormReport, storm } from 'seaworthy/testing';
+import { type StormContext, type StormOptions, type StormReport, storm } from 'seaworthy/testing';
 import { shopOf } from '../fleet.ts';
 import type { Played } from '../replay/play.ts';
 import { reconcile } from '../replay/reconcile.ts';
@@ -13,17 +13,17 @@ const mayConfirm = (token: string): boolean => token !== 'tok_declined' && token
 
 interface Order {
   readonly played: Played;
-  /** Whether its customer has cancelled it. */
+  /** Whether the customer has cancelled the order. */
   cancelled: boolean;
 }
 
-/** A day of the shop in a storm: orders of every kind, some of them cancelled at some moment; then the books must agree. */
+/** Runs the shop in a storm: orders of every kind, some of them cancelled at a random moment; then the books must agree. */
 export function shopStorm(seed: number, options: Partial<StormOptions<string>> = {}): Promise<StormReport> {
   const books = cardBooks();
   const before = new Map<string, Stock>();
   const placed: Order[] = [];
 
-  async function order({ call, random, sleep }: InStorm, index: number): Promise<void> {
+  async function order({ call, random, sleep }: StormContext, index: number): Promise<void> {
     const client = clientOn(call);
     const paymentToken = tokens[index % tokens.length] as string;
     const productId = Object.keys(stocked)[Math.floor(random.next() * 3)] as string;

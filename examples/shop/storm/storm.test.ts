@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { StormReport } from 'seaworthy/testing';
 import { shopStorm } from './play.ts';
 
-test('eight storms over the shop: nothing lost, nothing twice, and the books agree', async () => {
+test('in storms over the shop nothing is lost, nothing happens twice, and the books agree', async () => {
   const reports: StormReport[] = [];
   for (let seed = 1; seed <= 8; seed++) reports.push(await shopStorm(seed, { instances: seed % 4 === 0 ? 2 : 1 }));
   const sum = (of: (report: StormReport) => number): number => reports.reduce((total, report) => total + of(report), 0);
@@ -12,6 +12,6 @@ test('eight storms over the shop: nothing lost, nothing twice, and the books agr
     assert.ok(sum(({ faults }) => faults[name]) > 0, `${name} struck`);
 });
 
-test('the same seed is the same storm over the shop', async () => {
+test('the same seed repeats the same storm over the shop', async () => {
   assert.deepEqual(await shopStorm(11), await shopStorm(11));
 });

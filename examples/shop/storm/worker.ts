@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { shopStorm } from './play.ts';
 
-/** Plays the seeds that it is told, one after the other. */
+/** Plays the seeds that it gets, one after the other. */
 const { instances } = workerData as { readonly instances: number };
 
 parentPort?.on('message', async (seed: number | undefined) => {

@@ -98,19 +98,19 @@ export function printing({ names, level, beside, write = print }: PrinterOptions
         line('event', attributes, String(attributes['event']), 'published', by === undefined || by === 1 ? '' : `${by} events`);
     },
     gauge: beside.gauge,
-    span(name, attributes: Attributes = {}, place) {
-      const counted = beside.span(name, attributes, place);
+    span(name, attributes: Attributes = {}, spanOptions) {
+      const counted = beside.span(name, attributes, spanOptions);
       const known = spans[name];
       const waits = waiting[name];
       if ((!known && waits === undefined) || least > ranks.info) return counted;
       const began = systemClock.monotonic();
-      let noted: Attributes = place?.detail ?? {};
+      let noted: Attributes = spanOptions?.detail ?? {};
       return {
         trace: counted.trace,
         run: (work) => counted.run(work),
-        note(detail) {
-          counted.note(detail);
-          noted = { ...noted, ...detail };
+        note(more) {
+          counted.note(more);
+          noted = { ...noted, ...more };
         },
         end(outcome, error) {
           counted.end(outcome, error);

@@ -18,7 +18,7 @@ function text(node: Keywords, value: string): Judgement {
     try {
       if (!new RegExp(node.pattern, 'u').test(value)) return false;
     } catch {
-      return undefined; // not a pattern of JavaScript: it is not judged here
+      return undefined; // JavaScript cannot read the pattern, so that the value is undecided
     }
   }
   return node.format === undefined ? true : undefined;
@@ -46,7 +46,7 @@ export function acceptsValue(given: Node, value: unknown, resolve: (node: Node) 
     if (typeof node === 'boolean') return node;
     if (known.has(node)) return known.get(node);
     step();
-    // Undecided until it is known: a recursive schema that comes back to itself says nothing.
+    // The result is undecided while it is computed, so that a recursive schema ends.
     known.set(node, undefined);
     const judgements: Judgement[] = [];
     if (node.type !== undefined) judgements.push(isOf(type, typesIn(node)));

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import type { Keywords, Node } from '../contract/json-schema.ts';
 
 type Json = fc.JsonValue;
-/** A schema. */
-export interface Made {
+/** A schema with values to try. */
+export interface GeneratedSchema {
   readonly schema: Node;
-  /** Values that the schema is likely to accept. */
+  /** The values that the schema is likely to accept. */
   readonly value: fc.Arbitrary<Json>;
 }
 
@@ -15,11 +15,11 @@ const words = fc.string({ maxLength: 4 });
 const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined });
 export const tidy = (node: object): Keywords => JSON.parse(JSON.stringify(node)) as Keywords;
 
-const texts: fc.Arbitrary<Made> = fc
+const texts: fc.Arbitrary<GeneratedSchema> = fc
   .record({ minLength: optional(fc.nat(3)), maxLength: optional(fc.nat(5)), pattern: optional(fc.constantFrom('^a', 'b')) })
   .map((limits) => ({ schema: tidy({ type: 'string', ...limits }), value: fc.oneof(words, fc.constantFrom('a', 'ab', 'abb', '')) }));
 
-const numbers: fc.Arbitrary<Made> = fc
+const numbers: fc.Arbitrary<GeneratedSchema> = fc
   .record({
     type: fc.constantFrom('integer', 'number'),
     minimum: optional(small),
@@ -36,8 +36,8 @@ const numbers: fc.Arbitrary<Made> = fc
     ),
   }));
 
-const plain: fc.Arbitrary<Made> = fc.oneof(
-  fc.constantFrom<Made>(
+const plain: fc.Arbitrary<GeneratedSchema> = fc.oneof(
+  fc.constantFrom<GeneratedSchema>(
     { schema: { type: 'boolean' }, value: fc.boolean() },
     { schema: { type: 'null' }, value: fc.constant(null) },
     { schema: {}, value: fc.oneof(small, words, fc.boolean()) },
@@ -47,7 +47,7 @@ const plain: fc.Arbitrary<Made> = fc.oneof(
   fc.constantFrom('x', 'y', 2).map((one) => ({ schema: { const: one }, value: fc.constant(one) })),
 );
 
-function objects(inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> {
+function objects(inner: fc.Arbitrary<GeneratedSchema>): fc.Arbitrary<GeneratedSchema> {
   return fc
     .record({
       fields: fc.dictionary(fc.constantFrom(...names), inner, { maxKeys: 3 }),
@@ -70,7 +70,7 @@ function objects(inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> {
     });
 }
 
-const lists = (inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> =>
+const lists = (inner: fc.Arbitrary<GeneratedSchema>): fc.Arbitrary<GeneratedSchema> =>
   fc
     .record({
       items: inner,
@@ -86,13 +86,13 @@ const lists = (inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> =>
         .map(([head, tail, empty]) => (empty ? [] : [head, ...tail])),
     }));
 
-const several = (inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> =>
+const several = (inner: fc.Arbitrary<GeneratedSchema>): fc.Arbitrary<GeneratedSchema> =>
   fc
     .tuple(fc.constantFrom('anyOf', 'oneOf', 'allOf'), fc.array(inner, { minLength: 1, maxLength: 3 }))
     .map(([name, all]) => ({ schema: { [name]: all.map(({ schema }) => schema) }, value: fc.oneof(...all.map(({ value }) => value)) }));
 
-const odd = (inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> =>
-  fc.tuple(inner, inner, fc.constantFrom('not', 'contains', 'patternProperties')).map(([one, other, name]): Made => {
+const odd = (inner: fc.Arbitrary<GeneratedSchema>): fc.Arbitrary<GeneratedSchema> =>
+  fc.tuple(inner, inner, fc.constantFrom('not', 'contains', 'patternProperties')).map(([one, other, name]): GeneratedSchema => {
     if (name !== 'patternProperties') return { schema: { [name]: other.schema }, value: one.value };
     return {
       schema: { [name]: { '^a': other.schema } },
@@ -100,8 +100,8 @@ const odd = (inner: fc.Arbitrary<Made>): fc.Arbitrary<Made> =>
     };
   });
 
-/** Schemas of all kinds. */
-export const made: fc.Arbitrary<Made> = fc.letrec<{ node: Made }>((tie) => ({
+/** Generates schemas of all kinds. */
+export const made: fc.Arbitrary<GeneratedSchema> = fc.letrec<{ node: GeneratedSchema }>((tie) => ({
   node: fc.oneof(
     { maxDepth: 3, depthSize: 'small' },
     plain,
@@ -115,7 +115,7 @@ export const made: fc.Arbitrary<Made> = fc.letrec<{ node: Made }>((tie) => ({
   ),
 })).node;
 
-/** The same schema with one thing changed somewhere, as the next version of it would be. */
+/** Changes one thing in a schema, as the next version of a contract might. */
 function changed(node: Node, choices: readonly number[], other: Node): Node {
   const [choice = 0, ...rest] = choices;
   if (typeof node === 'boolean' || choice % 8 === 0) return other;
@@ -141,7 +141,7 @@ function changed(node: Node, choices: readonly number[], other: Node): Node {
   return { ...node, ...(typeof other === 'object' && { [key]: (other as Record<string, unknown>)[key] ?? value }) };
 }
 
-/** Schemas, and what their next version may be. */
+/** Generates schemas with a possible next version. */
 export const versions = fc
   .record({ before: made, other: made, choices: fc.array(fc.nat(1000), { minLength: 1, maxLength: 5 }), independent: fc.nat(9) })
   .map(({ before, other, choices, independent }) => ({

@@ -31,7 +31,7 @@ function written(node: Node, bound = false): Node {
 const runs = thorough ? 2000 : 500;
 
 describe('accepts', () => {
-  test('property: what it finds compatible accepts every value of the writer', () => {
+  test('property: a reader without a mismatch accepts every value of the writer', () => {
     let compatible = 0;
     fc.assert(
       fc.property(
@@ -94,17 +94,17 @@ describe('accepts', () => {
       return z.array(Bounded);
     },
   });
-  test('a schema that contains itself is compared to its end', () => {
+  test('the comparison of a recursive schema ends', () => {
     assert.deepEqual(said(Tree, Bounded), []);
     assert.deepEqual(said(Bounded, Tree), ['.name maximum size breaking: must have at most 3 characters; may have more']);
   });
 
-  test('one that contains itself is compared to its end with anything at all, too', () => {
+  test('the comparison of a recursive schema with any schema ends', () => {
     assert.deepEqual(accepts({ items: { $ref: '#' } }, true), []);
     assert.deepEqual(accepts({ minItems: 1, items: { $ref: '#' } }, true).length, 1);
   });
 
-  test('of several schemas at once, each describes only its own fields', () => {
+  test('each of several allOf schemas describes only its own fields', () => {
     const fields = (properties: Readonly<Record<string, Node>>): Node => ({ type: 'object', properties });
     const writer: Node = { allOf: [fields({ a: { type: 'string' } }), fields({ b: { type: 'integer' } })] };
     assert.deepEqual(accepts(fields({ a: { type: 'string' }, b: { type: 'number' } }), writer), []);
@@ -123,7 +123,7 @@ describe('accepts', () => {
     assert.deepEqual(accepts({ oneOf: [one, { type: 'integer' }] }, one), []);
   });
 
-  test('of several schemas at once none need report that it is an object', () => {
+  test('none of several allOf schemas must say that the value is an object', () => {
     const object: Node = { type: 'object' };
     assert.deepEqual(
       accepts(object, { allOf: [{}] }).map(({ severity }) => severity),

@@ -8,7 +8,7 @@ import { numbersOf } from './numbers.ts';
 import { pairOf } from './pair.ts';
 import { pairSet } from './pair-set.ts';
 
-/** Always the same object, so that a recursive schema is seen to come back to it. */
+/** A constant object for the schema that accepts everything, so that recursion is recognised by identity. */
 const anything: Keywords = {};
 
 /** Counts the steps of a comparison, and bounds them. */

@@ -143,7 +143,7 @@ test('a finding about recorded answers says why they matter', () => {
   assert.equal(finding?.advice, 'make it optional, or give it a default');
 });
 
-test('a finding says what old callers send, what is demanded now, and what to do', () => {
+test('a finding has what old callers send, what the new version demands, and advice', () => {
   const [finding] = compatibility(lock(), lock(place({ input: Placed.extend({ note: z.string() }) })));
   assert.equal(finding?.message, 'it must be there now, and what callers of the old version send may be missing');
   assert.equal(finding?.advice, 'make it optional, or give it a default');

@@ -17,10 +17,10 @@ export interface Incompatibility {
 
 type Direction = 'request' | 'answer' | 'kept answer' | 'event' | 'kept event';
 
-/** Answers outlive the version that gave them: callers of the new version read them, too. */
+/** The wording for recorded answers, which outlive their version: callers of the new version read them too. */
 const keptAnswers = 'answers of the old version, which are kept under their idempotency keys and in the journals of sagas,';
 
-/** What a mismatch of schemas means in each direction. */
+/** The message for a mismatch in each direction. */
 const messages: Readonly<Record<Direction, (mismatch: Mismatch) => string>> = {
   request: ({ needs, may }) => `it ${needs} now, and what callers of the old version send ${may}`,
   answer: ({ needs, may }) => `it ${may} now, and what callers of the old version read ${needs}`,

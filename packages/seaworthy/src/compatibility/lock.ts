@@ -5,13 +5,13 @@ import { declaredErrors, eventsOf, operationsOf } from '../contract/member.ts';
 import { jsonSchema, type Schema } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
 
-/** A file is not a lock of contracts; the message names the file and what is wrong in it. */
+/** A file is not a contract lock; the message names the file and the fault. */
 export class LockInvalid extends SeaworthyError {
   readonly code = 'SW_CONTRACT_LOCK_INVALID';
   readonly kind = 'invalid';
 }
 
-/** The two schemas of something that a service answers: what it may write, and what a caller that has this version reads. */
+/** The two schemas of an answer: the form that the service writes, and the form that a caller with this version reads. */
 export interface Sides {
   readonly writes: Node;
   readonly reads: Node;
@@ -41,13 +41,13 @@ export interface LockedContract {
   readonly events: Readonly<Record<string, LockedEvent>>;
 }
 
-/** Contracts as plain JSON, to be kept beside the code and compared with a later version of it (`contract.lock.json`). */
+/** Contracts as plain JSON, to commit with the code and compare with a later version (`contract.lock.json`). */
 export interface ContractLock {
   readonly lockVersion: 1;
   readonly contracts: Readonly<Record<string, LockedContract>>;
 }
 
-/** The schema without the vendor's additions, as it is when it has been read from a file. */
+/** Returns a schema without the additions of its vendor, as if it had been read from a file. */
 const bare = (schema: object): Node => {
   const { $schema: _, '~standard': __, ...rest } = schema as { $schema?: unknown; '~standard'?: unknown };
   return JSON.parse(JSON.stringify(rest)) as Node;
@@ -80,7 +80,7 @@ const locked = (contract: Named): LockedContract => ({
   events: Object.fromEntries(eventsOf(contract).map((event) => [event.name, lockedEvent(event)])),
 });
 
-/** Makes the lock of contracts, in the order of their names. */
+/** Makes a lock of contracts, in the order of their names. */
 export function lockOf(contracts: readonly Named[]): ContractLock {
   const named = contracts.map((contract) => [contract['~contract'], contract] as const).sort(([a], [b]) => (a < b ? -1 : 1));
   return { lockVersion: 1, contracts: Object.fromEntries(named.map(([name, contract]) => [name, locked(contract)])) };

@@ -2,14 +2,14 @@ import { type Keywords, meet, type Node } from '../contract/json-schema.ts';
 import { constraints } from '../contract/references.ts';
 import { equal, includes, listed, typesIn, unjudged } from './keywords.ts';
 
-/** One schema for several that bind a value at once. */
+/** The result of merging schemas that all constrain one value. */
 export interface Merged {
   readonly node: Node;
-  /** The merged schema accepts more than the several do together: a mismatch with it is not certain. */
+  /** Whether the merged schema accepts more than all of them together, so that a mismatch is not certain. */
   readonly wider: boolean;
 }
 
-/** So many combinations of alternatives are tried at most. */
+/** The largest number of combinations of alternatives that are tried. */
 const mostCombinations = 64;
 
 const least = ['maxLength', 'maxItems', 'maxProperties', 'maximum', 'exclusiveMaximum'] as const;
@@ -18,11 +18,11 @@ const together = ['propertyNames', 'items'] as const;
 
 const all = (nodes: readonly Node[]): Node => (nodes.length === 1 ? (nodes[0] as Node) : { allOf: nodes });
 
-/** The schema that one member has for a field. */
+/** Returns the schema that one member has for a field. */
 function ofField(member: Keywords, name: string): Node | undefined {
   const own = member.properties?.[name];
   if (own !== undefined) return own;
-  // Its schema of other fields, but not that there are none: a field that another member names is written, whatever this one says.
+  // `additionalProperties: false` is ignored here, because a field that another member names may be written.
   return member.patternProperties === undefined && member.additionalProperties !== false ? member.additionalProperties : undefined;
 }
 

@@ -5,7 +5,7 @@ import { type Merged, merge } from './merge.ts';
 /** Makes a schema from another one, the same object each time for the same `what`. */
 export type Derive = (node: Keywords, what: string, make: () => Node) => Node;
 
-/** Two schemas that are compared. What is derived from a schema is the same object each time, so that a recursive one is seen to come back. */
+/** Two schemas that are compared. A derived schema is the same object each time, so that recursion is recognised by identity. */
 export interface Pair {
   /** Follows the reference of a node of the reader. */
   readonly readerOf: (node: Node) => Node;
@@ -20,6 +20,7 @@ export interface Pair {
 
 const never: Merged = { node: false, wider: false };
 
+/** Makes a pair. */
 export function pairOf(reader: Node, writer: Node, step: () => void): Pair {
   const derived = new WeakMap<object, Map<string, Node>>();
   const numbers = new WeakMap<object, number>();

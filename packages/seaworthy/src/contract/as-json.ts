@@ -35,7 +35,7 @@ function scalar(value: unknown): unknown {
   return value === 0 ? 0 : value; // JSON can write -0, but JSON.stringify does not
 }
 
-/** Code that merges objects would take such a field for the prototype of all of them. */
+/** Tells whether a field could change the prototype of all objects in code that merges objects. */
 const isPoison = (name: string, value: unknown): boolean =>
   name === '__proto__' || (name === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'));
 
@@ -76,7 +76,7 @@ class Reader {
 
   #list(list: readonly unknown[]): readonly unknown[] {
     const result: unknown[] = [];
-    // By index, since a hole is not skipped in JSON either.
+    // The loop goes by index, since JSON does not skip a hole either.
     for (let index = 0; index < list.length; index++) {
       this.place.push(index);
       result.push(this.copy(list[index]));

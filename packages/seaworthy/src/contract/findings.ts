@@ -1,7 +1,7 @@
 import { bounded, fieldOf, textOf } from '../core/thrown.ts';
 import type { Finding } from './standard.ts';
 
-/** The sender of a value chooses how much is wrong with it and how long its names are: a caller is told no more than this. */
+/** The limits of what a caller is told, since the sender of a value chooses the number of findings and the length of names. */
 const most = { findings: 20, characters: 300 };
 
 function stepOf(part: unknown): string {
@@ -15,8 +15,8 @@ function pathOf(path: unknown): string {
 }
 
 /**
- * What is wrong with a value, from issues of any origin: the first 20, each with a bounded text, and how many more there are.
- * `wording` chooses the message of a place.
+ * Makes findings of issues of any origin: the first 20, each with a bounded text, and the number of further ones. `wording` chooses the
+ * message for a path.
  */
 export function findingsOf(issues: readonly unknown[], wording = (_path: string, message: string): string => message): readonly Finding[] {
   const findings = issues.slice(0, most.findings).map((issue) => {

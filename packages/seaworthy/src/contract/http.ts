@@ -12,12 +12,12 @@ const bodiless: ReadonlySet<string> = new Set<Method>(['GET', 'DELETE']);
 export const isHttp = (text: string): text is Http =>
   new RegExp(`^(${methods.join('|')}) /(?:[\\w.~-]+|\\{\\w+\\})?(?:/(?:[\\w.~-]+|\\{\\w+\\}))*$`).test(text);
 
-/** Says why `http`, whose form is right, may not be a route; `undefined` if it may. */
+/** Returns the reason why a well-formed `http` must not be a route; `undefined` if it may be one. */
 export function refusedPath(http: Http): string | undefined {
   const segments = http.slice(http.indexOf(' ') + 2).split('/');
   const says = `is ${JSON.stringify(http)}:`;
   if (segments[0] === 'health' || (segments[0] === 'metrics' && segments.length === 1))
-    return `${says} /metrics, /health and the paths below it are the toolkit's own on every port, choose another path`;
+    return `${says} /metrics, /health and the paths below it belong to the toolkit on every port, choose another path`;
   if (segments.includes('.') || segments.includes('..')) return `${says} clients take . and .. out of a path, leave them out`;
   const params = paramsOf(http);
   const twice = params.find((name, index) => params.indexOf(name) !== index);
@@ -27,7 +27,7 @@ export function refusedPath(http: Http): string | undefined {
 const documents = ['/openapi.json', '/asyncapi.json', '/docs', '/docs/start.js', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js'];
 const toolkits: ReadonlySet<string> = new Set(['/metrics', '/health', ...documents]);
 
-/** Whether a server of the toolkit answers a GET of `path` itself, unless a contract has just this path. */
+/** Tells whether a server of the toolkit answers a GET of `path` itself, unless a contract has exactly this path. */
 export const isToolkits = (path: string): boolean => toolkits.has(path) || path.startsWith('/health/');
 
 /** Lists the parameters of a path in their order. */

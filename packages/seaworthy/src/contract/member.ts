@@ -38,7 +38,7 @@ export interface Event<Sent = unknown, Data = unknown> extends Member {
   readonly description?: string | undefined;
 }
 
-/** The contract and the name of an operation or event, which `contract` adds. */
+/** The part of an operation or event that `contract` adds: the name of the contract and its own name. */
 export interface At<S extends string = string, N extends string = string> {
   readonly service: S;
   readonly name: N;
@@ -48,7 +48,7 @@ export interface At<S extends string = string, N extends string = string> {
 export interface Members {
   readonly [name: string]: Member;
 }
-/** Any contract, of which only the name is known. */
+/** Any contract; its type knows only the name. */
 export interface Named<S extends string = string> {
   readonly '~contract': S;
   readonly '~description'?: string;

@@ -51,7 +51,7 @@ interface Details {
 /** More parts than any aggregate has. */
 const mostParts = 100;
 
-/** The results of the parts as texts; a user's own error may have anything under that name. */
+/** Returns the results of the parts as texts; an error of a user may have any value under that name. */
 function partsOf(parts: unknown): Problem['parts'] {
   if (!isObject(parts)) return undefined;
   const all = Object.entries(parts).slice(0, mostParts);
@@ -59,14 +59,14 @@ function partsOf(parts: unknown): Problem['parts'] {
 }
 
 /**
- * Makes the problem document of an error, bounded: any code may throw an error with a text of any length. The details of an internal
- * error are for the log, not for the caller.
+ * Makes the problem document of an error. Its texts are bounded, since any code may throw an error with a text of any length. The details
+ * of an internal error go to the log, not to the caller.
  */
 export function problemOf(error: SeaworthyError): Problem {
   const [status, title] = statusOf[error.kind];
   const { issues, parts: results } = error as Details;
   const parts = partsOf(results);
-  // Any code may set it. A negative number asks not to repeat the call, which has no form on the wire.
+  // Any code may set retryAfterMs. A negative number asks not to repeat the call, which HTTP cannot express.
   const wait = error.retryAfterMs ?? Number.NaN;
   return {
     type: 'about:blank',

@@ -87,7 +87,7 @@ export function sendable(operation: Operation & At, input: unknown): Sendable {
     throw new InputInvalid(operation, [{ path: params[0] as string, message }]);
   }
   if (params.length > 0 && method === 'GET' && isToolkits(target)) {
-    const message = `makes the address GET ${target.slice(0, 200)}, which is one of the toolkit's own on every port: choose another value, or another path for the operation`;
+    const message = `makes the address GET ${target.slice(0, 200)}, which belongs to the toolkit on every port: choose another value, or another path for the operation`;
     throw new InputInvalid(operation, [{ path: params[0] as string, message }]);
   }
   const query = new URLSearchParams();

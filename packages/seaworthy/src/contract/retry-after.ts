@@ -19,7 +19,7 @@ function fieldsIn(text: string): Fields | undefined {
   return month === undefined ? undefined : ([day, month, year, hours, minutes, seconds] as Fields);
 }
 
-/** A year of two digits that seems to be more than fifty years ahead is of the century before. */
+/** Completes a year of two digits. One that seems to be more than fifty years ahead is in the century before. */
 function fullYear(year: string, now: number): number {
   if (year.length === 4) return Number(year);
   const current = new Date(now).getUTCFullYear();

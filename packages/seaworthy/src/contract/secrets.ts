@@ -4,10 +4,10 @@ import { resolver } from './references.ts';
 import { jsonSchema } from './schema-json.ts';
 import type { Schema } from './standard.ts';
 
-/** Stands in place of a secret. */
+/** The text that replaces a secret. */
 export const hidden = '***';
 
-/** A place within a schema, and how its references are followed. */
+/** A node within a schema, and the function that follows its references. */
 interface SchemaPart {
   readonly node: Node;
   readonly resolve: (node: Node) => Node;
@@ -142,9 +142,9 @@ export function redactByName(schemas: readonly Schema[], value: unknown): unknow
   return visit(value, false);
 }
 
-/** A shorter text occurs in many words by chance. */
+/** The shortest secret that is searched in a message, since a shorter text occurs in many words by chance. */
 const shortest = 4;
-/** With more secrets, or in a longer message, the message is left out instead of being searched. */
+/** The limits beyond which a message is left out instead of being searched. */
 const most = { secrets: 100, characters: 2000 };
 const withheld = 'breaks its rule; the message is left out, as it may quote a secret';
 
@@ -152,7 +152,7 @@ const withheld = 'breaks its rule; the message is left out, as it may quote a se
 export function messageRedactor(schema: Schema, value: unknown): (path: string, message: string) => string {
   const secrets = new Map<string, string>();
   const note = (secret: unknown, path: readonly (string | number)[]): unknown => {
-    // A sender chooses how deep and how large it is.
+    // A loop instead of recursion, since the sender chooses the depth of the value.
     const all = [secret];
     for (const one of all) {
       if (secrets.size > most.secrets) break;

@@ -265,11 +265,11 @@ for (const http of [
   'PUT /health/a/b',
   'GET /health/{which}',
 ] as const)
-  test(`${http} is refused as the toolkit's own`, () => {
+  test(`${http} is refused, because the path belongs to the toolkit`, () => {
     const input = z.object({ which: z.string() });
     assert.throws(
       () => contract('api', { ask: command({ http: http as 'POST /x', input }) }),
-      /api\.ask\.http is .*the toolkit's own on every port/,
+      /api\.ask\.http is .*belong to the toolkit on every port/,
     );
   });
 

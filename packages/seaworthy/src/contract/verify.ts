@@ -10,7 +10,7 @@ import { declaredErrors, type Event, type Members, type Operation } from './memb
 import type { Schema } from './schema.ts';
 import { schemaReader } from './schema-reader.ts';
 
-/** A contract that cannot be put on the wire; the message lists every place and rule. */
+/** A contract cannot be sent over the wire; the message lists each place and its rule. */
 export class ContractInvalid extends SeaworthyError {
   readonly code = 'SW_CONTRACT_INVALID';
   readonly kind = 'invalid';

@@ -8,7 +8,7 @@ import { type Scope, scope } from './abort.ts';
 
 const timeout = { ms: 100, reason: () => new Error('late') };
 
-test('scopes within a scope are aborted with it, and with its reason, however deep', async () => {
+test('a scope aborts all scopes within it with its reason, at any depth', async () => {
   const clock = virtualClock();
   const top = new AbortController();
   const outer = scope({ clock, parents: [top.signal] });
@@ -27,7 +27,7 @@ test('scopes within a scope are aborted with it, and with its reason, however de
   assert.equal(clock.waiting, 0);
 });
 
-test('a scope aborts its scopes when its own time is over, and only the first reason counts', async () => {
+test('a scope aborts its scopes when its time has passed, and only the first reason counts', async () => {
   const clock = virtualClock();
   const outer = scope({ clock, timeout });
   const inner = scope({ clock, parents: [outer], timeout: { ms: 200, reason: () => new Error('much later') } });
@@ -39,7 +39,7 @@ test('a scope aborts its scopes when its own time is over, and only the first re
   assert.equal(clock.waiting, 0);
 });
 
-test('a scope that has ended is not aborted with its parents any more', () => {
+test('a scope that has ended no longer aborts with its parents', () => {
   const clock = virtualClock();
   const top = new AbortController();
   const outer = scope({ clock });
@@ -51,7 +51,7 @@ test('a scope that has ended is not aborted with its parents any more', () => {
   assert.deepEqual([ended.aborted, ended.signal.aborted, clock.waiting], [false, false, 0]);
 });
 
-test('a scope that one parent has aborted is let go of by the others', () => {
+test('a scope that one parent has aborted is released by the others', () => {
   const clock = virtualClock();
   const top = new AbortController();
   const [first, second] = [scope({ clock }), scope({ clock })];
@@ -64,7 +64,7 @@ test('a scope that one parent has aborted is let go of by the others', () => {
   assert.deepEqual([heard, String(inner.reason)], [1, 'Error: first']);
 });
 
-test('a scope within one that is aborted is so from its start, and starts no timer and listens to nobody', async () => {
+test('a scope within an aborted scope is aborted from its start, without timer and listeners', async () => {
   const clock = virtualClock();
   const top = new AbortController();
   const outer = scope({ clock });
@@ -77,7 +77,7 @@ test('a scope within one that is aborted is so from its start, and starts no tim
   inner.end();
 });
 
-test('a long scope keeps nothing of the short ones within it that have ended or were aborted', async () => {
+test('a long scope does not keep short scopes that have ended or aborted', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const clock = virtualClock();

@@ -1,23 +1,24 @@
 import type { Clock, Timer } from './clock.ts';
 
-/** Work that ends early when one of its parents does, or when its time is over. */
+/** A scope of work, which aborts when one of its parents aborts or its time is over. */
 export interface Scope {
-  /** Made when first asked for. */
+  /** The signal of the scope, which is made at its first use. */
   readonly signal: AbortSignal;
   readonly aborted: boolean;
   readonly reason: unknown;
   abort(reason: unknown): void;
-  /** What `work`, one in a scope, comes to, or a rejection with the reason if the scope aborts first. The work itself goes on. */
+  /** Returns the outcome of `work`, or rejects with the reason if the scope aborts first. The work itself continues. Call it once in a scope. */
   race<T>(work: PromiseLike<T>): Promise<T>;
-  /** Takes its timer and its listeners away. Always call it: `AbortSignal.any` on a long-lived signal would leak. */
+  /** Removes the timer and the listeners. Always call it: a long-lived parent would keep an ended scope otherwise. */
   end(): void;
 }
 
+/** The options of a scope. */
 export interface ScopeOptions {
   readonly clock: Clock;
-  /** Many short scopes cost a fraction where their parent is a scope, too, and no signal. */
+  /** The parents. For many short scopes, a scope as the parent costs far less than a signal. Default none. */
   readonly parents?: readonly (AbortSignal | Scope)[];
-  /** Milliseconds until it aborts by itself, with what `reason` makes. */
+  /** The milliseconds until the scope aborts by itself, and a function that makes the reason. Default none. */
   readonly timeout?: { readonly ms: number; readonly reason: () => unknown };
 }
 
@@ -26,7 +27,7 @@ export const scope = (options: ScopeOptions): Scope => new OpenScope(options);
 
 class OpenScope implements Scope {
   readonly #parents: readonly (AbortSignal | OpenScope)[];
-  /** Made when there is a first one. */
+  /** The scopes within this one, in a set that is made with the first of them. */
   #inner: Set<OpenScope> | undefined;
   readonly #timer: Timer | undefined;
   #controller: AbortController | undefined;
@@ -52,7 +53,7 @@ class OpenScope implements Scope {
     this.#inner.add(inner);
   }
 
-  /** Of a parent that is a signal. */
+  /** Handles the abort of a parent that is a signal. */
   handleEvent({ target }: Event): void {
     this.abort((target as AbortSignal).reason);
   }
@@ -99,7 +100,7 @@ class OpenScope implements Scope {
   }
 }
 
-/** Returns the outcome of `work`, or rejects with the signal's reason if that comes first. The work itself goes on. */
+/** Returns the outcome of `work`, or rejects with the signal's reason if the signal aborts first. The work itself continues. */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);

@@ -25,7 +25,7 @@ test('waits double with each failure up to the cap, and jitter spreads each of t
   for (const [backoff, failures, chance, expected] of cases) assert.equal(backoffMs(backoff, failures, sure(chance)), expected);
 });
 
-test('no wait is shorter or longer than its jitter allows, and none is shorter than the one before at the same chance', () => {
+test('property: each wait is within the range of its jitter, and waits never decrease for the same random number', () => {
   fc.assert(
     fc.property(
       fc.record({ baseMs: fc.integer({ min: 1, max: 60_000 }), capMs: fc.integer({ min: 1, max: 3_600_000 }) }),

@@ -1,4 +1,4 @@
-/** Limits of W3C Baggage, section 3.3 (https://www.w3.org/TR/baggage/): no message carries more, whoever wrote it. */
+/** The limits of W3C Baggage, section 3.3 (https://www.w3.org/TR/baggage/). */
 const bytesAtMost = 8192;
 const entriesAtMost = 64;
 
@@ -12,7 +12,7 @@ const decoded = (text: string): string | undefined => {
   }
 };
 
-/** Reads a `baggage` header. What is malformed or beyond 8,192 bytes or 64 entries is left out, and so are properties; it never throws. */
+/** Reads a `baggage` header. Leaves out properties, malformed entries and entries beyond 8,192 bytes or 64 entries. Never throws. */
 export function parseBaggage(text: string): ReadonlyMap<string, string> {
   const entries = new Map<string, string>();
   const whole = text.length <= bytesAtMost ? text : text.slice(0, Math.max(0, text.lastIndexOf(',', bytesAtMost)));
@@ -27,7 +27,7 @@ export function parseBaggage(text: string): ReadonlyMap<string, string> {
   return entries;
 }
 
-/** Writes a `baggage` header, `undefined` for an empty one. A key that is no token of HTTP, and what goes beyond the limits, is left out. */
+/** Writes a `baggage` header; `undefined` for an empty one. Leaves out keys that are not HTTP tokens, and entries beyond the limits. */
 export function formatBaggage(entries: ReadonlyMap<string, string>): string | undefined {
   let text = '';
   let count = 0;
@@ -41,7 +41,7 @@ export function formatBaggage(entries: ReadonlyMap<string, string>): string | un
   return text === '' ? undefined : text;
 }
 
-/** Of what came from elsewhere, the entries whose keys are allowed. */
+/** Keeps the entries of a received `baggage` header whose keys are allowed. */
 export function allowedBaggage(text: unknown, allowed: readonly string[]): string | undefined {
   if (allowed.length === 0 || typeof text !== 'string') return undefined;
   const entries = parseBaggage(text);

@@ -1,8 +1,8 @@
-/** Where time comes from. Nothing else in Seaworthy reads it, so that a whole fleet can run under a virtual clock. */
+/** The source of time. Nothing else in Seaworthy reads the time, so that a whole fleet can run under a virtual clock. */
 export interface Clock {
-  /** Whole milliseconds since the epoch, for records that other processes read. May jump. */
+  /** Returns whole milliseconds since the epoch, for records that other processes read. They may jump. */
   now(): number;
-  /** Milliseconds that only grow, for deadlines and measuring. */
+  /** Returns milliseconds that never decrease, for deadlines and durations. */
   monotonic(): number;
   /** Calls `run` once, `ms` from now. A `background` timer does not keep the process alive. */
   after(ms: number, run: () => void, options?: { readonly background?: boolean }): Timer;
@@ -12,7 +12,7 @@ export interface Timer {
   cancel(): void;
 }
 
-/** What a timer of Node takes, in milliseconds: about 24.8 days. A longer one would fire after a millisecond. */
+/** The longest timer of Node, in milliseconds: about 24.8 days. A longer one would fire after a millisecond. */
 export const longestTimerMs = 2 ** 31 - 1;
 
 /** The machine's clock and timers. */

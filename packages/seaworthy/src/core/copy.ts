@@ -1,10 +1,10 @@
 /**
- * A value of plain objects and lists, copied: whoever changes the copy changes nothing else. Dates are copied too; other values, such
- * as instances of classes, stay the same ones.
+ * Copies a value of plain objects, lists and dates, so that a change of the copy changes nothing else. Other values, such as instances
+ * of classes, are shared.
  */
 export const copied = <V>(value: V): V => copy(value, new Map()) as V;
 
-/** `known` are the copies so far: what is in a value twice, or in itself, is so in its copy. */
+/** Copies one value. `known` has the copies so far, so that shared and circular references stay so. */
 function copy(value: unknown, known: Map<object, unknown>): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const before = known.get(value);

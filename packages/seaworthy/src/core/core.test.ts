@@ -11,7 +11,7 @@ import { guarded, type Observe, silent } from './observe.ts';
 import { sleep } from './sleep.ts';
 import { wakeup } from './wakeup.ts';
 
-test('a timer of the machine may be longer than one of Node, and is none that Node cuts short', ({ mock }) => {
+test('a timer of the system clock may be longer than the longest timer of Node', ({ mock }) => {
   let now = 0;
   const set: { readonly run: () => void; readonly ms: number; readonly timer: object; unref: boolean }[] = [];
   const cleared: unknown[] = [];
@@ -75,7 +75,7 @@ test('ids are UUIDs of version 7, unique, and in the order of time', async () =>
   assert.equal(seededIds(virtualClock(), seededRandom(1)).next(), first);
 });
 
-test('a sleep ends at its time, or with the reason of its signal; it leaves nothing behind', async () => {
+test('a sleep ends at its time or with the reason of its signal, and leaves no timer and no listener', async () => {
   const clock = virtualClock();
   let slept = false;
   const whole = sleep(clock, 100).then(() => {
@@ -93,7 +93,7 @@ test('a sleep ends at its time, or with the reason of its signal; it leaves noth
   assert.equal(clock.waiting, 0);
 });
 
-test('a scope aborts with its parents or its time, and lets go of both', async () => {
+test('a scope aborts with its parents or at its time, and releases both', async () => {
   const clock = virtualClock();
   const parent = new AbortController();
   const timeout = { ms: 100, reason: () => new Error('late') };
@@ -115,7 +115,7 @@ test('a scope aborts with its parents or its time, and lets go of both', async (
   assert.equal(clock.waiting, 0);
 });
 
-test('orAborted gives the work, or the reason to leave it', async () => {
+test('orAborted returns the outcome of the work, or rejects with the reason of the signal', async () => {
   const leaving = new AbortController();
   assert.equal(await orAborted(Promise.resolve(1), leaving.signal), 1);
   await assert.rejects(orAborted(Promise.reject(new Error('no')), leaving.signal), /no/);
@@ -124,7 +124,7 @@ test('orAborted gives the work, or the reason to leave it', async () => {
   await assert.rejects(cut, /left/);
 });
 
-test('a deadline only shrinks on its way down', () => {
+test('a nested call never gets more time than its caller', () => {
   const clock = virtualClock();
   fc.assert(
     fc.property(fc.nat(10_000), fc.nat(10_000), (one, two) => {
@@ -136,7 +136,7 @@ test('a deadline only shrinks on its way down', () => {
   assert.throws(() => new Deadline(clock, clock.monotonic()).check('it'), DeadlineExceeded);
 });
 
-test('a wakeup that was notified before the sleeper waits does not let it sleep', async () => {
+test('a wake-up that was notified before the wait ends it at once', async () => {
   const clock = virtualClock();
   const one = wakeup(clock);
   const { signal } = new AbortController();
@@ -154,7 +154,7 @@ test('a wakeup that was notified before the sleeper waits does not let it sleep'
   assert.equal(clock.waiting, 0);
 });
 
-test('an observer that throws is reported once, and harms nothing', async () => {
+test('an observer that throws is reported once and changes nothing', async () => {
   const warnings: string[] = [];
   const listen = (warning: Error): void => void warnings.push(warning.message);
   process.on('warning', listen);
@@ -167,7 +167,7 @@ test('an observer that throws is reported once, and harms nothing', async () => 
   assert.equal(warnings.length, 1);
 });
 
-test('an observer that throws, or calls twice, leaves the work of a span what it is', async () => {
+test('an observer that throws or calls twice does not change the work of a span', async () => {
   const odd: Observe = {
     ...silent,
     span: () => ({
@@ -202,7 +202,7 @@ test('an observer that throws, or calls twice, leaves the work of a span what it
   }
 });
 
-test('without telemetry a trace from elsewhere is passed on as it is', () => {
+test('without telemetry a received trace is passed on unchanged', () => {
   const parent = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
   assert.equal(silent.span('a', {}, { parent }).trace, parent);
   assert.equal(silent.span('a').trace, undefined);

@@ -1,6 +1,6 @@
 /**
- * The places around each durable write where a crash is of interest, in the order of an event's life.
- * A test kills the process at each in turn. `before` a commit nothing must have happened; `after` it, everything.
+ * The crash points: one before and one after each durable write, in the order of an event's life. A test kills the process at each of
+ * them. At `before` a commit nothing must have happened; at `after` everything.
  */
 export const crashPoints = [
   'store/commit/before',

@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts';
 import { type Duration, milliseconds } from './duration.ts';
 import { SeaworthyError } from './errors.ts';
 
-/** The time for the whole of a piece of work is over. */
+/** The deadline passed before the work was done or started. */
 export class DeadlineExceeded extends SeaworthyError {
   readonly code = 'SW_DEADLINE_EXCEEDED';
   readonly kind = 'deadline';
@@ -11,11 +11,11 @@ export class DeadlineExceeded extends SeaworthyError {
 /** A moment by which the whole of a piece of work must be done, over all its attempts and nested calls. */
 export class Deadline {
   readonly #clock: Clock;
-  /** On the clock's monotonic scale. */
+  /** The moment of the deadline by the clock's monotonic time, in milliseconds. */
   readonly at: number;
   /**
-   * Milliseconds that the work would have had if nobody had asked for less, such as the client of a gateway. When less time than
-   * this was too little, that says nothing of whoever does the work. Default unknown.
+   * The milliseconds that the work has if no caller, such as the client of a gateway, sets less. A timeout after less time than this says
+   * nothing about the callee. Default unknown.
    */
   readonly usualMs: number | undefined;
 
@@ -25,6 +25,7 @@ export class Deadline {
     this.usualMs = usualMs;
   }
 
+  /** Makes a deadline after a duration from now. */
   static after(clock: Clock, duration: Duration): Deadline {
     return new Deadline(clock, clock.monotonic() + milliseconds(duration, 'deadline'));
   }
@@ -34,22 +35,22 @@ export class Deadline {
     return deadline instanceof Deadline ? deadline : Deadline.after(clock, deadline);
   }
 
-  /** Milliseconds left, 0 when it has passed. */
+  /** Returns the milliseconds left, 0 when the deadline has passed. */
   remaining(): number {
     return Math.max(0, this.at - this.#clock.monotonic());
   }
 
-  /** The earlier of the two: a deadline only shrinks on its way down. */
+  /** Returns the earlier of two deadlines. A nested call never gets more time than its caller. */
   within(other: Deadline | undefined): Deadline {
     return other && other.at < this.at ? other.usually(this.usualMs) : this;
   }
 
-  /** The same moment, for work that would have had `usualMs`, unless it knows that already. */
+  /** Returns the same deadline with `usualMs`, unless it has one already. */
   usually(usualMs: number | undefined): Deadline {
     return this.usualMs !== undefined || usualMs === undefined ? this : new Deadline(this.#clock, this.at, usualMs);
   }
 
-  /** Throws `DeadlineExceeded` when it has passed: work that cannot finish is not begun. */
+  /** Throws `DeadlineExceeded` when the deadline has passed, so that work that cannot finish is not started. */
   check(what: string): void {
     if (this.remaining() <= 0) throw new DeadlineExceeded(`${what} was not started: its deadline has passed`);
   }

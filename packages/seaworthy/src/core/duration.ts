@@ -6,7 +6,7 @@ export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const shape = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
-/** No duration is longer, in milliseconds: a hundred years. */
+/** The longest duration in milliseconds: a hundred years. */
 export const longestMs = 36_500 * 86_400_000;
 
 /** A duration that has no unit, is negative, is longer than a hundred years, or is not a duration at all. */
@@ -16,8 +16,8 @@ export class DurationInvalid extends SeaworthyError {
 }
 
 /**
- * Milliseconds of a duration. `where` names the option in the message.
- * Throws `DurationInvalid` when it has no unit, is not positive or zero, or is longer than `'36500d'`.
+ * Converts a duration to milliseconds. `where` names the option in the message. Throws `DurationInvalid` for a duration that has no
+ * unit, is negative or is longer than `'36500d'`.
  */
 export function milliseconds(duration: Duration, where = 'duration'): number {
   const match = typeof duration === 'string' ? shape.exec(duration) : null;
@@ -29,7 +29,7 @@ export function milliseconds(duration: Duration, where = 'duration'): number {
   return ms;
 }
 
-/** Whole milliseconds as a duration, in the largest unit that needs no fraction. */
+/** Converts whole milliseconds to a duration in the largest unit that needs no fraction. */
 export function durationOf(ms: number): Duration {
   const [unit = 'ms'] = (['d', 'h', 'm', 's'] as const).filter((one) => ms >= units[one] && ms % units[one] === 0);
   return `${ms / units[unit]}${unit}`;

@@ -1,4 +1,4 @@
-/** Does all steps of an end, one after the other, whichever of them fails. Then throws what the first one that failed threw. */
+/** Runs all steps one after the other, even if some fail. Then throws the first error. */
 export async function inTurn(...steps: readonly (() => Promise<unknown> | undefined)[]): Promise<void> {
   let failed: { readonly error: unknown } | undefined;
   for (const step of steps) {
@@ -11,7 +11,7 @@ export async function inTurn(...steps: readonly (() => Promise<unknown> | undefi
   if (failed) throw failed.error;
 }
 
-/** Waits for all of them, whichever fails. Then throws what the first one that failed threw. */
+/** Waits for all promises, even if some reject. Then throws the first error. */
 export async function together(works: readonly (Promise<unknown> | undefined)[]): Promise<void> {
   const failed = (await Promise.allSettled(works)).find(({ status }) => status === 'rejected');
   if (failed?.status === 'rejected') throw failed.reason;

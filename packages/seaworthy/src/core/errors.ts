@@ -1,24 +1,24 @@
-/** What kind of failure an error is; each transport has one table from here to its own status. */
+/** The kind of an error. Each transport has one table from kinds to its own statuses. */
 export type Kind =
-  | 'invalid' // the request is wrong; the same request will be wrong again
+  | 'invalid' // the request is wrong; the same request fails again
   | 'not_found'
-  | 'conflict' // somebody else is at it
+  | 'conflict' // another call or process works on the same thing
   | 'mismatch' // the key was used for something else
-  | 'exhausted' // a limit of ours; nothing was done
-  | 'upstream' // somebody who was asked failed at it
-  | 'unavailable' // nobody could serve it now
+  | 'exhausted' // a limit was reached; nothing was done
+  | 'upstream' // a callee failed
+  | 'unavailable' // no process can serve the request now
   | 'deadline'
-  | 'cancelled' // the caller went away
+  | 'cancelled' // the caller disconnected
   | 'internal';
 
 /**
- * The base of every error that Seaworthy throws: a stable `code` (a row in docs/errors.md), a `kind`,
- * a `cause` where there is one, and a message that says what to do.
+ * The base class of every error that Seaworthy throws. It has a stable `code` (a row in docs/errors.md), a `kind`, a `cause` where there
+ * is one, and a message that says what happened and what to do.
  */
 export abstract class SeaworthyError extends Error {
   abstract readonly code: `SW_${string}`;
   abstract readonly kind: Kind;
-  /** Milliseconds after which another try may succeed; `undefined` when nobody knows. */
+  /** The milliseconds after which a retry may succeed; `undefined` when that is unknown. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, options: { readonly cause?: unknown; readonly retryAfterMs?: number | undefined } = {}) {

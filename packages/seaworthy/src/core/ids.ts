@@ -3,16 +3,16 @@ import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
 import type { Random } from './random.ts';
 
-/** Where identities come from: events, calls, saga instances. */
+/** The source of ids of events, calls and sagas. */
 export interface Ids {
-  /** A UUID of version 7 (RFC 9562): unique, and in order of time to the millisecond. */
+  /** Returns a UUID of version 7 (RFC 9562): unique, and ordered by time to the millisecond. */
   next(): string;
 }
 
 /** Each byte as two hexadecimal digits. */
 export const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-/** Makes one of the 16 random bytes that begin at `from`, and changes them. */
+/** Makes a UUID from the 16 random bytes that begin at `from`, and overwrites some of them. */
 function uuid7(ms: number, bytes: Uint8Array, from: number): string {
   for (let i = 5, rest = ms; i >= 0; i--, rest = Math.floor(rest / 256)) bytes[from + i] = rest % 256;
   bytes[from + 6] = ((bytes[from + 6] as number) & 0x0f) | 0x70;
@@ -22,17 +22,17 @@ function uuid7(ms: number, bytes: Uint8Array, from: number): string {
   return text;
 }
 
-/** Before every identity that was made at `ms` or later, in the order of texts. */
+/** Returns a text that sorts before every id that was made at `ms` or later. */
 export const idsFrom = (ms: number): string => {
   const hexMs = Math.max(0, ms).toString(16).padStart(12, '0');
   return `${hexMs.slice(0, 8)}-${hexMs.slice(8)}`;
 };
 
-// A call to the system's randomness costs far more than sixteen bytes of it: it is asked for many at one time.
+// A call for random bytes costs far more than the bytes, so that one call fills a pool.
 const pool = new Uint8Array(16 * 256);
 let used = pool.length;
 
-/** Identities from the machine's clock and its cryptographic randomness. */
+/** Makes ids from the machine's clock and its cryptographic randomness. */
 export const systemIds: Ids = {
   next() {
     if (used === pool.length) {
@@ -44,7 +44,7 @@ export const systemIds: Ids = {
   },
 };
 
-/** Identities that a given clock and randomness determine, for runs that must repeat. */
+/** Makes ids that a given clock and randomness determine, for runs that must repeat. */
 export function seededIds(clock: Clock, random: Random): Ids {
   const bytes = new Uint8Array(16);
   return {

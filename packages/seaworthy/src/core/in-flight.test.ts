@@ -31,7 +31,7 @@ function flight(limits = most) {
   return { clock, inFlight, run, end, scopes, outcomes };
 }
 
-test('work is in flight from its beginning to its end, and takes room of its kind', async () => {
+test('work is in flight from its start to its end, and counts against the limit of its kind', async () => {
   const { inFlight, run, end, outcomes } = flight();
   run('a', { bytes: 60 });
   run('b', { bytes: 60 });
@@ -46,7 +46,7 @@ test('work is in flight from its beginning to its end, and takes room of its kin
   assert.deepEqual([outcomes.get('a'), inFlight.has('a'), inFlight.room()], ['done', false, { rows: 2, bytes: 40 }]);
 });
 
-test('work that fails leaves, and its room is free again', async () => {
+test('failed work no longer counts against the limit', async () => {
   const { inFlight } = flight();
   await assert.rejects(
     inFlight.run('a', () => Promise.reject(new Error('no database')), { load: { bytes: 10 } }),
@@ -55,7 +55,7 @@ test('work that fails leaves, and its room is free again', async () => {
   assert.deepEqual([inFlight.size, inFlight.room()], [0, most]);
 });
 
-test('an abort reaches one run alone, with its reason', async () => {
+test('abort aborts one run with its reason', async () => {
   const { clock, inFlight, run, outcomes } = flight();
   run('a');
   run('b');
@@ -64,7 +64,7 @@ test('an abort reaches one run alone, with its reason', async () => {
   assert.deepEqual([outcomes.get('a'), inFlight.ids], ['stop', ['b']]);
 });
 
-test('work ends with a parent of its own, such as the ownership of a partition', async () => {
+test('a further parent, such as the ownership of a partition, aborts the work', async () => {
   const { clock, inFlight, outcomes } = flight();
   const owned = scope({ clock });
   inFlight
@@ -75,7 +75,7 @@ test('work ends with a parent of its own, such as the ownership of a partition',
   assert.deepEqual([outcomes.get('a'), inFlight.size], ['lost', 0]);
 });
 
-test('a delayed id is resumed at its time, and not when it runs, is cancelled or is delayed anew before', async () => {
+test('a delayed id resumes at its time, unless it runs, is cancelled or is delayed again before', async () => {
   const { clock, inFlight, run } = flight();
   const resumed: (readonly [string, number])[] = [];
   const later = (id: string, ms: number): void => inFlight.later(id, ms, () => resumed.push([id, clock.monotonic()]));
@@ -95,7 +95,7 @@ test('a delayed id is resumed at its time, and not when it runs, is cancelled or
   assert.equal(inFlight.isDelayed('a'), false);
 });
 
-test('a close waits for what runs and forgets what is delayed', async () => {
+test('a close waits for all runs and cancels all waits', async () => {
   const { clock, inFlight, run, end, scopes } = flight();
   const fail = (): void => assert.fail('it was resumed');
   inFlight.later('late', 100, fail);
@@ -112,7 +112,7 @@ test('a close waits for what runs and forgets what is delayed', async () => {
   assert.deepEqual([left, clock.waiting], [0, 0]);
 });
 
-test('a close that is cut short aborts what runs, with the reason of its signal', async () => {
+test('a close that is cut short aborts all runs with the reason of its signal', async () => {
   const { clock, inFlight, run, outcomes } = flight();
   run('a');
   const down = new AbortController();
@@ -126,7 +126,7 @@ test('a close that is cut short aborts what runs, with the reason of its signal'
   assert.equal(outcomes.get('b'), 'down', 'what begins later begins aborted');
 });
 
-test('work that ignores its abort is left alone after the grace period, and counted', async () => {
+test('work that ignores its abort is abandoned after the grace period and counted', async () => {
   const { clock, inFlight } = flight();
   void inFlight.run('deaf', () => new Promise(() => {}));
   let left: number | undefined;
@@ -139,7 +139,7 @@ test('work that ignores its abort is left alone after the grace period, and coun
   assert.deepEqual([left, clock.waiting], [1, 0]);
 });
 
-test('whatever begins and ends in whatever order, the room is what the limits leave of what runs', async () => {
+test('property: the room is always the limit without the load of the runs', async () => {
   const id = fc.constantFrom('a', 'b', 'c', 'd', 'e');
   const step = fc.oneof(
     fc.record({ does: fc.constant('run' as const), id, bytes: fc.nat(50), kind: fc.constantFrom('one', 'two') }),

@@ -7,23 +7,25 @@ export interface Amount {
   readonly bytes: number;
 }
 
-/** How much one piece of work takes of the room of its kind. */
+/** The load of one piece of work on the limit of its kind. */
 export interface Load {
   readonly bytes: number;
-  /** Kinds have room of their own, so that one that hangs leaves the others theirs. Default: one kind for all. */
+  /** The kind of the work. Each kind has its own limit, so that one that hangs does not block the others. Default one kind for all. */
   readonly kind?: string;
 }
 
+/** The options of `InFlight`. */
 export interface InFlightOptions {
   readonly clock: Clock;
-  /** How much of each kind may be in flight at one time. Default: no limit. */
+  /** The limit of each kind. Default none. */
   readonly most?: Amount;
 }
 
+/** The options of a run. */
 export interface RunOptions {
-  /** Default: the work takes no room. */
+  /** The load of the work. Default none. */
   readonly load?: Load | undefined;
-  /** The work ends with these as well. Default none. */
+  /** Further parents that abort the work. Default none. */
   readonly parents?: readonly (AbortSignal | Scope)[];
 }
 
@@ -35,8 +37,8 @@ interface Run {
 const nothing: Promise<unknown> = Promise.resolve();
 
 /**
- * The work that one process has in flight, by its id: what runs, and what waits for its time to run again. The database alone cannot
- * tell, since all of it carries this worker's id.
+ * The work that one process has in flight, by its id: running work, and work that waits for its next run. The database cannot tell these
+ * apart, since all of it carries the id of this worker.
  */
 export class InFlight<Id = string> {
   readonly #clock: Clock;
@@ -54,45 +56,45 @@ export class InFlight<Id = string> {
     this.#cut = scope({ clock });
   }
 
-  /** How many run. */
+  /** The number of runs. */
   get size(): number {
     return this.#running.size;
   }
 
-  /** The ids that run, the earliest first. */
+  /** The ids of the runs, the earliest first. */
   get ids(): readonly Id[] {
     return [...this.#running.keys()];
   }
 
-  /** Aborts when `close` is called: begin nothing new from then on. */
+  /** Aborts when `close` is called. Start no new work from then on. */
   get closing(): AbortSignal {
     return this.#closing.signal;
   }
 
-  /** Aborts when a close is cut short: the process is going down, which says nothing about the work. */
+  /** Aborts when a close is cut short, because the process ends; the work itself has not failed. */
   get cut(): Scope {
     return this.#cut;
   }
 
-  /** Whether `id` runs. */
+  /** Tells whether `id` runs. */
   has(id: Id): boolean {
     return this.#running.has(id);
   }
 
-  /** Whether `id` waits for the time given to `later`. */
+  /** Tells whether `id` waits for the time given to `later`. */
   isDelayed(id: Id): boolean {
     return this.#delayed.has(id);
   }
 
-  /** What may still begin of one kind. A piece of work may be larger than what is left, so that either number may be negative. */
+  /** Returns how much work of a kind may still start. The numbers may be negative, since a piece of work may exceed the limit. */
   room(kind = ''): Amount {
     const load = this.#loads.get(kind);
     return load ? { rows: this.#most.rows - load.rows, bytes: this.#most.bytes - load.bytes } : this.#most;
   }
 
   /**
-   * Runs `work` under `id` and returns its outcome. Ask `has` first: an id runs once at a time. A wait for its time ends here.
-   * `within` aborts with `abort` and when a close is cut short.
+   * Runs `work` under `id` and returns its outcome. Check `has` before: an id may have one run at a time. Cancels a wait of the id. The
+   * scope `within` aborts by `abort` and when a close is cut short.
    */
   run<V>(id: Id, work: (within: Scope) => Promise<V>, { load, parents = [] }: RunOptions = {}): Promise<V> {
     this.cancel(id);
@@ -114,7 +116,7 @@ export class InFlight<Id = string> {
     }
   }
 
-  /** Aborts the run of `id` with a reason. False when it does not run. */
+  /** Aborts the run of `id` with a reason. Returns false when it does not run. */
   abort(id: Id, reason: unknown): boolean {
     const run = this.#running.get(id);
     run?.scope.abort(reason);
@@ -132,15 +134,15 @@ export class InFlight<Id = string> {
     this.#delayed.set(id, this.#clock.after(ms, due, { background: true }));
   }
 
-  /** Forgets that `id` waits for its time. */
+  /** Cancels the wait of `id`. */
   cancel(id: Id): void {
     this.#delayed.get(id)?.cancel();
     this.#delayed.delete(id);
   }
 
   /**
-   * Forgets what waits for its time, and waits for what runs. When `signal` aborts, what still runs is aborted with its reason; work
-   * that ignores this is left alone after `graceMs`. Returns how many were left. Default: it waits for all of them.
+   * Cancels all waits, and waits for all runs. When `signal` aborts, the remaining runs are aborted with its reason; runs that ignore this
+   * are abandoned after `graceMs`. Returns the number of abandoned runs. Default: waits for all of them.
    */
   async close(signal?: AbortSignal, graceMs?: number): Promise<number> {
     this.#closing.abort();

@@ -12,7 +12,7 @@ function life(): { readonly run: Lifetime; readonly said: string[] } {
 }
 const never = (): Promise<void> => new Promise(() => {});
 
-test('a run that has returned refuses late use and logs it; one that failed, or was given up, only refuses', async () => {
+test('a run that has returned refuses and logs late use; a run that failed or was abandoned only refuses it', async () => {
   const returned = life();
   const lent = returned.run.lend('double', (n: number) => 2 * n);
   assert.equal(await returned.run.run(() => lent(2)), 4);
@@ -36,7 +36,7 @@ test('a run that has returned refuses late use and logs it; one that failed, or 
   }
 });
 
-test('what a run began must have settled when it returns, and its rejection must have been awaited', async () => {
+test('work that a run started must have settled when it returns, and its rejection must have been awaited', async () => {
   const no = (): Promise<never> => Promise.reject(new Error('refused'));
   const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
   /** Begun, and over when the run looks at it. */
@@ -71,7 +71,7 @@ test('what a run began must have settled when it returns, and its rejection must
   }
 });
 
-test('a copy shares nothing with its value, and keeps what it cannot copy', () => {
+test('a copy shares nothing with its value except values that cannot be copied', () => {
   class Kept {}
   const kept = new Kept();
   const ring: Record<string, unknown> = { list: [{ n: 1 }], at: new Date(5), kept, none: null, bare: Object.create(null) };

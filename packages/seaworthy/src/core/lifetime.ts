@@ -3,15 +3,15 @@ import type { Observe } from './observe.ts';
 import { type Named, OpenWork } from './open-work.ts';
 import { mayEscape, reported } from './strays.ts';
 
-/** Something that a run was given was used after the run had ended. It had no effect. */
+/** A part of a handler's context was used after its run had ended. The use had no effect. */
 export class RunOver extends SeaworthyError {
   readonly code = 'SW_RUN_OVER';
   readonly kind = 'internal';
 }
 
-/** One run of a handler or of a step: what it is given may be used until it ends, and what it begins must have settled by then. */
+/** The lifetime of one run of a handler or step: its context works until the run ends, and work that it starts must have settled by then. */
 export class Lifetime {
-  /** Whose run it is, in errors. */
+  /** The name of the run in errors. */
   readonly name: string;
   readonly #observe: Pick<Observe, 'log'>;
   readonly #work: OpenWork;
@@ -23,16 +23,16 @@ export class Lifetime {
     this.#work = new OpenWork({ late: (error) => observe.log('error', error.message, { error }) });
   }
 
-  /** Asked at each use of `what`. Throws `RunOver` when the run has ended. */
+  /** Checks a use of `what`. Throws `RunOver` when the run has ended. */
   check(what: string): void {
     if (!this.#ended) return;
     const error = new RunOver(`${what} was used after ${this.name} had ended, without effect: await everything before it returns`);
-    // Whoever forgot to await hears of no error either. A run that failed has told so already.
+    // A handler that does not await does not see this error, so it is logged. A failed run has logged its own.
     if (this.#ended === 'returned') this.#observe.log('error', error.message, { error });
     throw mayEscape(error);
   }
 
-  /** The same function, which throws `RunOver` once the run has ended. */
+  /** Wraps a function so that it throws `RunOver` once the run has ended. */
   lend<F extends (...given: never[]) => unknown>(what: string, use: F): F {
     const lent = (...given: never[]): unknown => {
       this.check(what);
@@ -41,7 +41,7 @@ export class Lifetime {
     return lent as F;
   }
 
-  /** What `use` of `what` comes to. Rejects with `RunOver` once the run has ended. */
+  /** Returns the outcome of `use`. Rejects with `RunOver` once the run has ended. */
   use<V>(what: string, use: () => Promise<V>): Promise<V> {
     try {
       this.check(what);
@@ -51,19 +51,19 @@ export class Lifetime {
     return use();
   }
 
-  /** The promise of `what`, which the run must await. */
+  /** Returns the promise of `what`, which the run must await. */
   watch<V>(what: Named, promise: Promise<V>): Promise<V> {
     return this.#work.add(what, promise);
   }
 
-  /** Ends the run of work that is given up, and goes on by itself. */
+  /** Ends the lifetime early, when the work is abandoned although it still runs. */
   end(): void {
     this.#ended ??= 'failed';
   }
 
   /**
-   * Runs `work`; everything that it was given ends with it. Throws `NotAwaited` when something that it began is still open, and
-   * what `check` throws about the value that it returned.
+   * Runs `work` and ends the lifetime with it. Throws `NotAwaited` when work that it started is still open, and the error of `check`
+   * about its result.
    */
   async run<V>(work: () => V | PromiseLike<V>, check?: (returned: V) => void): Promise<V> {
     let ended: 'returned' | 'failed' = 'failed';

@@ -24,7 +24,7 @@ function looping(turn: (n: number, closing: AbortSignal) => Promise<number> | nu
   return { clock, began, logged, one };
 }
 
-test('a turn begins when its time has come, or at once when the loop is woken', async () => {
+test('a turn starts at its time, or at once when the loop is woken', async () => {
   const { clock, began, one } = looping(() => 1000);
   await clock.advance(2500);
   one.wake();
@@ -69,7 +69,7 @@ test('a turn that fails is reported and repeated after its backoff, which a wake
   assert.deepEqual(logged, Array(3).fill('the test failed; retrying'));
 });
 
-test('a close waits for the running turn, begins no further one, and reports no failure of it', async () => {
+test('a close waits for the running turn, starts no further one, and reports no failure of it', async () => {
   let end = (): void => {};
   const { clock, began, logged, one } = looping(
     (_, closing) =>

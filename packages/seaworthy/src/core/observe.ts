@@ -5,42 +5,43 @@ export type Attributes = Readonly<Record<string, string | number | boolean>>;
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /**
- * The port that every room reports through. Attributes have few distinct values each (an operation, an
- * outcome, never an id), except those of `log`. What an implementation throws never changes the work it watches.
+ * The port through which every module reports. Attributes have few distinct values (an operation, an outcome, never an id), except those
+ * of `log`. An error that an implementation throws never changes the observed work.
  */
 export interface Observe {
   /** Adds to a counter. */
   count(name: string, attributes?: Attributes, by?: number): void;
-  /** Registers a value to be read when somebody looks. Returns how to take it away. */
+  /** Registers a gauge, which is read on demand. Returns a function that removes it. */
   gauge(name: string, attributes: Attributes, read: () => number): () => void;
-  /** Begins a piece of work: its duration and outcome are recorded when it ends. */
-  span(name: string, attributes?: Attributes, place?: Place): Span;
-  /** `trace` is what it belongs to. Default the span that runs (`Span.run`). */
+  /** Starts a span; its duration and outcome are recorded when it ends. */
+  span(name: string, attributes?: Attributes, options?: Place): Span;
+  /** Writes a log entry of a trace. Default the trace of the current span (`Span.run`). */
   log(level: Level, message: string, attributes?: Readonly<Record<string, unknown>>, trace?: TraceContext): void;
 }
 
-/** Where a span stands in its trace. */
+/** The options of a span. */
 export interface Place {
-  /** Default `internal`. */
+  /** The kind of the span. Default `internal`. */
   readonly kind?: 'internal' | 'server' | 'client' | 'producer' | 'consumer';
-  /** What caused it. Default, unless it is a `root`, the span that runs. */
+  /** The trace that caused the span. Default the current span, unless the span is a `root`. */
   readonly parent?: TraceContext | undefined;
-  /** Begins a trace of its own when it has no parent: work in the background belongs to nobody who happens to run. */
+  /** Starts a new trace if there is no parent. Background work sets this, since the current span is not its cause. Default false. */
   readonly root?: boolean;
-  /** What else led to it, such as the writers of the events in a batch. */
+  /** Further causes, such as the writers of the events in a batch. Default none. */
   readonly links?: readonly TraceContext[];
-  /** For the trace alone: here an id has its place. */
+  /** The attributes that only the trace gets, such as an id. Default none. */
   readonly detail?: Attributes;
 }
 
+/** A span in progress. */
 export interface Span {
-  /** What those have for a parent whom it causes. Without tracing it is its own parent, passed on. */
+  /** The trace for work that the span causes. Without tracing it is the parent, passed on. */
   readonly trace: TraceContext | undefined;
-  /** Calls `work` as what runs now, for logs and for libraries that look for the active span. */
+  /** Runs `work` with the span as the current one, for logs and for libraries that look for the active span. */
   run<V>(work: () => V): V;
-  /** Adds to what is known of it, for the trace alone: here an id has its place. */
-  note(detail: Attributes): void;
-  /** `outcome` is a word such as `ok`, `declared`, `timeout`; with an `error` it is a failure. */
+  /** Adds attributes that only the trace gets, such as an id. */
+  note(attributes: Attributes): void;
+  /** Ends the span with an outcome such as `ok`, `declared` or `timeout`; an `error` marks it as failed. */
   end(outcome: string, error?: unknown): void;
 }
 
@@ -48,17 +49,17 @@ const run = <V>(work: () => V): V => work();
 const note = (): void => {};
 const end = (): void => {};
 const nothing: Span = { trace: undefined, run, note, end };
-const passing = (place: Place | undefined): Span => (place?.parent === undefined ? nothing : { trace: place.parent, run, note, end });
+const passing = (options: Place | undefined): Span => (options?.parent === undefined ? nothing : { trace: options.parent, run, note, end });
 
-/** Reports nowhere, at next to no cost. A trace that came from elsewhere is passed on as it is. */
+/** An observer that reports nowhere, at almost no cost. A received trace is passed on unchanged. */
 export const silent: Observe = {
   count: () => {},
   gauge: () => () => {},
-  span: (_name, _attributes, place) => passing(place),
+  span: (_name, _attributes, options) => passing(options),
   log: () => {},
 };
 
-/** `work` runs once and its outcome is its own, whatever `within` does around it. */
+/** Runs `work` exactly once and returns its outcome, whatever `within` does. */
 function once<V>(work: () => V, within: (work: () => void) => void): V {
   let settled: { readonly value: V } | { readonly error: unknown } | undefined;
   const tried = (): void => {
@@ -76,12 +77,12 @@ function once<V>(work: () => V, within: (work: () => void) => void): V {
   return outcome.value;
 }
 
-/** The same port, whose implementation cannot harm the work: what it throws becomes a process warning, once for each message. */
+/** Wraps an observer so that it cannot affect the work: each error that it throws becomes a process warning, once for each message. */
 export function guarded(observe: Observe): Observe {
   if (observe === silent) return observe;
   const warned = new Set<string>();
   const warn = (error: unknown): void => {
-    const message = `an observer threw, its report is lost: ${textOf(error)}`;
+    const message = `an observer threw, and its report was lost: ${textOf(error)}`;
     if (warned.size >= 100 || warned.has(message)) return;
     warned.add(message);
     process.emitWarning(message, 'SeaworthyObserver');
@@ -96,9 +97,9 @@ export function guarded(observe: Observe): Observe {
           warn(error);
         }
       }),
-    note(detail) {
+    note(attributes) {
       try {
-        span.note(detail);
+        span.note(attributes);
       } catch (thrown) {
         warn(thrown);
       }
@@ -134,12 +135,12 @@ export function guarded(observe: Observe): Observe {
         }
       };
     },
-    span(name, attributes, place) {
+    span(name, attributes, options) {
       try {
-        return guardedSpan(observe.span(name, attributes, place));
+        return guardedSpan(observe.span(name, attributes, options));
       } catch (error) {
         warn(error);
-        return passing(place);
+        return passing(options);
       }
     },
     log(level, message, attributes, trace) {
@@ -150,7 +151,7 @@ export function guarded(observe: Observe): Observe {
       }
     },
   };
-  // What is silent cannot throw, and stays as cheap as it is.
+  // Silent methods cannot throw, and unwrapped they stay cheap.
   return {
     count: observe.count === silent.count ? silent.count : safe.count,
     gauge: observe.gauge === silent.gauge ? silent.gauge : safe.gauge,

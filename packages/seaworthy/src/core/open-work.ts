@@ -3,13 +3,13 @@ import { macrotask } from './event-loop.ts';
 import { mayStray } from './strays.ts';
 import { textOf } from './thrown.ts';
 
-/** Something that a run began was not settled when the run ended, or was refused without anybody awaiting it. The run fails. */
+/** A run ended before work that it had started was settled, or did not await work that failed. The run fails. */
 export class NotAwaited extends SeaworthyError {
   readonly code = 'SW_NOT_AWAITED';
   readonly kind = 'internal';
 }
 
-/** Names what was begun in the error of its run. */
+/** Describes started work in the error of its run. */
 export type Named = () => string;
 
 interface Item {
@@ -20,12 +20,12 @@ interface Item {
 
 const ignore = (): void => {};
 
-/** A promise that knows whether anybody waits for it. Its rejection is for its run to tell, and never ends the process. */
+/** A promise that knows whether it is awaited. Its run reports its rejection, which never ends the process. */
 class Watched<V> extends Promise<V> {
   #heard: (() => void) | undefined;
   #derived: (<D>(promise: Promise<D>) => Promise<D>) | undefined;
 
-  // What is made of it is a plain promise, unless `then` below watches it, too.
+  // Derived promises are plain ones, unless `then` below watches them too.
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
@@ -44,7 +44,7 @@ class Watched<V> extends Promise<V> {
   ): Promise<A | B> {
     this.#heard?.();
     const next = super.then(onFulfilled, onRejected);
-    // Without a handler of rejections, as in `.then(use)`, nobody has heard of one yet.
+    // Without a handler of rejections, as in `.then(use)`, the rejection is not handled yet.
     return typeof onRejected === 'function' || !this.#derived ? next : this.#derived(next);
   }
 
@@ -54,7 +54,7 @@ class Watched<V> extends Promise<V> {
   }
 }
 
-/** A promise of what is done already, at the price of a plain one: only what is made of it is watched. */
+/** A promise of a known value, as cheap as a plain one: only derived promises are watched. */
 class Done<V> extends Promise<V> {
   #derived: (<D>(promise: Promise<D>) => Promise<D>) | undefined;
 
@@ -77,10 +77,10 @@ class Done<V> extends Promise<V> {
     return this.#derived ? this.#derived(next) : next;
   }
 }
-// `await` takes it for a plain promise, and does not ask for its `then`.
+// Because of this constructor `await` takes it for a plain promise and does not call `then`.
 Object.defineProperty(Done.prototype, 'constructor', { value: Promise });
 
-/** What a run has begun. All of it must have settled when the run ends, and every rejection must have been awaited. */
+/** The work that a run has started. All of it must have settled when the run ends, and every rejection must have been awaited. */
 export class OpenWork {
   readonly #whole: OpenWork;
   readonly #late: (error: NotAwaited) => void;
@@ -90,20 +90,20 @@ export class OpenWork {
   #stray: { readonly what: Named; readonly error: unknown } | undefined;
 
   /**
-   * `whole` is what it is a part of. `late` is told of a rejection that nobody handles, for all that anybody could see while the run
-   * went on, and that comes to light only when it is over.
+   * `whole` is the work of which this is a part. `late` gets the error of a rejection that turns out to be unhandled after the run has
+   * ended.
    */
   constructor({ whole, late = ignore }: { readonly whole?: OpenWork | undefined; readonly late?: (error: NotAwaited) => void } = {}) {
     this.#whole = whole ? whole.#whole : this;
     this.#late = late;
   }
 
-  /** A promise of `value`, what `what` came to at once. What is made of it is watched. */
+  /** Returns a promise of the known outcome of `what`. Derived promises are watched. */
   done<V>(what: Named, value: V): Promise<V> {
     return new Done<V>((resolve) => resolve(value)).watch((derived) => this.add(what, derived));
   }
 
-  /** The same promise, watched from now on. */
+  /** Returns the same promise, watched from now on. */
   add<V>(what: Named, promise: Promise<V>): Promise<V> {
     const item: Item = { what, heard: false, rejected: undefined };
     this.#items ??= new Set();
@@ -132,7 +132,7 @@ export class OpenWork {
     );
   }
 
-  /** Throws `NotAwaited` when something is left that has not settled, or whose rejection nobody awaited. `run` names who began it. */
+  /** Throws `NotAwaited` when work has not settled, or its rejection was not awaited. `run` names the run. */
   verify(run: string): void {
     for (const { what, rejected } of this.#items ?? []) {
       if (!rejected) throw new NotAwaited(`${run} ended before ${what()} had settled: await it, or return its promise`);
@@ -141,20 +141,20 @@ export class OpenWork {
     if (this.#stray) throw this.#unheard(run, this.#stray);
   }
 
-  /** Throws `NotAwaited` when a rejection, here or in the work around, was awaited only by functions that nothing awaits. */
+  /** Throws `NotAwaited` when a rejection, here or in the whole work, was awaited only by functions that were not awaited themselves. */
   verifyStrays(run: string): void {
     if (this.#whole.#stray) throw this.#unheard(run, this.#whole.#stray);
   }
 
   /**
-   * Whoever awaits a rejection in a function that is not awaited itself has not handled it: Node tells of that once nothing else is to
-   * be done. To be awaited before the last `verify`; `undefined` when nothing was rejected.
+   * Resolves once Node has reported unhandled rejections, which finds those that were awaited only in a function that was not awaited
+   * itself. Await it before the last `verify`; it is `undefined` when nothing was rejected.
    */
   settled(): Promise<void> | undefined {
     return this.#rejected ? macrotask() : undefined;
   }
 
-  /** The run is over, and has told of what failed. */
+  /** Ends the run; later rejections go to `late`. */
   end(): void {
     this.#over = true;
   }

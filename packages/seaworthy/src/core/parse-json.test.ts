@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseJson } from './parse-json.ts';
 
-test('JSON is parsed as JSON.parse does it', () => {
+test('parseJson returns what JSON.parse returns', () => {
   for (const text of ['null', '{"a":[1,-2.5e3,"x"]}', '1e308', '1e-999', '"1e999"', `[${'7'.repeat(300)}]`])
     assert.deepEqual(parseJson(text), JSON.parse(text));
 });

@@ -1,6 +1,6 @@
 import { textOf } from './thrown.ts';
 
-/** Looked for first, since hardly any text has such a number, and looking through the value costs as much as parsing it. */
+/** Finds texts that may have such a number, which are rare. A search through the value costs as much as parsing it. */
 const perhapsHuge = /[eE]\+?\d{3}|(?<!\d)\d{309}/;
 
 function holdsInfinity(value: unknown): boolean {
@@ -13,13 +13,13 @@ function holdsInfinity(value: unknown): boolean {
   return false;
 }
 
-/** The engine quotes the text around a fault, and the text may hold a secret. */
+/** Removes the quote from a message of the engine, since the quoted text may hold a secret. */
 const withoutQuote = (message: string): string =>
   message.replace(/^(.*?)(?:, )?(?:\.\.\.)?".*is not valid JSON$/s, (_, what) => what || 'the text is not valid JSON');
 
 /**
- * Parses JSON. Throws a `SyntaxError` whose message does not quote the text, also for a number that is too large for a JavaScript
- * number, which `JSON.parse` makes `Infinity`.
+ * Parses JSON. Throws a `SyntaxError` whose message does not quote the text. It also throws for a number that is too large for
+ * JavaScript, which `JSON.parse` turns into `Infinity`.
  */
 export function parseJson(text: string): unknown {
   let value: unknown;

@@ -1,7 +1,8 @@
-/** Where chance comes from: jitter, sampling, seeded schedules. Not for secrets. */
+/** The source of randomness for jitter, sampling and seeded schedules. Do not use it for secrets. */
 export interface Random {
-  /** A number from 0 up to, but not including, 1. */
+  /** Returns a number from 0 up to, but not including, 1. */
   next(): number;
 }
 
+/** The machine's randomness. */
 export const systemRandom: Random = { next: () => Math.random() };

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** Resolves after `ms`; rejects with the signal's reason at once when it aborts. Leaves no timer or listener behind. */
+/** Resolves after `ms` milliseconds. Rejects with the signal's reason as soon as it aborts. Leaves no timer and no listener. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal, options?: { readonly background?: boolean }): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);

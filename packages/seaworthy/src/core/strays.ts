@@ -1,13 +1,13 @@
 import { fieldOf } from './thrown.ts';
 
-/** Errors that were handed to code which may have forgotten an `await`, and whom to tell when nobody handles them. */
+/** The errors that were given to code that may lack an `await`, with a function that is called if they stay unhandled. */
 const strays = new WeakMap<object, () => void>();
 let listening = false;
 const deepest = 10;
 const ignore = (): void => {};
 
-/** Calls the `tell` of an error, or of one of its causes; false when none of them may stray. */
-function told(reason: unknown): boolean {
+/** Calls the function of an error or of one of its causes. Returns false when none of them is known. */
+function notified(reason: unknown): boolean {
   let error = reason;
   for (let depth = 0; depth < deepest && typeof error === 'object' && error !== null; depth++) {
     const tell = strays.get(error);
@@ -21,14 +21,14 @@ function told(reason: unknown): boolean {
 }
 
 function unhandled(reason: unknown): void {
-  // All others end the process, as they would if nobody listened.
-  if (!told(reason) && process.listenerCount('unhandledRejection') === 1) throw reason;
+  // Any other rejection ends the process, as it would without this listener.
+  if (!notified(reason) && process.listenerCount('unhandledRejection') === 1) throw reason;
 }
 
 function uncaught(error: unknown): void {
-  if (told(error) || process.listenerCount('uncaughtException') > 1) return;
+  if (notified(error) || process.listenerCount('uncaughtException') > 1) return;
   process.off('uncaughtException', uncaught);
-  // Thrown with no listener left, it ends the process as it would have at first.
+  // Thrown again without this listener, the error ends the process.
   process.nextTick(() => {
     throw error;
   });
@@ -37,8 +37,8 @@ function uncaught(error: unknown): void {
 let catching = false;
 
 /**
- * The same for an error that is thrown at once, perhaps into a callback of the user's that nothing awaits, such as a timer's. The
- * process has a listener for uncaught exceptions only until that callback is over.
+ * Marks an error like `mayStray`, for an error that is thrown synchronously, perhaps into a callback of the user, such as that of a timer.
+ * The process has a listener for uncaught exceptions only until that callback has ended.
  */
 export function mayEscape<E>(error: E): E {
   if (!catching) {
@@ -53,8 +53,8 @@ export function mayEscape<E>(error: E): E {
 }
 
 /**
- * When a rejection with this error, or with one that it is a cause of, is handled by nobody, `tell` is called and the process goes on:
- * whoever forgets an `await` in one handler must not take the other services down. Default: it was told already.
+ * Marks an error: if a rejection with it, or with an error that it caused, stays unhandled, `tell` is called and the process continues. A
+ * missing `await` in one handler must not end the process of other services. Default: nothing is called.
  */
 export function mayStray<E>(error: E, tell: () => void = ignore): E {
   if (typeof error !== 'object' || error === null) return error;
@@ -66,7 +66,7 @@ export function mayStray<E>(error: E, tell: () => void = ignore): E {
   return error;
 }
 
-/** A promise whose rejection was reported already. */
+/** Marks the rejection of a promise, which was reported already, as handled. */
 export function reported<V>(promise: Promise<V>): Promise<V> {
   promise.catch((error: unknown) => mayStray(error));
   return promise;

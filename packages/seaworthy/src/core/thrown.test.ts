@@ -6,7 +6,7 @@ import { codeOf, described, fieldOf, isA, readable, textOf, UnreadableError } fr
 const ring = thrown['ring of causes']?.[0];
 
 for (const [what, [value, text]] of Object.entries(thrown))
-  test(`a thrown value bears being read: ${what}`, () => {
+  test(`a thrown value can be read: ${what}`, () => {
     const said = textOf(value);
     if (typeof text === 'string') assert.equal(said, text);
     else assert.match(said, text);
@@ -23,7 +23,7 @@ for (const [what, [value, text]] of Object.entries(thrown))
     }
   });
 
-test('a value that can be read is itself; another one keeps its name, code and text', () => {
+test('a readable value is returned unchanged, any other keeps its name, code and text', () => {
   const error = new TypeError('no');
   assert.equal(readable(error), error);
   assert.equal(readable('no'), 'no');
@@ -33,7 +33,7 @@ test('a value that can be read is itself; another one keeps its name, code and t
   assert.deepEqual([stand.name, stand.code, stand.message], ['Throttled', 'E7', "{ text: 'slow down' }"]);
 });
 
-test('causes are told, innermost last, and a ring of them ends', () => {
+test('causes are described, the innermost last, and a ring of causes ends', () => {
   const { cause } = described(new Error('outer', { cause: Object.assign(new Error('inner'), { code: 'E_INNER' }) }));
   assert.deepEqual([cause?.message, cause?.code], ['inner', 'E_INNER']);
   assert.ok(JSON.stringify(described(ring)).length < 200_000);

@@ -1,11 +1,11 @@
 import { inspect } from 'node:util';
 
-/** What is read of a thrown value at most, in characters. A row, a log line or a header must hold it. */
+/** The longest text that is read of a thrown value, in characters. It must fit into a row, a log line or a header. */
 const longest = 2000;
-/** Causes may be a ring. */
+/** The largest number of causes that are read, since causes may form a ring. */
 const deepest = 10;
 
-/** Stands in for a thrown value that cannot be read, so that everything behind it meets an ordinary error. */
+/** Replaces a thrown value that cannot be read, so that later code gets an ordinary error. */
 export class UnreadableError extends Error {
   readonly code: string | number | undefined;
 
@@ -16,7 +16,7 @@ export class UnreadableError extends Error {
   }
 }
 
-/** Whether `thrown` is an instance of `type`. False, and never an error, for a value whose prototype cannot be read. */
+/** Tells whether `thrown` is an instance of `type`. Returns false for a value whose prototype cannot be read. */
 export function isA<T>(thrown: unknown, type: abstract new (...args: never[]) => T): thrown is T {
   try {
     return thrown instanceof type;
@@ -25,7 +25,7 @@ export function isA<T>(thrown: unknown, type: abstract new (...args: never[]) =>
   }
 }
 
-/** A property of a thrown value; `undefined` when there is none or reading it throws. */
+/** Reads a property of a thrown value; `undefined` when there is none or reading it throws. */
 export function fieldOf(thrown: unknown, name: string): unknown {
   if ((typeof thrown !== 'object' && typeof thrown !== 'function') || thrown === null) return undefined;
   try {
@@ -35,7 +35,7 @@ export function fieldOf(thrown: unknown, name: string): unknown {
   }
 }
 
-/** A text of at most `most` characters that every store keeps: without half characters and without U+0000. */
+/** Shortens a text to `most` characters that every store accepts: without half surrogate pairs and U+0000. */
 export const bounded = (text: string, most: number): string => text.slice(0, most).toWellFormed().replaceAll('\0', '\ufffd');
 
 function textField(thrown: unknown, name: string, most = longest): string | undefined {
@@ -43,13 +43,13 @@ function textField(thrown: unknown, name: string, most = longest): string | unde
   return typeof value === 'string' && value !== '' ? bounded(value, most) : undefined;
 }
 
-/** The code of an error, where it has one that is a text or a number. */
+/** Reads the code of an error if it is a text or a number. */
 export function codeOf(thrown: unknown): string | number | undefined {
   const code = fieldOf(thrown, 'code');
   return typeof code === 'number' ? code : textField(thrown, 'code', 200);
 }
 
-/** The frames of an error, bounded; `undefined` where there are none that can be read. */
+/** Reads the stack of an error, bounded; `undefined` if it cannot be read. */
 export const stackOf = (thrown: unknown, most = longest): string | undefined => textField(thrown, 'stack', most);
 
 function shown(value: unknown): string {
@@ -64,7 +64,7 @@ function shown(value: unknown): string {
   }
 }
 
-/** What was thrown, in words: its message, or what else can be read of it. At most 2000 characters, and never an error. */
+/** Describes a thrown value by its message, or by what else can be read of it, in at most 2000 characters. Never throws. */
 export function textOf(thrown: unknown): string {
   if (typeof thrown === 'string') return bounded(thrown, longest);
   const message = fieldOf(thrown, 'message');
@@ -73,7 +73,7 @@ export function textOf(thrown: unknown): string {
   return (isA(thrown, Error) && textField(thrown, 'name')) || shown(thrown);
 }
 
-/** What is known of a thrown value and its causes, as plain data. */
+/** A thrown value and its causes as plain data. */
 export interface Described {
   readonly type: string;
   readonly code?: string | number;
@@ -96,7 +96,7 @@ export function described(thrown: unknown, depth = 1): Described {
   };
 }
 
-/** Whether everything that is read of an error later can be read, and is of the type that it should be. */
+/** Tells whether all that later code reads of an error can be read and has the right type. */
 function isReadable(thrown: object): boolean {
   try {
     const { message, name, data: _, cause: __, code: ___ } = thrown as Readonly<Record<string, unknown>>;
@@ -108,8 +108,8 @@ function isReadable(thrown: object): boolean {
 }
 
 /**
- * The thrown value itself, or an `UnreadableError` in its place when it cannot be read: a getter that throws, a revoked proxy, a
- * message that is not a text. To be called where code that is not ours throws.
+ * Returns the thrown value, or an `UnreadableError` if it cannot be read: a getter that throws, a revoked proxy, a message that is not a
+ * text. Call it on every value that foreign code throws.
  */
 export function readable(thrown: unknown): unknown {
   if ((typeof thrown !== 'object' && typeof thrown !== 'function') || thrown === null) return thrown;

@@ -28,11 +28,11 @@ const hostile = fc.oneof(
     .map(([text, times]) => text.repeat(times)),
 );
 
-test('a traceparent that is written is read again as it was', () => {
+test('a written traceparent is read unchanged', () => {
   fc.assert(fc.property(traceparents, (one) => assert.deepEqual(parseTraceparent(formatTraceparent(one)), one)));
 });
 
-test('a traceparent of another form is none', () => {
+test('a malformed traceparent is ignored', () => {
   assert.deepEqual(parseTraceparent(good), { traceId: trace, spanId: span, flags: 1 });
   // A later version may say more behind a hyphen (W3C Trace Context, 4.2).
   assert.deepEqual(parseTraceparent(`cc-${trace}-${span}-01-what`), { traceId: trace, spanId: span, flags: 1 });
@@ -53,14 +53,14 @@ test('a traceparent of another form is none', () => {
   for (const text of none) assert.equal(parseTraceparent(text), undefined, String(text));
 });
 
-test('of two traceparents the last one holds when both are of one trace, otherwise none', () => {
+test('the last of two traceparents holds if both are of one trace, otherwise none does', () => {
   const nearer = `00-${trace}-${'1'.repeat(16)}-01`;
   assert.equal(parseTraceparent(`${good}, ${nearer}`)?.spanId, '1'.repeat(16));
   assert.equal(parseTraceparent(`${good},00-${'1'.repeat(32)}-${span}-01`), undefined);
   assert.equal(parseTraceparent(`${good},nonsense`), undefined);
 });
 
-test('a tracestate is passed on as long as it is one, and no longer than 32 members and 512 characters', () => {
+test('a well-formed tracestate is passed on, up to 32 members and 512 characters', () => {
   assert.equal(parseTracestate('rojo=00f067aa0ba902b7, congo=t61rcWkgMzE,,'), 'rojo=00f067aa0ba902b7,congo=t61rcWkgMzE');
   assert.equal(parseTracestate('tenant@vendor=a b'), 'tenant@vendor=a b');
   for (const text of ['a=1,a=2', 'A=1', 'a', '=1', 'a=1=2', 'a=ü', 'a=']) assert.equal(parseTracestate(text), undefined, text);
@@ -73,7 +73,7 @@ test('a tracestate is passed on as long as it is one, and no longer than 32 memb
 const keys = fc.array(fc.constantFrom(..."abcXYZ019!#$%&'*+.^_`|~-"), { minLength: 1, maxLength: 12 }).map((all) => all.join(''));
 const values = fc.string({ unit: 'grapheme', maxLength: 20 });
 
-test('baggage that is written is read again as it was', () => {
+test('written baggage is read unchanged', () => {
   fc.assert(
     fc.property(fc.dictionary(keys, values, { maxKeys: 30 }), (entries) => {
       const all = new Map(Object.entries(entries));
@@ -82,7 +82,7 @@ test('baggage that is written is read again as it was', () => {
   );
 });
 
-test('baggage as others write it: properties are left out, and what is malformed', () => {
+test('properties and malformed entries of received baggage are left out', () => {
   const read = parseBaggage('userId=Am%C3%A9lie , serverNode=DF%2028;a=b;c, isProduction=false,, =x, b ad=1, bad=%E4, late=1');
   assert.deepEqual(
     [...read],
@@ -95,7 +95,7 @@ test('baggage as others write it: properties are left out, and what is malformed
   );
 });
 
-test('hostile input never throws, and what comes of it is bounded', () => {
+test('hostile input never throws, and its result is bounded', () => {
   fc.assert(
     fc.property(hostile, hostile, hostile, (traceparent, tracestate, baggage) => {
       const read = traceOf({ traceparent, tracestate, baggage: [baggage, 'tenant=a'] }, ['tenant', 'a']);
@@ -113,7 +113,7 @@ test('hostile input never throws, and what comes of it is bounded', () => {
   );
 });
 
-test('a bomb of baggage comes to 8,192 bytes and 64 entries', () => {
+test('baggage is cut to 8,192 bytes and 64 entries', () => {
   const bomb = Array.from({ length: 5000 }, (_, index) => `k${index}=${'x'.repeat(50)}`);
   assert.equal(parseBaggage(bomb.join(',')).size, 64);
   const wide = new Map(Array.from({ length: 60 }, (_, index) => [`k${index}`, 'ü'.repeat(100)] as const));
@@ -121,14 +121,14 @@ test('a bomb of baggage comes to 8,192 bytes and 64 entries', () => {
   assert.ok(text.length <= 8192 && text.length > 7000, String(text.length));
 });
 
-test('only allowed keys of baggage come in, and none unless some are', () => {
+test('only allowed keys of baggage are accepted, by default none', () => {
   assert.equal(allowedBaggage('tenant=7,secret=x', ['tenant']), 'tenant=7');
   assert.equal(allowedBaggage('tenant=7,secret=x', []), undefined);
   assert.equal(traceOf({ baggage: 'secret=x' }, ['tenant']), undefined);
   assert.deepEqual(traceOf({ traceparent: 'nonsense', tracestate: 'a=1', baggage: 'tenant=7' }, ['tenant']), { baggage: 'tenant=7' });
 });
 
-test('baggage is added to a trace, and a key that no header carries is left out', () => {
+test('withBaggage adds entries to a trace, without keys that no header can carry', () => {
   const more = withBaggage({ traceparent: good, baggage: 'a=1' }, { b: 'x y', a: '2', 'no key': '3' });
   assert.deepEqual(more, { traceparent: good, baggage: 'a=2,b=x%20y' });
   assert.deepEqual(withBaggage(undefined, {}), {});

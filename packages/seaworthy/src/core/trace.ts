@@ -1,23 +1,23 @@
 import { allowedBaggage, formatBaggage, parseBaggage } from './baggage.ts';
 
 /**
- * The trace that a piece of work belongs to, in the form in which it travels: in headers, events, rows.
- * W3C Trace Context (https://www.w3.org/TR/trace-context/) and W3C Baggage.
+ * The trace of a piece of work, in the form in which headers, events and rows carry it: W3C Trace Context
+ * (https://www.w3.org/TR/trace-context/) and W3C Baggage.
  */
 export interface TraceContext {
-  /** Trace and span that it is part of, `00-<32 hex>-<16 hex>-<2 hex>`. To a third party send this alone. */
+  /** The ids of trace and span: `00-<32 hex>-<16 hex>-<2 hex>`. Send only this to a third party. */
   readonly traceparent?: string;
-  /** What tracing vendors add. */
+  /** The data of tracing vendors. */
   readonly tracestate?: string;
-  /** What one's own services tell each other beside inputs; read it by `baggageOf`. */
+  /** The entries that your services pass on beside inputs. Read them by `baggageOf`. */
   readonly baggage?: string;
 }
 
-/** A `traceparent`, taken apart. */
+/** A parsed `traceparent`. */
 export interface Traceparent {
   readonly traceId: string;
   readonly spanId: string;
-  /** 1: sampled. 2: the trace id is random. */
+  /** The flags: 1 for sampled, 2 for a random trace id. */
   readonly flags: number;
 }
 
@@ -30,11 +30,11 @@ function oneTraceparent(text: string): Traceparent | undefined {
   return { traceId: traceId as string, spanId: spanId as string, flags: Number.parseInt(flags as string, 16) & 3 };
 }
 
-/** Reads a `traceparent`, also of a later version; `undefined` for what is none. */
+/** Reads a `traceparent`, also of a later version; `undefined` for any other text. */
 export function parseTraceparent(text: unknown): Traceparent | undefined {
   if (typeof text !== 'string' || text.length > 512) return undefined;
   if (!text.includes(',')) return oneTraceparent(text);
-  // Two senders of one trace, such as a client and the instrumentation below it: the last one is nearer. Otherwise it is none.
+  // A client and the instrumentation below it may both send one. If they are of one trace, the last one is nearer; otherwise all are ignored.
   const all = text.split(',').map((one) => oneTraceparent(one.trim()));
   return all.every((one) => one && one.traceId === all[0]?.traceId) ? all.at(-1) : undefined;
 }
@@ -45,7 +45,7 @@ export const formatTraceparent = ({ traceId, spanId, flags }: Traceparent): stri
 const stateKey = /^(?:[a-z0-9][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})$/;
 const stateValue = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 
-/** A `tracestate` as it may be passed on: at most 32 members and 512 characters, the first ones. `undefined` for what is none. */
+/** Reads a `tracestate` and keeps its first members, at most 32 and 512 characters; `undefined` for a malformed one. */
 export function parseTracestate(text: unknown): string | undefined {
   if (typeof text !== 'string' || text.length > 8192) return undefined;
   const members = new Map<string, string>();
@@ -73,7 +73,7 @@ interface Carrier {
 
 const joined = (value: unknown): unknown => (Array.isArray(value) ? value.join(',') : value);
 
-/** Reads what a message carries, of its baggage only the keys in `allowed`. What is malformed is as if it were not there. */
+/** Reads the trace of a message, with the `allowed` keys of its baggage. Malformed fields are ignored. */
 export function traceOf(carrier: Carrier, allowed: readonly string[] = []): TraceContext | undefined {
   if (carrier.traceparent === undefined && carrier.baggage === undefined) return undefined;
   const parent = parseTraceparent(joined(carrier.traceparent));
@@ -87,22 +87,22 @@ export function traceOf(carrier: Carrier, allowed: readonly string[] = []): Trac
   };
 }
 
-/** A trace that a row keeps as JSON; the baggage in it was allowed when it was written. */
+/** Reads a trace that a row keeps as JSON. Its baggage was allowed when it was written. */
 export function keptTrace(json: unknown): TraceContext | undefined {
   if (typeof json !== 'string') return undefined;
   try {
     return (JSON.parse(json) ?? undefined) as TraceContext | undefined;
   } catch {
-    // Whatever became of it, the work that it belongs to goes on.
+    // A damaged trace must not stop the work that it belongs to.
     return undefined;
   }
 }
 
-/** What is in a trace's baggage. */
+/** Reads the baggage of a trace. */
 export const baggageOf = (trace: TraceContext | undefined): ReadonlyMap<string, string> =>
   trace?.baggage === undefined ? new Map() : parseBaggage(trace.baggage);
 
-/** The same trace with entries added to its baggage. Other services see those whose keys they allow (`baggage` of the runtime). */
+/** Adds entries to the baggage of a trace. Other services get the entries whose keys they allow (`baggage` of the runtime). */
 export function withBaggage(trace: TraceContext | undefined, entries: Readonly<Record<string, string>>): TraceContext {
   const { baggage: _, ...rest } = trace ?? {};
   const baggage = formatBaggage(new Map([...baggageOf(trace), ...Object.entries(entries)]));

@@ -8,7 +8,7 @@ interface Probe extends TimerNode {
   fired: number | undefined;
 }
 
-test('each node expires at its time or up to a tick later, never earlier, and never once removed', async () => {
+test('each timer expires at its time or up to a tick later, and never once it is removed', async () => {
   const plan = fc.array(fc.record({ after: fc.nat(300), ms: fc.integer({ min: 0, max: 12_000 }), removed: fc.option(fc.nat(12_000)) }), {
     maxLength: 40,
   });
@@ -46,7 +46,7 @@ test('each node expires at its time or up to a tick later, never earlier, and ne
   );
 });
 
-test('what is due at once, on a tick, expires with the next tick and not a whole turn later', async () => {
+test('a timer that is due at once, on a tick, expires at the next tick and not a whole turn later', async () => {
   const clock = virtualClock();
   const wheel = new Wheel(clock);
   await clock.advance(100);

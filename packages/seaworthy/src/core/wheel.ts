@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** A timer on the wheel: it expires unless it is removed before. */
+/** A timer on the wheel, which expires unless it is removed before. */
 export interface TimerNode {
   /** The neighbours in its slot; the wheel alone writes these fields. */
   previous: TimerNode | undefined;
@@ -13,8 +13,8 @@ export interface TimerNode {
 const slots = 512;
 
 /**
- * Many short timers for the price of one: a hashed timing wheel (Varghese and Lauck, 1987, scheme 6). Adding and removing
- * cost a few pointer writes and allocate nothing. Runs at most one tick (10 ms) late, never early.
+ * A hashed timing wheel (Varghese and Lauck, 1987, scheme 6): many short timers for the cost of one. Adding and removing take a few
+ * pointer writes and allocate nothing. A timer expires at most one tick (10 ms) late, and never early.
  */
 export class Wheel {
   readonly #clock: Clock;
@@ -29,10 +29,10 @@ export class Wheel {
     this.#tickMs = tickMs;
   }
 
-  /** `now` is the clock's monotonic time, which the caller has at hand. */
+  /** Adds a timer that expires after `ms`. `now` is the clock's monotonic time. */
   add(node: TimerNode, ms: number, now: number): void {
     node.at = now + ms;
-    // The slot of this very moment has been passed already: what is due now expires with the next tick.
+    // The current slot has been handled already, so that a timer that is due now expires at the next tick.
     const slot = Math.max(Math.ceil(node.at / this.#tickMs), Math.floor(now / this.#tickMs) + 1) % slots;
     const head = this.#heads[slot];
     node.slot = slot;
@@ -44,7 +44,7 @@ export class Wheel {
     if (!this.#turning) this.#start(now);
   }
 
-  /** Does nothing when it has run or was removed before. */
+  /** Removes a timer. Does nothing if it has expired or was removed before. */
   remove(node: TimerNode): void {
     if (node.slot < 0) return;
     if (node.previous) node.previous.next = node.next;
@@ -62,7 +62,7 @@ export class Wheel {
     this.#next(now);
   }
 
-  /** Turns fall on whole ticks, so that nothing waits for two of them. */
+  /** Schedules the next turn on a whole tick, so that no timer waits for two of them. */
   #next(now: number): void {
     this.#clock.after(this.#tickMs - (now % this.#tickMs), this.#turn);
   }
@@ -70,7 +70,7 @@ export class Wheel {
   readonly #turn = (): void => {
     const now = this.#clock.monotonic();
     const tick = Math.floor(now / this.#tickMs);
-    // A long pause passes many ticks, but no slot twice.
+    // After a long pause many ticks have passed, but each slot is handled once.
     for (let step = Math.max(this.#turned + 1, tick - slots + 1); step <= tick; step++) this.#expire(step % slots, now);
     this.#turned = Math.max(this.#turned, tick);
     if (this.#count === 0) this.#turning = false;
@@ -84,7 +84,7 @@ export class Wheel {
         this.remove(node);
         node.expire();
       }
-      // What expired may have removed its neighbour: then begin again, the rest of the slot is short.
+      // An expired timer may have removed its neighbour. Then start again: the rest of the slot is short.
       node = next && next.slot !== slot ? this.#heads[slot] : next;
     }
   }
@@ -92,7 +92,7 @@ export class Wheel {
 
 const wheels = new WeakMap<Clock, Wheel>();
 
-/** The one wheel of a clock. */
+/** Returns the one wheel of a clock. */
 export function wheelOf(clock: Clock): Wheel {
   let wheel = wheels.get(clock);
   if (!wheel) {

@@ -180,7 +180,7 @@ function exampleOf(doc: Doc, method: string, template: string, operation: Doc): 
   });
 }
 
-test('any contract has valid documents, and whoever makes a request by them is understood', async () => {
+test('property: any contract has valid documents, and its service understands requests that follow them', async () => {
   let asked = 0;
   await fc.assert(
     fc.asyncProperty(contractOf, fc.gen(), async (any, gen) => {

@@ -20,20 +20,25 @@ const schemaFormat = 'application/schema+json;version=2020-12';
 const text = { type: 'string', minLength: 1 };
 const moment = { type: 'string', format: 'date-time' };
 
-/** An event as it is on the bus: a CloudEvents 1.0 event in structured JSON form. */
+/** Describes an event on the bus: a CloudEvents 1.0 event in structured JSON form. */
 function envelopeDoc({ service, name, key, notAfter }: Event & At, data: Doc): Doc {
   return {
     type: 'object',
     properties: {
       specversion: { const: '1.0' },
-      id: { ...text, description: 'Unique: a repeat is known by it.' },
+      id: { ...text, description: 'The unique id of the event, by which a redelivery is recognised.' },
       source: { const: `/${service}` },
       type: { const: `${service}.${name}` },
-      partitionkey: { ...text, description: `data.${key}: order is kept among equal ones, over all events of the channel.` },
+      partitionkey: {
+        ...text,
+        description: `The value of data.${key}. Events of one key are delivered in order, across all event types of the channel.`,
+      },
       time: moment,
       datacontenttype: { const: 'application/json' },
       data,
-      ...(notAfter !== undefined && { notafter: { ...moment, description: 'From then on it goes to the dead letters unhandled.' } }),
+      ...(notAfter !== undefined && {
+        notafter: { ...moment, description: 'The time at which the event expires and goes to the dead letters instead of its handler.' },
+      }),
     },
     required: [
       'specversion',
@@ -50,7 +55,7 @@ function envelopeDoc({ service, name, key, notAfter }: Event & At, data: Doc): D
 }
 
 /**
- * The AsyncAPI 3.0 document of the events of one contract or several: a channel for each contract that has some
+ * Makes the AsyncAPI 3.0 document of the events of one or several contracts, with a channel for each contract that has events
  * (https://www.asyncapi.com/docs/reference/specification/v3.0.0).
  */
 export function asyncapi(contracts: Named | readonly Named[], options: DocumentOptions = {}): AsyncApi {
@@ -65,7 +70,7 @@ export function asyncapi(contracts: Named | readonly Named[], options: DocumentO
     if (events.length === 0) continue;
     for (const event of events) {
       const type = `${service}.${event.name}`;
-      // What was published goes out as it is; those who hear it validate it.
+      // The input form describes published data; subscribers validate them.
       const data = schemas.place(nameOf(event), jsonSchema(event.data, 'input'), 'Input');
       messages[type] = {
         name: type,
@@ -76,7 +81,7 @@ export function asyncapi(contracts: Named | readonly Named[], options: DocumentO
     }
     channels[service] = {
       address: service,
-      description: [contract['~description'], `What happened in ${service}. The key of a message is its partitionkey.`]
+      description: [contract['~description'], `The events of ${service}. The key of a message is its partitionkey.`]
         .filter((text) => text !== undefined)
         .join('\n\n'),
       messages: Object.fromEntries(events.map(({ name }) => [name, { $ref: `#/components/messages/${service}.${name}` }])),

@@ -5,15 +5,15 @@ import { resolver } from '../contract/references.ts';
 import type { Doc } from './document.ts';
 import { pascal } from './names.ts';
 
-/** The schemas of one document, each under a name of its own. */
+/** The schemas of one document, each under its own name. */
 export interface Components {
-  /** Moves a schema to the document's components; gives the reference to it. Equal schemas are one. `whole` is what its `#` means. */
+  /** Moves a schema to the components and returns the reference to it. Equal schemas are stored once. `whole` is the root of its references. */
   place(name: string, schema: object, side: Side, whole?: object): Doc;
-  /** Adds a schema of the document's own, whose references are the document's already. */
+  /** Adds a schema of the document itself, whose references are final. */
   add(name: string, schema: Doc, side: Side): Doc;
-  /** A schema where it stands, with what it refers to moved. */
+  /** Returns a schema for inline use, with the schemas that it refers to moved to the components. */
   inline(name: string, schema: object, side: Side, whole: object): Doc;
-  /** All that were moved, by name. */
+  /** Returns all components by name. */
   schemas(): Doc;
 }
 export type Side = 'Input' | 'Output';
@@ -23,18 +23,18 @@ interface World {
   readonly side: Side;
   readonly root: Doc;
   readonly defs: Doc;
-  /** What its definitions are called in the document, as far as they were placed. */
+  /** The names of its definitions in the document, as far as they were placed. */
   readonly called: Map<string | undefined, string>;
 }
 
-/** A reference within a schema: to one of its definitions, or to itself; `rest` goes on from there. */
+/** Parses a reference within a schema: to one of its definitions or to itself, with the `rest` of the path. */
 function target(ref: string): { readonly def: string | undefined; readonly rest: string } | undefined {
   const [, def, rest = ''] = /^#(?:\/\$defs\/([^/]+))?(\/.*)?$/.exec(ref) ?? ['', undefined, undefined];
   if (!ref.startsWith('#')) return undefined;
   return { def: def === undefined ? undefined : pointed(def), rest };
 }
 
-/** The schema without examples and defaults of what it marks as secret. */
+/** Removes examples and defaults from the secret parts of a schema. */
 function discreet(schema: Doc, { root, defs }: World): Doc {
   const resolve = resolver({ ...root, $defs: defs } as Keywords);
   const visit = (node: unknown, within: boolean): unknown => {
@@ -49,7 +49,7 @@ function discreet(schema: Doc, { root, defs }: World): Doc {
   return visit(schema, false) as Doc;
 }
 
-/** All that decides what a schema means, as text. */
+/** Returns a text that two schemas share if they have the same meaning. */
 function meaning(own: Doc, { root, defs }: World): string {
   const reached = new Map<string, unknown>();
   const visit = (schema: unknown): void =>
@@ -68,8 +68,8 @@ function meaning(own: Doc, { root, defs }: World): string {
 }
 
 /**
- * The components of a document. `reserved` are its own; `wrap` and `path` are for formats that keep a schema in something else.
- * A schema that its vendor names keeps that name, and gets its side behind it where the two sides differ.
+ * Makes the components of a document. `reserved` are schemas of the document itself; `wrap` and `path` are for formats that nest a
+ * schema. A schema that its author named keeps that name, with its side as a suffix if the two sides differ.
  */
 export function components(
   reserved: Doc = {},
@@ -95,7 +95,7 @@ export function components(
     if (own === world.root || def !== undefined) world.called.set(def, name);
     if (known !== undefined) return known;
     names.set(identity, name);
-    taken.set(name, undefined); // its place, before what it refers to takes its own
+    taken.set(name, undefined); // reserves the name before the schemas that it refers to get theirs
     taken.set(name, rewritten(own, world));
     return name;
   }
@@ -107,7 +107,7 @@ export function components(
     const known = world.called.get(def);
     if (known !== undefined) return `#/components/schemas/${known}${path}${rest}`;
     const own = def === undefined ? world.root : (world.defs[def] as Doc);
-    // A vendor's own numbering (`__schema0`) means nothing beside that of another schema.
+    // The numbering of a vendor (`__schema0`) has no meaning outside its schema.
     const given = def !== undefined && isNamed(def) ? def : undefined;
     const wanted = def === undefined ? world.name : given === undefined ? `${world.name}${pascal(def)}` : def.replaceAll(/[^\w.-]/g, '_');
     return `#/components/schemas/${claim(wanted, given, own, world, def)}${path}${rest}`;

@@ -31,7 +31,7 @@ const shop = contract('shop', {
   placed: event({ key: 'id', data: Order, notAfter: '5m' }),
 });
 
-test('an operation is described as the wire has it: path, query string, body, headers, answers', async () => {
+test('an operation is described with path, query string, body, headers and responses', async () => {
   const doc = await judgeOpenApi(shop);
   const { get, put, delete: drop } = at(doc, 'paths', '/orders/{id}') as Record<string, Doc>;
   const place = at(doc, 'paths', '/orders', 'post');
@@ -68,7 +68,7 @@ test('an operation is described as the wire has it: path, query string, body, he
   assert.ok(!declared({ ...sold, data: undefined }) || !declared({ ...sold, status: 410 }));
 });
 
-test('a schema with a name keeps it, and is there once for each form; equal ones are one', async () => {
+test('a named schema keeps its name, appears once for each side, and equal schemas are one', async () => {
   const doc = await judgeOpenApi(shop);
   assert.deepEqual(Object.keys(at(doc, 'components', 'schemas')).sort(), [
     'Item',
@@ -86,7 +86,7 @@ test('a schema with a name keeps it, and is there once for each form; equal ones
   assert.deepEqual(body, { $ref: '#/components/schemas/ShopPlaceOutput' });
 });
 
-test('two schemas of one name and no likeness stay apart; one that holds itself is described once', async () => {
+test('different schemas with one name stay apart; a recursive schema is described once', async () => {
   const Tree = z.object({
     id: z.string(),
     get kids() {
@@ -108,7 +108,7 @@ test('two schemas of one name and no likeness stay apart; one that holds itself 
   assert.deepEqual(at(schemas, $ref.split('/').at(-1) as string)['required'], ['id', 'kids']);
 });
 
-test('a gateway is described by its routes: parts that may be missing are optional, and meta tells of them', async () => {
+test('a gateway is described by its routes; parts that may be missing are optional, and meta has their results', async () => {
   const front = gateway({
     routes: [
       route('PUT /api/orders/{orderId}', shop.amend),
@@ -138,7 +138,7 @@ test('a gateway is described by its routes: parts that may be missing are option
   assert.ok(!answer({ order, meta: { parts: { order: 'failed', again: 'ok' } } }));
 });
 
-test('an event is described as it is on the bus: one channel for each contract, the envelope, the key', () => {
+test('an event is described with its channel, its envelope and its key', () => {
   const silent = contract('silent', { a: command({ http: 'POST /a', input: z.object({}) }) });
   const doc = judgeAsyncApi([shop, silent]);
   assert.deepEqual(Object.keys(at(doc, 'channels')), ['shop']);
@@ -158,7 +158,7 @@ test('an event is described as it is on the bus: one channel for each contract, 
   assert.ok(!fits({ ...sent, type: 'shop.other' }));
 });
 
-test('title, version, description and servers are as told', () => {
+test('title, version, description and servers are those of the options', () => {
   const said = { title: 'T', version: '2.1.0', description: 'D' };
   assert.deepEqual(openapi(shop, { ...said, servers: ['https://a'] }).info, said);
   assert.deepEqual(openapi(shop, { servers: ['https://a'] }).servers, [{ url: 'https://a' }]);
@@ -166,7 +166,7 @@ test('title, version, description and servers are as told', () => {
   assert.deepEqual(asyncapi(shop, said).info, said);
 });
 
-test('kinds that refer to each other are described once each, and their JSON Schema is made once', () => {
+test('schemas that refer to each other are described once each, and their JSON Schema is made once', () => {
   const kinds: z.ZodType[] = [];
   const count = 11;
   for (let kind = 0; kind < count; kind++) {
@@ -197,7 +197,7 @@ test('kinds that refer to each other are described once each, and their JSON Sch
   assert.equal(made, 1);
 });
 
-test('what members and their contract say of themselves is shown where they are', () => {
+test('the descriptions of contracts and members are in the documents', () => {
   const members = {
     act: command({ http: 'POST /act', input: z.object({}), description: 'Acts.' }),
     acted: event({ key: 'id', data: z.object({ id: z.string() }), description: 'It acted.' }),
@@ -212,7 +212,7 @@ test('what members and their contract say of themselves is shown where they are'
   assert.equal(openapi(acts, { description: 'Another.' }).info['description'], 'Another.');
   const events = asyncapi(acts);
   assert.equal((events.components['messages'] as Record<string, Doc>)['acts.acted']?.['description'], 'It acted.');
-  assert.match(String((events.channels['acts'] as Doc)['description']), /^All that acts\.\n\nWhat happened in acts\./);
+  assert.match(String((events.channels['acts'] as Doc)['description']), /^All that acts\.\n\nThe events of acts\./);
   assert.equal(events.info['description'], 'All that acts.');
   // Of several contracts none speaks for the whole.
   assert.ok(!Object.hasOwn(asyncapi([acts, contract('others', {})]).info, 'description'));
@@ -220,7 +220,7 @@ test('what members and their contract say of themselves is shown where they are'
   assert.equal((whole.paths['/act'] as { post: Doc }).post['description'], 'Acts.');
 });
 
-test('a document has no example and no default of a secret', () => {
+test('a document has no examples and defaults of secrets', () => {
   const Pin = z.string().meta({ id: 'Pin', secret: true, examples: ['1234'] });
   const input = z.object({
     pin: Pin,

@@ -124,7 +124,7 @@ const plans = fc.tuple(
 );
 const paths = fc.constantFrom('POST /act/{id}', 'DELETE /act/{id}', 'PUT /act');
 
-test('property: names change nothing of what a contract takes, reads and shows', () => {
+test('property: names of schemas do not change requests, answers and documents of a contract', () => {
   let taken = 0;
   fc.assert(
     fc.property(plans, paths, names, (all, http, turns) => {
@@ -140,7 +140,7 @@ test('property: names change nothing of what a contract takes, reads and shows',
   assert.ok(taken > runs / 5, `${taken} contracts were taken`);
 });
 
-test('property: names change nothing of whether a contract is compatible with its next version', () => {
+test('property: names of schemas do not change whether two versions of a contract are compatible', () => {
   let different = 0;
   fc.assert(
     fc.property(plans, plans, fc.integer({ min: 0, max: 3 }), names, names, (before, other, kept, old, next) => {

@@ -6,7 +6,7 @@ import { declaredDocs, outputDoc, refusals } from './openapi-response.ts';
 import { deadline } from './openapi-shared.ts';
 import type { ShownAggregate } from './shown.ts';
 
-/** The answer of an aggregate: parts that may be missing are optional, and `meta.parts` says how each fared. */
+/** Describes the answer of an aggregate: parts that may be missing are optional, and `meta.parts` has the result of each part. */
 function answerDoc(parts: ShownAggregate['parts'], schemas: Components): Doc {
   const all = Object.entries(parts);
   const given = all.flatMap(([name, { operation, required }]) =>
@@ -15,7 +15,7 @@ function answerDoc(parts: ShownAggregate['parts'], schemas: Components): Doc {
   const status = (required: boolean): Doc => (required ? { const: 'ok' } : { enum: ['ok', 'failed', 'timeout', 'absent'] });
   const fared = {
     type: 'object',
-    description: 'How each part fared.',
+    description: 'The result of each part.',
     properties: Object.fromEntries(all.map(([name, { required }]) => [name, status(required)])),
     required: all.map(([name]) => name),
   };
@@ -29,7 +29,7 @@ function answerDoc(parts: ShownAggregate['parts'], schemas: Components): Doc {
   };
 }
 
-/** What a document says of an aggregate. */
+/** Describes an aggregate. */
 export function aggregateDoc({ parts, decisive, shaped }: ShownAggregate, template: string, id: string, schemas: Components): Doc {
   const declared = decisive.flatMap((operation) => declaredDocs(operation, schemas)).filter(({ status }) => status === 404);
   const none = declared.filter(({ schema }, index) => declared.findIndex((other) => other.schema['$ref'] === schema['$ref']) === index);
@@ -46,8 +46,8 @@ export function aggregateDoc({ parts, decisive, shaped }: ShownAggregate, templa
       .concat(deadline),
     responses: {
       200: {
-        description: 'The parts that are there, and how each fared.',
-        headers: { 'Cache-Control': { description: 'no-store when a part failed or was late.', schema: { type: 'string' } } },
+        description: 'The available parts, and the result of each part.',
+        headers: { 'Cache-Control': { description: 'no-store if a part failed or timed out.', schema: { type: 'string' } } },
         content: { 'application/json': { schema: body } },
       },
       ...refusals(none, ['invalid', 'upstream', 'unavailable', 'deadline']),

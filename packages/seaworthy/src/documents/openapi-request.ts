@@ -8,7 +8,7 @@ import type { Doc } from './document.ts';
 import { nameOf } from './names.ts';
 import { deadline, idempotencyKey } from './openapi-shared.ts';
 
-/** A parameter of the path as a document has it: RFC 3986 lets no segment be empty or of dots alone. */
+/** Describes a parameter of a path. A segment cannot be empty or consist of dots alone (RFC 3986). */
 function pathParameter(name: string, schema: Doc, types: readonly string[]): Doc {
   const impossible = { enum: ['', '.', '..'] };
   const whole = 'not' in schema ? { allOf: [schema], not: impossible } : { ...schema, not: impossible };
@@ -16,8 +16,8 @@ function pathParameter(name: string, schema: Doc, types: readonly string[]): Doc
 }
 
 /**
- * What a request carries: the parts of its input in path, query string and body, and its headers. `template` is the path as the
- * document writes it: of the same shape, with names of its own.
+ * Describes a request: the parts of its input in path, query string and body, and its headers. `template` is the path in the document,
+ * which has the same shape and may have other names of parameters.
  */
 export function requestDoc(operation: Operation & At, http: Http, template: string, schemas: Components): Doc {
   const { params, bodiless } = httpParts(http);
@@ -40,7 +40,7 @@ export function requestDoc(operation: Operation & At, http: Http, template: stri
   all.push(deadline);
   if (bodiless) {
     for (const [field, schema] of rest) {
-      // A list without elements leaves no trace in a query string.
+      // A query string cannot show an empty list, so that a list that may be empty is not required.
       const needed = required.has(field) && read.leastEntries(schema) > 0;
       all.push({ name: field, in: 'query', ...(needed && { required: true }), schema: inline(schema) });
     }

@@ -7,11 +7,11 @@ import type { Doc } from './document.ts';
 import { nameOf } from './names.ts';
 import { content, problem, responseName, type Usual, type UsualKind, usual } from './openapi-shared.ts';
 
-/** Whether a schema takes the absence of a value; one that only tells later counts as if it did not. */
+/** Tells whether a schema accepts a missing value; an asynchronous schema counts as if it did not. */
 function mayBeAbsent(schema: Schema): boolean {
   const result = schema['~standard'].validate(undefined);
   if (!(result instanceof Promise)) return !result.issues;
-  result.catch(() => undefined); // its outcome is nobody's concern; unhandled it would end the process
+  result.catch(() => undefined); // an unhandled rejection would end the process
   return false;
 }
 
@@ -21,7 +21,7 @@ interface Declared {
   readonly schema: Doc;
 }
 
-/** The declared errors of an operation, as they are on the wire. */
+/** Describes the declared errors of an operation as sent over HTTP. */
 export function declaredDocs(operation: Operation & At, schemas: Components): readonly Declared[] {
   return Object.entries(declaredErrors(operation)).map(([name, { status, data }]) => {
     const place = `${nameOf(operation)}${name}`;
@@ -41,7 +41,7 @@ export function declaredDocs(operation: Operation & At, schemas: Components): re
   });
 }
 
-/** Refusals by status: what is declared, and what comes of itself. */
+/** Describes all refusals by status: the declared errors and the usual problems. */
 export function refusals(declared: readonly Declared[], kinds: readonly UsualKind[]): Doc {
   const all: Record<string, Doc> = {};
   for (const status of new Set([...declared.map((one) => one.status), ...kinds.map((one) => statusOf[one][0])])) {
@@ -63,7 +63,7 @@ export function refusals(declared: readonly Declared[], kinds: readonly UsualKin
   return { ...all, default: { $ref: '#/components/responses/Other' } };
 }
 
-/** The answer to a call that succeeded. */
+/** Describes the response of a successful call. */
 export function successDoc(operation: Operation & At, schemas: Components): Doc {
   const { output, location, status } = operation;
   return {
@@ -75,6 +75,6 @@ export function successDoc(operation: Operation & At, schemas: Components): Doc 
   };
 }
 
-/** What an operation answers, as a reference into the document. */
+/** Returns the reference to the output of an operation. */
 export const outputDoc = (operation: At, output: Schema, schemas: Components): Doc =>
   schemas.place(`${nameOf(operation)}Output`, jsonSchema(output, 'output'), 'Output');

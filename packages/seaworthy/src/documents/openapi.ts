@@ -10,9 +10,9 @@ import { declaredDocs, refusals, successDoc } from './openapi-response.ts';
 import { headers, parameters, problemSchema, responses } from './openapi-shared.ts';
 import type { Routed, Shown, ShownOperation } from './shown.ts';
 
-/** What an OpenAPI document says of itself, and where its API is. */
+/** The options of an OpenAPI document. */
 export interface OpenApiOptions extends DocumentOptions {
-  /** Base URLs. Default none: where the document is served. */
+  /** The base URLs of the API. Default none, which means the server of the document. */
   readonly servers?: readonly string[];
 }
 
@@ -25,15 +25,15 @@ export interface OpenApi {
   readonly components: Doc;
 }
 
-interface Way {
+interface Endpoint {
   readonly http: Http;
   readonly id: string;
   readonly shown: Shown;
-  /** What is shown is behind a gateway. */
+  /** Whether a gateway is in between. */
   readonly behind: boolean;
 }
 
-const serviceWays = (contract: Named): readonly Way[] =>
+const serviceEndpoints = (contract: Named): readonly Endpoint[] =>
   operationsOf(contract).map((operation) => ({
     http: operation.http,
     id: operation.name,
@@ -46,7 +46,7 @@ const idOf = (http: Http): string => {
   return `${method.toLowerCase()}${pascal(path)}`;
 };
 
-const gatewayWays = ({ routes }: Routed): readonly Way[] =>
+const gatewayEndpoints = ({ routes }: Routed): readonly Endpoint[] =>
   routes.flatMap(({ http, shows }) => (shows ? [{ http, id: idOf(http), shown: shows, behind: true }] : []));
 
 function operationDoc({ operation }: ShownOperation, http: Http, template: string, behind: boolean, schemas: Components): Doc {
@@ -65,18 +65,18 @@ function operationDoc({ operation }: ShownOperation, http: Http, template: strin
 }
 
 /**
- * The OpenAPI 3.1 document of a contract, or of a gateway from its routes: what they take and answer over HTTP
+ * Makes the OpenAPI 3.1 document of a contract or of a gateway: its requests and responses over HTTP
  * (https://spec.openapis.org/oas/v3.1.0).
  */
 export function openapi(of: Named | Routed, options: OpenApiOptions = {}): OpenApi {
   const schemas = components({ Problem: problemSchema });
-  const ways = 'routes' in of && Array.isArray(of.routes) ? gatewayWays(of as Routed) : serviceWays(of as Named);
+  const endpoints = 'routes' in of && Array.isArray(of.routes) ? gatewayEndpoints(of as Routed) : serviceEndpoints(of as Named);
   const templates = new Map<string, string>();
   const paths: Record<string, Record<string, Doc>> = {};
   const ids = new Set<string>();
-  for (const { http, id, shown, behind } of ways) {
+  for (const { http, id, shown, behind } of endpoints) {
     const { method, path } = httpParts(http);
-    // Two paths that differ in the names of their parameters alone are one to OpenAPI.
+    // OpenAPI takes two paths that differ only in the names of their parameters for one.
     const shape = shapeOf(path);
     const template = templates.get(shape) ?? path;
     templates.set(shape, template);

@@ -1,25 +1,26 @@
 import type { At, Operation } from '../contract/contract.ts';
 import type { Http } from '../contract/http.ts';
 
+/** A route to one operation, as a document shows it. */
 export interface ShownOperation {
   readonly kind: 'operation';
   readonly operation: Operation & At;
 }
 
-/** An answer put together from several operations. */
+/** A route that combines the answers of several operations, as a document shows it. */
 export interface ShownAggregate {
   readonly kind: 'aggregate';
   readonly parts: Readonly<Record<string, { readonly operation: Operation & At; readonly required: boolean }>>;
-  /** Whose declared 404 is the answer to the whole. */
+  /** The operations whose declared 404 is the answer of the whole aggregate. */
   readonly decisive: readonly (Operation & At)[];
-  /** A function makes the body of the parts, so that nothing can be said of it. */
+  /** Whether a function makes the body from the parts, so that its form is unknown. */
   readonly shaped: boolean;
 }
 
-/** What a route of a gateway does, as a document says it. */
+/** A route of a gateway, as a document shows it. */
 export type Shown = ShownOperation | ShownAggregate;
 
-/** What has routes, such as a gateway; one that shows nothing is left out. */
+/** An object with routes, such as a gateway. A document leaves out routes without `shows`. */
 export interface Routed {
   readonly routes: readonly { readonly http: Http; readonly shows?: Shown | undefined }[];
 }

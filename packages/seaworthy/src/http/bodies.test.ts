@@ -54,7 +54,7 @@ function client({ port }: HttpServer, bytes: string): { socket: Socket; until(pa
   return { socket, until, closed };
 }
 
-test('G14: when all bodies together are too much, the largest is refused with 503 and a wait, and the connection closes', async () => {
+test('G14: when all bodies together exceed the limit, the largest is refused with 503 and Retry-After, and its connection closes', async () => {
   const server = await serve({ each: 1000, together: 2000 });
   const begin = (length: number, sent: number): ReturnType<typeof client> =>
     client(server, `${head}content-length: ${length}\r\n\r\n${' '.repeat(sent)}`);
@@ -73,7 +73,7 @@ test('G14: when all bodies together are too much, the largest is refused with 50
   }
 });
 
-test('G14: a body in a great many small chunks is held in no more than twice its bytes', async () => {
+test('G14: a body in many small chunks takes at most twice its bytes in memory', async () => {
   const server = await serve({ each: 20_000, together: 20_000 });
   const { socket, until } = client(server, `${head}transfer-encoding: chunked\r\n\r\n1\r\n"\r\n`);
   socket.write('1\r\nx\r\n'.repeat(15_000));
@@ -81,13 +81,13 @@ test('G14: a body in a great many small chunks is held in no more than twice its
   assert.match(await until(/\}\r?\n?/), /^HTTP\/1\.1 200 /);
 });
 
-test('a body that stops coming is answered 408, and the connection closes', async () => {
+test('a body that stalls is answered 408, and the connection closes', async () => {
   const server = await serve({ stall: '50ms' });
   const text = await client(server, `${head}content-length: 20\r\n\r\n{`).closed;
   assert.match(text, /^HTTP\/1\.1 408 [\s\S]*body: no more of it came in time/);
 });
 
-test('a body comes whole, however it is cut into pieces', async () => {
+test('a body is received whole from pieces of any size', async () => {
   const server = await serve();
   await fc.assert(
     fc.asyncProperty(
@@ -116,13 +116,13 @@ for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'])
     ['of something else', { 'content-type': 'text/plain' }],
     ['that is none', { 'content-type': 'json' }],
   ] as const)
-    test(`a ${method} with a content type ${what} and no content is one without a body`, async () => {
+    test(`a ${method} with a content type ${what} and no content has no body`, async () => {
       const server = await serve();
       const answer = await fetch(`${server.url}/things`, { method, headers });
       assert.deepEqual([answer.status, await answer.json()], [200, {}]);
     });
 
-test('a HEAD is answered as its GET would be, without the body (RFC 9110, 9.3.2)', async () => {
+test('a HEAD is answered like its GET, without the body (RFC 9110, 9.3.2)', async () => {
   const server = await serve();
   for (const [path, status] of [
     ['/things', 200],

@@ -4,31 +4,32 @@ import { type Duration, milliseconds } from '../core/duration.ts';
 import { refusal } from './refusal.ts';
 import type { HttpReply } from './reply.ts';
 
-/** How much of the bodies of requests a server takes, and how slowly. */
+/** The limits on the bodies of requests. */
 export interface BodyLimits {
-  /** The bytes of one body. Default 1 MiB. */
+  /** The largest body, in bytes. Default 1 MiB. */
   readonly each?: number;
-  /** The bytes that all bodies together hold while they are being received. Default 64 MiB. */
+  /** The largest total of all bodies in flight, in bytes. Default 64 MiB. */
   readonly together?: number;
-  /** How long a client may send nothing of a body that it has begun. Default 5 s. */
+  /** The longest pause of a client within a body. Default 5 s. */
   readonly stall?: Duration;
 }
 
-/** The bytes of a body, none where nothing was sent; or why it is not taken. */
+/** The bytes of a body, `undefined` if there is none, or the refusal of the body. */
 export type Received =
   | { readonly bytes: Buffer | undefined }
   | {
       readonly refusal: HttpReply;
-      /** The connection is not used again. */
+      /** Whether the connection closes after the refusal. */
       readonly last: boolean;
     };
 
+/** Receives the bodies of requests. */
 export interface Bodies {
   /** Receives the body of `request`. Never rejects. */
   receive(request: IncomingMessage): Promise<Received>;
 }
 
-/** A body of which the end has not come. */
+/** A body that is being received. */
 interface Unfinished {
   held: number;
   evict(): void;
@@ -58,8 +59,8 @@ const tooMany: Received = {
 const isJson = (type: string | undefined): boolean => type?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
 
 /**
- * Receives bodies within `limits`. When all together would hold more than they may, the one that holds the most is refused,
- * so that a small request still gets through beside many large ones that never end.
+ * Receives bodies within limits. If the total would exceed `together`, the largest body is refused, so that a small request gets through
+ * beside many large ones that never end.
  */
 export function bodies({ each = 1024 * 1024, together = 64 * 1024 * 1024, stall = '5s' }: BodyLimits = {}): Bodies {
   const stallMs = milliseconds(stall, 'bodies.stall');
@@ -70,7 +71,7 @@ export function bodies({ each = 1024 * 1024, together = 64 * 1024 * 1024, stall 
     one.held += bytes;
     total += bytes;
     while (total > together) {
-      // The oldest of equal ones.
+      // Of equal bodies the oldest one is refused.
       let largest: Unfinished | undefined;
       for (const other of unfinished) if (!largest || other.held > largest.held) largest = other;
       largest?.evict();
@@ -109,7 +110,7 @@ export function bodies({ each = 1024 * 1024, together = 64 * 1024 * 1024, stall 
             return void hold(one, size);
           }
           if (size > kept.length) {
-            // It grows by doubling, so that many small pieces cost no more than a few large ones.
+            // The buffer doubles its size, so that many small pieces cost no more than a few large ones.
             const room = Math.max(size, 2 * kept.length, Math.min(smallest, each));
             const grown = Buffer.allocUnsafeSlow(Math.min(room, declared ?? each));
             kept.copy(grown, 0, 0, before);
@@ -117,12 +118,12 @@ export function bodies({ each = 1024 * 1024, together = 64 * 1024 * 1024, stall 
             kept = grown;
             hold(one, more);
           }
-          // It may just have been refused itself.
+          // `hold` may just have refused this body.
           if (unfinished.has(one)) piece.copy(kept, before);
         }
         const end = (): void => settle(size === 0 ? nothing : { bytes: kept.subarray(0, size) });
         const left = (): void => settle(otherLength);
-        // The connection's own timer is for the answers on it.
+        // The timer of the connection belongs to its responses, so that the body has its own.
         const watch = (): Timer => systemClock.after(stallMs, () => settle(tooSlow), { background: true });
         let stalling = watch();
 

@@ -31,7 +31,7 @@ for (const [what, bytes, says] of [
   });
 }
 
-test('any other JSON is taken as it is, a byte order mark and a hundred levels included', () => {
+test('any other JSON is parsed, also with a byte order mark and with a hundred levels', () => {
   assert.deepEqual(jsonOf(Buffer.from('\ufeff{"constructor":"x","prototype":1}')), { constructor: 'x', prototype: 1 });
   jsonOf(Buffer.from(nested(100)));
   assert.deepEqual(jsonOf(Buffer.from('["\\ud83d\\ude00"]')), ['😀']);

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { deepest } from '../contract/as-json.ts';
 import { SeaworthyError } from '../core/errors.ts';
 
-/** The body of a request is no JSON that can be kept as it is; the message names the place and the rule. */
+/** The body of a request is not JSON, or has a value that cannot be stored; the message names the place and the rule. */
 export class BodyInvalid extends SeaworthyError {
   readonly code = 'SW_BODY_INVALID';
   readonly kind = 'invalid';
@@ -17,13 +17,13 @@ const notUnicode = 'has half of a surrogate pair, which cannot be stored: send w
 const tooLarge = 'must be a number between -1.8e308 and 1.8e308: send another number, or a string';
 const poisoned = 'is a name that could change objects of its receiver: leave it out';
 
-/** Who merges objects would take these for the prototype of all of them. */
+/** Tells whether a field could change the prototype of all objects in code that merges objects. */
 function isPoison(name: string, value: unknown): boolean {
   if (name === '__proto__') return true;
   return name === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype');
 }
 
-/** `halves`: there may be half surrogate pairs. */
+/** Finds the first fault of a value. `halves` tells whether the text may have half surrogate pairs. */
 function faultIn(value: unknown, halves: boolean, depth: number): Fault | undefined {
   if (typeof value === 'string') return halves && !value.isWellFormed() ? { place: [], rule: notUnicode } : undefined;
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : { place: [], rule: tooLarge };
@@ -38,7 +38,7 @@ function faultIn(value: unknown, halves: boolean, depth: number): Fault | undefi
   return undefined;
 }
 
-/** JSON from its bytes (RFC 8259; UTF-8, a byte order mark is passed over). Throws `BodyInvalid`. */
+/** Parses JSON from bytes (RFC 8259; UTF-8, without a byte order mark if there is one). Throws `BodyInvalid`. */
 export function jsonOf(bytes: Buffer): unknown {
   if (bytes.length === 0) throw new BodyInvalid('body: is empty: send JSON, or no content-type');
   if (!isUtf8(bytes)) throw new BodyInvalid('body: is not UTF-8: send JSON as UTF-8');

@@ -4,15 +4,15 @@ import { systemClock } from '../core/clock.ts';
 import { refusal, unknownRoute } from './refusal.ts';
 import type { HttpReply } from './reply.ts';
 
-/** What a client may still send, and how long it may be silent, before a connection that is refused is cut: at once, it may lose the answer. */
-const patience = { pieces: 64, ms: 2000, bytes: 16 * 1024 * 1024 };
+/** The limits on what a client sends after a refusal before its connection is cut; if it were cut at once the client could lose the response. */
+const lingering = { pieces: 64, ms: 2000, bytes: 16 * 1024 * 1024 };
 
-/** Requests of one connection that may be in hand at one time: each of them may hold a large answer until it is its turn. */
+/** The largest number of requests in flight on one connection, since each may hold a large response until its turn. */
 const pipelined = 100;
 
-/** Takes the rest of a request that is answered before it has come, within bounds; the time is that of any request. */
+/** Reads and drops the rest of a request that is answered early, within bounds. */
 export function takeRest({ req }: ServerResponse): void {
-  let left = patience.bytes;
+  let left = lingering.bytes;
   req.on('data', (piece: Buffer) => {
     left -= piece.length;
     if (left < 0) req.socket.destroy();
@@ -20,8 +20,8 @@ export function takeRest({ req }: ServerResponse): void {
 }
 
 /**
- * Cuts a client that does not take an answer within `ms`, nor anything of it within as long again: it is kept in memory, and so
- * is what else was asked on the connection.
+ * Cuts a client that does not read a response within `ms`, nor any part of it within another `ms`. Otherwise this response and the
+ * further requests of the connection would stay in memory.
  */
 export function cutUnread(response: ServerResponse, ms: number): void {
   const { socket } = response.req;
@@ -29,7 +29,7 @@ export function cutUnread(response: ServerResponse, ms: number): void {
     const timer = systemClock.after(
       ms,
       () => {
-        // The timer of a socket counts what comes in, too. But who goes on sending takes nothing by that.
+        // Received data would reset the timer of the socket, although a client that sends does not read. So receiving is paused.
         socket.pause().setTimeout(ms);
         response.prependOnceListener('finish', () => socket.setTimeout(0).resume());
       },
@@ -38,34 +38,34 @@ export function cutUnread(response: ServerResponse, ms: number): void {
     response.once('close', () => timer.cancel());
   };
   if (response.socket) watch();
-  else response.once('socket', watch); // its turn has not come
+  else response.once('socket', watch); // earlier responses of the connection come first
 }
 
-/** Answers a request as the last of its connection, which closes once the client has sent what it is sending, or is silent. */
+/** Answers a request as the last one of its connection, which closes once the client has sent the rest or is silent. */
 export function answerLast(response: ServerResponse, { status, headers, body = '' }: HttpReply): void {
   const { req } = response;
   response.shouldKeepAlive = false;
   const all = { ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' };
-  // Set one by one, they can be asked for afterwards.
+  // Headers that are set one by one can be read afterwards.
   for (const [name, value] of Object.entries(all)) response.setHeader(name, value);
   response.writeHead(status);
   if (req.complete) return void response.end(body);
   response.write(body);
   takeRest(response);
   req.once('end', () => response.end());
-  req.socket.setTimeout(patience.ms);
+  req.socket.setTimeout(lingering.ms);
 }
 
-/** What of a server's connections its framework does not see to. */
+/** The handling of connections that the framework leaves to the server. */
 export interface Connections {
-  /** Answers what is not HTTP: in its turn, behind what was asked before it on the connection, and never as a second answer. */
+  /** Answers malformed HTTP after the earlier requests of the connection, and never as a second response to one request. */
   malformed(error: NodeJS.ErrnoException, socket: Socket): void;
   /**
-   * Whether `request` is to be answered. Behind the last request of a connection nothing is, whatever it looks like: it may be
-   * the rest of something else.
+   * Tells whether to answer a request. Nothing after the last request of a connection is answered, since it may be the rest of that
+   * request.
    */
   hears(request: IncomingMessage): boolean;
-  /** Closes every connection on which nothing is asked now, the others once they have their answer, and those that are still to come. */
+  /** Closes every idle connection now, the others after their responses, and new ones at once. */
   close(): void;
 }
 
@@ -77,15 +77,15 @@ function answerTo({ code }: NodeJS.ErrnoException): HttpReply {
   return refusal(400, 'the request is not well-formed HTTP', 'SW_HTTP_MALFORMED');
 }
 
-/** On the bare socket, as its last answer. */
+/** Writes a last response to the bare socket. */
 function endWith(socket: Socket, { status, headers, body = '' }: HttpReply): void {
   if (!socket.writable) return void socket.destroy();
   const lines = Object.entries({ ...headers, 'content-length': String(Buffer.byteLength(body)), connection: 'close' });
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`);
-  socket.setTimeout(patience.ms, () => socket.destroy());
+  socket.setTimeout(lingering.ms, () => socket.destroy());
 }
 
-/** The connection closes behind this answer. */
+/** Makes the connection close after a response. */
 function closeBehind(response: ServerResponse): void {
   const { socket } = response.req;
   if (response.headersSent) response.once('finish', () => socket.destroySoon());
@@ -95,23 +95,23 @@ function closeBehind(response: ServerResponse): void {
 /** Watches the connections of `server`. */
 export function connections(server: Server): Connections {
   const open = new Set<Socket>();
-  /** The latest request of a connection, by its response. */
+  /** The response to the latest request of each connection. */
   const latest = new WeakMap<Socket, ServerResponse>();
   const refusedPieces = new WeakMap<Socket, number>();
-  /** Requests of a connection that have no answer yet. */
-  const inHand = new WeakMap<Socket, number>();
-  /** Connections whose last request has come. */
+  /** The number of requests in flight on each connection. */
+  const inFlight = new WeakMap<Socket, number>();
+  /** The connections whose last request has arrived. */
   const ended = new WeakSet<Socket>();
-  /** Those of them that ended as too much was asked in advance. */
+  /** The ended connections that had too many requests in flight. */
   const full = new WeakSet<Socket>();
   const unheard = new WeakSet<IncomingMessage>();
   let closing = false;
 
-  /** What is sent behind the end is passed over, and after some of it the client is cut. */
+  /** Ignores data after the last request, and cuts the client after some of it. */
   function refusePiece(socket: Socket): number {
     const pieces = (refusedPieces.get(socket) ?? 0) + 1;
     refusedPieces.set(socket, pieces);
-    if (pieces > patience.pieces) socket.destroy();
+    if (pieces > lingering.pieces) socket.destroy();
     return pieces;
   }
 
@@ -128,23 +128,23 @@ export function connections(server: Server): Connections {
       if (!full.has(socket)) refusePiece(socket);
       return false;
     }
-    const count = inHand.get(socket) ?? 0;
+    const count = inFlight.get(socket) ?? 0;
     const before = latest.get(socket);
     if (before && count === pipelined) {
-      // Whoever asks so much in advance asks again on another connection what has no answer (RFC 9112, 9.3.2).
+      // A client that pipelines must repeat unanswered requests on another connection (RFC 9112, 9.3.2).
       ended.add(socket);
       full.add(socket);
       unheard.add(request);
       closeBehind(before);
-      // No more is read; what came in the same read is no reason to be cut before the answers are there.
+      // The socket is paused. Data of the same read must not cut the client before it has its responses.
       socket.pause();
       return false;
     }
-    inHand.set(socket, count + 1);
-    response.once('close', () => inHand.set(socket, (inHand.get(socket) ?? 1) - 1));
+    inFlight.set(socket, count + 1);
+    response.once('close', () => inFlight.set(socket, (inFlight.get(socket) ?? 1) - 1));
     latest.set(socket, response);
-    // Nobody here speaks another protocol, so it is answered as if it had not asked for one (RFC 9110, 7.8). But Node's parser
-    // ends with it: it drops what came in the same read, and takes what comes after it for a request, from its first byte on.
+    // The server ignores an upgrade and answers the request as usual (RFC 9110, 7.8). But Node's parser ends with it: it drops data of
+    // the same read, and takes later data for a new request.
     if (request.headers.upgrade !== undefined) {
       ended.add(socket);
       response.setHeader('connection', 'close');
@@ -162,14 +162,14 @@ export function connections(server: Server): Connections {
     if (arrived(request, response)) answerLast(response, refusal(417, 'expect: must be 100-continue', 'SW_HTTP_BAD_REQUEST'));
   });
   server.on('connect', (request: IncomingMessage, stream) => {
-    const socket = stream as Socket; // of a server without TLS
+    const socket = stream as Socket; // the server has no TLS
     socket.on('error', () => socket.destroy()).resume();
     if (isBehindEnd(socket)) return;
     ended.add(socket);
     inTurn(socket, unknownRoute('CONNECT', request.url ?? ''));
   });
 
-  /** Once all that was asked before is answered. */
+  /** Writes a response after those to all earlier requests. */
   function inTurn(socket: Socket, answer: HttpReply): void {
     const before = latest.get(socket);
     if (before === undefined || before.writableFinished) endWith(socket, answer);
@@ -183,7 +183,7 @@ export function connections(server: Server): Connections {
       if (refusePiece(socket) > 1) return;
       const before = latest.get(socket);
       const answer = answerTo(error);
-      // What is malformed is the rest of a request: it has one answer, its own, and its parser reads no more.
+      // The malformed data belong to an unfinished request, which gets this one response. The parser reads no more.
       if (before && !before.req.complete) {
         if (before.headersSent) return void socket.destroySoon();
         const { status, headers, body = '' } = answer;

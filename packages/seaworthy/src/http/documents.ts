@@ -4,14 +4,15 @@ import { dirname, join } from 'node:path';
 import { type HttpReply, problemReply } from './reply.ts';
 import type { HttpRoute } from './server.ts';
 
-/** The package that has Swagger UI as files, an optional peer. */
+/** The optional peer package that contains the files of Swagger UI. */
 export const viewer = '@fastify/swagger-ui';
 
+/** The documents of a server. */
 export interface Documents {
-  /** Each is made at its first request, and kept. */
+  /** Makes the document at its first request; the result is kept. */
   readonly openapi: () => object;
   readonly asyncapi: () => object;
-  /** The folder of the viewer's files; `undefined` when it is not installed. Default: where `@fastify/swagger-ui` is. */
+  /** Returns the folder of the viewer's files; `undefined` when it is not installed. Default the folder of `@fastify/swagger-ui`. */
   readonly viewerFolder?: () => string | undefined;
 }
 
@@ -27,7 +28,7 @@ function installed(): string | undefined {
   try {
     return join(dirname(createRequire(import.meta.url).resolve(`${viewer}/package.json`)), 'static');
   } catch {
-    return undefined; // not installed: the page says so
+    return undefined; // the viewer is not installed; the page says so
   }
 }
 
@@ -40,11 +41,11 @@ const missing = (): HttpReply =>
     detail: `the page needs the package ${viewer}: run "npm install ${viewer}"; /openapi.json is there without it`,
   });
 
-/** Nothing may come from elsewhere, nor go there. Swagger UI writes its style into the page, and has pictures in it. */
+/** The policy forbids requests to other servers. Swagger UI needs inline styles and data images. */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-// All addresses are relative, so that a proxy may put the page below a prefix.
+// All addresses are relative, so that a proxy may serve the page below a prefix.
 const page = `<!doctype html>
 <html lang="en">
 <head>
@@ -62,7 +63,7 @@ const page = `<!doctype html>
 </html>
 `;
 
-// Without validatorUrl it would send the document to a server of others.
+// By default Swagger UI sends the document to an external validator; validatorUrl turns that off.
 const script = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#api', validatorUrl: null, deepLinking: true });
 `;
 
@@ -71,7 +72,7 @@ const files: Readonly<Record<string, string>> = {
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
 };
 
-/** `/openapi.json`, `/asyncapi.json`, and `/docs`: a page that shows the first, or 404 without the package for it. */
+/** Makes the routes `/openapi.json`, `/asyncapi.json`, and `/docs`, a page that shows the first, or 404 without its package. */
 export function documentRoutes({ openapi, asyncapi, viewerFolder = installed }: Documents): readonly HttpRoute[] {
   const get = (path: string, handle: HttpRoute['handle']): HttpRoute => ({ method: 'GET', path, handle });
   const text = (type: string, body: string): HttpReply => ({
@@ -97,7 +98,7 @@ export function documentRoutes({ openapi, asyncapi, viewerFolder = installed }: 
       seen(() => text('text/javascript; charset=utf-8', script)),
     ),
     ...Object.entries(files).map(([name, type]) =>
-      // Read each time: a megabyte and a half that nobody asks for often.
+      // The files are read at each request: they take 1.5 MB and are requested seldom.
       get(
         `/docs/${name}`,
         seen(async (folder) => text(type, await readFile(join(folder, name), 'utf8'))),
@@ -106,6 +107,6 @@ export function documentRoutes({ openapi, asyncapi, viewerFolder = installed }: 
   ];
 }
 
-/** Those that take no method and path from `routes`. */
+/** Returns the routes of `more` whose method and path are not in `routes`. */
 export const besides = (routes: readonly HttpRoute[], more: readonly HttpRoute[]): readonly HttpRoute[] =>
   more.filter(({ method, path }) => !routes.some((route) => route.method === method && route.path === path));

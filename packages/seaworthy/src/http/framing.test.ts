@@ -75,12 +75,12 @@ function client(): {
     closed,
   };
 }
-/** Waits until so many calls are held. */
+/** Waits until `count` calls are held. */
 async function holding(count: number): Promise<void> {
   while (held.length < count) await new Promise<void>((resolve) => (arrived = resolve));
 }
 
-describe('G12: what is sent behind the last request of a connection is never taken for a request', () => {
+describe('G12: data after the last request of a connection are never taken for a request', () => {
   const upgrade = 'connection: upgrade\r\nupgrade: websocket\r\n';
   const body = `POST /things HTTP/1.1\r\n${head}${json}${whole(inner.length)}\r\n`;
   for (const [what, first, status] of [
@@ -116,7 +116,7 @@ describe('G12: what is sent behind the last request of a connection is never tak
     });
   }
 
-  test('an upgrade whose answer is still to come', async () => {
+  test('an upgrade whose response is pending', async () => {
     const { send, closed } = client();
     send(`GET /held HTTP/1.1\r\n${head}${upgrade}\r\n${body}`);
     await holding(1);
@@ -138,7 +138,7 @@ describe('G12: what is sent behind the last request of a connection is never tak
     await holding(2);
     const stopped = server.close();
     send(inner);
-    // By then the other connection's bytes, sent later, have been read too.
+    // By then the server has read the bytes of the other connection, which were sent later.
     held[1]?.();
     await other.closed;
     held[0]?.();
@@ -148,7 +148,7 @@ describe('G12: what is sent behind the last request of a connection is never tak
   });
 });
 
-describe('G12: a request that is answered without its body has exactly its body passed over', () => {
+describe('G12: exactly the body of a request that is answered early is skipped', () => {
   for (const [what, line, headers, status] of [
     ['an unknown route', 'POST /nowhere HTTP/1.1', json, 404],
     ['a GET', 'GET /plain HTTP/1.1', json, 200],
@@ -183,7 +183,7 @@ describe('G12: a request that is answered without its body has exactly its body 
   }
 });
 
-describe('G12: Host is refused unless it names a host, with a port or without', () => {
+describe('G12: Host must be a host name or an address, with or without a port', () => {
   const cases: readonly (readonly [number, readonly string[]])[] = [
     [200, ['x', 'shop.example:8080', '127.0.0.1', '[::1]:80', '[fe80::1%25eth0]', 'x:', '', 'sub_domain.example', 'caf%C3%A9.example']],
     [

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyError } from 'fastify';
 import { type HttpReply, problemReply } from './reply.ts';
 
-/** What the HTTP layer itself refuses, before any route sees it. */
+/** Makes a refusal by the HTTP layer itself, before any route. */
 export const refusal = (status: number, detail: string, code: string, headers?: Readonly<Record<string, string>>): HttpReply =>
   problemReply({ type: 'about:blank', title: STATUS_CODES[status] ?? 'Bad Request', status, detail, code }, headers);
 
@@ -11,7 +11,7 @@ const longest = 200;
 export const unknownRoute = (method: string, url: string): HttpReply =>
   refusal(404, `there is no ${method} ${url.split('?', 1)[0]?.slice(0, longest)} here`, 'SW_HTTP_ROUTE_UNKNOWN');
 
-/** A refusal of the framework's in our words; `undefined` for what is none. */
+/** Translates a refusal of the framework to a problem document; `undefined` for any other error. */
 export function refused({ code, statusCode = 500 }: FastifyError): HttpReply | undefined {
   if (code === 'FST_ERR_BAD_URL') return refusal(400, 'path: is not percent-encoded UTF-8', 'SW_HTTP_BAD_REQUEST');
   if (code === 'FST_ERR_MAX_PARAM_LENGTH') return refusal(414, 'path: has a segment that is too long', 'SW_HTTP_BAD_REQUEST');
@@ -22,18 +22,18 @@ export function refused({ code, statusCode = 500 }: FastifyError): HttpReply | u
 interface Asked {
   readonly url?: string | undefined;
   readonly httpVersion: string;
-  /** Names and values in turn, as they came. */
+  /** The names and values of the headers in turn, as received. */
   readonly rawHeaders: readonly string[];
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
-/** Of several of these Node keeps the first in silence; another server would perhaps take the last. */
+/** Node silently keeps only the first duplicate of these headers; another server may keep the last. */
 const once = new Set(['host', 'content-type']);
 
-/** `uri-host [ ":" port ]` (RFC 9112, 3.2; RFC 3986, 3.2.2; RFC 6874), or nothing. */
+/** Matches `uri-host [ ":" port ]` (RFC 9112, 3.2; RFC 3986, 3.2.2; RFC 6874), or nothing. */
 const host = /^(?:\[(?:[\da-f:.]+(?:%25[\w.~%-]+)?|v[\da-f]+\.[\w.~!$&'()*+,;=:-]+)\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::\d*)?$/i;
 
-/** What of a request's target and headers nobody should have to guess at (RFC 9112, 3.2 and 6.1; RFC 9110, 5.3 and 8.4). */
+/** Refuses a request whose target or headers are ambiguous (RFC 9112, 3.2 and 6.1; RFC 9110, 5.3 and 8.4). */
 export function refusedHead({ url = '', httpVersion, rawHeaders, headers }: Asked): HttpReply | undefined {
   const seen: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {

@@ -82,7 +82,7 @@ const statuses = (text: string): readonly number[] => [...text.matchAll(/HTTP\/1
 const head = 'host: x\r\n';
 const json = 'content-type: application/json\r\n';
 
-describe('what is no request as it should be is one problem document', () => {
+describe('a malformed request is answered with one problem document', () => {
   let server: HttpServer;
   before(async () => {
     server = await serve();
@@ -141,13 +141,13 @@ describe('what is no request as it should be is one problem document', () => {
     });
   }
 
-  test('a header behind two thousand others is still seen', async () => {
+  test('a header after two thousand others is read', async () => {
     const { socket, until } = await client(server, get(`${head}${'a:\r\n'.repeat(2500)}idempotency-key: last\r\n`));
     assert.match(await until(/\}$/), /"key":"last"/);
     socket.destroy();
   });
 
-  test('who sends too much gets the answer, may send all of it, and goes on with the connection', async () => {
+  test('a client that sends too large a body gets the response, may send all of it, and keeps the connection', async () => {
     const { socket, until } = await client(server, post(`${json}content-length: 3000000\r\n`, ''));
     await until(/413 Payload Too Large|413 Content Too Large/);
     socket.write('x'.repeat(3_000_000));
@@ -156,12 +156,12 @@ describe('what is no request as it should be is one problem document', () => {
     socket.destroy();
   });
 
-  test('who asks for the connection to be closed has it closed, behind a wrong body too', async () => {
+  test('the connection closes if the client asks for it, also after a wrong body', async () => {
     const { closed } = await client(server, post(`${json}connection: close\r\ncontent-length: 1\r\n`, '{'));
     assert.match(await closed, / 400 [\s\S]*connection: close/i);
   });
 
-  test('who never ends is cut', async () => {
+  test('a client whose body never ends is cut', async () => {
     const { socket, until, closed } = await client(server, post(`${json}transfer-encoding: chunked\r\n`, ''));
     const piece = `${(65_536).toString(16)}\r\n${'x'.repeat(65_536)}\r\n`;
     const pour = (): void => {
@@ -173,7 +173,7 @@ describe('what is no request as it should be is one problem document', () => {
     assert.deepEqual(statuses(await closed), [413]);
   });
 
-  test('what is malformed waits its turn behind what was asked well', async () => {
+  test('malformed data are answered after the earlier requests of the connection', async () => {
     const { closed, socket } = await client(server, `GET /held HTTP/1.1\r\n${head}\r\nNONSENSE\r\n\r\n`);
     const { go } = await heldCall();
     socket.write('MORE NONSENSE\r\n\r\n');
@@ -183,14 +183,14 @@ describe('what is no request as it should be is one problem document', () => {
     assert.match(text, /"held"[\s\S]*SW_HTTP_MALFORMED/);
   });
 
-  test('a request that is answered before its body breaks has this one answer', async () => {
+  test('a request that is answered before its body breaks off gets only this response', async () => {
     const { socket, until, closed } = await client(server, `GET /things/a HTTP/1.1\r\n${head}content-length: 10\r\n\r\n`);
     await until(/"id":"a"/);
     socket.end('12345');
     assert.deepEqual(statuses(await closed), [200]);
   });
 
-  test('the signal of a request aborts when its client leaves', async () => {
+  test('the signal of a request aborts when its client disconnects', async () => {
     const { socket } = await client(server, `GET /held HTTP/1.1\r\n${head}\r\n`);
     const { request, go } = await heldCall();
     assert.equal(request.signal.aborted, false);
@@ -202,7 +202,7 @@ describe('what is no request as it should be is one problem document', () => {
   });
 });
 
-test('a refused client that keeps its side open in silence is cut', async () => {
+test('a refused client that stays silent without closing is cut', async () => {
   const server = createServer();
   const watched = connections(server);
   server.on('clientError', (error, socket) => watched.malformed(error, socket as Socket));
@@ -233,7 +233,7 @@ for (const [what, bytes] of [
   });
 }
 
-describe('G14: who asks for answers and does not take them is cut', () => {
+describe('G14: a client that does not read its responses is cut', () => {
   const get = (path: string): string => `GET ${path} HTTP/1.1\r\n${head}\r\n`;
   const post = `POST /small HTTP/1.1\r\n${head}content-type: application/json\r\ncontent-length: 2\r\n\r\n{}`;
   for (const [what, ...sent] of [
@@ -270,7 +270,7 @@ describe('G14: who asks for answers and does not take them is cut', () => {
     });
 });
 
-test('G14: of what a connection asks in advance a bounded part is in hand, the answers come, and it closes', async () => {
+test('G14: a connection with too many pipelined requests gets the responses to the first ones and closes', async () => {
   let inHand = 0;
   let go = (): void => {};
   const held = new Promise<void>((resolve) => (go = resolve));
@@ -299,7 +299,7 @@ test('G14: of what a connection asks in advance a bounded part is in hand, the a
   await server.close();
 });
 
-test('G13: a close waits for what is asked, and not for connections on which nothing is', async () => {
+test('G13: a close waits for requests in flight, and not for idle connections', async () => {
   const server = await serve();
   const silent = await client(server);
   const begun = await client(server, 'GET /things/a HTTP/1.1\r\nhost: x\r\nx-half');

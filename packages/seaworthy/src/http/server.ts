@@ -7,55 +7,59 @@ import { ClientGone, ListenFailed } from './errors.ts';
 import { refused, refusedHead, unknownRoute } from './refusal.ts';
 import type { HttpReply } from './reply.ts';
 
+/** A request as a route gets it. */
 export interface HttpRequest {
   readonly params: Readonly<Record<string, string>>;
-  /** Without the question mark. */
+  /** The query string without the question mark. */
   readonly query: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** Parsed JSON; `undefined` without a body. */
+  /** The parsed JSON of the body; `undefined` without a body. */
   readonly body: unknown;
-  /** Aborts when the client leaves before it has its answer. */
+  /** Aborts when the client disconnects before it has its response. */
   readonly signal: AbortSignal;
 }
 
+/** A route of a server. */
 export interface HttpRoute {
   readonly method: string;
-  /** With parameters in braces: `/orders/{orderId}`. */
+  /** The path, with parameters in braces: `/orders/{orderId}`. */
   readonly path: string;
   readonly handle: (request: HttpRequest) => Promise<HttpReply>;
 }
 
+/** A running server. */
 export interface HttpServer {
   readonly url: string;
   readonly port: number;
-  /** Accepts nothing new, lets requests finish, and cuts what is left when `signal` aborts. */
+  /** Accepts no new requests, waits for those in flight, and cuts the rest when `signal` aborts. */
   close(signal?: AbortSignal): Promise<void>;
 }
 
+/** The options of a server. */
 export interface HttpServerOptions {
   readonly routes: readonly HttpRoute[];
-  /** Default `127.0.0.1`. */
+  /** The address to listen on. Default `127.0.0.1`. */
   readonly host?: string | undefined;
-  /** Default 0: any free one. */
+  /** The port. Default 0, which picks a free one. */
   readonly port?: number | undefined;
-  /** What chooses the port, in the words of whoever has to: an error names it. Default nothing. */
+  /** The names of the options that set the port, for the error when it is in use. Default none. */
   readonly portBy?: string | undefined;
   readonly bodies?: BodyLimits | undefined;
-  /** Milliseconds to receive the headers of a request. Default 10 s. */
+  /** The longest time to receive the headers of a request. Default 10 s. */
   readonly headersTimeoutMs?: number | undefined;
-  /** Milliseconds to receive all of a request. Default 30 s. */
+  /** The longest time to receive a whole request. Default 30 s. */
   readonly requestTimeoutMs?: number | undefined;
-  /** Milliseconds in which a client must take an answer, and from then on something of it. Default 30 s. */
+  /** The longest time for a client to read a response, and after that to read a part of it. Default 30 s. */
   readonly readTimeoutMs?: number | undefined;
-  /** For what a handler throws: it should answer all it knows itself. */
+  /** Makes the response to an error that a route throws. */
   readonly failed: (error: unknown) => HttpReply;
 }
 
-/** An IPv6 address stands in brackets before a port (RFC 3986, 3.2.2). */
+/** Joins host and port; an IPv6 address needs brackets before a port (RFC 3986, 3.2.2). */
 const authority = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 async function send(reply: FastifyReply, answer: HttpReply, readTimeoutMs: number): Promise<void> {
-  // What broke off, or was too slow, is answered already.
+  // A request that broke off or was too slow has its response already.
   if (reply.raw.headersSent) return void reply.hijack();
   if (!reply.request.raw.complete) takeRest(reply.raw);
   cutUnread(reply.raw, readTimeoutMs);
@@ -63,13 +67,13 @@ async function send(reply: FastifyReply, answer: HttpReply, readTimeoutMs: numbe
   await (answer.body === undefined ? reply.send() : reply.send(answer.body));
 }
 
-/** As the last answer of its connection. */
+/** Sends a response as the last one of its connection. */
 async function sendLast(reply: FastifyReply, answer: HttpReply): Promise<void> {
   reply.hijack();
   if (!reply.raw.headersSent) answerLast(reply.raw, answer);
 }
 
-/** Serves routes over HTTP/1.1 with JSON bodies. Throws `ListenFailed` when the address cannot be had. */
+/** Serves routes over HTTP/1.1 with JSON bodies. Throws `ListenFailed` when it cannot listen on the address. */
 export async function httpServer({
   routes,
   host: given = '127.0.0.1',
@@ -82,7 +86,7 @@ export async function httpServer({
   failed,
 }: HttpServerOptions): Promise<HttpServer> {
   const host = given.replace(/^\[(.*)\]$/, '$1');
-  // Whoever only looks at a fleet starts no server, and need not load one.
+  // The framework is loaded here, so that code that only reads a fleet does not load it.
   const { fastify } = await import('fastify');
   let watched: Connections | undefined;
   const app = fastify({
@@ -91,19 +95,19 @@ export async function httpServer({
     http: {
       headersTimeout: headersTimeoutMs,
       connectionsCheckingInterval: Math.ceil(Math.min(1000, headersTimeoutMs / 2)),
-      requireHostHeader: false, // Node's own refusal would be no problem document
+      requireHostHeader: false, // Node's own refusal is not a problem document
     },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     exposeHeadRoutes: true,
     requestIdHeader: false,
     clientErrorHandler: (error, socket) => watched?.malformed(error, socket),
-    // The raw query string is decoded by the wire, by the rules of the contract.
+    // The contract decodes the raw query string.
     routerOptions: { maxParamLength: 2048, querystringParser: () => ({}) },
     frameworkErrors: (error, _request, reply) => void send(reply, refused(error) ?? failed(error), readTimeoutMs),
   });
   watched = connections(app.server);
-  // Node would pass over all beyond 2000 of them in silence; their size is limited.
+  // Node silently ignores headers beyond the first 2000; 0 turns that off. Their total size is limited anyway.
   app.server.maxHeadersCount = 0;
   app.addHook('onRequest', ({ raw }, reply, done) => {
     if (!watched?.hears(raw)) return;
@@ -111,12 +115,12 @@ export async function httpServer({
     if (refusal) void send(reply, refusal, readTimeoutMs);
     else done();
   });
-  // Bodies are received here, not by the framework: within limits that hold for all of them together.
+  // `bodies` receives the bodies instead of the framework, since it limits their total.
   for (const method of ['DELETE', 'OPTIONS', 'PATCH', 'POST', 'PUT']) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   const received = bodies(limits);
   app.setNotFoundHandler((request, reply) => send(reply, unknownRoute(request.method, request.url), readTimeoutMs));
   app.setErrorHandler((error: FastifyError, _request, reply) => {
-    // The framework would close behind a wrong body, and with it throw away the answer that its client has not read yet.
+    // The framework would close the connection after a wrong body, and the client could lose the response.
     if (reply.raw.shouldKeepAlive && !reply.raw.hasHeader('connection')) reply.header('connection', 'keep-alive');
     return send(reply, refused(error) ?? failed(error), readTimeoutMs);
   });

@@ -3,10 +3,11 @@ import { type Observe, silent } from '../core/observe.ts';
 import { described } from '../core/thrown.ts';
 import { parseTraceparent, type TraceContext } from '../core/trace.ts';
 
+/** The options of the log. */
 export interface LogOptions {
-  /** Default `info`. */
+  /** The lowest level that is written. Default `info`. */
   readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  /** Where log lines go. Default standard output. */
+  /** The destination of log lines. Default standard output. */
   readonly destination?: DestinationStream;
 }
 
@@ -21,13 +22,13 @@ function logger({ level = 'info', destination }: LogOptions): Logger {
   return destination ? pino(options, destination) : pino(options);
 }
 
-/** What a log line says of its trace, by the names of OpenTelemetry's logs (https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/). */
+/** Returns the ids of a trace under the names of OpenTelemetry's logs (https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/). */
 function identified(trace: TraceContext | undefined): object | undefined {
   const parsed = parseTraceparent(trace?.traceparent);
   return parsed && { trace_id: parsed.traceId, span_id: parsed.spanId };
 }
 
-/** Writes JSON lines (pino). `current` is the trace of those that bring none. */
+/** Makes a log of JSON lines (pino). `current` returns the trace of lines without their own. */
 export function logs(options: LogOptions, current: () => TraceContext | undefined = () => undefined): Observe['log'] {
   const log = logger(options);
   return (level, message, attributes, trace = current()) => {
@@ -35,5 +36,5 @@ export function logs(options: LogOptions, current: () => TraceContext | undefine
   };
 }
 
-/** Writes log lines and reports nothing else: what is counted and measured costs no more than in silence. */
+/** Makes an observer that writes log lines and reports nothing else, at almost no cost. */
 export const logsAlone = (options: LogOptions): Observe => ({ ...silent, log: logs(options) });

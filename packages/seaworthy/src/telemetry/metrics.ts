@@ -1,9 +1,9 @@
 import type { Attributes } from '../core/observe.ts';
 
-/** Seconds; from a call in the same process to a job that takes a minute. */
+/** The bounds of the buckets in seconds, from a call in the same process to a job of a minute. */
 export const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const;
 
-/** Series a metric may have; what comes beyond goes into one series labelled `overflow="true"`. */
+/** The largest number of series of a metric; further ones are counted in one series labelled `overflow="true"`. */
 const largest = 500;
 const overflow = 'overflow="true"';
 
@@ -26,18 +26,18 @@ interface Metric<V> {
   readonly series: Map<string, V>;
 }
 
-/** Counters, gauges and histograms of one process, and their text for Prometheus. */
+/** The counters, gauges and histograms of one process, and their text for Prometheus. */
 export interface Metrics {
   add(name: string, attributes: Attributes, by: number): void;
   observe(name: string, attributes: Attributes, outcome: string, seconds: number): void;
   gauge(name: string, attributes: Attributes, read: () => number): () => void;
-  /** Prometheus text, exposition format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+  /** Returns the text for Prometheus, exposition format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/). */
   exposition(): string;
 }
 
 const escaped = (value: string): string => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 
-/** Labels in the order of their names, so that the same ones are the same series. */
+/** Formats labels in the order of their names, so that equal labels are one series. */
 export function labels(attributes: Attributes): string {
   const names = Object.keys(attributes);
   if (names.length > 1) names.sort();
@@ -48,7 +48,7 @@ const braces = (text: string): string => (text === '' ? '' : `{${text}}`);
 const number = (value: number): string =>
   Number.isNaN(value) ? 'NaN' : value === Number.POSITIVE_INFINITY ? '+Inf' : value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value);
 
-/** Made in less time than `labels`: finds again a series that was labelled before. */
+/** Makes a key of a series faster than `labels`, by which a known series is found. */
 function markOf(name: string, attributes: Attributes, outcome = ''): string {
   let mark = `${name}\0${outcome}`;
   for (const key in attributes) mark += `\0${key}\0${attributes[key]}`;
@@ -60,7 +60,7 @@ export function metrics(): Metrics {
   const counters = new Map<string, Counter>();
   const histograms = new Map<string, Histogram>();
 
-  /** Its series, and the key of these attributes there, or the one of what is too much. */
+  /** Returns the series of a metric, and the key of these attributes, which is the overflow key beyond the limit. */
   function seriesOf<V>(
     name: string,
     kind: Metric<V>['kind'],
@@ -73,7 +73,7 @@ export function metrics(): Metrics {
     return { series, key: series.has(key) || series.size < largest ? key : overflow };
   }
 
-  /** The value of these attributes, found by its mark from the second time on. What is too much is not remembered. */
+  /** Finds or makes the value of these attributes; from the second time on it is found by its mark. Overflow has no mark. */
   function found<V>(marks: Map<string, V>, mark: string, look: () => ReturnType<typeof seriesOf<V>>, fresh: () => V): V {
     const known = marks.get(mark);
     if (known) return known;

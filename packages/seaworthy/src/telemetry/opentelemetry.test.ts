@@ -23,7 +23,7 @@ afterEach(() => {
   api.trace.disable();
 });
 
-test('without an SDK a trace is passed on as it is, and nothing else happens', () => {
+test('without an SDK a trace is passed on unchanged', () => {
   const bridge = openTelemetry(api);
   const span = bridge.span('seaworthy_serve', {}, { kind: 'server', parent });
   assert.deepEqual(span.trace, parent);
@@ -39,7 +39,7 @@ test('without an SDK a trace is passed on as it is, and nothing else happens', (
   bridge.gauge('b', {}, () => 1)();
 });
 
-test('an error is the status of its span, an event, and a type', () => {
+test('an error sets the status, an exception event and the error type of its span', () => {
   const exporter = sdk();
   const bridge = openTelemetry(api);
   const error = Object.assign(new Error('the bank is closed'), { code: 'SW_CALL_FAILED' });
@@ -54,7 +54,7 @@ test('an error is the status of its span, an event, and a type', () => {
   assert.equal(declared?.attributes['seaworthy.outcome'], 'declared');
 });
 
-test('a trace goes on with its state and its baggage; the span that runs is the parent where none is given', () => {
+test('a trace keeps its state and baggage; the current span is the default parent', () => {
   const exporter = sdk();
   const bridge = openTelemetry(api);
   const outer = bridge.span('outer', {}, { parent });
@@ -71,7 +71,7 @@ test('a trace goes on with its state and its baggage; the span that runs is the 
   assert.equal(root?.parentSpanContext, undefined);
 });
 
-test('under an instrumented HTTP server the span of that server is nearer than the header', () => {
+test('under an instrumented HTTP server its span is the parent, not the header', () => {
   const exporter = sdk();
   const bridge = openTelemetry(api);
   bridge.span('http server', {}, { parent }).run(() => {
@@ -84,7 +84,7 @@ test('under an instrumented HTTP server the span of that server is nearer than t
   assert.equal(step?.parentSpanContext?.spanId, 'b7ad6b7169203331');
 });
 
-test('messaging spans have the names that OTEL_SEMCONV_STABILITY_OPT_IN asks for', () => {
+test('messaging spans have the names that OTEL_SEMCONV_STABILITY_OPT_IN selects', () => {
   assert.deepEqual([undefined, '', 'http', 'messaging', 'http, messaging', 'messaging,messaging/dup'].map(messagingNames), [
     'old',
     'old',
@@ -94,13 +94,13 @@ test('messaging spans have the names that OTEL_SEMCONV_STABILITY_OPT_IN asks for
     'both',
   ]);
   const exporter = sdk();
-  const place = { kind: 'producer', root: true, detail: { topic: 'orders', count: 3 } } as const;
+  const spanOptions = { kind: 'producer', root: true, detail: { topic: 'orders', count: 3 } } as const;
   const before = process.env['OTEL_SEMCONV_STABILITY_OPT_IN'];
   process.env['OTEL_SEMCONV_STABILITY_OPT_IN'] = 'messaging';
-  openTelemetry(api).span('seaworthy_outbox_publish', { service: 'orders' }, place).end('ok');
+  openTelemetry(api).span('seaworthy_outbox_publish', { service: 'orders' }, spanOptions).end('ok');
   if (before === undefined) delete process.env['OTEL_SEMCONV_STABILITY_OPT_IN'];
   else process.env['OTEL_SEMCONV_STABILITY_OPT_IN'] = before;
-  openTelemetry(api, { messaging: 'old' }).span('seaworthy_outbox_publish', { service: 'orders' }, place).end('ok');
+  openTelemetry(api, { messaging: 'old' }).span('seaworthy_outbox_publish', { service: 'orders' }, spanOptions).end('ok');
   const [recent, old] = exporter.getFinishedSpans();
   assert.deepEqual([recent?.name, old?.name], ['send orders', 'orders publish']);
   assert.deepEqual([recent?.attributes['messaging.operation.type'], recent?.attributes['messaging.operation']], ['send', undefined]);
@@ -108,7 +108,7 @@ test('messaging spans have the names that OTEL_SEMCONV_STABILITY_OPT_IN asks for
   assert.equal(recent?.attributes['messaging.batch.message_count'], 3);
 });
 
-test('a bridge that throws costs no metric, no log line and no outcome', async () => {
+test('a bridge that throws loses no metric and no log line and changes no outcome', async () => {
   const angry = (): never => {
     throw new Error('angry bridge');
   };

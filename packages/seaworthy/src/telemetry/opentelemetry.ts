@@ -45,7 +45,7 @@ interface OtelMeter {
   createObservableGauge(name: string): { addCallback(callback: Observed): void; removeCallback(callback: Observed): void };
 }
 
-/** What the bridge uses of the module `@opentelemetry/api`, by its structure: nothing is imported. */
+/** The part of the module `@opentelemetry/api` that the bridge uses. The type is structural, so that nothing is imported. */
 export interface OpenTelemetryApi {
   readonly ROOT_CONTEXT: OtelContext;
   createTraceState(raw: string): OtelTraceState;
@@ -59,8 +59,9 @@ export interface OpenTelemetryApi {
   readonly metrics: { getMeter(name: string): OtelMeter };
 }
 
+/** The options of the bridge. */
 export interface OpenTelemetryOptions {
-  /** Names in messaging spans. Default as the environment variable `OTEL_SEMCONV_STABILITY_OPT_IN` says. */
+  /** The names in messaging spans. Default as set by the environment variable `OTEL_SEMCONV_STABILITY_OPT_IN`. */
   readonly messaging?: MessagingNames;
 }
 
@@ -70,8 +71,8 @@ const kinds = { internal: 0, server: 1, client: 2, producer: 3, consumer: 4 } as
 const failed = 2;
 
 /**
- * Makes spans and metrics those of OpenTelemetry: give it to `telemetry` as its `bridge`. Takes the module
- * `@opentelemetry/api`, 1.3 or newer, with which the SDK is registered already. Without an SDK it costs little and does nothing.
+ * Makes a bridge to OpenTelemetry, for the option `bridge` of `telemetry`. It takes the module `@opentelemetry/api` (1.3 or newer) after
+ * the SDK has been registered with it. Without an SDK the bridge does nothing, at little cost.
  */
 export function openTelemetry(api: OpenTelemetryApi, { messaging }: OpenTelemetryOptions = {}): Bridge {
   const names = messaging ?? messagingNames(process.env['OTEL_SEMCONV_STABILITY_OPT_IN']);
@@ -98,7 +99,7 @@ export function openTelemetry(api: OpenTelemetryApi, { messaging }: OpenTelemetr
     return { traceId, spanId, traceFlags, isRemote, ...(traceState && { traceState }) };
   }
 
-  /** Baggage is ours to carry: an SDK may not bound it. */
+  /** Returns the trace of a span. Baggage is carried by the toolkit, since an SDK may not bound it. */
   function traceOf(
     { traceId, spanId, traceFlags, traceState }: OtelSpanContext,
     cause: TraceContext | undefined,
@@ -117,22 +118,26 @@ export function openTelemetry(api: OpenTelemetryApi, { messaging }: OpenTelemetr
     const active = api.context.active();
     const context = spanContext(parent, kind === 'server' || kind === 'consumer');
     if (!context) return root ? api.ROOT_CONTEXT : active;
-    // An instrumented HTTP server has begun a span of the same request: that one is nearer.
+    // An instrumented HTTP server has started a span of the same request, which is the nearer parent.
     if (kind === 'server' && api.trace.getSpanContext(active)?.traceId === context.traceId) return active;
     return api.trace.setSpanContext(api.ROOT_CONTEXT, context);
   }
 
-  function started(name: string, given: Attributes, place: Place = {}): Span {
-    const context = parentOf(place);
-    const { name: conventional, attributes } = named(name, { ...given, ...place.detail }, names);
-    const links = (place.links ?? []).flatMap((link) => {
+  function started(name: string, given: Attributes, spanOptions: Place = {}): Span {
+    const context = parentOf(spanOptions);
+    const { name: conventional, attributes } = named(name, { ...given, ...spanOptions.detail }, names);
+    const links = (spanOptions.links ?? []).flatMap((link) => {
       const linked = spanContext(link, true);
       return linked ? [{ context: linked }] : [];
     });
-    const span = tracer.startSpan(conventional, { kind: kinds[place.kind ?? 'internal'], attributes: { ...attributes }, links }, context);
+    const span = tracer.startSpan(
+      conventional,
+      { kind: kinds[spanOptions.kind ?? 'internal'], attributes: { ...attributes }, links },
+      context,
+    );
     const within = api.trace.setSpan(context, span);
     return {
-      trace: traceOf(span.spanContext(), place.parent),
+      trace: traceOf(span.spanContext(), spanOptions.parent),
       run<V>(work: () => V): V {
         let result: { readonly value: V } | undefined;
         api.context.with(within, () => {
@@ -140,8 +145,8 @@ export function openTelemetry(api: OpenTelemetryApi, { messaging }: OpenTelemetr
         });
         return (result as unknown as { readonly value: V }).value;
       },
-      note(detail) {
-        span.setAttributes(Object.fromEntries(Object.entries(detail).map(([key, value]) => [`${scope}.${key}`, value])));
+      note(more) {
+        span.setAttributes(Object.fromEntries(Object.entries(more).map(([key, value]) => [`${scope}.${key}`, value])));
       },
       end(outcome, error) {
         span.setAttributes({ ...ended(name, outcome, error) });

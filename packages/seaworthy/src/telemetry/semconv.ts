@@ -1,39 +1,39 @@
 import type { Attributes } from '../core/observe.ts';
 import { codeOf, described } from '../core/thrown.ts';
 
-/** Which names of the messaging conventions spans have: those of v1.24.0, which most tools know, those of v1.45.0, or both. */
+/** The version of the messaging conventions: `old` is v1.24.0, which most tools know, `new` is v1.45.0, and `both` has all attributes. */
 export type MessagingNames = 'old' | 'new' | 'both';
 
-/** As `OTEL_SEMCONV_STABILITY_OPT_IN` says (https://opentelemetry.io/docs/specs/semconv/messaging/): `messaging`, or `messaging/dup` for both. */
+/** Reads `OTEL_SEMCONV_STABILITY_OPT_IN` (https://opentelemetry.io/docs/specs/semconv/messaging/): `messaging`, or `messaging/dup` for both. */
 export function messagingNames(optIn: string | undefined): MessagingNames {
   const values = (optIn ?? '').split(',').map((value) => value.trim());
   if (values.includes('messaging/dup')) return 'both';
   return values.includes('messaging') ? 'new' : 'old';
 }
 
-/** A span as OpenTelemetry names it. */
-export interface Named {
+/** The name and the attributes of a span by the semantic conventions. */
+export interface ConventionalSpan {
   readonly name: string;
   readonly attributes: Attributes;
 }
 
-type Naming = (given: Readonly<Record<string, string>>, names: MessagingNames) => Named;
+type Naming = (given: Readonly<Record<string, string>>, names: MessagingNames) => ConventionalSpan;
 
 const ours = 'seaworthy';
 
-/** RPC spans, v1.45.0 (https://opentelemetry.io/docs/specs/semconv/rpc/rpc-spans/). */
+/** The names of RPC spans, v1.45.0 (https://opentelemetry.io/docs/specs/semconv/rpc/rpc-spans/). */
 const rpc: Naming = ({ operation = '' }) => {
   const method = operation.replace('.', '/');
   return { name: method, attributes: { 'rpc.system.name': ours, 'rpc.method': method } };
 };
 
-/** HTTP server spans, v1.45.0 (https://opentelemetry.io/docs/specs/semconv/http/http-spans/). */
+/** The names of HTTP server spans, v1.45.0 (https://opentelemetry.io/docs/specs/semconv/http/http-spans/). */
 const http: Naming = ({ route = '' }) => {
   const [method = '', path = ''] = route.split(' ');
   return { name: route, attributes: { 'http.request.method': method, 'http.route': path } };
 };
 
-/** Messaging spans (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/). */
+/** The names of messaging spans (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/). */
 const messaging =
   (type: 'send' | 'process', old: 'publish' | 'process'): Naming =>
   ({ topic, event = '', service, id, count }, names) => {
@@ -52,13 +52,13 @@ const messaging =
     };
   };
 
-/** Database client spans, v1.45.0 (https://opentelemetry.io/docs/specs/semconv/database/database-spans/). */
+/** The names of database client spans, v1.45.0 (https://opentelemetry.io/docs/specs/semconv/database/database-spans/). */
 const transaction: Naming = ({ dialect }) => ({
   name: 'transaction',
   attributes: { 'db.operation.name': 'transaction', ...(dialect && { 'db.system.name': dialect === 'postgres' ? 'postgresql' : dialect }) },
 });
 
-/** There is no convention for sagas. */
+/** The names of spans of sagas, for which there is no convention. */
 const saga =
   (verb: 'step' | 'undo'): Naming =>
   ({ saga: name = '', step = '' }) => ({ name: `${verb} ${name}.${step}`, attributes: {} });
@@ -76,15 +76,15 @@ const namings: Readonly<Record<string, Naming>> = {
   seaworthy_external_do: ({ operation = '' }) => ({ name: `do ${operation}`, attributes: {} }),
 };
 
-/** A span's name and attributes by the semantic conventions; what they have no name for stays under `seaworthy.`. */
-export function named(span: string, attributes: Attributes, names: MessagingNames): Named {
+/** Returns the name and attributes of a span by the semantic conventions. Attributes without a convention are under `seaworthy.`. */
+export function named(span: string, attributes: Attributes, names: MessagingNames): ConventionalSpan {
   const texts = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, String(value)]));
   const own = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [`${ours}.${key}`, value]));
   const { name, attributes: conventional } = namings[span]?.(texts, names) ?? { name: span, attributes: {} };
   return { name, attributes: { ...own, ...conventional } };
 }
 
-/** What is known of a span only at its end. */
+/** Returns the attributes that are known at the end of a span. */
 export function ended(span: string, outcome: string, error: unknown): Attributes {
   return {
     [`${ours}.outcome`]: outcome,

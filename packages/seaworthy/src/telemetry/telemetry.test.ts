@@ -10,7 +10,7 @@ import { logsAlone } from './logs.ts';
 import { metrics } from './metrics.ts';
 import { telemetry } from './telemetry.ts';
 
-test('counters, gauges and histograms, as Prometheus reads them', async () => {
+test('counters, gauges and histograms are written in the format of Prometheus', async () => {
   const clock = virtualClock();
   const { observe, exposition } = telemetry({ level: 'silent', clock });
   observe.count('calls_total', { to: 'a' });
@@ -31,7 +31,7 @@ test('counters, gauges and histograms, as Prometheus reads them', async () => {
   assert.doesNotMatch(exposition(), /^waiting 7$/m);
 });
 
-test('whatever a label has in it, every line stays one that Prometheus can read', () => {
+test('labels are escaped, so that Prometheus can read every line', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'binary' }), { maxLength: 5 }), (values) => {
       const all = metrics();
@@ -43,7 +43,7 @@ test('whatever a label has in it, every line stays one that Prometheus can read'
   );
 });
 
-test('a label with too many values goes into one series', () => {
+test('further values of a label are counted in one overflow series', () => {
   const all = metrics();
   for (let index = 0; index < 2000; index++) all.add('ids_total', { id: index }, 1);
   const lines = all
@@ -54,7 +54,7 @@ test('a label with too many values goes into one series', () => {
   assert.ok(lines.includes('ids_total{overflow="true"} 1500'));
 });
 
-test('logs are JSON, with an error, its code and its causes; labels come along', () => {
+test('log lines are JSON with the error, its code and causes, and the labels', () => {
   class Odd extends SeaworthyError {
     readonly code = 'SW_DURATION_INVALID';
     readonly kind = 'invalid';
@@ -72,7 +72,7 @@ test('logs are JSON, with an error, its code and its causes; labels come along',
   );
 });
 
-test('logs alone measure and count nothing, behind labels and guards too', () => {
+test('logsAlone measures and counts nothing, also behind labels and guards', () => {
   const lines: string[] = [];
   const alone = logsAlone({ destination: { write: (line) => void lines.push(line) } });
   const observe = labelled(runtime({ observe: alone }).observe, { service: 'orders' });

@@ -8,29 +8,32 @@ import { type LogOptions, logs } from './logs.ts';
 import { metrics } from './metrics.ts';
 import { type SpanRecord, tracer } from './tracer.ts';
 
+/** The options of telemetry. */
 export interface TelemetryOptions extends LogOptions {
+  /** The clock for durations. Default the machine's. */
   readonly clock?: Clock;
-  /** Gets each sampled span when it ends. Default none: spans are measured, and their ids are in the logs. */
+  /** Gets each sampled span when it ends. Default none: spans are only measured, and their ids are in the logs. */
   readonly spans?: (span: SpanRecord) => void;
-  /** Share of the traces that begin here, from 0 to 1, which are sampled; who continues a trace does as it says. Default 1. */
+  /** The share, from 0 to 1, of the traces begun here that are sampled; a continued trace keeps its own decision. Default 1. */
   readonly sample?: number;
-  /** Where trace ids come from. */
+  /** The source of trace ids. Default the machine's. */
   readonly random?: Random;
-  /** Sends spans and metrics to OpenTelemetry too, which then samples and makes the ids: `openTelemetry(api)`. */
+  /** Sends spans and metrics to OpenTelemetry too, which then samples and makes the ids: `openTelemetry(api)`. Default none. */
   readonly bridge?: Bridge;
 }
 
-/** Metrics, traces and logs of one process, behind the port that every room reports through. */
+/** The metrics, traces and logs of one process. */
 export interface Telemetry {
+  /** The port for the runtime, through which every module reports. */
   readonly observe: Observe;
-  /** Prometheus text. */
+  /** Returns the metrics as text for Prometheus. */
   exposition(): string;
 }
 
-/** Opens metrics, traces and JSON logs (pino). A span becomes the histogram `<name>_seconds`, labelled with its outcome. */
+/** Makes metrics, traces and JSON logs (pino). Each span is measured in the histogram `<name>_seconds`, labelled with its outcome. */
 export function telemetry(options: TelemetryOptions = {}): Telemetry {
   const { clock = systemClock, random = systemRandom, sample = 1, spans, bridge } = options;
-  // What the bridge throws costs no metric and no log line of ours.
+  // An error of the bridge must not lose a metric or a log line.
   const beyond = bridge && guarded({ count: bridge.count, gauge: bridge.gauge, span: bridge.span, log: () => {} });
   const traces = bridge ?? tracer({ clock, random, sample, spans });
   const begin = beyond?.span ?? traces.span;
@@ -38,7 +41,7 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
     try {
       return traces.current();
     } catch {
-      return undefined; // a line of the log goes out all the same, without its trace
+      return undefined; // the log line is written without its trace
     }
   };
   const counted = metrics();
@@ -62,10 +65,10 @@ export function telemetry(options: TelemetryOptions = {}): Telemetry {
           for (const remove of removals) remove?.();
         };
       },
-      span(name, attributes = none, place) {
+      span(name, attributes = none, spanOptions) {
         const measure = `${name}_seconds`;
         const began = clock.monotonic();
-        const span = begin(name, attributes, place);
+        const span = begin(name, attributes, spanOptions);
         return {
           trace: span.trace,
           run: span.run,

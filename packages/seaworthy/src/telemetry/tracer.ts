@@ -5,10 +5,10 @@ import type { Attributes, Place, Span } from '../core/observe.ts';
 import type { Random } from '../core/random.ts';
 import { formatTraceparent, parseTraceparent, type TraceContext } from '../core/trace.ts';
 
-/** What makes spans and knows which of them runs: our own, or the bridge to OpenTelemetry. */
+/** Makes spans and knows the current one: the toolkit's own tracer, or the bridge to OpenTelemetry. */
 export interface Tracer {
-  span(name: string, attributes: Attributes, place?: Place): Span;
-  /** The trace of the span that runs. */
+  span(name: string, attributes: Attributes, spanOptions?: Place): Span;
+  /** Returns the trace of the current span. */
   current(): TraceContext | undefined;
 }
 
@@ -22,9 +22,9 @@ export interface SpanRecord {
   readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
   readonly attributes: Attributes;
   readonly outcome: string;
-  /** What failed, when something did. */
+  /** The error, if the span failed. */
   readonly error: unknown;
-  /** Milliseconds since the epoch. */
+  /** The time of the start, in milliseconds since the epoch. */
   readonly began: number;
   readonly durationMs: number;
 }
@@ -32,21 +32,21 @@ export interface SpanRecord {
 export interface TracerParts {
   readonly clock: Clock;
   readonly random: Random;
-  /** Share of the traces begun here that are sampled. */
+  /** The share of the traces begun here that are sampled. */
   readonly sample: number;
   readonly spans: ((span: SpanRecord) => void) | undefined;
 }
 
 const zeros = '0000000000000000';
 
-/** Traces with nothing installed: ids by W3C Trace Context, ended spans for whoever wants them. */
+/** Makes a tracer without any SDK: ids by W3C Trace Context, and each ended span for the option `spans`. */
 export function tracer({ clock, random, sample, spans }: TracerParts): Tracer {
   const running = new AsyncLocalStorage<TraceContext>();
   function word(): string {
     const bits = random.next() * 0x1_0000_0000;
     return `${hex[bits >>> 24]}${hex[(bits >>> 16) & 255]}${hex[(bits >>> 8) & 255]}${hex[bits & 255]}`;
   }
-  /** All zeros mean that there is none. */
+  /** Replaces an id of zeros, which W3C reserves for no id. */
   const notZero = (id: string): string => (id === zeros || id === zeros + zeros ? `${id.slice(1)}1` : id);
   const identified = ({ traceparent }: TraceContext): { traceId: string; spanId: string }[] => {
     const parsed = parseTraceparent(traceparent);
@@ -55,27 +55,27 @@ export function tracer({ clock, random, sample, spans }: TracerParts): Tracer {
 
   return {
     current: () => running.getStore(),
-    span(name, attributes, place = {}) {
-      const cause = place.parent ?? (place.root ? undefined : running.getStore());
+    span(name, attributes, spanOptions = {}) {
+      const cause = spanOptions.parent ?? (spanOptions.root ? undefined : running.getStore());
       const parent = parseTraceparent(cause?.traceparent);
       const traceId = parent?.traceId ?? notZero(word() + word() + word() + word());
       const spanId = notZero(word() + word());
       const flags = parent?.flags ?? (random.next() < sample ? 1 : 0);
       const trace: TraceContext = { ...cause, traceparent: formatTraceparent({ traceId, spanId, flags }) };
       const recorded = spans !== undefined && (flags & 1) === 1;
-      let noted = place.detail;
+      let noted = spanOptions.detail;
       const [began, beganMonotonic] = recorded ? [clock.now(), clock.monotonic()] : [0, 0];
       return {
         trace,
         run: (work) => running.run(trace, work),
-        note(detail) {
-          if (recorded) noted = { ...noted, ...detail };
+        note(more) {
+          if (recorded) noted = { ...noted, ...more };
         },
         end(outcome, error) {
           if (!recorded) return;
           spans({
-            ...{ name, kind: place.kind ?? 'internal', traceId, spanId, parentSpanId: parent?.spanId },
-            ...{ links: place.links?.flatMap(identified) ?? [], attributes: { ...attributes, ...noted } },
+            ...{ name, kind: spanOptions.kind ?? 'internal', traceId, spanId, parentSpanId: parent?.spanId },
+            ...{ links: spanOptions.links?.flatMap(identified) ?? [], attributes: { ...attributes, ...noted } },
             ...{ outcome, error, began, durationMs: clock.monotonic() - beganMonotonic },
           });
         },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Read, Row } from '../store/store.ts';
 import { type BankName, bankOn, clearing, office, till } from './bank-fleet.fixture.ts';
-import { type InStorm, type StormOptions, type StormReport, storm } from './storm.ts';
+import { type StormContext, type StormOptions, type StormReport, storm } from './storm.ts';
 
 const accounts = ['a', 'b', 'weak'];
 const payments = 6;
@@ -53,7 +53,7 @@ export function bankStorm(seed: number, more: Partial<StormOptions<BankName>> = 
   /** Events that died at least once: they are given back by an operator, when others of their account have gone ahead. */
   const redriven = new Set<string>();
 
-  async function redrive({ deadLetters }: InStorm<BankName>): Promise<number> {
+  async function redrive({ deadLetters }: StormContext<BankName>): Promise<number> {
     let count = 0;
     for (const name of names) {
       const letters = deadLetters(name);

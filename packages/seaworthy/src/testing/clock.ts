@@ -2,13 +2,13 @@ import type { Clock } from '../core/clock.ts';
 import { quiescent } from '../core/event-loop.ts';
 import type { Random } from '../core/random.ts';
 
-/** A clock that stands still until it is told to move: timers run in order, and nobody really waits. */
+/** A clock that moves only when it is told to. Timers run in order, and no real time passes. */
 export interface VirtualClock extends Clock {
-  /** Moves on by `ms`, running each due timer at its own moment. What a timer sets going comes to rest before the next: only waiting takes time. */
+  /** Advances by `ms` and runs each due timer at its own time. The work that a timer starts comes to rest before the next timer runs. */
   advance(ms: number): Promise<void>;
-  /** Moves from timer to timer until `work` settles; rejects when it waits and no timer is left. */
+  /** Advances from timer to timer until `work` settles. Rejects when `work` waits and no timer is left. */
   run<T>(work: Promise<T>): Promise<T>;
-  /** How many timers wait. */
+  /** The number of timers that wait. */
   readonly waiting: number;
 }
 
@@ -18,7 +18,7 @@ interface Waiting {
   readonly run: () => void;
 }
 
-/** Makes a virtual clock that begins at `start` (epoch milliseconds, default the first of January 2026). */
+/** Makes a virtual clock that starts at `start`, in epoch milliseconds. Default the first of January 2026. */
 export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
   let elapsed = 0;
   let order = 0;
@@ -71,7 +71,7 @@ export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
   };
 }
 
-/** Randomness that its seed determines (mulberry32, Tommy Ettinger's public-domain generator). */
+/** Makes randomness that its seed determines (mulberry32, Tommy Ettinger's public-domain generator). */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   return {

@@ -29,7 +29,7 @@ function world(): World {
   return { clock, machine: runtime({ clock, random: seededRandom(1) }) };
 }
 
-test('what strikes follows from the seed, is counted and told, and ends with the calm', () => {
+test('the seed determines the faults, which are counted, reported and ended by calm()', () => {
   const play = (): unknown[] => {
     const told: FaultName[] = [];
     const faults = seededFaults({ seed: 3, struck: (name) => told.push(name) });
@@ -68,7 +68,7 @@ for (const [name, arrived, answered] of [
   ['transport/request/duplicated', 2, true],
   ['transport/delayed', 1, true],
 ] as const) {
-  test(`${name}: it arrives ${arrived} times, and is ${answered ? '' : 'not '}answered`, async () => {
+  test(`${name}: the request arrives ${arrived} times, and is ${answered ? '' : 'not '}answered`, async () => {
     const { clock, machine } = world();
     let count = 0;
     const inner: Transport = {
@@ -97,7 +97,7 @@ for (const [name, runs, rows] of [
   ['store/commit/unknown', 1, 1],
   ['store/slow', 1, 1],
 ] as const) {
-  test(`${name}: the work runs, and is committed once`, async () => {
+  test(`${name}: the transaction is committed once`, async () => {
     const { clock, machine } = world();
     let left = 1;
     const faults = only(name);
@@ -144,7 +144,7 @@ const ordered = (got: readonly number[]): boolean =>
       .every((n, index, all) => index === 0 || n > (all[index - 1] as number)),
   );
 
-test('publishing that fails: nothing, a prefix, or all of it was published', async () => {
+test('a publish that rejects has published nothing, a prefix or all of the events', async () => {
   assert.deepEqual(await heard(only('bus/publish/lost')), { got: [], rejected: true });
   const torn = await heard(only('bus/publish/torn'));
   assert.ok(torn.rejected && torn.got.length < 20 && Math.max(...torn.got) < 20);
@@ -159,7 +159,7 @@ for (const name of [
   'bus/delivery/repeated',
   'bus/member/lost',
 ] as const) {
-  test(`${name}: all comes, and in the order of its key`, async () => {
+  test(`${name}: all events are delivered, in order within each key`, async () => {
     const faults = only(name, 0.5);
     const { got, rejected } = await heard(name === 'bus/publish/delayed' ? only(name) : faults);
     assert.equal(rejected, false);
@@ -169,7 +169,7 @@ for (const name of [
   });
 }
 
-test('bus/delivery/overtaken: all comes, but within a key in another order', async () => {
+test('bus/delivery/overtaken: all events are delivered, out of order within a key', async () => {
   const { got } = await heard(only('bus/delivery/overtaken', 0.5));
   assert.equal(firsts(got).length, 20);
   assert.equal(ordered(got), false);

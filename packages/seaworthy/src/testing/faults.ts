@@ -2,69 +2,73 @@ import type { Random } from '../core/random.ts';
 import { seededRandom } from './clock.ts';
 import { FaultsInvalid } from './errors.ts';
 
-/** What can go wrong at the ports, and how often it does unless told otherwise. */
+/** The faults at the ports, with their default rates. */
 export const usualRates = {
+  /** A publish takes longer. */
   'bus/publish/delayed': 0.05,
-  /** Rejects, and nothing was published. */
+  /** A publish rejects, and nothing was published. */
   'bus/publish/lost': 0.03,
-  /** Rejects, and a prefix of the events was published. */
+  /** A publish rejects, and a prefix of the events was published. */
   'bus/publish/torn': 0.03,
-  /** Rejects, and all was published. */
+  /** A publish rejects, and all events were published. */
   'bus/publish/unconfirmed': 0.03,
-  /** An event comes late. Others overtake it, but none of its key. */
+  /** An event is delivered late. Events of other keys overtake it. */
   'bus/delivery/delayed': 0.05,
-  /** An event comes again at once. */
+  /** An event is delivered again at once. */
   'bus/delivery/duplicated': 0.05,
-  /** An event comes again when later ones of its key have been handled. */
+  /** An event is delivered again after later events of its key. */
   'bus/delivery/repeated': 0.05,
-  /** A later event of its key overtakes it. No driver does this, so never by default. */
+  /** A later event of the same key overtakes an event. No driver does this, so the default is 0. */
   'bus/delivery/overtaken': 0,
-  /** A member loses its connection with events in hand, and comes back. */
+  /** A member loses its connection with events in flight, and reconnects. */
   'bus/member/lost': 0.01,
+  /** A request takes longer. */
   'transport/delayed': 0.05,
-  /** The request never arrives. */
+  /** A request never arrives. */
   'transport/request/lost': 0.03,
-  /** The service did it, and nobody hears of it. */
+  /** The service did the work, and its answer is lost. */
   'transport/answer/lost': 0.03,
-  /** The request arrives twice. */
+  /** A request arrives twice. */
   'transport/request/duplicated': 0.03,
+  /** A transaction takes longer. */
   'store/slow': 0.02,
   /** A transaction runs again. */
   'store/conflict': 0.03,
-  /** It is committed, and the caller is told that nobody knows. */
+  /** A transaction commits, and its caller gets `CommitUnknown`. */
   'store/commit/unknown': 0.01,
-  /** A process stands still, longer than its leases last, and goes on. Only in a storm. */
+  /** A process stalls longer than its leases last, and then continues. Only in a storm. */
   'process/stalled': 0.0005,
-  /** The date of a process is wrong by up to a second, for all its life. Only in a storm. */
+  /** The date of a process is wrong by up to a second for its whole life. Only in a storm. */
   'process/skewed': 0.2,
 } as const;
 
 export type FaultName = keyof typeof usualRates;
 
-/** Decides from its seed what goes wrong, and counts it. */
+/** Decides by its seed which faults strike, and counts them. */
 export interface Faults {
-  /** Whether this one strikes now; counted if so. */
+  /** Decides whether a fault strikes now, and counts it if so. */
   strikes(name: FaultName): boolean;
-  /** Some milliseconds of delay: mostly few, seldom up to `longestMs`. */
+  /** Returns a delay in milliseconds, mostly short, seldom up to `longestMs`. Default 3000. */
   delayMs(longestMs?: number): number;
-  /** A whole number from 0 up to, but not including, `limit`. */
+  /** Returns a whole number from 0 up to, but not including, `limit`. */
   below(limit: number): number;
-  /** How often each has struck. */
+  /** The number of times that each fault has struck. */
   readonly counts: Readonly<Record<FaultName, number>>;
-  /** From now on nothing goes wrong any more. */
+  /** Ends all faults. */
   calm(): void;
 }
 
+/** The options of faults. */
 export interface FaultOptions {
-  /** A number from which everything follows, or the randomness itself. */
+  /** The seed that determines all faults, or the randomness itself. */
   readonly seed: number | Random;
-  /** From 0, never, to 1, always. Default `usualRates`. */
+  /** The rates of faults, from 0 (never) to 1 (always). Default `usualRates`. */
   readonly rates?: Partial<Record<FaultName, number>>;
-  /** Called at each fault. */
+  /** Gets the name of each fault that strikes. Default none. */
   readonly struck?: (name: FaultName) => void;
 }
 
-/** Faults that their seed determines. Throws `FaultsInvalid`. */
+/** Makes faults that their seed determines. Throws `FaultsInvalid`. */
 export function seededFaults({ seed, rates = {}, struck = () => {} }: FaultOptions): Faults {
   const random = typeof seed === 'number' ? seededRandom(seed) : seed;
   for (const [name, rate] of Object.entries(rates)) {

@@ -6,13 +6,13 @@ import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import type { Faults } from './faults.ts';
 
-/** A fault of `faultyBus`: nobody knows what the bus has of what was published, or the member lost its connection. */
+/** A fault of `faultyBus`: it is unknown which events were published, or the member lost its connection. */
 export class BusFault extends SeaworthyError {
   readonly code = 'SW_BUS_FAULT';
   readonly kind = 'unavailable';
 }
 
-/** An event that later ones of its key overtake. Already acknowledged, so it is kept here until it is handled. */
+/** The events that later ones of their key overtake. They are acknowledged already, so they are kept here until they are handled. */
 type Overtaken = Map<string, Envelope>;
 
 async function publish(bus: Bus, topic: string, envelopes: readonly Envelope[], faults: Faults, { clock }: Runtime): Promise<void> {
@@ -20,28 +20,28 @@ async function publish(bus: Bus, topic: string, envelopes: readonly Envelope[], 
   if (faults.strikes('bus/publish/lost')) throw new BusFault('a fault: nothing was published');
   if (faults.strikes('bus/publish/torn')) {
     await bus.publish(topic, envelopes.slice(0, faults.below(envelopes.length)));
-    throw new BusFault('a fault: some of it was published');
+    throw new BusFault('a fault: some of the events were published');
   }
   await bus.publish(topic, envelopes);
-  if (faults.strikes('bus/publish/unconfirmed')) throw new BusFault('a fault: all of it was published');
+  if (faults.strikes('bus/publish/unconfirmed')) throw new BusFault('a fault: all events were published');
 }
 
-/** One member of a group, which now and then loses its connection and comes back. */
+/** Subscribes a member of a group that loses its connection at times and reconnects. */
 async function member(bus: Bus, given: SubscribeOptions, overtaken: Overtaken, faults: Faults, runtime: Runtime): Promise<Subscription> {
   const { clock } = runtime;
   const closing = new AbortController();
-  /** Not before it is subscribed: events come while it still is at it. */
+  /** The current subscription; `undefined` while the first one is being made, when events may already arrive. */
   let current: Promise<Subscription | undefined> | undefined;
 
   async function reconnect(): Promise<Subscription | undefined> {
     const old = await current;
     await old?.close(AbortSignal.abort(new BusFault('a fault: the member lost its connection')));
     await sleep(clock, faults.delayMs(), closing.signal).catch(() => {});
-    // Who closes meanwhile has closed the bus too, or is about to.
+    // If the member closed meanwhile, do not reconnect: the bus is closing.
     return closing.signal.aborted ? undefined : bus.subscribe(options).catch(() => undefined);
   }
 
-  /** Hands over what was overtaken, also when nothing later of its key comes. */
+  /** Delivers an overtaken event after a while, even if no later event of its key arrives. */
   function release(key: string): void {
     const run = async (): Promise<void> => {
       const behind = overtaken.get(key);
@@ -54,8 +54,8 @@ async function member(bus: Bus, given: SubscribeOptions, overtaken: Overtaken, f
     clock.after(faults.delayMs(), () => void run(), { background: true });
   }
 
-  /** Another copy, after a while; who is closed by then does not get it. */
-  function later(envelope: Envelope, signal: AbortSignal): void {
+  /** Delivers another copy after a while, unless the member is closed by then. */
+  function redeliver(envelope: Envelope, signal: AbortSignal): void {
     const run = (): void => {
       if (!closing.signal.aborted && !signal.aborted) given.handle(envelope, { signal }).catch(() => {});
     };
@@ -77,7 +77,7 @@ async function member(bus: Bus, given: SubscribeOptions, overtaken: Overtaken, f
       overtaken.delete(key);
     }
     if (faults.strikes('bus/delivery/duplicated')) await given.handle(envelope, delivery);
-    if (faults.strikes('bus/delivery/repeated')) later(envelope, delivery.signal);
+    if (faults.strikes('bus/delivery/repeated')) redeliver(envelope, delivery.signal);
   };
   const options = { ...given, handle };
   current = bus.subscribe(options);
@@ -92,8 +92,8 @@ async function member(bus: Bus, given: SubscribeOptions, overtaken: Overtaken, f
 }
 
 /**
- * The same bus on a bad day: publishing fails before, half-way or after it happened, events come late, twice or long after,
- * members lose their connection. Order within a key stays, unless `bus/delivery/overtaken` has a rate.
+ * Wraps a bus with faults: a publish rejects before, during or after it took effect, events are delivered late or more than once, and
+ * members lose their connection. Order within a key is kept, unless `bus/delivery/overtaken` has a rate.
  */
 export function faultyBus(driver: BusDriver, faults: Faults): DisposableBusDriver {
   const groups = new Map<string, Overtaken>();

@@ -5,7 +5,7 @@ import { CommitUnknown } from '../store/errors.ts';
 import type { DisposableStoreDriver, Store, StoreDriver, TransactionOptions } from '../store/store.ts';
 import type { Faults } from './faults.ts';
 
-/** Rolls the transaction back, so that it runs again. */
+/** Rolls a transaction back, so that it runs again. */
 class Again extends Error {}
 
 const longestMs = 500;

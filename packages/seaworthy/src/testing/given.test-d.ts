@@ -12,9 +12,9 @@ const journey = saga(hotel, 'journey', { input: Trip, uses: [hotel] });
 declare const play: Given;
 
 play.when(hotel.book, { answers: { room: 1 } }, { fails: 'Full' }, 'unknown', 'nothing');
-// @ts-expect-error its output has a room
+// @ts-expect-error the output of the operation has a room
 play.when(hotel.book, { answers: { seat: 1 } });
-// @ts-expect-error it declares no such error
+// @ts-expect-error the operation declares no such error
 play.when(hotel.book, { fails: 'Closed' });
-// @ts-expect-error its input has an id
+// @ts-expect-error the input of the saga has an id
 void play.saga(journey, {});

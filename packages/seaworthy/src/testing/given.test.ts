@@ -53,7 +53,7 @@ const planner = service(trips, {
 
 const states = (steps: readonly { step: string; state: string }[]): readonly string[] => steps.map(({ step, state }) => `${step} ${state}`);
 
-test('a saga whose steps all answer', async () => {
+test('a saga whose steps all succeed is done', async () => {
   const ended = await given(planner)
     .when(hotel.book, { answers: { room: 7 } })
     .saga(journey, { id: 't' });
@@ -64,7 +64,7 @@ test('a saga whose steps all answer', async () => {
   assert.equal((await ended.rows('select state from trip'))[0]?.['state'], 'open');
 });
 
-test('a declared error undoes what was before it', async () => {
+test('a declared error undoes the earlier steps', async () => {
   const ended = await given(planner).when(hotel.book, { fails: 'Full' }).saga(journey, { id: 't' });
   assert.deepEqual([ended.state, ended.cause?.kind], ['undone', 'declared']);
   assert.deepEqual(states(ended.steps), ['note undone', 'book refused']);
@@ -72,7 +72,7 @@ test('a declared error undoes what was before it', async () => {
   assert.equal((await ended.rows('select state from trip'))[0]?.['state'], 'declared');
 });
 
-test('an unknown outcome is tried again; one that stays unknown is undone unseen', async () => {
+test('a step with an unknown outcome is retried, and undone if it stays unknown', async () => {
   const book = given(planner);
   const again = await book.when(hotel.book, 'unknown', 'nothing', { answers: { room: 1 } }).saga(journey, { id: 't' });
   assert.deepEqual([again.state, again.calls.length], ['done', 3]);
@@ -81,24 +81,24 @@ test('an unknown outcome is tried again; one that stays unknown is undone unseen
   assert.deepEqual(never.calls.at(-1), { operation: 'hotel.leave', input: { id: 't' } });
 });
 
-test('a reaction: rows, events, started sagas', async () => {
+test('the result of a reaction has rows, events and started sagas', async () => {
   const open = given(planner).rows("insert into trip (id, state) values (?, 'open')", 't');
-  const came = await open.event(hotel.closed, { id: 't' });
-  assert.deepEqual(came.published, [{ event: 'trips.ready', data: { id: 't' } }]);
-  assert.deepEqual(came.started, [{ saga: 'journey', input: { id: 't-again' } }]);
-  assert.equal((await came.rows('select state from trip'))[0]?.['state'], 'moved');
+  const result = await open.event(hotel.closed, { id: 't' });
+  assert.deepEqual(result.published, [{ event: 'trips.ready', data: { id: 't' } }]);
+  assert.deepEqual(result.started, [{ saga: 'journey', input: { id: 't-again' } }]);
+  assert.equal((await result.rows('select state from trip'))[0]?.['state'], 'moved');
   await assert.rejects(open.event(hotel.closed, { id: 'bad' }), /hotel.closed failed: .*not this one/);
 });
 
-test('a command: its answer, and what it started', async () => {
-  const came = await given(planner).call(trips.plan, { id: 't' });
-  assert.deepEqual(came.answer, { kind: 'output', output: { id: 't' } });
-  assert.deepEqual(came.started, [{ saga: 'journey', input: { id: 't' } }]);
+test('the result of a command has its answer and the started sagas', async () => {
+  const result = await given(planner).call(trips.plan, { id: 't' });
+  assert.deepEqual(result.answer, { kind: 'output', output: { id: 't' } });
+  assert.deepEqual(result.started, [{ saga: 'journey', input: { id: 't' } }]);
   const again = await given(planner).rows("insert into trip (id, state) values ('t', 'open')").call(trips.plan, { id: 't' });
   assert.equal(again.answer.kind === 'declared' && again.answer.name, 'Known');
 });
 
-test('an answer that nobody scripted, and an event that nobody hears, are named', async () => {
+test('a missing script and an event without a reaction are named in the error', async () => {
   await assert.rejects(given(planner).saga(journey, { id: 't' }), /hotel.book was called and has no scripted answer/);
   await assert.rejects(
     given(planner).event(trips.ready, { id: 't' }),

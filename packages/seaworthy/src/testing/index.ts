@@ -5,7 +5,7 @@ export { type FaultName, type FaultOptions, type Faults, seededFaults, usualRate
 export { BusFault, faultyBus } from './faulty-bus.ts';
 export { faultyStore } from './faulty-store.ts';
 export { faultyTransport } from './faulty-transport.ts';
-export { type Ended, type Given, given } from './given.ts';
-export type { Came } from './play.ts';
-export type { Made, Scripted } from './script.ts';
-export { type InStorm, type StormOptions, type StormReport, storm } from './storm.ts';
+export { type Given, given, type SagaResult } from './given.ts';
+export type { Result } from './play.ts';
+export type { RecordedCall, Scripted } from './script.ts';
+export { type StormContext, type StormOptions, type StormReport, storm } from './storm.ts';

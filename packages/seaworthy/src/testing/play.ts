@@ -12,47 +12,47 @@ import { memory } from '../store/drivers/memory.ts';
 import type { Read, Row, StoreDriver, Value } from '../store/store.ts';
 import { seededRandom, virtualClock } from './clock.ts';
 import { GivenInvalid } from './errors.ts';
-import { type Made, scripted } from './script.ts';
-import { dueIn } from './under-way.ts';
+import { pendingWork } from './pending-work.ts';
+import { type RecordedCall, scripted } from './script.ts';
 
-/** What came of it. */
-export interface Came {
-  /** What was called, in order. */
-  readonly calls: readonly Made[];
-  /** Events, in the order of their publishing. */
+/** The result of a test with `given`. */
+export interface Result {
+  /** The calls of the service, in order. */
+  readonly calls: readonly RecordedCall[];
+  /** The published events, in order. */
   readonly published: readonly { readonly event: string; readonly data: unknown }[];
-  /** Sagas that were started, and not run. */
+  /** The sagas that were started. They are not run. */
   readonly started: readonly { readonly saga: string; readonly input: unknown }[];
-  /** Rows of the service's own database, as they are now. */
+  /** Reads rows of the service's own database. */
   readonly rows: Read['all'];
 }
 
-/** What is there before anything is done. */
-export interface Setting {
+/** The service, its rows and the scripted answers. */
+export interface TestSetup {
   readonly service: Service;
   readonly statements: readonly { readonly sql: string; readonly values: readonly Value[] }[];
   readonly scripts: ReadonlyMap<string, readonly unknown[]>;
 }
 
-/** Names the event that no contract has, with which a saga begins. */
+/** The name of the event that starts a saga; no contract has it. */
 export const begin = 'begin';
 
-/** Runs the service alone, does one thing to it, and waits until it has done all that follows. */
+/** Runs the service alone, acts on it once, and waits until all work that follows is done. */
 export async function play<V>(
-  setting: Setting,
+  setting: TestSetup,
   driven: boolean,
   act: (parts: {
     readonly endpoint: Awaited<ReturnType<typeof run>>['endpoint'];
     readonly deliver: (name: string, key: string, data: unknown) => Promise<void>;
   }) => Promise<V>,
   begins?: { readonly saga: AnySaga; readonly input: unknown },
-): Promise<{ readonly came: Came; readonly value: V; readonly ended: readonly Row[] }> {
+): Promise<{ readonly result: Result; readonly value: V; readonly ended: readonly Row[] }> {
   const { service, statements } = setting;
   const name = service.contract['~contract'];
   const clock = virtualClock();
   const machine = runtime({ clock, random: seededRandom(1) });
   const store = await (((service.store as StoreDriver | undefined) ?? memory()) as StoreDriver).open(name, machine);
-  const calls: Made[] = [];
+  const calls: RecordedCall[] = [];
   const published: Envelope[] = [];
   const hearing = new Map<string, Handle>();
   const bus: Bus = {
@@ -69,7 +69,7 @@ export async function play<V>(
     pending: async () => new Set(),
     close: async () => {},
   };
-  // A saga begins with an event that no contract has, so that its first local steps are in a transaction as ever.
+  // The event that starts the saga runs a reaction, so that its first local steps run in a transaction as in production.
   const starting = {
     kind: 'event',
     service: '~given',
@@ -90,7 +90,7 @@ export async function play<V>(
     if (failed) thrown = { error: new GivenInvalid(`reaction of ${name} to ${typeOf(from, event)} failed: ${String(failed['error'])}`) };
   }
 
-  async function work(): Promise<{ came: Came; value: V; ended: readonly Row[] }> {
+  async function work(): Promise<{ result: Result; value: V; ended: readonly Row[] }> {
     const running = await run(
       { ...service, store: undefined, on },
       {
@@ -110,10 +110,10 @@ export async function play<V>(
       endpoint: running.endpoint,
       deliver: (event, key, data) => deliver(event.split('.')[0] as string, event.split('.').slice(1).join('.'), key, data),
     });
-    while ((await dueIn(name, store.sqlRead)).some((due) => driven || !due.includes('sw_saga')) && !thrown) await sleep(clock, 100);
+    while ((await pendingWork(name, store.sqlRead)).some((due) => driven || !due.includes('sw_saga')) && !thrown) await sleep(clock, 100);
     if (thrown) throw thrown.error;
     const sagas = await store.sqlRead.all(`select ${sagaColumns} from sw_saga order by id`);
-    const came: Came = {
+    const result: Result = {
       calls,
       published: published.map(({ type, data }) => ({ event: type, data })),
       started: driven ? [] : sagas.map(instanceOf).map(({ name: saga, input }) => ({ saga, input })),
@@ -122,7 +122,7 @@ export async function play<V>(
     const cut = AbortSignal.abort(new Error('the test has ended'));
     await running.quiesce(cut);
     await running.close(cut);
-    return { came, value, ended: sagas };
+    return { result, value, ended: sagas };
   }
   return clock.run(work());
 }

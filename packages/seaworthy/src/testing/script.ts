@@ -6,25 +6,29 @@ import { GivenInvalid } from './errors.ts';
 
 type Fails<E> = { [K in keyof E & string]: { readonly fails: K; readonly data?: E[K] } }[keyof E & string];
 
-/** What an operation answers: a value, a declared error, `unknown` (nobody knows whether it happened), or `nothing`, ever. */
+/** A scripted answer: an output, a declared error, `unknown` (the call fails and its outcome is unknown), or `nothing` (no answer ever comes). */
 export type Scripted<Output, E> = { readonly answers: Output } | Fails<E> | 'unknown' | 'nothing';
 
-/** A call that was made. */
-export interface Made {
+/** A call that the service made. */
+export interface RecordedCall {
   readonly operation: string;
   readonly input: unknown;
 }
 
 export const nameOf = ({ service, name }: { readonly service: string; readonly name: string }): string => `${service}.${name}`;
 
-/** Calls as the scripts say. What has no output needs none. */
-export function scripted(scripts: ReadonlyMap<string, readonly unknown[]>, calls: Made[], missing: (error: GivenInvalid) => void): Caller {
-  const turn = new Map<string, number>();
+/** Makes a caller that answers by the scripts. An operation without output needs none. */
+export function scripted(
+  scripts: ReadonlyMap<string, readonly unknown[]>,
+  calls: RecordedCall[],
+  missing: (error: GivenInvalid) => void,
+): Caller {
+  const counts = new Map<string, number>();
   async function answer(operation: Operation & At, { signal }: CallOptions): Promise<unknown> {
     const name = nameOf(operation);
     const script = scripts.get(name);
-    const index = turn.get(name) ?? 0;
-    turn.set(name, index + 1);
+    const index = counts.get(name) ?? 0;
+    counts.set(name, index + 1);
     if (!script?.length && operation.output) {
       const error = new GivenInvalid(`${name} was called and has no scripted answer: script it with \`when\``);
       missing(error);

@@ -9,7 +9,7 @@ import { type StormReport, storm } from './storm.ts';
 
 const fair = Object.fromEntries(Object.keys(usualRates).map((name) => [name, 0])) as Record<FaultName, number>;
 
-test('storms over a fleet in which nothing may happen twice; every fault strikes', async () => {
+test('every effect happens once in storms in which every fault strikes', async () => {
   const reports: StormReport[] = [];
   for (let seed = 1; seed <= (thorough ? 15 : 7); seed++) reports.push(await bankStorm(seed, { instances: 1 + (seed % 2) }));
   const never = Object.keys(usualRates).filter((name) => reports.every(({ faults }) => faults[name as FaultName] === 0));
@@ -18,7 +18,7 @@ test('storms over a fleet in which nothing may happen twice; every fault strikes
   assert.ok(where.size >= 10, `processes died at ${[...where].join(', ')} only`);
 });
 
-test('the same seed is the same storm, step by step; another is another', async () => {
+test('the same seed repeats the same steps, another seed does not', async () => {
   const lines: string[] = [];
   const again: string[] = [];
   const first = await bankStorm(7, { trace: (line) => lines.push(line) });
@@ -37,12 +37,12 @@ test('two storms at one time do not disturb each other', async () => {
   assert.deepEqual([(await bankStorm(3)).trace, (await bankStorm(4)).trace], [one.trace, other.trace]);
 });
 
-test('without faults and deaths it is a calm day', async () => {
+test('a storm without faults and deaths succeeds', async () => {
   const { faults, deaths } = await bankStorm(1, { faults: fair, deaths: 0 });
   assert.deepEqual([faults, deaths], [fair, []]);
 });
 
-test('a bus that lets events of a key overtake each other breaks the fleet, and the storm says so', async () => {
+test('a storm fails when events of one key overtake each other', async () => {
   const bad = bankStorm(1, { faults: { ...fair, 'bus/delivery/overtaken': 0.9 }, deaths: 0 });
   await assert.rejects(bad, (error) => error instanceof StormFailed && /lines of/.test(error.message));
 });
@@ -55,7 +55,7 @@ test('a failed check, a storm that still has work and a load that takes too long
   );
   await assert.rejects(
     storm({ ...calm, seed: 6, within: '1m', settled: async () => false, check: async () => {} }),
-    /still had work after 1m: `settled` says no/,
+    /still had work after 1m: `settled` returns false/,
   );
   await assert.rejects(
     storm({ ...calm, seed: 6, within: '1m', load: () => new Promise(() => {}), check: async () => {} }),

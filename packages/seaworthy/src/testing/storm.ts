@@ -14,105 +14,108 @@ import type { RunOptions } from '../service/lifecycle.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Read, Store, StoreDriver } from '../store/store.ts';
 import { seededRandom, virtualClock } from './clock.ts';
+import { crashableStore } from './crashable.ts';
 import { StormFailed } from './errors.ts';
 import { type FaultName, seededFaults } from './faults.ts';
 import { faultyBus } from './faulty-bus.ts';
 import { faultyStore } from './faulty-store.ts';
-import { type Life, life } from './life.ts';
-import { mortalStore } from './mortal.ts';
-import { patient } from './patient.ts';
-import { boot, callerOn, type Sea } from './place.ts';
-import { dueIn, watched } from './under-way.ts';
+import { deliveryTracker, pendingWork } from './pending-work.ts';
+import { callerOn, type StormWorld, startProcess } from './process.ts';
+import { type ProcessLife, processLife } from './process-life.ts';
+import { retryingClient } from './retrying-client.ts';
 
-/** The fleet in the storm, as its client and its checker see it. */
-export interface InStorm<Name extends string = string> {
-  /** Calls as a patient client does: under one key, again and again, until the service answers, be it with a declared error. */
+/** The fleet in the storm, for its load and its check. */
+export interface StormContext<Name extends string = string> {
+  /** Repeats a call under one key until the service answers, with an output or a declared error. */
   readonly call: Caller;
-  /** Calls once, under a key of its own unless it is given one. A call that fails may have been carried out. */
+  /** Calls once. A call that fails may have taken effect. */
   readonly callOnce: Caller;
-  /** The dead letters of a service, for an operator who looks after them meanwhile. */
+  /** Returns the dead letters of a service, to act as an operator during the storm. */
   readonly deadLetters: (service: NoInfer<Name>) => DeadLetters;
-  /** The database of a service. */
+  /** Reads the database of a service. */
   readonly read: (service: NoInfer<Name>) => Read;
+  /** The randomness of the load, which the seed determines. */
   readonly random: Random;
+  /** Waits by the clock of the storm. */
   readonly sleep: (time: Duration) => Promise<void>;
 }
 
-/** A process in the storm that is about to start. */
+/** A process of the storm that is about to start. */
 export interface StormProcess {
-  /** From 0 to `instances` - 1. */
+  /** The number of the process within its service, from 0 to `instances` - 1. */
   readonly index: number;
-  /** How many lives it has had before. */
+  /** The number of its earlier lives. */
   readonly lives: number;
 }
 
+/** The options of a storm. */
 export interface StormOptions<Name extends string> {
   /**
-   * What is played. A function is asked at each start of a process, with its runtime, for what third parties are given, and which
-   * process of its service it is: another one, or a later life of the same, may run other code, as in a deploy.
+   * The fleet. A function is called at each start of a process, with the runtime of that process, from which third parties can be made,
+   * and with its number and life, so that processes can run different code, as in a deployment.
    */
   readonly fleet: Fleet<Name> | ((runtime: Runtime, process: StormProcess) => Fleet<Name>);
-  /** Everything follows from it: the same seed is the same storm. */
+  /** The seed, which determines the whole storm. */
   readonly seed: number;
-  /** How often things go wrong. Default `usualRates`. */
+  /** The rates of faults. Default `usualRates`. */
   readonly faults?: Partial<Record<FaultName, number>>;
-  /** How often each process dies at most, at some step of its own; it is started again within 5 s. Default 3. */
+  /** The largest number of deaths of each process, which restarts within 5 s. Default 3. */
   readonly deaths?: number;
-  /** Processes of each service. Default 1. */
+  /** The number of processes of each service. Default 1. */
   readonly instances?: number;
-  /** What is asked of the fleet meanwhile. */
-  readonly load: (sea: InStorm<Name>) => Promise<void>;
-  /** Whether all has come to its end, beside what the fleet itself has under way. */
-  readonly settled?: (sea: InStorm<Name>) => Promise<boolean>;
-  /** Called twice a second meanwhile: throws when something is so that must never be, not even for a moment. */
-  readonly always?: (sea: InStorm<Name>) => Promise<void>;
-  /** Called in the calm after the storm: throws when something is not as it must be. */
-  readonly check: (sea: InStorm<Name>) => Promise<void>;
-  /** Within which all must have settled, by the clock of the storm. Default 30 min. */
+  /** Puts load on the fleet. */
+  readonly load: (context: StormContext<Name>) => Promise<void>;
+  /** Tells whether work outside the fleet is done. Default: there is none. */
+  readonly settled?: (context: StormContext<Name>) => Promise<boolean>;
+  /** Checks an invariant twice a second; it throws when the invariant is violated. Default none. */
+  readonly always?: (context: StormContext<Name>) => Promise<void>;
+  /** Checks the data of the services after the storm; it throws when they are wrong. */
+  readonly check: (context: StormContext<Name>) => Promise<void>;
+  /** The longest time by the clock of the storm until all work is done. Default 30 min. */
   readonly within?: Duration;
-  /** What the services are set to. */
+  /** The options of all services. Default none. */
   readonly options?: RunOptions;
-  /** How their calls are guarded. */
+  /** The policies of their calls. Default those of the client. */
   readonly calls?: CallPolicies;
-  /** Of services that bring none. Default in memory. */
+  /** The store of services without their own. Default in memory. */
   readonly store?: StoreDriver;
   /**
-   * What carries the events: a bus in memory that no process takes along, or the embedded log on a database in memory, of which each
-   * process is a member by itself. Default `memory`.
+   * The bus: one in memory that outlives all processes, or the embedded log on a database in memory, of which each process is a member.
+   * Default `memory`.
    */
   readonly bus?: 'memory' | 'embedded';
-  /** Told each step of each process, to read what a seed does. */
+  /** Gets each step of each process. Default none. */
   readonly trace?: (line: string) => void;
 }
 
-/** What there was in a storm that ended well. */
+/** The report of a storm that succeeded. */
 export interface StormReport {
   readonly seed: number;
-  /** How often each fault struck. */
+  /** The number of times that each fault struck. */
   readonly faults: Readonly<Record<FaultName, number>>;
-  /** Where processes died. */
+  /** The steps at which processes died. */
   readonly deaths: readonly string[];
-  /** A digest of every step: the same for the same seed. */
+  /** A digest of all steps, which is the same for the same seed. */
   readonly trace: string;
-  /** How long it took by its own clock, in milliseconds. */
+  /** The duration by the clock of the storm, in milliseconds. */
   readonly elapsedMs: number;
 }
 
 const longestLife = 12;
 const downMs = 5000;
 const pollMs = 500;
-/** Longer than any copy or timer that a fault left behind. */
+/** The quiet time after which the storm is at rest; it is longer than any delayed copy or timer of a fault. */
 const quietMs = 5000;
-/** After which no faults are needed any more. */
+/** The time after the load at which the faults end. */
 const stormMs = 40_000;
 
 /**
- * Plays a whole fleet in one process and no time: each service a process of its own that may stall, die and come back, on
- * databases and a bus that outlive it, with faults at every port, until all has come to rest. Throws `StormFailed`, whose
- * seed plays the same storm again.
+ * Runs a whole fleet in one process and in virtual time, with faults at every port. Each service is a simulated process that may stall,
+ * die and restart, on databases and a bus that outlive it. The storm ends when all work is done. Throws `StormFailed`, whose seed
+ * repeats the storm.
  */
 export async function storm<const Name extends string>(options: StormOptions<Name>): Promise<StormReport> {
-  const { seed, deaths = 3, instances = 1, within = '30m', trace: told } = options;
+  const { seed, deaths = 3, instances = 1, within = '30m', trace: traced } = options;
   const digest = createHash('sha256');
   const clock = virtualClock();
   const lost: string[] = [];
@@ -122,21 +125,21 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
     const stamped = `${clock.monotonic()} ${line}`;
     lines.push(stamped);
     if (lines.length === 1000) digestLines();
-    told?.(stamped);
+    traced?.(stamped);
   };
   const random = seededRandom(seed);
   const chance = seededRandom(seed ^ 0x5eafa117);
   const own = runtime({ clock, random });
   const faults = seededFaults({ seed: chance, ...(options.faults && { rates: options.faults }), struck: (name) => trace(`fault ${name}`) });
-  const events = watched();
+  const events = deliveryTracker();
   const wire = memoryBus();
   const log = memory().open('bus', own);
-  const sea: Sea = {
+  const world: StormWorld = {
     runtime: own,
     faults,
     busOf(life, machine) {
-      const driver = options.bus === 'embedded' ? embeddedOn({ open: async () => mortalStore(await log, life) }) : wire;
-      return faultyBus(events.watch(driver), faults).open(options.bus === 'embedded' ? machine : own);
+      const driver = options.bus === 'embedded' ? embeddedOn({ open: async () => crashableStore(await log, life) }) : wire;
+      return faultyBus(events.track(driver), faults).open(options.bus === 'embedded' ? machine : own);
     },
     store: options.store ?? memory(),
     stores: new Map(),
@@ -148,28 +151,28 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
   const given = options.fleet;
   const fleetOf = typeof given === 'function' ? given : () => given;
   const names = fleetOf(own, { index: 0, lives: 0 }).services.map((service) => service.contract['~contract']);
-  const living = new Map<string, { readonly life: Life; ready: boolean }>();
-  /** Processes that have been ready once, and their services, whose tables are there then. */
+  const living = new Map<string, { readonly life: ProcessLife; ready: boolean }>();
+  /** The processes that have been ready once, and their services, whose tables exist from then on. */
   const started = new Set<string>();
   const lastMs = milliseconds(within, 'within');
   let over = false;
   let calm = false;
 
-  /** Keeps one process alive: starts it, and again after each of its deaths. */
+  /** Starts one process, and restarts it after each of its deaths. */
   async function keep(service: string, index: number): Promise<void> {
     const name = instances === 1 ? service : `${service}/${index + 1}`;
     for (let lives = 0; !over; lives++) {
       const steps = calm || lives >= deaths ? Number.POSITIVE_INFINITY : Math.floor(2 ** (chance.next() * longestLife));
       const stallMs = (): number => (faults.strikes('process/stalled') ? 3500 + faults.delayMs(6000) : 0);
       const skewMs = faults.strikes('process/skewed') ? faults.delayMs(1000) - faults.delayMs(1000) : 0;
-      const one = life({ name, steps, clock, skewMs, stallMs, trace });
+      const one = processLife({ name, steps, clock, skewMs, stallMs, trace });
       const state = { life: one, ready: false };
       living.set(name, state);
       const died = new Promise<void>((resolve) => one.dead.addEventListener('abort', () => resolve(), { once: true }));
       try {
         await orAborted(
-          boot(
-            sea,
+          startProcess(
+            world,
             (machine) => fleetOf(machine, { index, lives }),
             service,
             one,
@@ -196,9 +199,9 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
     return store;
   };
   const opened = new Map<string, Store<unknown, unknown>>();
-  const callOnce = callerOn({ ...sea, calls: { policyOf: () => policyOn(own), guardOf: () => policyOn(own) } }, own);
-  const seen: InStorm<Name> = {
-    call: patient(callOnce, own, trace),
+  const callOnce = callerOn({ ...world, calls: { policyOf: () => policyOn(own), guardOf: () => policyOn(own) } }, own);
+  const seen: StormContext<Name> = {
+    call: retryingClient(callOnce, own, trace),
     callOnce,
     deadLetters: (service) => deadLetters(storeOf(service), own),
     read: (service) => storeOf(service).sqlRead,
@@ -208,17 +211,17 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
 
   async function due(): Promise<readonly string[]> {
     const all = [...living.values()].filter(({ ready }) => !ready).map(({ life: { name } }) => `${name} is not ready`);
-    if (events.open > 0) all.push(`${events.open} deliveries are under way`);
+    if (events.open > 0) all.push(`${events.open} deliveries are in flight`);
     for (const name of names) {
-      const store = await sea.stores.get(name);
+      const store = await world.stores.get(name);
       if (store && started.has(name)) opened.set(name, store);
-      if (store && started.has(name) && all.length === 0) all.push(...(await dueIn(name, store.sqlRead)));
+      if (store && started.has(name) && all.length === 0) all.push(...(await pendingWork(name, store.sqlRead)));
     }
-    if (all.length === 0 && options.settled && !(await options.settled(seen))) all.push('`settled` says no');
+    if (all.length === 0 && options.settled && !(await options.settled(seen))) all.push('`settled` returns false');
     return all;
   }
 
-  /** Waits until nothing has been due for a while. */
+  /** Waits until no work has been pending for a while, or the time has passed. Returns the pending work. */
   async function settle(untilMs: number): Promise<readonly string[]> {
     for (let quiet = 0; ; quiet += pollMs) {
       const left = await due();
@@ -228,8 +231,8 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
     }
   }
 
-  /** Looks again and again until something is wrong. */
-  async function watch(always: (sea: InStorm<Name>) => Promise<void>): Promise<never> {
+  /** Checks the invariant until it is violated. */
+  async function watch(always: (context: StormContext<Name>) => Promise<void>): Promise<never> {
     for (;;) {
       await always(seen);
       await sleep(clock, pollMs);
@@ -261,7 +264,7 @@ export async function storm<const Name extends string>(options: StormOptions<Nam
     over = true;
     for (const { life: one } of living.values()) one.die('the end of the storm');
     await clock.advance(downMs).catch(() => {});
-    for (const store of [...sea.stores.values(), log]) await (await store).close();
+    for (const store of [...world.stores.values(), log]) await (await store).close();
   }
   digestLines();
   return { seed, faults: faults.counts, deaths: lost, trace: digest.digest('hex'), elapsedMs: clock.monotonic() };

@@ -1,10 +1,11 @@
 import type { BusDriver } from '../bus/bus.ts';
 import type { Read } from '../store/store.ts';
 
-/** Knows of the bus that several drivers lead to what has not been taken yet. */
-export interface Watched {
-  watch(driver: BusDriver): BusDriver;
-  /** Events that some group has not acknowledged. */
+/** Counts the unacknowledged events of a bus that several drivers lead to. */
+export interface DeliveryTracker {
+  /** Wraps a driver of the bus. */
+  track(driver: BusDriver): BusDriver;
+  /** The number of deliveries that their group has not acknowledged. */
   readonly open: number;
 }
 
@@ -13,7 +14,8 @@ interface Topic {
   readonly groups: Map<string, Set<string>>;
 }
 
-export function watched(): Watched {
+/** Makes a tracker of one bus. */
+export function deliveryTracker(): DeliveryTracker {
   const topics = new Map<string, Topic>();
   const topicOf = (name: string): Topic => {
     const topic = topics.get(name) ?? { ids: new Set<string>(), groups: new Map<string, Set<string>>() };
@@ -21,7 +23,7 @@ export function watched(): Watched {
     return topic;
   };
   return {
-    watch: (driver) => ({
+    track: (driver) => ({
       async open(runtime) {
         const bus = await driver.open(runtime);
         return {
@@ -29,7 +31,7 @@ export function watched(): Watched {
           publish(topic, envelopes) {
             const { ids, groups } = topicOf(topic);
             for (const { id } of envelopes) {
-              // A log that has it already does not hand it out again.
+              // A log deduplicates by id, so that a repeated publish is delivered once.
               if (ids.has(id)) continue;
               ids.add(id);
               for (const group of groups.values()) group.add(id);
@@ -61,13 +63,13 @@ export function watched(): Watched {
 
 const tables = ['sw_outbox', 'sw_intent', 'sw_parked', "sw_saga where state in ('running', 'undoing')"];
 
-/** What a service still has to do, in words; empty when it has done all. */
-export async function dueIn(service: string, read: Read): Promise<readonly string[]> {
-  const due: string[] = [];
+/** Describes the work that a service has not finished; empty if there is none. */
+export async function pendingWork(service: string, read: Read): Promise<readonly string[]> {
+  const pending: string[] = [];
   for (const table of tables) {
     const [row] = await read.all(`select count(*) as n from ${table}`);
     const count = Number(row?.['n']);
-    if (count > 0) due.push(`${service} has ${count} in ${table}`);
+    if (count > 0) pending.push(`${service} has ${count} in ${table}`);
   }
-  return due;
+  return pending;
 }

@@ -3,10 +3,10 @@ import type { Transport } from '../client/transport.ts';
 import { scope } from '../core/abort.ts';
 import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
-import type { Life } from './life.ts';
+import type { ProcessLife } from './process-life.ts';
 
-/** What a dead process was at comes to nothing, and nothing of it goes on: neither its `catch` nor its `finally`. */
-async function whileAlive<T>(life: Life, signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/** Runs work of a process. If the process dies meanwhile the promise never settles, so that neither `catch` nor `finally` runs. */
+async function whileAlive<T>(life: ProcessLife, signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const within = scope({ clock: life.clock, parents: signal ? [signal, life.dead] : [life.dead] });
   try {
     return await work(within.signal);
@@ -18,8 +18,8 @@ async function whileAlive<T>(life: Life, signal: AbortSignal | undefined, work: 
   }
 }
 
-/** A database as one process sees it: it may die before and after each commit and each read. The database lives on. */
-export function mortalStore<T, R>(store: Store<T, R>, life: Life): Store<T, R> {
+/** Wraps a database for one process, which may die before and after each commit and read. The database outlives the process. */
+export function crashableStore<T, R>(store: Store<T, R>, life: ProcessLife): Store<T, R> {
   const sqlRead = readerBy(async (sql, values) => {
     await life.step('reads');
     return store.sqlRead.all(sql, ...values);
@@ -46,8 +46,8 @@ export function mortalStore<T, R>(store: Store<T, R>, life: Life): Store<T, R> {
   };
 }
 
-/** A bus as one process sees it: what it dies over is not acknowledged, and goes to others. */
-export function mortalBus(bus: Bus, life: Life): Bus {
+/** Wraps a bus for one process. Events in flight when the process dies are not acknowledged and are redelivered. */
+export function crashableBus(bus: Bus, life: ProcessLife): Bus {
   const open = new Set<Subscription>();
   const drop = (one: Subscription): void => void one.close(AbortSignal.abort(life.dead.reason)).catch(() => {});
   life.dead.addEventListener('abort', () => open.forEach(drop), { once: true });
@@ -76,8 +76,8 @@ export function mortalBus(bus: Bus, life: Life): Bus {
   };
 }
 
-/** A way to a service as one process sees it: its calls end with it. */
-export function mortalTransport(transport: Transport, life: Life): Transport {
+/** Wraps a transport for one process, whose calls end with it. */
+export function crashableTransport(transport: Transport, life: ProcessLife): Transport {
   return {
     async send(attempt) {
       await life.step(`calls ${attempt.operation.service}.${attempt.operation.name} ${attempt.key}`);

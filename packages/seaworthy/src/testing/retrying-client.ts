@@ -4,13 +4,13 @@ import { SeaworthyError } from '../core/errors.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 
-/** Calls as a patient client does: under one key, again and again, until there is an answer, be it a declared error. */
-export function patient(call: Caller, { clock, random, ids }: Runtime, trace: (line: string) => void): Caller {
+/** Wraps a caller: it repeats each call under one key until the call is answered, with an output or a declared error. */
+export function retryingClient(call: Caller, { clock, random, ids }: Runtime, trace: (line: string) => void): Caller {
   const definite = (error: unknown): boolean =>
     error instanceof Failure || (error instanceof SeaworthyError && ['invalid', 'not_found', 'mismatch'].includes(error.kind));
   return (operation, input, options = {}) => {
     const key = options.key ?? ids.next();
-    async function insist(): Promise<never> {
+    async function repeat(): Promise<never> {
       for (;;) {
         try {
           return (await call(operation, input, { ...options, key })) as never;
@@ -21,6 +21,6 @@ export function patient(call: Caller, { clock, random, ids }: Runtime, trace: (l
         }
       }
     }
-    return reply(insist(), operation.errors as object);
+    return reply(repeat(), operation.errors as object);
   };
 }

@@ -10,24 +10,24 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { type RunningService, type RunOptions, run } from '../service/lifecycle.ts';
 import type { Service } from '../service/service.ts';
 import type { Store, StoreDriver } from '../store/store.ts';
+import { crashableBus, crashableStore, crashableTransport } from './crashable.ts';
 import type { Faults } from './faults.ts';
 import { faultyTransport } from './faulty-transport.ts';
-import type { Life } from './life.ts';
-import { mortalBus, mortalStore, mortalTransport } from './mortal.ts';
+import type { ProcessLife } from './process-life.ts';
 
-/** A process that takes calls. */
+/** A process that accepts calls. */
 interface Serving {
   readonly endpoint: Endpoint;
-  readonly life: Life;
+  readonly life: ProcessLife;
 }
 
-/** What all processes of a storm share: it outlives each of them. */
-export interface Sea {
-  /** Of the storm itself: its clock, its chance. */
+/** The world of a storm, which all its processes share and which outlives them. */
+export interface StormWorld {
+  /** The runtime of the storm itself, with its clock and randomness. */
   readonly runtime: Runtime;
   readonly faults: Faults;
-  /** The bus as one process reaches it. */
-  readonly busOf: (life: Life, machine: Runtime) => Promise<Bus>;
+  /** Opens the bus for one process. */
+  readonly busOf: (life: ProcessLife, machine: Runtime) => Promise<Bus>;
   readonly store: StoreDriver<unknown, unknown>;
   readonly stores: Map<string, Promise<Store<unknown, unknown>>>;
   readonly serving: Map<string, Set<Serving>>;
@@ -38,8 +38,8 @@ export interface Sea {
 
 const nameOf = (service: Service): string => service.contract['~contract'];
 
-/** One of the living processes of a service, by chance. When it dies with the call in hand, nobody knows what it did. */
-function endpointOf({ serving, runtime: { random } }: Sea, service: string): Endpoint | undefined {
+/** Picks a living process of a service at random. If it dies during a call, the call rejects with `Unreachable`. */
+function endpointOf({ serving, runtime: { random } }: StormWorld, service: string): Endpoint | undefined {
   const all = [...(serving.get(service) ?? [])];
   const one = all[Math.floor(random.next() * all.length)];
   return (
@@ -52,35 +52,35 @@ function endpointOf({ serving, runtime: { random } }: Sea, service: string): End
   );
 }
 
-/** The way of one process, or of the storm's own client, to all services. */
-export function callerOn(sea: Sea, own: Runtime, life?: Life): Caller {
+/** Makes the caller of one process, or of the client of the storm. */
+export function callerOn(world: StormWorld, own: Runtime, life?: ProcessLife): Caller {
   return caller({
-    ...sea.calls,
+    ...world.calls,
     runtime: own,
     transportOf(service) {
       const faulty = faultyTransport(
-        local(service, () => endpointOf(sea, service)),
-        sea.faults,
-        sea.runtime,
+        local(service, () => endpointOf(world, service)),
+        world.faults,
+        world.runtime,
       );
-      return life ? mortalTransport(faulty, life) : faulty;
+      return life ? crashableTransport(faulty, life) : faulty;
     },
   });
 }
 
-/** The database of a service: opened once for all lives of its processes. */
-async function databaseOf(sea: Sea, service: Service): Promise<Store<unknown, unknown>> {
+/** Returns the database of a service, which is opened once for all lives of its processes. */
+async function databaseOf(world: StormWorld, service: Service): Promise<Store<unknown, unknown>> {
   const name = nameOf(service);
-  const known = sea.stores.get(name);
+  const known = world.stores.get(name);
   if (known) return known;
-  const driver = (service.store as unknown as StoreDriver<unknown, unknown> | undefined) ?? sea.store;
-  const opened = driver.open(name, sea.runtime);
-  sea.stores.set(name, opened);
+  const driver = (service.store as unknown as StoreDriver<unknown, unknown> | undefined) ?? world.store;
+  const opened = driver.open(name, world.runtime);
+  world.stores.set(name, opened);
   return opened;
 }
 
-/** The runtime of one life: its own view of time, and the storm's trace in place of telemetry. */
-function runtimeOf({ runtime: { random }, trace }: Sea, life: Life): Runtime {
+/** Makes the runtime of one life, with its own clock, and with the storm's trace in place of telemetry. */
+function runtimeOf({ runtime: { random }, trace }: StormWorld, life: ProcessLife): Runtime {
   return runtime({
     clock: life.clock,
     random,
@@ -95,38 +95,38 @@ function runtimeOf({ runtime: { random }, trace }: Sea, life: Life): Runtime {
   });
 }
 
-/** Runs a service as a process of its own; resolves once it is ready. */
-export async function boot(
-  sea: Sea,
+/** Starts a service as a process of its own. Resolves once it is ready. */
+export async function startProcess(
+  world: StormWorld,
   fleetOf: (runtime: Runtime) => Fleet,
   name: string,
-  life: Life,
+  life: ProcessLife,
   faulty: (driver: StoreDriver<unknown, unknown>) => StoreDriver<unknown, unknown>,
 ): Promise<RunningService> {
-  const own = runtimeOf(sea, life);
+  const own = runtimeOf(world, life);
   const defined = fleetOf(own).services.find((one) => nameOf(one) === name) as Service;
-  const database = await databaseOf(sea, defined);
+  const database = await databaseOf(world, defined);
   const driver = faulty({ open: async () => database });
-  const store: StoreDriver<unknown, unknown> = { open: async () => mortalStore(await driver.open(name, sea.runtime), life) };
+  const store: StoreDriver<unknown, unknown> = { open: async () => crashableStore(await driver.open(name, world.runtime), life) };
   const running = await run(
     { ...defined, store: undefined },
     {
-      ...sea.options,
+      ...world.options,
       runtime: own,
       store: store as StoreDriver,
-      bus: mortalBus(await sea.busOf(life, own), life),
-      call: callerOn(sea, own, life),
+      bus: crashableBus(await world.busOf(life, own), life),
+      call: callerOn(world, own, life),
     },
   );
   await running.verify();
   running.admit();
-  // Who died over its start does not get here.
-  await life.step('takes calls');
+  // A process that died during its start does not get here: this step never resolves.
+  await life.step('accepts calls');
   const serving = { endpoint: running.endpoint, life };
-  const all = sea.serving.get(name) ?? new Set();
-  sea.serving.set(name, all.add(serving));
+  const all = world.serving.get(name) ?? new Set();
+  world.serving.set(name, all.add(serving));
   life.dead.addEventListener('abort', () => all.delete(serving), { once: true });
-  // It may have died at something else that it did meanwhile.
+  // The process may have died at another step in the meantime.
   if (life.dead.aborted) all.delete(serving);
   await running.begin();
   return running;

@@ -1,40 +1,42 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { sleep } from '../core/sleep.ts';
 
-/** Thrown where a process that has just died cannot simply stand still. */
+/** The error that a synchronous call of a dead process throws, since it cannot wait forever. */
 export class Died extends Error {}
 
-/** One life of a process: counted in the steps at which it may end or stall. */
-export interface Life {
+/** One life of a simulated process, as a sequence of steps at which it may die or stall. */
+export interface ProcessLife {
   readonly name: string;
-  /** Aborts when it dies. */
+  /** Aborts when the process dies. */
   readonly dead: AbortSignal;
-  /** Where it died. */
+  /** The step at which the process died; `undefined` while it lives. */
   readonly at: string | undefined;
-  /** Before and after everything that the process does to the world. Resolves later when it stalls, and never once it is dead. */
+  /** Takes a step, before and after each effect of the process. Resolves late when the process stalls, and never once it is dead. */
   step(what: string): Promise<void>;
-  /** The same for a named crash point, which nobody awaits. Throws `Died`. */
+  /** Takes a step at a crash point, which is synchronous. Throws `Died` once the process is dead. */
   pass(point: string): void;
+  /** Ends the life. */
   die(at: string): void;
-  /** Its own view of time: in stalls and after its death no timer runs, and its date may be wrong. */
+  /** The clock of the process: no timer runs during a stall or after its death, and its date may be wrong. */
   readonly clock: Clock;
 }
 
-export interface LifeParts {
+export interface ProcessLifeDeps {
   readonly name: string;
-  /** It dies at this step. */
+  /** The number of steps after which the process dies. */
   readonly steps: number;
   readonly clock: Clock;
-  /** By how many milliseconds its date is wrong. Default 0. */
+  /** The error of its date in milliseconds. Default 0. */
   readonly skewMs?: number;
-  /** Milliseconds to stand still at a step, mostly 0. */
+  /** Returns the milliseconds of a stall at a step, mostly 0. */
   readonly stallMs: () => number;
   readonly trace: (line: string) => void;
 }
 
 const never = new Promise<never>(() => {});
 
-export function life({ name, steps, clock, skewMs = 0, stallMs, trace }: LifeParts): Life {
+/** Starts a life. */
+export function processLife({ name, steps, clock, skewMs = 0, stallMs, trace }: ProcessLifeDeps): ProcessLife {
   const death = new AbortController();
   const timers = new Set<Timer>();
   let left = steps;
