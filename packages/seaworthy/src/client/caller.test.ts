@@ -47,13 +47,13 @@ test('a breaker that opens between two attempts does not hide the error of the f
     transportOf: () => ({
       async send() {
         sent++;
-        throw new Unreachable('nobody knows what became of it');
+        throw new Unreachable('the outcome is unknown');
       },
       close: async () => {},
     }),
   });
   const outcome = (): Promise<unknown> => clock.run(call(desk.ask, {}).catch((error: unknown) => error));
-  assert.ok((await outcome()) instanceof Unreachable, 'it was on its way: nobody may say that nothing was done');
+  assert.ok((await outcome()) instanceof Unreachable, 'the first attempt was sent, so its outcome is unknown');
   assert.ok((await outcome()) instanceof BreakerOpen, 'nothing was sent');
   assert.equal(sent, 1);
 });
@@ -67,7 +67,7 @@ test('G9: all attempts of one call carry the same key, generated or given; anoth
     transportOf: () => ({
       async send({ key }) {
         sent.push(key);
-        throw new Unreachable('nobody is there');
+        throw new Unreachable('no connection');
       },
       close: async () => {},
     }),
@@ -95,7 +95,7 @@ test('every attempt sends the input of the moment of the call', async () => {
     transportOf: () => ({
       async send({ input }) {
         sent.push(JSON.stringify(input));
-        if (sent.length === 1) throw new Unreachable('nobody knows what became of it');
+        if (sent.length === 1) throw new Unreachable('the outcome is unknown');
         return { kind: 'output', output: undefined };
       },
       close: async () => {},

@@ -93,7 +93,7 @@ export const defaultPolicy = (runtime: Runtime): Guard => policyOn(runtime, retr
  * Returns the guard of an instance that has no other: a bulkhead of 100 attempts at one time and 1000 waiting, and a breaker. It opens after 5
  * failures in a row to give an answer, or when half of at least 20 calls within 30 s failed, answers of 500 among them; failures
  * under one idempotency key count once. It opens for 1 s first and for twice as long each time, up to 30 s, but no longer than
- * 1 s where nobody is there, and closes after 2 successes.
+ * 1 s where the service is absent, and closes after 2 successes.
  */
 export const defaultGuard = (runtime: Runtime, service: string, instance?: string): Guard =>
   policyOn(runtime, ...guardParts(runtime, service, instance));
@@ -130,7 +130,7 @@ interface Callee {
   readonly pool: InstancePool;
 }
 
-/** A transport as the only instance of its service. It belongs to whoever opened it, who closes it. */
+/** A transport as the only instance of its service. The caller does not close it. */
 const only = (service: string, transport: Transport): Instances => ({
   source: staticInstances([service]),
   connect: () => ({ send: (request) => transport.send(request), close: async () => {} }),

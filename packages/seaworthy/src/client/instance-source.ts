@@ -9,7 +9,7 @@ export interface Instance {
  * open and close transports.
  *
  * A driver over a registry (DNS, Consul, Kubernetes) resolves with a source once it has the first list, keeps it up to date, and has a
- * `close` of its own for whoever opened it. While the registry cannot be reached, the source keeps its last list.
+ * `close` of its own. The caller does not close a source. While the registry cannot be reached, the source keeps its last list.
  *
  * Guarantees of every source, shown by the conformance suite:
  * - `current` returns the latest list at once and does not throw. It is empty where nothing is known.

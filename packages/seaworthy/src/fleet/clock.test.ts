@@ -24,7 +24,7 @@ const trips = contract('trips', {
   planned: event({ key: 'id', data: Ref }),
 });
 
-/** A fleet on a machine of its own, in which a step, a third party and a reaction fail or hang as they are told. */
+/** A fleet on a machine of its own, in which a test makes a step, a third party and a reaction fail or hang. */
 async function machine(dir: string, ahead: number) {
   const state = { ahead, work: 'fails' as 'fails' | 'hangs' | 'succeeds', tried: new Set<string>(), done: new Set<string>() };
   const attempt = async (what: string): Promise<void> => {
@@ -91,8 +91,8 @@ test('the work of a process that died with its clock an hour ahead is taken over
   await first.ask('failed');
   await first.all('tried', 'failed');
   first.state.work = 'hangs';
-  await first.ask('in hand');
-  await first.all('tried', 'in hand');
+  await first.ask('in flight');
+  await first.all('tried', 'in flight');
   // What a process leaves that is killed now.
   const left = join(root, 'left');
   mkdirSync(left);
@@ -100,7 +100,7 @@ test('the work of a process that died with its clock an hour ahead is taken over
   const next = await machine(left, 0);
   next.state.work = 'succeeds';
   await next.all('done', 'failed');
-  await next.all('done', 'in hand');
+  await next.all('done', 'in flight');
   await next.stop();
   await first.stop();
   assert.deepEqual([first.state.done.size, next.state.done.size], [0, 6]);

@@ -47,7 +47,7 @@ async function open(options: StartOptions) {
   return { running, probe, desk: running.urls['desk'] as string, shelf: running.urls['shelf'] as string };
 }
 
-/** As a driver would be whose database or broker stands as it is told. */
+/** Makes a port report the condition that a test sets. */
 const stores = (of: string, condition: () => Condition): StoreDriver => {
   const driver = memory();
   return {

@@ -32,8 +32,8 @@ const own = service(desk, { handlers: { write: fails, read: fails, reach: remote
 test('any value that a handler throws is a problem for the caller and a log line, and the next call is answered', async () => {
   const clock = virtualClock();
   const lines: string[] = [];
-  const told = telemetry({ destination: { write: (line: string) => void lines.push(line) } });
-  const rt = runtime({ clock, random: seededRandom(1), observe: told.observe });
+  const reports = telemetry({ destination: { write: (line: string) => void lines.push(line) } });
+  const rt = runtime({ clock, random: seededRandom(1), observe: reports.observe });
   const running = await start(fleet({ services: [own] }), { runtime: rt, store: memory(), bus: memoryBus() });
   for (const what of Object.keys(thrown))
     for (const operation of [desk.write, desk.read, desk.reach]) {

@@ -67,19 +67,19 @@ interface Line {
   readonly error: { readonly code?: string; readonly message: string };
 }
 
-/** What its client was told, and what its terminal shows. */
-async function seen(settings: Readonly<Record<string, string>>): Promise<{ readonly told: string; readonly lines: readonly Line[] }> {
+/** Returns what the client of a fleet received, and the lines of its log. */
+async function seen(settings: Readonly<Record<string, string>>): Promise<{ readonly received: string; readonly lines: readonly Line[] }> {
   const dir = mkdtempSync(join(root, 'office-'));
   const flags = ['--conditions=@seaworthy/source', '--disable-warning=ExperimentalWarning', '--input-type=module', '-e'];
   const cwd = import.meta.dirname;
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [...flags, program(dir, settings)], { cwd, timeout: 30_000 });
-  return { told: stderr, lines: stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Line])) };
+  return { received: stderr, lines: stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Line])) };
 }
 
 test('without telemetry the log has the errors of handlers and reactions, and the client sees no SQL', async () => {
-  const { told, lines } = await seen({});
-  assert.match(told, /^502 .*SW_STORE_STATEMENT_FAILED/);
-  assert.doesNotMatch(told, /selekt/);
+  const { received, lines } = await seen({});
+  assert.match(received, /^502 .*SW_STORE_STATEMENT_FAILED/);
+  assert.doesNotMatch(received, /selekt/);
   const [handler] = lines.filter(({ service }) => service === 'desk');
   const [reaction] = lines.filter(({ service }) => service === 'archive');
   assert.deepEqual([handler?.level, handler?.msg, handler?.error.code], ['error', 'desk.mistype failed', 'SW_STORE_STATEMENT_FAILED']);

@@ -44,7 +44,7 @@ test('a service and its migrations may have the name of a module of the toolkit'
   );
 });
 
-/** One database for whoever asks, as some driver may give it. */
+/** A driver that gives the same database to every service. */
 const shared = (): StoreDriver => {
   let opened: Promise<Store> | undefined;
   return {

@@ -31,7 +31,7 @@ export interface ListenOptions {
 export interface ShutdownOptions {
   /** How long a stop may take. Default 10 s. */
   readonly drain?: Duration;
-  /** How long the fleet serves on after it has become unready, until whoever routes to it has seen that. Default 0 s. */
+  /** How long the fleet serves on after it has become unready, so that load balancers notice. Default 0 s. */
   readonly grace?: Duration;
 }
 
@@ -70,7 +70,7 @@ export interface StartOptions extends RunOptions {
   readonly runtime?: Runtime;
   /** Gives the metrics for `/metrics`. Default none. */
   readonly exposition?: () => string;
-  /** Whether all that listens serves `/openapi.json`, `/asyncapi.json` and `/docs`, and what they say of themselves. Default true. */
+  /** Whether every port serves `/openapi.json`, `/asyncapi.json` and `/docs`; an object replaces their title, version or description. Default true. */
   readonly documents?: boolean | DocumentOptions;
 }
 

@@ -49,7 +49,7 @@ export function plan(fleet: Fleet, { only, addresses = {}, listen = {} }: StartO
     const source = typeof given === 'string' || Array.isArray(given) ? staticInstances([given].flat()) : (given as InstanceSource);
     for (const { at } of source.current())
       if (!isAddress(at)) wrong.push(`addresses.${name} must be http://HOST:PORT, got ${JSON.stringify(at)}`);
-    // A list that never changes and is empty is no address at all.
+    // An empty list that never changes gives no address.
     if (source.watch || source.current().length > 0) found.set(name, source);
   }
   const checkPort = (option: string, port: number | undefined): void => {

@@ -41,8 +41,8 @@ function thirdParty(work: (context: WorkContext) => unknown) {
 async function world(own: ReturnType<typeof thirdParty>['own']) {
   const clock = virtualClock();
   const lines: string[] = [];
-  const told = telemetry({ destination: { write: (line: string) => void lines.push(line) } });
-  const rt = runtime({ clock, random: seededRandom(1), observe: told.observe });
+  const reports = telemetry({ destination: { write: (line: string) => void lines.push(line) } });
+  const rt = runtime({ clock, random: seededRandom(1), observe: reports.observe });
   const running = await start(fleet({ services: [own] }), {
     runtime: rt,
     store: memory(),
@@ -53,7 +53,7 @@ async function world(own: ReturnType<typeof thirdParty>['own']) {
     clock,
     lines,
     shown: () =>
-      told
+      reports
         .exposition()
         .split('\n')
         .filter((line) => /^seaworthy_(breaker|bulkhead)_\w+\{.*(third party|host)/.test(line)),

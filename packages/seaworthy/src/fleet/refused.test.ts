@@ -34,7 +34,7 @@ const front = gateway({ routes: [route('POST /say', early.say)] });
 
 type Edition = 'first' | 'without the command' | 'with another step' | 'with a migration that fails' | 'heard twice';
 
-/** Of which the first leaves a saga, an intent and an event behind, and the others are to be refused. */
+/** Editions of one fleet: the first leaves a saga, an intent and an event behind, and a start of the others must be refused. */
 function edition(which: Edition) {
   const waiting = saga(early, 'waiting', { input: Ref, uses: [late] }).step(which === 'with another step' ? 'other' : 'wait', {
     do: ({ call }) => call(late.wait, {}),

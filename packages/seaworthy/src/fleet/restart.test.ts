@@ -58,7 +58,7 @@ const [, , dir, port] = process.argv;
 if (dir !== undefined) await serve(dir, Number(port));
 else
   test('the only instance of a service answers within two seconds of its restart, however long it was down', async () => {
-    // Processes and connections are real, and take what they take; only the gateway's time is told.
+    // Processes and connections are real; only the gateway has a virtual clock.
     const clock = virtualClock();
     const own = runtime({ clock, random: { next: () => 0 } });
     const first = await serving(0);
@@ -70,7 +70,7 @@ else
       const signal = new AbortController().signal;
       const answer = await served?.handle({ params: {}, query: '', headers: {}, body: undefined, signal });
       const { pid, retryAfterMs = 0 } = JSON.parse(answer?.body ?? '{}') as { pid?: unknown; retryAfterMs?: number };
-      assert.ok(retryAfterMs <= 1000, `whoever asks is told to come again in ${retryAfterMs} ms`);
+      assert.ok(retryAfterMs <= 1000, `Retry-After is ${retryAfterMs} ms`);
       return { status: answer?.status ?? 0, pid };
     };
     assert.deepEqual(await ask(), { status: 200, pid: first.pid });

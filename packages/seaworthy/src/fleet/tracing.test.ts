@@ -41,7 +41,7 @@ const stock = contract('stock', {
   look: query({ http: 'GET /holds/{id}', input: Ref, output: Ref }),
 });
 
-/** What each handler was told of its trace, and how the saga of each order ended. */
+/** The trace that each handler got, and how the saga of each order ended. */
 interface Seen {
   readonly traces: [where: string, trace: TraceContext | undefined][];
   readonly ended: string[];
@@ -183,7 +183,7 @@ test('without OpenTelemetry every span of an order has one trace id, and the bat
   assert.deepEqual(publish?.links, [{ traceId: given, spanId: one('seaworthy_serve shop.place').spanId }]);
   assert.equal(publish?.kind, 'producer');
 
-  // Handlers know where they are, the third party may be told, and the line of a handler's log says so.
+  // Handlers have the trace, can forward it to the third party, and their log lines carry it.
   assert.deepEqual(seen.traces.map(([where]) => where).sort(), ['hold', 'place', 'reaction', 'third party']);
   for (const [where, trace] of seen.traces) {
     assert.equal(trace?.traceparent?.slice(3, 35), given, where);

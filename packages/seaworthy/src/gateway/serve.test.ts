@@ -102,11 +102,11 @@ for (const [what, error, code] of [
     const routed = await ask([route('GET /api/orders/{id}', shop.order)], { order: fails(error) });
     const aggregated = await ask([page], { ...fine, order: fails(error) });
     assert.deepEqual([routed.status, routed.json['code'], aggregated.status], [502, code, 502]);
-    for (const { body, told } of [routed, aggregated]) {
+    for (const { body, logged } of [routed, aggregated]) {
       assert.doesNotMatch(body ?? '', /internal/);
-      assert.equal(told.length, 1);
-      assert.match(String(told[0]?.attributes['error']), /internal/);
-      assert.equal(told[0]?.attributes['route'], 'GET /api/orders/{id}');
+      assert.equal(logged.length, 1);
+      assert.match(String(logged[0]?.attributes['error']), /internal/);
+      assert.equal(logged[0]?.attributes['route'], 'GET /api/orders/{id}');
     }
   });
 
@@ -129,10 +129,10 @@ for (const [where, status] of [
   ['circle', 500],
 ] as const)
   test(`a mistake in an aggregate's own code (${where}) is in the log, with its route`, async () => {
-    const { status: said, told, body } = await ask([broken(where)], fine);
+    const { status: said, logged, body } = await ask([broken(where)], fine);
     assert.equal(said, status);
-    assert.deepEqual([told[0]?.level, told[0]?.attributes['route']], ['error', 'GET /api/orders/{id}']);
-    assert.ok(told[0]?.attributes['error'] instanceof Error);
+    assert.deepEqual([logged[0]?.level, logged[0]?.attributes['route']], ['error', 'GET /api/orders/{id}']);
+    assert.ok(logged[0]?.attributes['error'] instanceof Error);
     assert.doesNotMatch(body ?? '', /of the shape|circular/);
   });
 
@@ -140,16 +140,16 @@ test('the log says why an optional part is missing, except for a declared error,
   const wrong = new CallFailed('shop.payment', { type: 'about:blank', title: 'Bad Request', status: 400 });
   for (const [error, level] of [
     [new AnswerInvalid('other contracts'), 'error'],
-    [new Unreachable('nobody there'), 'warn'],
+    [new Unreachable('no connection'), 'warn'],
     [new Error('bug'), 'error'],
     [new Failure('Frozen', undefined), undefined],
     [open, undefined],
     [late, undefined],
     [wrong, undefined],
   ] as const) {
-    const { told } = await ask([page], { ...fine, payment: fails(error) });
+    const { logged } = await ask([page], { ...fine, payment: fails(error) });
     assert.deepEqual(
-      told.map((one) => one.level),
+      logged.map((one) => one.level),
       level ? [level] : [],
       String(error),
     );

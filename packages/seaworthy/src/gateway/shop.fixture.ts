@@ -65,8 +65,8 @@ export async function ask(
     asked.push({ name, input, options });
     return reply((async () => answers[name]?.())() as Promise<never>, { NotFound: undefined, Frozen: undefined });
   };
-  const told: { level: string; message: string; attributes: Readonly<Record<string, unknown>> }[] = [];
-  const observe = { ...silent, log: (level: string, message: string, attributes = {}) => void told.push({ level, message, attributes }) };
+  const logged: { level: string; message: string; attributes: Readonly<Record<string, unknown>> }[] = [];
+  const observe = { ...silent, log: (level: string, message: string, attributes = {}) => void logged.push({ level, message, attributes }) };
   const [served] = gatewayRoutes(gateway({ routes }), { runtime: runtime({ clock: virtualClock(), observe }), call });
   const answer = (await served?.handle({
     params: { id: '1' },
@@ -76,7 +76,7 @@ export async function ask(
     signal: new AbortController().signal,
     ...request,
   })) as HttpReply;
-  return { ...answer, json: JSON.parse(answer.body ?? 'null') as Record<string, unknown>, asked, told };
+  return { ...answer, json: JSON.parse(answer.body ?? 'null') as Record<string, unknown>, asked, logged };
 }
 export const fails = (error: unknown) => () => {
   throw error;
