@@ -11,7 +11,7 @@ const requests = 12_000;
 const children: ChildProcess[] = [];
 const dir = mkdtempSync(join(tmpdir(), 'seaworthy-bench-'));
 
-/** Each in a process of its own. Resolves with its address. */
+/** Starts a gateway in its own process. Resolves with its address. */
 function begin(name: string, ...given: readonly string[]): Promise<string> {
   const program = fileURLToPath(new URL(`./gateways/${name}.ts`, import.meta.url));
   const flags = ['--conditions=@seaworthy/source', '--disable-warning=ExperimentalWarning'];

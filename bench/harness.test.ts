@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 const folder = mkdtempSync(join(tmpdir(), 'seaworthy-bench-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-test('a benchmark only prints; with --save it keeps what it printed', () => {
+test('a benchmark prints its result, and writes it to a file with --save', () => {
   copyFileSync(join(import.meta.dirname, 'harness.ts'), join(folder, 'harness.ts'));
   const metric = "{ metric: 'wait', unit: 'ms', ours: () => 1, peers: { other: () => 2 } }";
   writeFileSync(join(folder, 'tiny.mts'), `import { bench } from './harness.ts';\nawait bench('tiny', [${metric}], { rounds: 1 });\n`);

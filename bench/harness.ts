@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 
-/** One thing that is measured: ours, its peers, and the bare limit. Lower is better unless `higher`. */
+/** One measurement: the toolkit, its peers, and the bare limit. Lower is better unless `higher` is set. */
 export interface Metric {
   readonly metric: string;
   readonly unit: string;
@@ -36,7 +36,7 @@ async function measure(
   const runs = new Map<string, () => number | Promise<number>>([['seaworthy', ours], ...Object.entries(peers)]);
   if (limit) runs.set(limit.name, limit.run);
   const values = new Map<string, number[]>([...runs.keys()].map((name) => [name, []]));
-  // Interleaved, so that whatever else the machine does, it does to all.
+  // The runs are interleaved, so that other load on the machine affects all of them.
   for (let round = 0; round < rounds; round++) for (const [name, run] of runs) values.get(name)?.push(await run());
   const all = [...values].map(([name, list]) => ({ name, value: median(list) }));
   const of = (name: string): number => all.find((one) => one.name === name)?.value as number;
@@ -63,7 +63,7 @@ async function measure(
   return { row, all };
 }
 
-/** Measures, prints a table and one line of JSON, and with `--save` keeps both under `results/`. Ratios above 1 are in our favour. `notes` are taken at the end. */
+/** Measures and prints a table and one line of JSON; with `--save` it writes both to `results/`. A ratio above 1 favours the toolkit. `notes` is called at the end. */
 export async function bench(
   name: string,
   metrics: readonly Metric[],

@@ -8,7 +8,7 @@ const work = async (): Promise<number> => 1;
 const wrapper = async (): Promise<number> => await work();
 type Call = () => PromiseLike<unknown>;
 
-/** Nanoseconds a call. */
+/** Measures the nanoseconds of a call. */
 async function nanoseconds(call: Call, calls: number): Promise<number> {
   for (let index = 0; index < calls / 10; index++) await call();
   const began = process.hrtime.bigint();
@@ -16,7 +16,7 @@ async function nanoseconds(call: Call, calls: number): Promise<number> {
   return Number(process.hrtime.bigint() - began) / calls;
 }
 
-/** Bytes allocated a call: what the heap grows by while no collection runs. */
+/** Measures the bytes that a call allocates, by the growth of the heap without a collection. */
 async function bytes(call: Call, calls: number): Promise<number> {
   for (let index = 0; index < 2000; index++) await call();
   let least = Number.POSITIVE_INFINITY;
@@ -30,7 +30,7 @@ async function bytes(call: Call, calls: number): Promise<number> {
   return least;
 }
 
-/** Bytes that one idle instance holds. */
+/** Measures the bytes that one idle instance holds. */
 function held(make: () => unknown, count = 20_000): number {
   const kept: unknown[] = new Array(count);
   make();

@@ -35,7 +35,7 @@ const folder = (): string => mkdtempSync(join(tmpdir(), 'seaworthy-bench-'));
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 const perSaga: number[] = [];
 
-/** Starts `all` sagas by a command each, so many at one time, and waits until all have ended. */
+/** Starts `all` sagas by one command each, a fixed number at one time, and waits until all have ended. */
 async function ours(all: number, atOnce: number): Promise<{ readonly rate: number; readonly p50: number }> {
   const dir = folder();
   let commits = 0;
@@ -75,7 +75,7 @@ async function ours(all: number, atOnce: number): Promise<{ readonly rate: numbe
 }
 
 interface Sample {
-  /** Tables and indexes as the toolkit makes them. */
+  /** The tables and indexes of the toolkit. */
   readonly schema: readonly string[];
   readonly saga: Readonly<Record<string, SQLOutputValue>>;
   readonly record: Readonly<Record<string, SQLOutputValue>>;
@@ -83,7 +83,7 @@ interface Sample {
   readonly journals: readonly string[];
 }
 
-/** What one of our sagas leaves behind. */
+/** The rows that one saga of the toolkit writes. */
 async function sampled(): Promise<Sample> {
   const dir = folder();
   const running = await start(fleet({ services: [bookings] }), { dir });
@@ -137,7 +137,7 @@ function checkAll(database: DatabaseSync, all: number): void {
   if (Number(done) !== all) throw new Error('the sagas by hand were not written');
 }
 
-/** The same rows of `all` sagas by hand, in as many commits as ours made: a synchronous loop over prepared statements. */
+/** Writes the same rows of `all` sagas by hand in the same number of commits: a synchronous loop over prepared statements. */
 function byHand(all: number, group: number): { readonly rate: number; readonly p50: number } {
   const dir = folder();
   const database = new DatabaseSync(join(dir, 'trips.db'));
@@ -168,7 +168,7 @@ function byHand(all: number, group: number): { readonly rate: number; readonly p
   return { rate: all / seconds, p50: median(took) };
 }
 
-/** The same rows through the toolkit's store and nothing else: no contract, call, timeout, trace or recovery. */
+/** Writes the same rows through the toolkit's store alone: without contract, call, timeout, trace and recovery. */
 async function byStore(all: number, atOnce: number): Promise<number> {
   const dir = folder();
   const store = await sqlite({ dir }).open('trips', runtime());

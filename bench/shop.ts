@@ -33,7 +33,7 @@ const placings = (count = orders): Placing[] => {
 const folder = (): string => mkdtempSync(join(tmpdir(), 'seaworthy-bench-'));
 const commits: number[] = [];
 
-/** Settled orders a second, through the gateway, beside the client on the same machine. */
+/** Measures the settled orders a second through the gateway, with the client on the same machine. */
 async function settled(flags?: string): Promise<number> {
   const dir = folder();
   const shop = await spawnShop({ dir, env: flags === undefined ? {} : { NODE_OPTIONS: flags } });
@@ -61,7 +61,7 @@ async function settled(flags?: string): Promise<number> {
   }
 }
 
-/** The same rows by hand: four files, synchronous, as many commits as the shop makes, nothing else. */
+/** Writes the same rows by hand: four files, synchronously, in the same number of commits. */
 function byHand(): number {
   const dir = folder();
   const open = (name: string, ...tables: string[]): DatabaseSync => {
@@ -149,7 +149,7 @@ interface Profile {
   readonly timeDeltas: readonly number[];
 }
 
-/** Where the processor's time goes, by room: shares of what was not idle. */
+/** Returns the shares of CPU time by module, without idle time. */
 async function profile(): Promise<string> {
   const dir = folder();
   await settled(`--cpu-prof --cpu-prof-dir=${dir}`);

@@ -24,14 +24,14 @@ bare.exec(table);
 const bareInsert = bare.prepare(insert);
 const bareSelect = bare.prepare(select);
 
-/** How many a second. */
+/** Measures the transactions a second. */
 async function rate(count: number, work: () => void | Promise<void>): Promise<number> {
   const began = performance.now();
   await work();
   return (count / (performance.now() - began)) * 1000;
 }
 
-/** `clients` at a time, each with one transaction after another. */
+/** Runs `clients` at one time, each with one transaction after another. */
 const ours = (count: number, clients: number): Promise<number> =>
   rate(count, async () => {
     let left = count;

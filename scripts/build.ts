@@ -9,10 +9,10 @@ import { installElsewhere } from './package/stranger.ts';
 import { packedFiles } from './package/tarball.ts';
 import { followTutorial } from './package/tutorial.ts';
 
-/** Cases and values that are for the package's own tests alone. */
+/** The cases and values that only the tests of the package need. */
 const ownSuites = ['src/core/conformance', 'src/contract/conformance', 'src/outbox/conformance', 'src/outbox/conformance.ts'];
 
-/** Builds both packages. With `--check` they are packed, and the tarballs used as a stranger would. */
+/** Builds both packages. With `--check` it also packs them and uses the tarballs as a new user would. */
 function compile(pack: string): void {
   rmSync(join(pack, 'dist'), { recursive: true, force: true });
   const config = join(pack, 'tsconfig.build.json');
@@ -56,7 +56,7 @@ async function check(): Promise<void> {
     said('publint and attw have nothing to say');
     installElsewhere(tarball);
     const [cli] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], command)) as [{ filename: string }];
-    // It has no types to import, of which attw could say something.
+    // The command exports no types that attw could check.
     run(bin('publint'), ['run', join(folder, cli.filename), '--strict'], command);
     said(useCommand(tarball, join(folder, cli.filename)));
     said(await followTutorial(tarball, join(folder, cli.filename)));

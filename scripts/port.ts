@@ -1,11 +1,11 @@
 import { createServer } from 'node:net';
 
-/** Below what the kernels lend to connections that go out (Linux from 32,768, others from 49,152 on, RFC 6335). */
+/** The range below the ports that kernels use for outgoing connections (Linux from 32,768, others from 49,152 on, RFC 6335). */
 const [lowest, beyond] = [10_240, 32_000];
 
 /**
- * A port that nobody listens on, for a process that is killed and comes back to it: none of those that a connection could be
- * lent while the process is away.
+ * Finds a free port for a process that is killed and restarted on the same port. No outgoing connection can take it while the process is
+ * down.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -1,4 +1,4 @@
-// Plain JavaScript that any Node can read: it says what is wrong before anything newer is loaded.
+// This file is plain JavaScript that any Node can read, so that the check comes before anything newer is loaded.
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 19)) {
   process.stderr.write(
@@ -6,7 +6,7 @@ if (major < 22 || (major === 22 && minor < 19)) {
   );
   process.exit(1);
 }
-// With --warm it only loads the file, so that the first start with the same flags finds everything stripped and compiled.
+// With --warm this only loads the file, so that the first start with the same flags finds it stripped and compiled.
 const [, , ...given] = process.argv;
 const warm = given[0] === '--warm';
 const [file, ...rest] = warm ? given.slice(1) : given;
@@ -14,17 +14,17 @@ if (!file) {
   process.stderr.write('usage: node scripts/run.js FILE [ARGUMENT...]\n       node scripts/run.js --warm FILE\n');
   process.exit(1);
 }
-// The warnings say that type stripping and SQLite are young; nobody who runs this can act on them.
+// Node warns that type stripping and SQLite are experimental; a user of the scripts cannot act on that.
 const { emitWarning } = process;
 process.emitWarning = (warning, ...more) => {
   if (more[0] !== 'ExperimentalWarning' && more[0]?.type !== 'ExperimentalWarning') emitWarning.call(process, warning, ...more);
 };
-// What was stripped and compiled once is kept for the next start: half the time, and a fifth of the memory.
+// The cache keeps stripped and compiled code for the next start, which then takes half the time and a fifth of the memory.
 const { enableCompileCache } = await import('node:module');
 const { join, resolve } = await import('node:path');
 const { pathToFileURL } = await import('node:url');
 enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/compiled'));
 process.argv = [process.argv[0], resolve(file), ...rest];
-// A file that does something by itself when it is loaded has no default export, and cannot be warmed.
+// A file without a default export runs when it is loaded, so that it cannot be warmed.
 const { default: main } = await import(pathToFileURL(resolve(file)).href);
 if (!warm) await main?.();

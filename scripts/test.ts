@@ -5,7 +5,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 
-/** Runs every test, or those whose path has one of the arguments in it. */
+/** Runs all tests, or those whose path contains one of the arguments. */
 const root = fileURLToPath(new URL('..', import.meta.url));
 const wanted = process.argv.slice(2);
 /** What takes longest begins first: at the end of the run it would leave one core idle. */
@@ -31,7 +31,7 @@ if (process.env['TMPDIR'] === undefined && existsSync(memory) && roomOf(memory) 
   process.env['TMPDIR'] = own;
   process.on('exit', () => rmSync(own, { recursive: true, force: true }));
 }
-// What one process has stripped and compiled, the others and their children need not.
+// All processes and their children share one cache of stripped and compiled code.
 const compiled = getCompileCacheDir();
 if (compiled !== undefined) process.env['NODE_COMPILE_CACHE'] = dirname(compiled);
 run({

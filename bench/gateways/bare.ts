@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Pool } from 'undici';
 
-/** The least that a gateway can be: node:http before, undici behind. */
+/** The minimal gateway: node:http in front, undici behind. */
 const pool = new Pool(process.argv[2] as string, { connections: 64 });
 const fetchText = async (path: string): Promise<string> => (await pool.request({ method: 'GET', path })).body.text();
 const server = createServer(async (request, response) => {

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** GETs `path` over so many kept-alive connections, one request at a time each, until `total` were answered. Returns answers a second. */
+/** Sends GETs of `path` over kept-alive connections, one request at a time on each, until `total` are answered. Returns the answers a second. */
 export function load(url: string, path: string, total: number, connections = 64): Promise<number> {
   const { hostname, port } = new URL(url);
   const request = `GET ${path} HTTP/1.1\r\nhost: ${hostname}\r\n\r\n`;

@@ -39,7 +39,7 @@ function run(field: Field, args: readonly string[], last?: RegExp): Promise<Ende
   });
 }
 
-/** How the search for a mutant ended. A program that does not run at all has found nothing. */
+/** The result of the search for a mutant. A program that does not run at all has found nothing. */
 export type Found =
   | { readonly kind: 'found'; readonly by: string }
   | { readonly kind: 'survived' | 'broken' | 'misplaced'; readonly by: string; readonly output: string };
@@ -60,7 +60,7 @@ export async function findByTests({ tests }: Mutant, field: Field): Promise<Foun
   return last;
 }
 
-/** Plays storms in a field in which the mutant is planted, until one ends badly. */
+/** Plays storms in a copy in which the mutant is planted, until one fails. */
 export async function findByStorm({ over, instances = 1, seeds = 300 }: Storming, field: Field): Promise<Found> {
   const { code, output } = await run(field, [join(field.root, 'scripts/mutants/hunt.ts'), over, String(seeds), String(instances)]);
   const seed = /storm with seed (\d+) failed/.exec(output)?.[1];

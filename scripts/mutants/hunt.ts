@@ -1,7 +1,7 @@
 import { shopStorm } from '../../examples/shop/storm/play.ts';
 import { bankStorm } from '../../packages/seaworthy/src/testing/bank-storm.fixture.ts';
 
-/** Plays storms of seed 1 on over one fleet, and prints how the first that ends badly did. */
+/** Plays storms from seed 1 on over one fleet, and prints the failure of the first that fails. */
 const [over, seeds, instances] = process.argv.slice(2);
 const play = over === 'shop' ? shopStorm : bankStorm;
 for (let seed = 1; seed <= Number(seeds); seed++) {

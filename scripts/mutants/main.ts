@@ -6,7 +6,7 @@ import { type Found, findByStorm, findByTests } from './find.ts';
 import { mutants } from './mutants.ts';
 import { clear, type Field, field, misplaced } from './plant.ts';
 
-/** Plants each slip of the list, or those whose name has one of the words in it, and says which tests and storms find it. */
+/** Plants each slip of the list, or those whose name contains one of the words, and prints which tests and storms find it. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {

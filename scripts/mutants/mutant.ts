@@ -1,22 +1,22 @@
-/** One text of a source, which stands there once, and what a slip would make of it. */
+/** An edit: a text that occurs once in a source file, and its replacement by the slip. */
 export type Edit = readonly [file: string, is: string, becomes: string];
 
 /** A storm that finds a mutant: over the bank, a fleet in which nothing may happen twice, or over the whole shop. */
 export interface Storming {
   readonly over: 'bank' | 'shop';
-  /** Processes of each service. Default 1. */
+  /** The number of processes of each service. Default 1. */
   readonly instances?: number;
-  /** Within how many seeds, from 1, it must be found. Default 300: what changes the draws of a storm must not lose a slip. */
+  /** The number of seeds, from 1, within which it must be found. Default 300, so that a change of the storm's randomness does not lose a slip. */
   readonly seeds?: number;
-  /** Found within so few seeds that each run of the tests plays it. */
+  /** Whether it is found within so few seeds that every run of the tests plays it. */
   readonly soon?: boolean;
 }
 
-/** A plausible slip in the package, and what must notice it. */
+/** A plausible slip in the package, and the tests and the storm that must notice it. */
 export interface Mutant {
-  /** The room, and what the slip does, as a sentence. */
+  /** The module and the effect of the slip, as a sentence. */
   readonly name: string;
-  /** Files are named from `packages/seaworthy/src`. */
+  /** The edits; files are named from `packages/seaworthy/src`. */
   readonly edits: readonly Edit[];
   /** The test files that must fail, named from the root of the repository. One failing test is enough. */
   readonly tests: readonly string[];
@@ -26,5 +26,5 @@ export interface Mutant {
 
 const source = 'packages/seaworthy/src/';
 
-/** A test of the package, by its place in the sources. */
+/** Names a test file of the package by its path below the sources. */
 export const inSource = (...files: readonly string[]): readonly string[] => files.map((file) => `${source}${file}.test.ts`);

@@ -11,7 +11,7 @@ import { clear, field, misplaced, workspace } from './plant.ts';
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-mutants-'));
 after(() => clear(root));
 
-test('every slip of the list can be planted, and names tests that there are', () => {
+test('every slip of the list can be planted, and its test files exist', () => {
   assert.equal(new Set(mutants.map(({ name }) => name)).size, mutants.length, 'names are said once');
   for (const { name, edits, tests } of mutants) {
     assert.ok(tests.length > 0, `${name} names its tests`);
@@ -20,7 +20,7 @@ test('every slip of the list can be planted, and names tests that there are', ()
   }
 });
 
-test('a slip that changes nothing is found by nobody, and one that does not even run has found nothing', async () => {
+test('a slip that changes nothing is not found, and a program that does not run has found nothing', async () => {
   const own = field(join(root, 'harmless'));
   const harmless: Mutant = {
     name: 'nothing',
@@ -34,7 +34,7 @@ test('a slip that changes nothing is found by nobody, and one that does not even
   assert.equal((await findByTests(harmless, own)).kind, 'broken');
 });
 
-/** Those that a storm finds soon. All others are planted by `npm run mutants -- --storms`. */
+/** The slips that a storm finds soon. `npm run mutants -- --storms` plants all others. */
 const soon = mutants.filter((mutant): mutant is Mutant & { readonly storm: Storming } => mutant.storm?.soon === true);
 
 describe('a slip that no test of a good day need know of is found by a storm', { concurrency: 2 }, () => {

@@ -5,5 +5,5 @@ import { service } from './list/service.ts';
 import { store } from './list/store.ts';
 import type { Mutant } from './mutant.ts';
 
-/** Every slip that something must notice. */
+/** All slips. */
 export const mutants: readonly Mutant[] = [...store, ...outbox, ...saga, ...service, ...client];

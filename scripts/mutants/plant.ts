@@ -5,16 +5,16 @@ import type { Edit } from './mutant.ts';
 export const workspace = resolve(import.meta.dirname, '../..');
 const sources = 'packages/seaworthy/src';
 
-/** Where an edit cannot be made, as a sentence; `undefined` when it can. */
+/** Returns the reason why an edit cannot be made, as a sentence; `undefined` if it can. */
 export function misplaced([file, is]: Edit, root: string = workspace): string | undefined {
   const times = readFileSync(join(root, sources, file), 'utf8').split(is).length - 1;
   return times === 1 ? undefined : `${file} has ${JSON.stringify(is)} ${times} times: an edit needs a text that is there once`;
 }
 
-/** A copy of the workspace that can be edited: its own package and examples, and the modules of the original. */
+/** An editable copy of the workspace, with its own package and examples and the installed modules of the original. */
 export interface Field {
   readonly root: string;
-  /** Makes the edits. Returns what takes them back. */
+  /** Makes the edits. Returns a function that reverts them. */
   plant(edits: readonly Edit[]): () => void;
 }
 
@@ -59,5 +59,5 @@ export function field(root: string): Field {
   };
 }
 
-/** Removes what `field` has made. */
+/** Removes the copy that `field` has made. */
 export const clear = (root: string): void => rmSync(root, { recursive: true, force: true });

@@ -1,14 +1,14 @@
-/** What importing one subpath may cost. */
+/** The budget of importing one subpath. */
 export interface Budget {
-  /** Thousands of bytes, minified and compressed, of our own code. */
+  /** The size of the toolkit's own code in kB, minified and compressed. */
   readonly kB: number;
-  /** Packages that are loaded with it; nothing else is. Parts of Node are free. */
+  /** The packages that are loaded with it, and no others; modules of Node do not count. */
   readonly loads?: readonly string[];
-  /** The rooms whose code is in it, where it is promised that there are no others. */
+  /** The modules whose code it contains, if there must be no others. */
   readonly rooms?: readonly string[];
 }
 
-/** Every subpath has a row. To raise one is to say so in review: whoever imports it pays. */
+/** The budgets of all subpaths. Raise one only after a review, since every user of the subpath pays for it. */
 export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/core': { kB: 4, rooms: ['core'] },
   'seaworthy/contract': { kB: 7.1, rooms: ['contract', 'core'] },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { root } from './manifest.ts';
 import { run } from './run.ts';
 
-/** The folder of the package that has the command. */
+/** The folder of the package with the command. */
 export const command = join(root, 'packages/cli');
 
 const fleet = `import { fleet } from 'seaworthy/fleet';
@@ -13,7 +13,7 @@ import parcels from './parcels/service.ts';
 export default fleet({ services: [parcels] });
 `;
 
-/** Installs toolkit and command in an empty folder elsewhere: the command makes a service, which passes its test, and compares it. */
+/** Installs toolkit and command in an empty folder, where the command makes a service that passes its test, and checks its contract. */
 export function useCommand(toolkit: string, cli: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'seaworthy-command-'));
   try {

@@ -25,11 +25,11 @@ export function exportsOf(source: string, file: string): readonly string[] {
   return [...new Set(found)].sort();
 }
 
-/** Of every subpath, as the sources are now. */
+/** Lists the exports of every subpath from the sources. */
 export const exported = (): Readonly<Record<string, readonly string[]>> =>
   Object.fromEntries([...subpaths].map(([subpath, file]) => [subpath, exportsOf(readFileSync(join(pack, file), 'utf8'), file)]));
 
-/** As it was agreed upon. */
+/** Reads the committed list. */
 export const agreed = (): ReturnType<typeof exported> => JSON.parse(readFileSync(snapshot, 'utf8')) as ReturnType<typeof exported>;
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(snapshot, `${JSON.stringify(exported(), null, 2)}\n`);

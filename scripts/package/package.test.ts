@@ -18,7 +18,7 @@ describe('the names that the package exports', () => {
   const before = agreed();
   const now = exported();
 
-  test('are those that were agreed upon', () => {
+  test('are those of the committed list', () => {
     const wrong = [...new Set([...Object.keys(before), ...Object.keys(now)])].flatMap((subpath) => [
       ...(now[subpath] ?? []).filter((name) => !before[subpath]?.includes(name)).map((name) => `+ ${subpath} ${name}`),
       ...(before[subpath] ?? []).filter((name) => !now[subpath]?.includes(name)).map((name) => `- ${subpath} ${name}`),
@@ -31,13 +31,13 @@ describe('the names that the package exports', () => {
   });
 
   for (const subpath of subpaths.keys()) {
-    test(`${subpath} has the values that the list says`, async () => {
+    test(`${subpath} has the values of the list`, async () => {
       const values = (now[subpath] ?? []).filter((name) => !name.startsWith('type '));
       assert.deepEqual(values, Object.keys((await import(subpath)) as object).sort());
     });
   }
 
-  test('are read from every form of export, and no form is passed over', () => {
+  test('are read from every form of export, and an unknown form is refused', () => {
     const source =
       "export { a, type B, c as d } from './x.ts';\nexport type {\n  E,\n} from './y.ts';\nexport async function f() {}\nexport interface G {}\n";
     assert.deepEqual(exportsOf(source, 'x.ts'), ['a', 'd', 'f', 'type B', 'type E', 'type G']);
@@ -63,7 +63,7 @@ describe('what importing a subpath costs', () => {
   }
 });
 
-test('the manifest says what a registry and a bundler ask for', () => {
+test('the manifest has the fields that registries and bundlers need', () => {
   assert.match(manifest.version, /^\d+\.\d+\.\d+$/);
   assert.ok(manifest.description.length > 40 && manifest.description.length < 200);
   assert.ok(manifest.keywords.length >= 5);
@@ -76,7 +76,7 @@ test('the manifest says what a registry and a bundler ask for', () => {
   );
 });
 
-test('what the package depends on has a licence that lets anybody use it', () => {
+test('all dependencies of the package have permissive licences', () => {
   const seen = new Set<string>();
   function visit(name: string, from: string): void {
     const folder = [join(from, 'node_modules', name), join(root, 'node_modules', name)].find((path) =>

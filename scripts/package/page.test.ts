@@ -6,7 +6,7 @@ import { packedFiles } from './tarball.ts';
 
 const fence = '```';
 
-test('a tutorial is files that are written, and commands that are run and perhaps compared', () => {
+test('a tutorial consists of files to write and commands to run, some with their output', () => {
   const page = `# T\n${fence}ts a/b.ts\nlet x;\n${fence}\ntext\n${fence}sh\none\ntwo\n${fence}\n${fence}console\n$ three\nfirst\nsecond\n$ four &\n${fence}\n`;
   assert.deepEqual(partsOf(page), [
     { kind: 'file', path: 'a/b.ts', text: 'let x;\n' },
@@ -15,10 +15,10 @@ test('a tutorial is files that are written, and commands that are run and perhap
     { kind: 'run', command: 'three', prints: ['first', 'second'], line: 11 },
     { kind: 'run', command: 'four &', prints: [], line: 14 },
   ]);
-  assert.throws(() => partsOf(`${fence}ts\nx\n${fence}\n`), /line 1: a block of ts is neither written nor run/);
+  assert.throws(() => partsOf(`${fence}ts\nx\n${fence}\n`), /line 1: a block marked ts is neither written nor run/);
 });
 
-test('what is printed is compared to the letter, but for dots', () => {
+test('output is compared exactly, except for dots', () => {
   assert.ok(matches('{"seat":1}\n', ['{"seat":1}']));
   assert.ok(matches('{"status":400,"issues":[]}', ['{"status":400...']));
   assert.ok(!matches('{"seat":2}', ['{"seat":1}']));
@@ -35,7 +35,7 @@ test('a link of a page that leads out of the package becomes its text', () => {
   assert.equal(packed('docs/guides/x.md', text, inside), '[a](../saga.md#what) b [c](#here) [d](https://example.org) [e](sagas.md)');
 });
 
-test('a tarball without its papers, with tests, or with maps that lead nowhere is refused', () => {
+test('a tarball without its documents, with tests, or with dangling source maps is refused', () => {
   const papers = ['README.md', 'CHANGELOG.md', 'LICENSE', 'package.json', 'docs/errors.md', 'docs/guides/sagas.md'];
   const modules = Array.from({ length: 60 }, (_, index) => [`dist/x/m${index}.js.map`, `src/x/m${index}.ts`]).flat();
   packedFiles([...papers, ...modules]);

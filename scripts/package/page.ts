@@ -1,9 +1,9 @@
-/** A file that a page has the reader write, commands that it has him run, or commands with what they print. */
+/** A file that the reader writes, commands that the reader runs, or commands with their output. */
 export type Part =
   | { readonly kind: 'file'; readonly path: string; readonly text: string }
   | { readonly kind: 'run'; readonly command: string; readonly prints: readonly string[] | undefined; readonly line: number };
 
-/** The blocks of a page in order: `ts PATH` and `json PATH` are files, `sh` is run, and `console` is compared too. */
+/** Lists the blocks of a page in order: `ts PATH` and `json PATH` are files, `sh` is run, and `console` is also compared. */
 export function partsOf(text: string): readonly Part[] {
   return [...text.matchAll(/^```([^\n]*)\n([\s\S]*?)^```$/gm)].flatMap((match): readonly Part[] => {
     const [, info = '', body = ''] = match;
@@ -12,7 +12,7 @@ export function partsOf(text: string): readonly Part[] {
     if (path !== undefined) return [{ kind: 'file', path, text: body }];
     const lines = body.trimEnd().split('\n');
     if (language === 'sh') return lines.map((command, index) => ({ kind: 'run', command, prints: undefined, line: line + 1 + index }));
-    if (language !== 'console') throw new Error(`line ${line}: a block of ${info || 'nothing'} is neither written nor run`);
+    if (language !== 'console') throw new Error(`line ${line}: a block marked ${info || 'nothing'} is neither written nor run`);
     const starts = lines.flatMap((one, index) => (one.startsWith('$ ') ? [index] : []));
     return starts.map((at, index) => ({
       kind: 'run',
@@ -25,7 +25,7 @@ export function partsOf(text: string): readonly Part[] {
 
 const literal = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
-/** Whether a command printed what the page shows; `...` in a line stands for anything, and a line of it for any lines, or none. */
+/** Tells whether a command printed what the page shows; `...` within a line matches any text, and a line `...` any number of lines. */
 export function matches(printed: string, shown: readonly string[]): boolean {
   const pattern = shown.map((line) => (line === '...' ? '(?:.*\\n)*' : `${line.split('...').map(literal).join('.*')}\\n`)).join('');
   const text = printed.trim();

@@ -2,11 +2,11 @@ import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { dirname, join, posix } from 'node:path';
 import { pack, root } from './manifest.ts';
 
-/** What is written for users and goes into the package; its own LICENSE is there already. */
+/** The documents for users that go into the package, which has its own LICENSE. */
 const papers = (): readonly string[] =>
   ['README.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: root })].map((path) => path.replaceAll('\\', '/'));
 
-/** The page as it is in the package: a link to what is not in there becomes its text. */
+/** Converts a page for the package: a link to a file outside the package becomes its text. */
 export function packed(page: string, text: string, inside: ReadonlySet<string>): string {
   return text.replaceAll(/\[([^\]]+)\]\(([^)\s]+)\)/g, (link, label: string, target: string) => {
     const path = target.split('#')[0] as string;
@@ -15,7 +15,7 @@ export function packed(page: string, text: string, inside: ReadonlySet<string>):
   });
 }
 
-/** Puts README, change log and docs beside what was built. */
+/** Copies README, CHANGELOG and docs to the build. */
 export function copyPapers(): void {
   rmSync(join(pack, 'docs'), { recursive: true, force: true });
   const all = papers();

@@ -14,7 +14,7 @@ export const surroundings = (): NodeJS.ProcessEnv => ({
   PATH: `${dirname(process.execPath)}${process.platform === 'win32' ? ';' : ':'}${process.env['PATH']}`,
 });
 
-/** What a command prints. Throws with all that it said when it does not end with 0. */
+/** Runs a command and returns its output. Throws with the whole output when the command fails. */
 export function run(command: string, args: readonly string[], cwd: string): string {
   const options = { cwd, encoding: 'utf8', env: surroundings(), shell: process.platform === 'win32' } as const;
   const { status, stdout, stderr } = spawnSync(command, args, options);

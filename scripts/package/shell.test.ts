@@ -19,7 +19,7 @@ async function gone(pid: number): Promise<void> {
   while (lives(pid)) await pause(5);
 }
 
-test('a shell runs commands in order, tells their status, and hears what runs in the background', async () => {
+test('a shell runs commands in order and returns their status and the output of background jobs', async () => {
   const terminal = shell(import.meta.dirname, { GREETING: 'ahoy' });
   let pid = 0;
   try {
@@ -36,7 +36,7 @@ test('a shell runs commands in order, tells their status, and hears what runs in
   await gone(pid);
 });
 
-test('what a shell runs in the background ends with its owner, however that dies', async () => {
+test('background jobs of a shell end whenever its owner ends', async () => {
   const program = `
     const { shell } = await import(${JSON.stringify(pathToFileURL(join(import.meta.dirname, 'shell.ts')).href)});
     const terminal = shell('.', {});

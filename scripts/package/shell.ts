@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { surroundings } from './run.ts';
 
-/** One shell that runs commands one after another, as a reader's does. */
+/** A shell that runs commands one after another, like that of a reader. */
 export interface Shell {
-  /** What a command prints, once it is over. Rejects when it takes longer than five minutes. */
+  /** Runs a command and returns its output. Rejects when it takes longer than five minutes. */
   run(command: string): Promise<{ readonly printed: string; readonly status: number; readonly complained: string }>;
-  /** What came from commands in the background since the last call, once it satisfies `enough`. */
+  /** Returns the output of background jobs since the last call, once it satisfies `enough`. */
   background(enough: (printed: string) => boolean): Promise<string>;
   close(): Promise<void>;
 }

@@ -3,16 +3,16 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { pack } from './manifest.ts';
 
-/** What importing a source file costs. */
+/** The cost of importing a source file. */
 export interface Size {
-  /** Minified and compressed, our own code alone. */
+  /** The size of the toolkit's own code, minified and compressed. */
   readonly bytes: number;
   /** The packages and the parts of Node that it loads at once, not those that it imports when they are needed. */
   readonly loads: readonly string[];
   readonly rooms: readonly string[];
 }
 
-/** Bundles one source file as a user's bundler would, the dependencies left out. */
+/** Bundles one source file without its dependencies, as a user's bundler would. */
 export async function sizeOf(file: string): Promise<Size> {
   const { outputFiles, metafile } = await build({
     entryPoints: [join(pack, file)],

@@ -6,7 +6,7 @@ import { bin, run } from './run.ts';
 
 const quiet = '--disable-warning=ExperimentalWarning';
 
-/** Compiled as strictly as a careful user would, from the types in the package alone. */
+/** The strict compiler options of a careful user, with the types of the package. */
 const tsconfig = {
   compilerOptions: {
     target: 'es2024',
@@ -23,7 +23,7 @@ const tsconfig = {
   include: ['.'],
 };
 
-/** Installs the tarball in an empty folder elsewhere, and uses every subpath there from JavaScript and from TypeScript. */
+/** Installs the tarball in an empty folder, and uses every subpath there from JavaScript and from TypeScript. */
 export function installElsewhere(tarball: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'seaworthy-package-'));
   try {

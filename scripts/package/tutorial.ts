@@ -9,7 +9,7 @@ import { shell } from './shell.ts';
 
 const page = 'docs/first-service.md';
 
-/** A question that changes nothing, which a reader asks again while the answer is still on its way. */
+/** Tells whether a command only reads, so that a reader repeats it until the result is there. */
 const question = (command: string): boolean => /^curl (?!.*(-d|-X) )/.test(command);
 
 /**

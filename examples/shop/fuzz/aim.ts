@@ -16,7 +16,7 @@ export interface Aimed {
   readonly spot: Spot;
 }
 
-/** The request of this index: the same whenever the seed is. */
+/** Makes the request with an index, which the seed and the index determine. */
 export function aimed(seed: number, index: number): Aimed {
   const dice = diceOf(seed, index);
   const target = dice.chance(0.4) ? (targets[0] as Target) : dice.pick(targets.slice(1));

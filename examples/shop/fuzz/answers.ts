@@ -1,4 +1,4 @@
-/** One HTTP answer as it came. */
+/** One HTTP response as received. */
 export interface Answer {
   readonly status: number;
   readonly headers: ReadonlyMap<string, readonly string[]>;
@@ -7,20 +7,20 @@ export interface Answer {
 
 export interface Parsed {
   readonly answers: readonly Answer[];
-  /** What came behind the last whole answer. */
+  /** The data after the last complete response. */
   readonly rest: string;
 }
 
 const lengthOf = (headers: Answer['headers']): string | undefined => headers.get('content-length')?.join(',');
 
-/** The end of the body that begins at `from`; `undefined` as long as it has not come. */
+/** Finds the end of the body that begins at `from`; `undefined` until it has arrived. */
 function bodyEnd(bytes: Buffer, from: number, headers: Answer['headers'], ended: boolean): number | undefined {
   const length = lengthOf(headers);
   if (length !== undefined) return from + Number(length) <= bytes.length ? from + Number(length) : undefined;
   return ended ? bytes.length : undefined;
 }
 
-/** Reads HTTP/1.1 answers; interim ones (1xx) are passed over. */
+/** Reads HTTP/1.1 responses; interim ones (1xx) are skipped. */
 export function parsed(bytes: Buffer, methods: readonly string[], ended: boolean): Parsed {
   const answers: Answer[] = [];
   let at = 0;

@@ -5,11 +5,11 @@ import type { ShopClient, Stock } from '../replay/shop-client.ts';
 const products = ['lantern', 'mug', 'hanger'];
 const tokens: Readonly<Record<number, string>> = { 3: 'tok_declined', 7: 'tok_flaky' };
 
-/** Good orders that are placed while hostile requests are sent. */
+/** Places good orders while hostile requests are sent. */
 export interface Beside {
-  /** Places orders, some at a time, until the signal aborts; at least one lot. */
+  /** Places orders in lots until the signal aborts, at least one lot. */
   placeUntil(signal: AbortSignal): Promise<void>;
-  /** Holds the books against what was placed. */
+  /** Reconciles the books with the placed orders. */
   reconcile(): Promise<{ readonly orders: number; readonly reconciliation: Reconciliation }>;
 }
 

@@ -41,7 +41,7 @@ const notJson = [
   '\u2028',
 ];
 
-/** A text in UTF-8 with bytes in it that are none. */
+/** Makes a text with bytes that are not UTF-8. */
 const brokenUtf8 = ['c080', 'fffe', 'eda080', 'e282', 'f8888080', '80', 'f4908080', 'c3'];
 
 export const bodies: Readonly<Record<string, Generate>> = {
@@ -49,7 +49,7 @@ export const bodies: Readonly<Record<string, Generate>> = {
   random: (aim) => sent('random', aim, Buffer.from(Array.from({ length: aim.dice.whole(1, 300) }, () => aim.dice.whole(0, 255)))),
   truncated: (aim) => {
     const text = JSON.stringify(sampleBody(aim.spot));
-    // Cut to nothing it is no body at all, which is right where nothing is read from it.
+    // Cut to zero bytes it is no body, which is valid for operations without a body.
     return sent('truncated', aim, text.slice(0, aim.dice.whole(1, text.length - 1)), refusedWhereRead(aim, [400]));
   },
   deep: (aim) => {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const input = z.object({});
 
-/** What every port says of itself, beside its own operations. The viewer's own files come the same way as `start`; they are large. */
+/** The paths that every port has beside its operations. The large files of the viewer are left out, since they are served like `start`. */
 export const documents = contract('documents', {
   openapi: query({
     http: 'GET /openapi.json',

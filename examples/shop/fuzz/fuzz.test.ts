@@ -14,7 +14,7 @@ import type { Exchange } from './wire.ts';
 const dir = mkdtempSync(join(tmpdir(), 'seaworthy-fuzz-'));
 after(() => rmSync(dir, { recursive: true, force: true }));
 
-test('G14: two hundred hostile requests, good orders beside them: the shop lives, answers by its contract, loses nothing', async () => {
+test('G14: under hostile requests beside good orders the shop stays up, answers by its contract and loses nothing', async () => {
   const { sent, orders, taken, answers, memory, findings: found } = await fuzz({ dir, seed: 1, requests: 200 });
   assert.deepEqual(found, []);
   assert.equal(sent, 200);
@@ -22,7 +22,7 @@ test('G14: two hundred hostile requests, good orders beside them: the shop lives
   for (const status of [200, 202, 400, 404, 415]) assert.ok((answers[status] ?? 0) > 0, `none was answered ${status}`);
 });
 
-test('a request can be sent again by seed and number', () => {
+test('seed and number repeat a request', () => {
   for (let index = 0; index < 200; index++) assert.deepEqual(aimed(7, index), aimed(7, index));
   const chunksOf = (seed: number): readonly (readonly Buffer[])[] =>
     Array.from({ length: 20 }, (_, index) => aimed(seed, index).shot.chunks);
@@ -47,7 +47,7 @@ const came = (...answers: Answer[]): Exchange => ({ answers, rest: '', ended: 'c
 const problem = (status: number, more: object = {}): Answer =>
   answer(status, 'application/problem+json; charset=utf-8', { type: 'about:blank', title: 'x', status, code: 'SW_X', ...more });
 
-test('what keeps to the contract is no finding', async () => {
+test('an answer that follows the contract is not a finding', async () => {
   const good = [
     answer(200, 'application/json', { productId: 'a', available: 1, reserved: 0 }),
     answer(200, 'application/json', { openapi: '3.1.0', info: {}, paths: {}, components: {} }),
@@ -68,7 +68,7 @@ for (const [what, exchange, says] of [
   ['no code', came(problem(404, { code: undefined })), /has no code/],
   ['no JSON', came(answer(404, 'application/problem+json', '<html>')), /cannot be read/],
   ['much', came(problem(400, { detail: 'x'.repeat(40_000) })), /characters/],
-  ['what is inside', came(problem(400, { detail: 'Error: at run (/app/node_modules/x.js:1:2)' })), /tells what is inside/],
+  ['internals', came(problem(400, { detail: 'Error: at run (/app/node_modules/x.js:1:2)' })), /reveals internals/],
   [
     'an output that nobody promised',
     came(answer(200, 'application/json', { productId: 'a', available: -1 })),
@@ -92,7 +92,7 @@ for (const [what, exchange, says] of [
   });
 }
 
-test('what had to be refused and was not is a finding', async () => {
+test('a request that must be refused and is accepted is a finding', async () => {
   const strict: Aimed = { ...one, shot: { ...one.shot, refused: [413] } };
   assert.match((await findings(strict, came(problem(400)))).join(), /should be 413/);
 });

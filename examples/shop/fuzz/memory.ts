@@ -1,4 +1,4 @@
-/** Of the shop's process, in MiB. */
+/** The memory of the shop's process, in MiB. */
 export interface Memory {
   readonly start: number;
   readonly peak: number;
@@ -13,7 +13,7 @@ async function residentOf(url: string): Promise<number> {
   return Math.round(bytes / 1024 / 1024);
 }
 
-/** Watches the memory of the shop at `url`, by its metrics, until it is told to stop. */
+/** Watches the memory of the shop at `url` by its metrics, until it is stopped. */
 export async function watch(url: string): Promise<() => Promise<Memory>> {
   const start = await residentOf(url);
   let peak = start;

@@ -10,33 +10,33 @@ export interface FuzzOptions {
   readonly dir: string;
   readonly seed: number;
   readonly requests: number;
-  /** Sends only this one of them. Default all. */
+  /** The number of the only request to send. Default all. */
   readonly only?: number | undefined;
-  /** Connections at one time. Default 16. */
+  /** The number of connections at one time. Default 16. */
   readonly concurrency?: number;
   readonly progress?: (sent: number) => void;
 }
 
 export interface FuzzResult {
   readonly seed: number;
-  /** Hostile connections that were made. */
+  /** The number of hostile connections. */
   readonly sent: number;
   readonly answers: Readonly<Record<string, number>>;
   readonly memory: Memory;
-  /** Good orders, placed beside. */
+  /** The number of good orders. */
   readonly orders: number;
-  /** Orders among the hostile requests that the shop took. */
+  /** The number of orders that the shop accepted among the hostile requests. */
   readonly taken: number;
   readonly seconds: number;
-  /** What must not be, each with the request that shows it. Empty when all is well. */
+  /** The findings, each with the request that shows it; empty if there are none. */
   readonly findings: readonly string[];
 }
 
-/** Resident memory that no run may go beyond, in MiB. */
+/** The limit on resident memory, in MiB. */
 const mostMemory = 400;
 const settleWithinMs = 60_000;
 
-/** Waits until the shop has settled an order that it took, and says what is wrong with it. */
+/** Waits until the shop has settled an accepted order, and returns what is wrong with it. */
 async function settled(shop: ShopClient, orderId: string): Promise<string | undefined> {
   const until = Date.now() + settleWithinMs;
   for (;;) {
@@ -51,7 +51,7 @@ async function settled(shop: ShopClient, orderId: string): Promise<string | unde
   }
 }
 
-/** Starts the shop, sends it hostile requests on every port while good orders are placed, and says what must not be. */
+/** Starts the shop, sends hostile requests to every port while good orders are placed, and reports the findings. */
 export async function fuzz({ dir, seed, requests, only, concurrency = 16, progress = () => {} }: FuzzOptions): Promise<FuzzResult> {
   const shop = await spawnShop({ dir, env: { SEAWORTHY_PORTS: '1' } });
   const client = shopClient(shop.url, 32);

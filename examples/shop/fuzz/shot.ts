@@ -1,7 +1,7 @@
 import type { Dice } from './dice.ts';
 import type { Input, Spot, Target } from './spots.ts';
 
-/** How the client behaves beside what it sends. */
+/** The behaviour of the client. */
 export type Manner =
   /** Sends all, reads the answers, then closes. */
   | 'wait'
@@ -12,25 +12,25 @@ export type Manner =
   /** Resets at the first byte of an answer. */
   | 'reset-on-answer';
 
-/** What is sent on one connection. */
+/** The data that are sent on one connection. */
 export interface Shot {
-  /** Family and kind: `body/deep`. */
+  /** The family and the kind, such as `body/deep`. */
   readonly name: string;
-  /** Sent one after the other, with pauses. */
+  /** The pieces that are sent one after the other, with pauses. */
   readonly chunks: readonly Buffer[];
   readonly pauseMs: number;
   readonly manner: Manner;
-  /** The method of each request in it, in turn. */
+  /** The method of each request, in order. */
   readonly methods: readonly string[];
-  /** How few answers will do; never more than `methods` has. */
+  /** The smallest number of responses, at most the number of `methods`. */
   readonly answers: number;
-  /** It must be refused: with one of these, or with any status from 400 on. */
+  /** The statuses with which it must be refused; true for any status from 400 on. */
   readonly refused: readonly number[] | boolean;
-  /** It brings a deadline that may pass: 504 is an honest answer. */
+  /** Whether it has a deadline that may pass, so that 504 is a valid answer. */
   readonly mayBeLate: boolean;
 }
 
-/** What a generator has to work with. */
+/** The input of a generator. */
 export interface Aim {
   readonly dice: Dice;
   readonly target: Target;
@@ -88,7 +88,7 @@ export function goodRequest(spot: Spot, more: readonly Header[] = []): RequestPa
   return { method: spot.method, path: pathOf(spot), headers: [...(body ? [json] : []), ...more], body };
 }
 
-/** A shot of one request that gets one answer, unless `more` says otherwise. */
+/** Makes a shot of one request with one response, unless `more` overrides it. */
 export function shot(name: string, request: RequestParts | Buffer, more: Partial<Shot> = {}): Shot {
   const bytes = Buffer.isBuffer(request) ? request : bytesOf(request);
   return {

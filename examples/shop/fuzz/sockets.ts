@@ -3,13 +3,13 @@ import { hostileJson, jsonWith } from './values.ts';
 
 type Generate = (aim: Aim) => Shot;
 
-/** In pieces of the given number. */
+/** Splits bytes into a number of pieces. */
 function cut(bytes: Buffer, pieces: number): readonly Buffer[] {
   const size = Math.max(1, Math.ceil(bytes.length / pieces));
   return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size));
 }
 
-/** Any request of the port, good or with a wrong field. */
+/** Makes a request of the port, either good or with a wrong field. */
 function any({ dice, target }: Aim): RequestParts {
   const request = goodRequest(dice.pick(target.spots));
   if (!request.body || dice.chance(0.5)) return request;

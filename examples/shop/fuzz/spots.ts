@@ -7,10 +7,10 @@ import { documents } from './documents.ts';
 
 export type Input = Readonly<Record<string, unknown>>;
 
-/** One method and path of a port, the operation behind it, and an input that it takes. */
+/** One method and path of a port, its operation, and a valid input. */
 export interface Spot {
   readonly method: string;
-  /** With parameters in braces. */
+  /** The path with parameters in braces. */
   readonly path: string;
   readonly operation: Operation & At;
   readonly aggregate: boolean;
@@ -23,7 +23,7 @@ export interface Target {
   readonly spots: readonly Spot[];
 }
 
-/** Nothing of these is in the books of the orders that are placed beside the run. */
+/** The samples use ids that the good orders do not use. */
 const samples: Readonly<Record<string, Input>> = {
   placeOrder: { customerId: 'eve', items: [{ productId: 'fuzz-1', quantity: 1, unitPrice: 5 }], paymentToken: 'tok_ok' },
   charge: { orderId: 'fuzz-order', amount: 5, token: 'tok_ok' },
@@ -43,7 +43,7 @@ function spotOf(http: string, operation: At, aggregate: boolean): Spot {
 
 const isOperation = (member: unknown): member is Operation & At => typeof member === 'object' && member !== null && 'http' in member;
 
-/** Whether it reads the headers of calls, such as a key; a document goes to whoever asks. */
+/** Tells whether a spot reads the headers of calls, such as a key; documents do not. */
 export const isCall = ({ operation }: Spot): boolean => operation.service !== documents['~contract'];
 
 const spotsOf = (contract: object): readonly Spot[] =>
@@ -53,7 +53,7 @@ const spotsOf = (contract: object): readonly Spot[] =>
 
 const routed = gateway.routes.map(({ http, targets: [first, ...more] }) => spotOf(http, first as At, more.length > 0));
 
-/** Every port, with all that it offers. */
+/** Lists all ports with all their spots. */
 export const targets: readonly Target[] = [
   { name: 'gateway', spots: [...routed, ...spotsOf(documents)] },
   ...[orders, payments, inventory].map((contract) => ({

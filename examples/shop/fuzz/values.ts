@@ -1,7 +1,7 @@
 import type { Dice } from './dice.ts';
 import type { Input } from './spots.ts';
 
-/** JSON texts that a field may be given in place of its value. */
+/** The JSON texts that replace the value of a field. */
 export function hostileJson(dice: Dice): string {
   const length = dice.pick([101, 256, 3000, 200_000]);
   return dice.pick([
@@ -57,7 +57,7 @@ export function hostileJson(dice: Dice): string {
 
 const mark = '\u{f0000}';
 
-/** Every place in a value, as a path of names and indices. */
+/** Lists every place in a value, as a path of names and indices. */
 function placesOf(value: unknown): readonly (readonly string[])[] {
   if (typeof value !== 'object' || value === null) return [[]];
   return [[], ...Object.entries(value).flatMap(([name, inner]) => placesOf(inner).map((place) => [name, ...place]))];

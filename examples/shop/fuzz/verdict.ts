@@ -3,13 +3,13 @@ import type { Answer } from './answers.ts';
 import type { Spot, Target } from './spots.ts';
 import type { Exchange } from './wire.ts';
 
-/** What no answer may tell: where the code lies, what it is made of, how it failed. */
+/** Matches internals that no answer may reveal: paths of the code, packages, stacks. */
 const inside = /node_modules|\n\s+at |\.[cm]?[jt]s:\d|\/tmp\/|\/home\/|sqlite|FST_|Fastify|(?:Range|Type|Syntax)Error|\[object |HPE_/i;
 
 /** The page and its script: text, and nothing of it comes from elsewhere. */
 const parts: readonly string[] = ['text/html', 'text/javascript'];
 
-/** Nobody may make the shop say much by asking wrongly. */
+/** The largest answer to a wrong request. */
 const mostProblem = 32_000;
 
 /** Without the character set, which is always UTF-8. */
@@ -25,7 +25,7 @@ async function fits({ operation, aggregate }: Spot, status: number, body: unknow
 
 const isProbe = (body: unknown): boolean => ['live', 'started', 'ready'].includes(String((body as { status?: unknown } | null)?.status));
 
-/** What is wrong with an answer that says that all is well. */
+/** Returns what is wrong with an answer of success. */
 async function successWrong(answer: Answer, target: Target): Promise<string | undefined> {
   const type = typeOf(answer);
   if (type.startsWith('text/plain; version=0.0.4')) return undefined;
@@ -39,7 +39,7 @@ async function successWrong(answer: Answer, target: Target): Promise<string | un
   return fitting.includes(true) ? undefined : 'no operation of this port promises that';
 }
 
-/** What is wrong with an answer that says that something is wrong. */
+/** Returns what is wrong with a refusal. */
 function problemWrong(answer: Answer, target: Target): string | undefined {
   const type = typeOf(answer);
   if (type !== 'application/problem+json') return `its content type is ${type}`;
@@ -57,7 +57,7 @@ async function wrong(answer: Answer, { shot, target }: Aimed, method: string | u
   const { status } = answer;
   if (status >= 300 && status < 400) return 'nothing here redirects';
   if (status >= 500 && !(status === 504 && shot.mayBeLate)) return 'bad input is no failure of ours';
-  if (inside.test(answer.body)) return 'it tells what is inside';
+  if (inside.test(answer.body)) return 'it reveals internals';
   if (answer.headers.has('server') || answer.headers.has('x-powered-by')) return 'it tells what it runs on';
   const must = shot.refused;
   if (must === true && status < 400) return 'it should be refused';
@@ -70,7 +70,7 @@ async function wrong(answer: Answer, { shot, target }: Aimed, method: string | u
   }
 }
 
-/** What an exchange shows that must not be. */
+/** Lists the findings of an exchange. */
 export async function findings(aimed: Aimed, { answers, rest, ended }: Exchange): Promise<readonly string[]> {
   const { shot } = aimed;
   const found: string[] = [];

@@ -3,14 +3,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Parsed, parsed } from './answers.ts';
 import type { Shot } from './shot.ts';
 
-/** How long a connection may stay without an end. */
+/** The longest time of a connection. */
 const patienceMs = 60_000;
 
 export interface Exchange extends Parsed {
   readonly ended: 'closed' | 'reset' | 'nothing more came';
 }
 
-/** Sends what a shot has, and reads until the other side closes, or nothing more is owed. */
+/** Sends a shot, and reads until the other side closes or all responses have arrived. */
 export function exchange(port: number, { chunks, pauseMs, manner, methods, answers }: Shot): Promise<Exchange> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
