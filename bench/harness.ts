@@ -12,7 +12,7 @@ export interface Metric {
   readonly limit?: { readonly name: string; readonly run: () => number | Promise<number> };
 }
 
-interface Named {
+interface Measurement {
   readonly name: string;
   readonly value: number;
 }
@@ -20,8 +20,8 @@ interface Row {
   readonly metric: string;
   readonly unit: string;
   readonly ours: number;
-  readonly bestPeer: Named | null;
-  readonly limit: Named | null;
+  readonly bestPeer: Measurement | null;
+  readonly limit: Measurement | null;
   readonly ratioToBestPeer: number | null;
   readonly ratioToLimit: number | null;
 }
@@ -32,7 +32,7 @@ const short = (value: number): string => (value >= 100 ? value.toFixed(0) : valu
 async function measure(
   { metric, unit, higher = false, ours, peers, limit }: Metric,
   rounds: number,
-): Promise<{ readonly row: Row; readonly all: readonly Named[] }> {
+): Promise<{ readonly row: Row; readonly all: readonly Measurement[] }> {
   const runs = new Map<string, () => number | Promise<number>>([['seaworthy', ours], ...Object.entries(peers)]);
   if (limit) runs.set(limit.name, limit.run);
   const values = new Map<string, number[]>([...runs.keys()].map((name) => [name, []]));
@@ -77,7 +77,7 @@ export async function bench(
   for (const metric of metrics) {
     const { row, all } = await measure(metric, rounds);
     rows.push(row);
-    const shown = (one: Named | null): string => (one ? `${one.name} ${short(one.value)}` : '');
+    const shown = (one: Measurement | null): string => (one ? `${one.name} ${short(one.value)}` : '');
     lines.push(
       `| ${row.metric} | ${row.unit} | ${short(row.ours)} | ${shown(row.bestPeer)} | ${shown(row.limit)} | ${row.ratioToBestPeer ?? ''} | ${row.ratioToLimit ?? ''} | ${all.map(shown).join(', ')} |`,
     );

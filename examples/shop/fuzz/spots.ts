@@ -1,4 +1,4 @@
-import type { At, Operation } from 'seaworthy/contract';
+import type { Bound, Operation } from 'seaworthy/contract';
 import gateway from '../gateway.ts';
 import { inventory } from '../inventory/contract.ts';
 import { orders } from '../orders/contract.ts';
@@ -12,7 +12,7 @@ export interface Spot {
   readonly method: string;
   /** The path with parameters in braces. */
   readonly path: string;
-  readonly operation: Operation & At;
+  readonly operation: Operation & Bound;
   readonly aggregate: boolean;
   readonly sample: Input;
 }
@@ -36,12 +36,18 @@ const samples: Readonly<Record<string, Input>> = {
   start: {},
 };
 
-function spotOf(http: string, operation: At, aggregate: boolean): Spot {
+function spotOf(http: string, operation: Bound, aggregate: boolean): Spot {
   const [method = '', path = ''] = http.split(' ');
-  return { method, path, operation: operation as Operation & At, aggregate, sample: samples[operation.name] ?? { orderId: 'fuzz-order' } };
+  return {
+    method,
+    path,
+    operation: operation as Operation & Bound,
+    aggregate,
+    sample: samples[operation.name] ?? { orderId: 'fuzz-order' },
+  };
 }
 
-const isOperation = (member: unknown): member is Operation & At => typeof member === 'object' && member !== null && 'http' in member;
+const isOperation = (member: unknown): member is Operation & Bound => typeof member === 'object' && member !== null && 'http' in member;
 
 /** Tells whether a spot reads the headers of calls, such as a key; documents do not. */
 export const isCall = ({ operation }: Spot): boolean => operation.service !== documents['~contract'];
@@ -51,7 +57,7 @@ const spotsOf = (contract: object): readonly Spot[] =>
     .filter(isOperation)
     .map((operation) => spotOf(operation.http, operation, false));
 
-const routed = gateway.routes.map(({ http, targets: [first, ...more] }) => spotOf(http, first as At, more.length > 0));
+const routed = gateway.routes.map(({ http, targets: [first, ...more] }) => spotOf(http, first as Bound, more.length > 0));
 
 /** Lists all ports with all their spots. */
 export const targets: readonly Target[] = [

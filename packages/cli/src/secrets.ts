@@ -1,13 +1,22 @@
-import { type Event, holdsSecrets, type Members, type Named, type Operation, redact, redactByName, type Schema } from 'seaworthy/contract';
+import {
+  type AnyContract,
+  type Event,
+  holdsSecrets,
+  type Members,
+  type Operation,
+  redact,
+  redactByName,
+  type Schema,
+} from 'seaworthy/contract';
 import type { DeadLetterDetail } from 'seaworthy/outbox';
 import type { ListedSaga } from 'seaworthy/saga';
 import type { Service } from 'seaworthy/service';
 
-const membersOf = (contract: Named): readonly Members[string][] =>
+const membersOf = (contract: AnyContract): readonly Members[string][] =>
   Object.values(contract).filter((one: unknown): one is Members[string] => typeof one === 'object' && one !== null && 'kind' in one);
 
 /** Lists all schemas of a contract. */
-function schemasIn(contract: Named): readonly Schema[] {
+function schemasIn(contract: AnyContract): readonly Schema[] {
   return membersOf(contract).flatMap((member) => {
     if (member.kind === 'event') return [(member as Event).data];
     const { input, output, errors } = member as Operation;

@@ -104,7 +104,7 @@ export function printing({ names, level, beside, write = print }: PrinterOptions
       const waits = waiting[name];
       if ((!known && waits === undefined) || least > ranks.info) return counted;
       const began = systemClock.monotonic();
-      let noted: Attributes = spanOptions?.detail ?? {};
+      let noted: Attributes = spanOptions?.spanAttributes ?? {};
       return {
         trace: counted.trace,
         run: (work) => counted.run(work),

@@ -1,4 +1,4 @@
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import { isA } from '../core/thrown.ts';
 
 /** An error that the contract of a command or query declares, with its name and data. */
@@ -24,7 +24,7 @@ export interface Reply<Output, E> extends Promise<Output> {
   outcome(): Promise<Outcome<Output, E>>;
 }
 
-export type Callable<S extends string, Sent, Output, E> = Operation<'command' | 'query', Sent, unknown, unknown, Output, E> & At<S>;
+export type Callable<S extends string, Sent, Output, E> = Operation<'command' | 'query', Sent, unknown, unknown, Output, E> & Bound<S>;
 export type Call<S extends string = string> = <Sent, Output, E>(
   operation: Callable<S, Sent, Output, E>,
   input: NoInfer<Sent>,

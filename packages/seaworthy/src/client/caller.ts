@@ -1,6 +1,6 @@
 import type { Answer } from '../contract/answer.ts';
 import { asJson } from '../contract/as-json.ts';
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import { checkedKey } from '../contract/headers.ts';
 import { declaredError } from '../contract/member.ts';
 import { examine, type Schema, sentence } from '../contract/schema.ts';
@@ -107,10 +107,10 @@ function guardParts(runtime: Runtime, service: string, instance?: string): reado
 /** The guard of attempts that their policy guards already. */
 const unguarded: Guard = (work, { signal = new AbortController().signal } = {}) => Promise.resolve(work({ signal, attempt: 1 }));
 
-type Bound = Operation & At;
+type BoundOperation = Operation & Bound;
 
 /** Validates a value of an operation against its schema. Without a schema the value is `undefined`. */
-async function validated(operation: Bound, schema: Schema | undefined, value: unknown, what = 'the output'): Promise<unknown> {
+async function validated(operation: BoundOperation, schema: Schema | undefined, value: unknown, what = 'the output'): Promise<unknown> {
   if (!schema) return undefined;
   const result = await examine(schema, value);
   if ('value' in result) return result.value;
@@ -119,7 +119,7 @@ async function validated(operation: Bound, schema: Schema | undefined, value: un
   );
 }
 
-async function failureOf(operation: Bound, answer: Exclude<Answer, { kind: 'output' }>): Promise<Error> {
+async function failureOf(operation: BoundOperation, answer: Exclude<Answer, { kind: 'output' }>): Promise<Error> {
   if (answer.kind === 'problem') return new CallFailed(`${operation.service}.${operation.name}`, answer.problem);
   const { data } = declaredError(operation, answer.name) ?? {};
   return new Failure(answer.name, await validated(operation, data, answer.data, `the data of ${answer.name}`));
@@ -174,7 +174,7 @@ export function caller(deps: CallerDeps): ClosableCaller {
       ? new Deadline(runtime.clock, runtime.clock.monotonic() + timeoutMs, timeoutMs)
       : Deadline.from(runtime.clock, given).usually(timeoutMs);
 
-  async function send(operation: Bound, given: unknown, options: CallOptions): Promise<unknown> {
+  async function send(operation: BoundOperation, given: unknown, options: CallOptions): Promise<unknown> {
     const name = `${operation.service}.${operation.name}`;
     const deadline = deadlineOf(options.deadline);
     const key = checkedKey(options.key) ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
@@ -210,7 +210,7 @@ export function caller(deps: CallerDeps): ClosableCaller {
   }
 
   const call: Caller = (operation, input, options = {}) =>
-    reply(send(operation as unknown as Bound, input, options) as Promise<never>, operation.errors as object);
+    reply(send(operation as unknown as BoundOperation, input, options) as Promise<never>, operation.errors as object);
   const close = async (): Promise<void> => {
     closed = true;
     await together([...callees.values()].map(({ pool }) => pool.close()));

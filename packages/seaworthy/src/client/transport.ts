@@ -1,11 +1,11 @@
 import type { Answer } from '../contract/answer.ts';
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import type { Deadline } from '../core/deadline.ts';
 import type { TraceContext } from '../core/trace.ts';
 
 /** One attempt of a call, before a transport puts it on its wire. */
 export interface CallRequest {
-  readonly operation: Operation & At;
+  readonly operation: Operation & Bound;
   /** The input as the caller sent it: the service validates it and applies defaults. */
   readonly input: unknown;
   /** The idempotency key. Every command has one, and every attempt of one call carries the same. */

@@ -1,4 +1,4 @@
-import type { Event, Named, Operation } from '../contract/contract.ts';
+import type { AnyContract, Event, Operation } from '../contract/contract.ts';
 import { isObject } from '../contract/json.ts';
 import type { Node } from '../contract/json-schema.ts';
 import { declaredErrors, eventsOf, operationsOf } from '../contract/member.ts';
@@ -75,13 +75,13 @@ const lockedEvent = ({ key, notAfter, data }: Event): LockedEvent => ({
   data: bare(jsonSchema(data, 'input')),
 });
 
-const locked = (contract: Named): LockedContract => ({
+const locked = (contract: AnyContract): LockedContract => ({
   operations: Object.fromEntries(operationsOf(contract).map((operation) => [operation.name, lockedOperation(operation)])),
   events: Object.fromEntries(eventsOf(contract).map((event) => [event.name, lockedEvent(event)])),
 });
 
 /** Makes a lock of contracts, in the order of their names. */
-export function lockOf(contracts: readonly Named[]): ContractLock {
+export function lockOf(contracts: readonly AnyContract[]): ContractLock {
   const named = contracts.map((contract) => [contract['~contract'], contract] as const).sort(([a], [b]) => (a < b ? -1 : 1));
   return { lockVersion: 1, contracts: Object.fromEntries(named.map(([name, contract]) => [name, locked(contract)])) };
 }

@@ -1,5 +1,6 @@
 export {
-  type At,
+  type AnyContract,
+  type Bound,
   type Contract,
   type ContractOptions,
   command,
@@ -8,7 +9,6 @@ export {
   type Event,
   event,
   type Members,
-  type Named,
   type Operation,
   query,
 } from './contract.ts';

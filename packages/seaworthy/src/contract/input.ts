@@ -1,6 +1,6 @@
 import { SeaworthyError } from '../core/errors.ts';
 import { asJson } from './as-json.ts';
-import type { At } from './contract.ts';
+import type { Bound } from './contract.ts';
 import { isObject } from './json.ts';
 import { type Finding, sentence } from './schema.ts';
 
@@ -10,14 +10,14 @@ export class InputInvalid extends SeaworthyError {
   readonly kind = 'invalid';
   readonly issues: readonly Finding[];
 
-  constructor({ service, name }: At, issues: readonly Finding[], options?: { readonly cause: unknown }) {
+  constructor({ service, name }: Bound, issues: readonly Finding[], options?: { readonly cause: unknown }) {
     super(`the input of ${service}.${name} is wrong: ${sentence(issues)}`, options);
     this.issues = issues;
   }
 }
 
 /** Makes the JSON of an input, as its receiver will have it. Throws `InputInvalid` for a value that JSON cannot represent, and for malformed Unicode. */
-export function inputJson(operation: At, input: unknown): Readonly<Record<string, unknown>> {
+export function inputJson(operation: Bound, input: unknown): Readonly<Record<string, unknown>> {
   const json = asJson(input, { unicode: true });
   if ('fault' in json) throw new InputInvalid(operation, [json.fault]);
   if (isObject(json.value)) return json.value;

@@ -39,7 +39,7 @@ export interface Event<Sent = unknown, Data = unknown> extends Member {
 }
 
 /** The part of an operation or event that `contract` adds: the name of the contract and its own name. */
-export interface At<S extends string = string, N extends string = string> {
+export interface Bound<S extends string = string, N extends string = string> {
   readonly service: S;
   readonly name: N;
 }
@@ -49,23 +49,23 @@ export interface Members {
   readonly [name: string]: Member;
 }
 /** Any contract; its type knows only the name. */
-export interface Named<S extends string = string> {
+export interface AnyContract<S extends string = string> {
   readonly '~contract': S;
   readonly '~description'?: string;
 }
 /** A contract: its members, each with the contract and its own name. */
-export type Contract<S extends string, M> = Named<S> & { readonly [K in keyof M]: M[K] & At<S, K & string> };
+export type Contract<S extends string, M> = AnyContract<S> & { readonly [K in keyof M]: M[K] & Bound<S, K & string> };
 
-const membersOf = (contract: Named): readonly (Member & At)[] =>
-  Object.values(contract).filter((member: unknown): member is Member & At => typeof member === 'object');
+const membersOf = (contract: AnyContract): readonly (Member & Bound)[] =>
+  Object.values(contract).filter((member: unknown): member is Member & Bound => typeof member === 'object');
 
 /** Lists the operations of a contract in their order. */
-export const operationsOf = (contract: Named): readonly (Operation & At)[] =>
-  membersOf(contract).filter((member): member is Operation & At => member.kind !== 'event');
+export const operationsOf = (contract: AnyContract): readonly (Operation & Bound)[] =>
+  membersOf(contract).filter((member): member is Operation & Bound => member.kind !== 'event');
 
 /** Lists the events of a contract in their order. */
-export const eventsOf = (contract: Named): readonly (Event & At)[] =>
-  membersOf(contract).filter((member): member is Event & At => member.kind === 'event');
+export const eventsOf = (contract: AnyContract): readonly (Event & Bound)[] =>
+  membersOf(contract).filter((member): member is Event & Bound => member.kind === 'event');
 
 /** Returns the errors that an operation declares, by name; only the operation's own type knows the types of their data. */
 export const declaredErrors = ({ errors }: Operation): Readonly<Record<string, { readonly status: number; readonly data?: Schema }>> =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { z } from 'zod';
-import { type At, command, contract, event, type Members, type Operation, query } from './contract.ts';
+import { type Bound, command, contract, event, type Members, type Operation, query } from './contract.ts';
 import type { Keywords } from './json-schema.ts';
 import { inputOf, requestOf } from './request.ts';
 import type { Schema } from './schema.ts';
@@ -18,7 +18,7 @@ const given = (input: Keywords, output: Keywords = input): Schema<never, never> 
 const text: Keywords = { type: 'string' };
 const Out = z.object({ ok: z.boolean() });
 const defined = (node: Keywords, $defs: Readonly<Record<string, Keywords>>): Keywords => ({ ...node, $defs });
-const made = (members: Members): Readonly<Record<string, Operation & At>> => contract('x', members) as never;
+const made = (members: Members): Readonly<Record<string, Operation & Bound>> => contract('x', members) as never;
 
 describe('a schema has the same meaning by reference, in allOf and as alternatives', () => {
   const objects: readonly (readonly [string, Keywords])[] = [
@@ -71,9 +71,9 @@ describe('a schema has the same meaning by reference, in allOf and as alternativ
         byPath: command({ http: 'POST /a/{id}' as never, input: given(input) }),
         byQuery: query({ http: 'GET /a' as never, input: given(input), output: Out }),
       });
-      const sent = requestOf(byPath as Operation & At, { id: 'a', n: 1 });
+      const sent = requestOf(byPath as Operation & Bound, { id: 'a', n: 1 });
       assert.deepEqual({ ...sent }, { method: 'POST', path: '/a/a', body: '{"n":1}' });
-      assert.deepEqual(inputOf(byQuery as Operation & At, { params: {}, query: 'id=5&n=5', body: undefined }), { id: '5', n: 5 });
+      assert.deepEqual(inputOf(byQuery as Operation & Bound, { params: {}, query: 'id=5&n=5', body: undefined }), { id: '5', n: 5 });
     });
     test(`an event's data ${name}`, () => {
       assert.doesNotThrow(() => made({ e: event({ key: 'id' as never, data: given(input) }) }));
@@ -92,7 +92,7 @@ describe('a schema has the same meaning by reference, in allOf and as alternativ
       Id: { allOf: [text, { minLength: 1 }] },
     });
     const { q } = made({ q: query({ http: 'GET /a' as never, input: given(input), output: Out }) });
-    assert.deepEqual(inputOf(q as Operation & At, { params: {}, query: 'ids=1&pair=1&pair=7', body: undefined }), {
+    assert.deepEqual(inputOf(q as Operation & Bound, { params: {}, query: 'ids=1&pair=1&pair=7', body: undefined }), {
       ids: ['1'],
       pair: [1, 7],
     });
@@ -111,7 +111,7 @@ describe('a schema has the same meaning by reference, in allOf and as alternativ
     });
     const body = { parts: [{ name: 'twig', parts: [] }] };
     for (const one of [a, b])
-      assert.deepEqual(inputOf(one as Operation & At, { params: { name: 'tree' }, query: '', body }), { name: 'tree', ...body });
+      assert.deepEqual(inputOf(one as Operation & Bound, { params: { name: 'tree' }, query: '', body }), { name: 'tree', ...body });
   });
 });
 

@@ -1,4 +1,4 @@
-import type { At, Operation } from './contract.ts';
+import type { Bound, Operation } from './contract.ts';
 import { type Http, httpParts, isSegment, isToolkits } from './http.ts';
 import { InputInvalid, inputJson } from './input.ts';
 import { isObject } from './json.ts';
@@ -49,7 +49,7 @@ function queryFindings({ fields, lists }: RequestShape, input: Fields, rest: rea
 }
 
 /** Checks that a path can carry its parameters. Throws `InputInvalid`, also when one is missing. */
-export function checkPath(operation: Operation & At, input: unknown): void {
+export function checkPath(operation: Operation & Bound, input: unknown): void {
   const shape = requestShapeOf(operation, operation.http);
   if (shape.params.length === 0 || !isObject(input)) return;
   const wrong = pathFindings(shape, input);
@@ -73,7 +73,7 @@ export interface Sendable {
  * Makes the JSON of an input, and its path and query string. Transports without a wire use it too, so that all refuse the same
  * inputs. Throws `InputInvalid` for a value that could not travel, or would arrive changed.
  */
-export function sendable(operation: Operation & At, input: unknown): Sendable {
+export function sendable(operation: Operation & Bound, input: unknown): Sendable {
   const shape = requestShapeOf(operation, operation.http);
   const { method, bodiless, params, pieces } = shape;
   const json = inputJson(operation, input);
@@ -104,13 +104,13 @@ export function sendable(operation: Operation & At, input: unknown): Sendable {
 }
 
 /** Puts the input of a call into path, query string and body. Throws `InputInvalid` when it cannot travel. */
-export function requestOf(operation: Operation & At, input: unknown): WireRequest {
+export function requestOf(operation: Operation & Bound, input: unknown): WireRequest {
   const { path, body } = sendable(operation, input);
   return { method: httpParts(operation.http).method, path, body: body() };
 }
 
 /** `URLSearchParams` silently misreads what it cannot decode. */
-function checkQuery(operation: At, query: string): void {
+function checkQuery(operation: Bound, query: string): void {
   if (!query.includes('%')) return;
   try {
     decodeURIComponent(query);
@@ -120,7 +120,7 @@ function checkQuery(operation: At, query: string): void {
 }
 
 /** Reads the fields of a query string. Throws `InputInvalid` when it cannot be decoded. */
-function queryFields(operation: At, query: string, fields: RequestShape['fields']): Fields | undefined {
+function queryFields(operation: Bound, query: string, fields: RequestShape['fields']): Fields | undefined {
   if (query === '') return undefined;
   checkQuery(operation, query);
   const given = new Map<string, string[]>();
@@ -137,7 +137,7 @@ function queryFields(operation: At, query: string, fields: RequestShape['fields'
  * Makes the input of `operation` from the path, query string and body of a request that reached it by `http`. Validation refuses
  * what does not fit. Throws `InputInvalid` when the query string cannot be decoded.
  */
-export function inputOf(operation: Operation & At, request: RawRequest, http: Http = operation.http): unknown {
+export function inputOf(operation: Operation & Bound, request: RawRequest, http: Http = operation.http): unknown {
   const { bodiless, params, fields, lists } = requestShapeOf(operation, http);
   const sent = bodiless ? queryFields(operation, request.query, fields) : request.body;
   if (sent !== undefined && !isObject(sent)) return sent;

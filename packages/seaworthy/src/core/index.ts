@@ -8,7 +8,7 @@ export { type Duration, DurationInvalid, milliseconds } from './duration.ts';
 export { type Kind, SeaworthyError } from './errors.ts';
 export { type Ids, seededIds, systemIds } from './ids.ts';
 export { RunOver } from './lifetime.ts';
-export { type Attributes, guarded, type Level, type Observe, type Place, type Span, silent } from './observe.ts';
+export { type Attributes, guarded, type Level, type Observe, type Span, type SpanOptions, silent } from './observe.ts';
 export { NotAwaited } from './open-work.ts';
 export { parseJson } from './parse-json.ts';
 export { type Random, systemRandom } from './random.ts';

@@ -1,6 +1,6 @@
 import { SeaworthyError } from './errors.ts';
 import type { Observe } from './observe.ts';
-import { type Named, OpenWork } from './open-work.ts';
+import { type Describe, OpenWork } from './open-work.ts';
 import { mayEscape, reported } from './strays.ts';
 
 /** A part of a handler's context was used after its run had ended. The use had no effect. */
@@ -52,7 +52,7 @@ export class Lifetime {
   }
 
   /** Returns the promise of `what`, which the run must await. */
-  watch<V>(what: Named, promise: Promise<V>): Promise<V> {
+  watch<V>(what: Describe, promise: Promise<V>): Promise<V> {
     return this.#work.add(what, promise);
   }
 

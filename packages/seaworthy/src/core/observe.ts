@@ -14,13 +14,13 @@ export interface Observe {
   /** Registers a gauge, which is read on demand. Returns a function that removes it. */
   gauge(name: string, attributes: Attributes, read: () => number): () => void;
   /** Starts a span; its duration and outcome are recorded when it ends. */
-  span(name: string, attributes?: Attributes, options?: Place): Span;
+  span(name: string, attributes?: Attributes, options?: SpanOptions): Span;
   /** Writes a log entry of a trace. Default the trace of the current span (`Span.run`). */
   log(level: Level, message: string, attributes?: Readonly<Record<string, unknown>>, trace?: TraceContext): void;
 }
 
 /** The options of a span. */
-export interface Place {
+export interface SpanOptions {
   /** The kind of the span. Default `internal`. */
   readonly kind?: 'internal' | 'server' | 'client' | 'producer' | 'consumer';
   /** The trace that caused the span. Default the current span, unless the span is a `root`. */
@@ -30,7 +30,7 @@ export interface Place {
   /** Further causes, such as the writers of the events in a batch. Default none. */
   readonly links?: readonly TraceContext[];
   /** The attributes that only the trace gets, such as an id. Default none. */
-  readonly detail?: Attributes;
+  readonly spanAttributes?: Attributes;
 }
 
 /** A span in progress. */
@@ -49,7 +49,8 @@ const run = <V>(work: () => V): V => work();
 const note = (): void => {};
 const end = (): void => {};
 const nothing: Span = { trace: undefined, run, note, end };
-const passing = (options: Place | undefined): Span => (options?.parent === undefined ? nothing : { trace: options.parent, run, note, end });
+const passing = (options: SpanOptions | undefined): Span =>
+  options?.parent === undefined ? nothing : { trace: options.parent, run, note, end };
 
 /** An observer that reports nowhere, at almost no cost. A received trace is passed on unchanged. */
 export const silent: Observe = {

@@ -10,10 +10,10 @@ export class NotAwaited extends SeaworthyError {
 }
 
 /** Describes started work in the error of its run. */
-export type Named = () => string;
+export type Describe = () => string;
 
 interface Item {
-  readonly what: Named;
+  readonly what: Describe;
   heard: boolean;
   rejected: { readonly error: unknown } | undefined;
 }
@@ -87,7 +87,7 @@ export class OpenWork {
   #items: Set<Item> | undefined;
   #rejected = false;
   #over = false;
-  #stray: { readonly what: Named; readonly error: unknown } | undefined;
+  #stray: { readonly what: Describe; readonly error: unknown } | undefined;
 
   /**
    * `whole` is the work of which this is a part. `late` gets the error of a rejection that turns out to be unhandled after the run has
@@ -99,12 +99,12 @@ export class OpenWork {
   }
 
   /** Returns a promise of the known outcome of `what`. Derived promises are watched. */
-  done<V>(what: Named, value: V): Promise<V> {
+  done<V>(what: Describe, value: V): Promise<V> {
     return new Done<V>((resolve) => resolve(value)).watch((derived) => this.add(what, derived));
   }
 
   /** Returns the same promise, watched from now on. */
-  add<V>(what: Named, promise: Promise<V>): Promise<V> {
+  add<V>(what: Describe, promise: Promise<V>): Promise<V> {
     const item: Item = { what, heard: false, rejected: undefined };
     this.#items ??= new Set();
     const items = this.#items.add(item);
@@ -159,12 +159,12 @@ export class OpenWork {
     this.#over = true;
   }
 
-  #strayed(what: Named, error: unknown): void {
+  #strayed(what: Describe, error: unknown): void {
     if (this.#over) this.#late(this.#unheard('a run', { what, error }));
     else this.#stray ??= { what, error };
   }
 
-  #unheard(run: string, { what, error }: { readonly what: Named; readonly error: unknown }): NotAwaited {
+  #unheard(run: string, { what, error }: { readonly what: Describe; readonly error: unknown }): NotAwaited {
     const message = `${run} ended and nobody awaited ${what()}, which failed (${textOf(error)}): await it, or return its promise`;
     return new NotAwaited(message, { cause: error });
   }

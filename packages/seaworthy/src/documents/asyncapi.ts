@@ -1,4 +1,4 @@
-import type { At, Event, Named } from '../contract/contract.ts';
+import type { AnyContract, Bound, Event } from '../contract/contract.ts';
 import { eventsOf } from '../contract/member.ts';
 import { jsonSchema } from '../contract/schema.ts';
 import { components } from './components.ts';
@@ -21,7 +21,7 @@ const text = { type: 'string', minLength: 1 };
 const moment = { type: 'string', format: 'date-time' };
 
 /** Describes an event on the bus: a CloudEvents 1.0 event in structured JSON form. */
-function envelopeDoc({ service, name, key, notAfter }: Event & At, data: Doc): Doc {
+function envelopeDoc({ service, name, key, notAfter }: Event & Bound, data: Doc): Doc {
   return {
     type: 'object',
     properties: {
@@ -58,8 +58,8 @@ function envelopeDoc({ service, name, key, notAfter }: Event & At, data: Doc): D
  * Makes the AsyncAPI 3.0 document of the events of one or several contracts, with a channel for each contract that has events
  * (https://www.asyncapi.com/docs/reference/specification/v3.0.0).
  */
-export function asyncapi(contracts: Named | readonly Named[], options: DocumentOptions = {}): AsyncApi {
-  const all = [contracts].flat() as readonly Named[];
+export function asyncapi(contracts: AnyContract | readonly AnyContract[], options: DocumentOptions = {}): AsyncApi {
+  const all = [contracts].flat() as readonly AnyContract[];
   const schemas = components({}, { wrap: (schema) => ({ schemaFormat, schema }), path: '/schema' });
   const messages: Record<string, Doc> = {};
   const channels: Record<string, Doc> = {};

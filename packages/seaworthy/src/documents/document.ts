@@ -1,4 +1,4 @@
-import type { Named } from '../contract/contract.ts';
+import type { AnyContract } from '../contract/contract.ts';
 
 /** A JSON object of a document. */
 export interface Doc {
@@ -23,5 +23,5 @@ export const infoOf = (title: string, { title: own = title, version = '1.0.0', d
 });
 
 /** Returns the description of the contract, if there is only one. */
-export const aboutOf = ([one, ...others]: readonly Named[]): DocumentOptions =>
+export const aboutOf = ([one, ...others]: readonly AnyContract[]): DocumentOptions =>
   one?.['~description'] === undefined || others.length > 0 ? {} : { description: one['~description'] };

@@ -3,7 +3,7 @@ import specs from '@asyncapi/specs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import type { Named } from '../contract/contract.ts';
+import type { AnyContract } from '../contract/contract.ts';
 import { asyncapi } from './asyncapi.ts';
 import type { Doc } from './document.ts';
 import { openapi } from './openapi.ts';
@@ -41,7 +41,7 @@ function schemasAt(doc: object, refs: readonly string[]) {
 export const schemaAt = (doc: object, ref: string) => schemasAt(doc, [ref])[0] as ValidateFunction;
 
 /** An OpenAPI document that its standard accepts, and whose references lead somewhere. */
-export async function judgeOpenApi(of: Named | Routed): Promise<Doc> {
+export async function judgeOpenApi(of: AnyContract | Routed): Promise<Doc> {
   const doc = openapi(of);
   const { valid, errors } = await ofOpenApi.validate(structuredClone(doc) as never);
   assert.ok(valid, JSON.stringify(errors));
@@ -54,7 +54,7 @@ export async function judgeOpenApi(of: Named | Routed): Promise<Doc> {
 }
 
 /** An AsyncAPI document that its standard accepts, and whose references lead somewhere. */
-export function judgeAsyncApi(contracts: Named | readonly Named[]): Doc {
+export function judgeAsyncApi(contracts: AnyContract | readonly AnyContract[]): Doc {
   const doc = asyncapi(contracts);
   assert.ok(ofAsyncApi(doc), JSON.stringify(ofAsyncApi.errors));
   for (const ref of refsOf(doc)) assert.ok(resolve(doc, ref), `${ref} leads nowhere`);

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { thorough } from '../../../../scripts/thorough.ts';
 import { compatibility } from '../compatibility/compatibility.ts';
 import { lockOf } from '../compatibility/lock.ts';
-import { command, contract, event, type Members, type Named } from '../contract/contract.ts';
+import { type AnyContract, command, contract, event, type Members } from '../contract/contract.ts';
 import { isObject, pointed } from '../contract/json.ts';
 import { operationsOf } from '../contract/member.ts';
 import { inputOf } from '../contract/request.ts';
@@ -55,7 +55,7 @@ const plan: fc.Arbitrary<Plan> = fc.letrec<{ plan: Plan }>((tie) => ({
 })).plan;
 
 /** One contract, some of whose schemas have names, by turns. */
-function made(plans: readonly [input: Plan, field: Plan, output: Plan, data: Plan], http: string, turns: readonly boolean[]): Named {
+function made(plans: readonly [input: Plan, field: Plan, output: Plan, data: Plan], http: string, turns: readonly boolean[]): AnyContract {
   let turn = 0;
   const named = <T extends z.ZodType>(schema: T): T => {
     turn++;
@@ -100,8 +100,8 @@ function written(doc: object): unknown {
 const raw = { params: { id: '5' }, query: 'more=1&more=true', body: { more: 1 } };
 
 /** All that hangs on a contract's schemas, or why there is none. */
-function seen(make: () => Named): unknown {
-  let api: Named;
+function seen(make: () => AnyContract): unknown {
+  let api: AnyContract;
   try {
     api = make();
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { At } from '../contract/contract.ts';
+import type { Bound } from '../contract/contract.ts';
 
 /** Converts a text to a part of a name: `orders-archive` becomes `OrdersArchive`. */
 export const pascal = (text: string): string =>
@@ -8,4 +8,4 @@ export const pascal = (text: string): string =>
     .join('');
 
 /** Returns the name of an operation or event that is unique among all services. */
-export const nameOf = ({ service, name }: At): string => `${pascal(service)}${pascal(name)}`;
+export const nameOf = ({ service, name }: Bound): string => `${pascal(service)}${pascal(name)}`;

@@ -1,4 +1,4 @@
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import { type Http, httpParts, paramsOf } from '../contract/http.ts';
 import type { Keywords, Node } from '../contract/json-schema.ts';
 import { jsonSchema } from '../contract/schema.ts';
@@ -19,7 +19,7 @@ function pathParameter(name: string, schema: Doc, types: readonly string[]): Doc
  * Describes a request: the parts of its input in path, query string and body, and its headers. `template` is the path in the document,
  * which has the same shape and may have other names of parameters.
  */
-export function requestDoc(operation: Operation & At, http: Http, template: string, schemas: Components): Doc {
+export function requestDoc(operation: Operation & Bound, http: Http, template: string, schemas: Components): Doc {
   const { params, bodiless } = httpParts(http);
   const input = jsonSchema(operation.input, 'input');
   const read = schemaReader(input);

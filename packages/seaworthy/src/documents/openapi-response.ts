@@ -1,4 +1,4 @@
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import { declaredErrors } from '../contract/member.ts';
 import { statusOf } from '../contract/problem.ts';
 import { jsonSchema, type Schema } from '../contract/schema.ts';
@@ -22,7 +22,7 @@ interface Declared {
 }
 
 /** Describes the declared errors of an operation as sent over HTTP. */
-export function declaredDocs(operation: Operation & At, schemas: Components): readonly Declared[] {
+export function declaredDocs(operation: Operation & Bound, schemas: Components): readonly Declared[] {
   return Object.entries(declaredErrors(operation)).map(([name, { status, data }]) => {
     const place = `${nameOf(operation)}${name}`;
     const required = ['type', 'title', 'status', 'error'];
@@ -64,7 +64,7 @@ export function refusals(declared: readonly Declared[], kinds: readonly UsualKin
 }
 
 /** Describes the response of a successful call. */
-export function successDoc(operation: Operation & At, schemas: Components): Doc {
+export function successDoc(operation: Operation & Bound, schemas: Components): Doc {
   const { output, location, status } = operation;
   return {
     [String(status)]: {
@@ -76,5 +76,5 @@ export function successDoc(operation: Operation & At, schemas: Components): Doc 
 }
 
 /** Returns the reference to the output of an operation. */
-export const outputDoc = (operation: At, output: Schema, schemas: Components): Doc =>
+export const outputDoc = (operation: Bound, output: Schema, schemas: Components): Doc =>
   schemas.place(`${nameOf(operation)}Output`, jsonSchema(output, 'output'), 'Output');

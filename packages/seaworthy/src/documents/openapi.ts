@@ -1,4 +1,4 @@
-import type { Named } from '../contract/contract.ts';
+import type { AnyContract } from '../contract/contract.ts';
 import { type Http, httpParts, shapeOf } from '../contract/http.ts';
 import { operationsOf } from '../contract/member.ts';
 import { type Components, components } from './components.ts';
@@ -33,7 +33,7 @@ interface Endpoint {
   readonly behind: boolean;
 }
 
-const serviceEndpoints = (contract: Named): readonly Endpoint[] =>
+const serviceEndpoints = (contract: AnyContract): readonly Endpoint[] =>
   operationsOf(contract).map((operation) => ({
     http: operation.http,
     id: operation.name,
@@ -68,9 +68,9 @@ function operationDoc({ operation }: ShownOperation, http: Http, template: strin
  * Makes the OpenAPI 3.1 document of a contract or of a gateway: its requests and responses over HTTP
  * (https://spec.openapis.org/oas/v3.1.0).
  */
-export function openapi(of: Named | Routed, options: OpenApiOptions = {}): OpenApi {
+export function openapi(of: AnyContract | Routed, options: OpenApiOptions = {}): OpenApi {
   const schemas = components({ Problem: problemSchema });
-  const endpoints = 'routes' in of && Array.isArray(of.routes) ? gatewayEndpoints(of as Routed) : serviceEndpoints(of as Named);
+  const endpoints = 'routes' in of && Array.isArray(of.routes) ? gatewayEndpoints(of as Routed) : serviceEndpoints(of as AnyContract);
   const templates = new Map<string, string>();
   const paths: Record<string, Record<string, Doc>> = {};
   const ids = new Set<string>();

@@ -1,18 +1,18 @@
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import type { Http } from '../contract/http.ts';
 
 /** A route to one operation, as a document shows it. */
 export interface ShownOperation {
   readonly kind: 'operation';
-  readonly operation: Operation & At;
+  readonly operation: Operation & Bound;
 }
 
 /** A route that combines the answers of several operations, as a document shows it. */
 export interface ShownAggregate {
   readonly kind: 'aggregate';
-  readonly parts: Readonly<Record<string, { readonly operation: Operation & At; readonly required: boolean }>>;
+  readonly parts: Readonly<Record<string, { readonly operation: Operation & Bound; readonly required: boolean }>>;
   /** The operations whose declared 404 is the answer of the whole aggregate. */
-  readonly decisive: readonly (Operation & At)[];
+  readonly decisive: readonly (Operation & Bound)[];
   /** Whether a function makes the body from the parts, so that its form is unknown. */
   readonly shaped: boolean;
 }

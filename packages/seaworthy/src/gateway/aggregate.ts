@@ -1,5 +1,5 @@
 import { asJson } from '../contract/as-json.ts';
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import type { Http, Params } from '../contract/http.ts';
 import { responseOf } from '../contract/response.ts';
 import { sentence } from '../contract/schema.ts';
@@ -35,7 +35,7 @@ export interface Aggregate<P, Body> extends Route<ServicesOf<P> & string> {
 }
 
 function make(
-  operation: At,
+  operation: Bound,
   input: (context: never) => unknown,
   options: { readonly after?: Parts } = {},
   required = true,
@@ -54,14 +54,14 @@ function shapedJson(http: Http, body: unknown): unknown {
 type ShownParts = Extract<Shown, { kind: 'aggregate' }>['parts'];
 
 /** Returns the operations that an answer needs: those of required parts, and those that these wait for. */
-function decisive(parts: Parts): readonly (Operation & At)[] {
-  const all = new Set<At>();
+function decisive(parts: Parts): readonly (Operation & Bound)[] {
+  const all = new Set<Bound>();
   const visit = (part: Part<string, unknown, boolean>): void => {
     all.add(part.operation);
     for (const needed of Object.values(part.after)) visit(needed);
   };
   for (const part of Object.values(parts)) if (part.required) visit(part);
-  return [...all] as (Operation & At)[];
+  return [...all] as (Operation & Bound)[];
 }
 
 /**
@@ -99,13 +99,13 @@ export function aggregate<const H extends Http, P extends Parts, Body = Answer<P
   }
   return {
     http,
-    targets: Object.values(made).map((part) => part.operation) as At<ServicesOf<P> & string>[],
+    targets: Object.values(made).map((part) => part.operation) as Bound<ServicesOf<P> & string>[],
     shows: { kind: 'aggregate', parts: made as unknown as ShownParts, decisive: decisive(made), shaped: shape !== undefined },
     async run(incoming, call) {
       const gathered = await gather(http, plan, incoming, call);
       if ('none' in gathered) {
         const { name, data } = gathered.failure;
-        return responseOf(gathered.none as Operation & At, { kind: 'declared', name, data });
+        return responseOf(gathered.none as Operation & Bound, { kind: 'declared', name, data });
       }
       const { values, status } = gathered;
       const answer = { ...values, meta: { parts: status } } as unknown as Answer<P>;

@@ -1,11 +1,11 @@
-import type { At } from '../contract/contract.ts';
+import type { Bound } from '../contract/contract.ts';
 import type { Part, Parts } from './part.ts';
 
 type AnyPart = Part<string, unknown, boolean>;
 
 /** One call of an aggregate, and the earlier calls whose results its input needs. */
 export interface PartCall {
-  readonly operation: At;
+  readonly operation: Bound;
   readonly input: AnyPart['input'];
   /** Names in the context of `input`, and indexes in `calls`; each comes before this one. */
   readonly needs: readonly { readonly name: string; readonly index: number }[];

@@ -1,11 +1,11 @@
 import type { CallOptions } from '../client/caller.ts';
-import type { At } from '../contract/contract.ts';
+import type { Bound } from '../contract/contract.ts';
 import { type Http, isHttp, methods, type Params, refusedPath, shapeOf } from '../contract/http.ts';
 import type { Shown } from '../documents/shown.ts';
 import { GatewayInvalid } from './errors.ts';
 
 /** Calls an operation for a route. Input and output are typed where the route is defined. */
-export type GatewayCall = (operation: At, input: unknown, options: CallOptions) => Promise<unknown>;
+export type GatewayCall = (operation: Bound, input: unknown, options: CallOptions) => Promise<unknown>;
 
 /** A request whose path matches a route. */
 export interface Incoming {
@@ -29,7 +29,7 @@ export interface Outgoing {
 export interface Route<S extends string = string> {
   readonly http: Http;
   /** The operations that the route calls. */
-  readonly targets: readonly At<S>[];
+  readonly targets: readonly Bound<S>[];
   /** What the gateway's OpenAPI document says of the route. Default nothing. */
   readonly shows?: Shown;
   readonly run: (incoming: Incoming, call: GatewayCall) => Promise<Outgoing>;

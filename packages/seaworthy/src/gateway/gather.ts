@@ -1,6 +1,6 @@
 import { Failure } from '../client/call.ts';
 import { CallFailed, Unreachable } from '../client/errors.ts';
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import type { Http } from '../contract/http.ts';
 import { declaredError } from '../contract/member.ts';
 import { SeaworthyError } from '../core/errors.ts';
@@ -26,19 +26,19 @@ interface Missing {
   readonly status: Exclude<PartStatus, 'ok'>;
   readonly error: unknown;
   /** The operation that failed: that of another part, when this one needs it. */
-  readonly operation: At;
+  readonly operation: Bound;
 }
 type PartResult = { readonly value: unknown } | Missing;
 
 /** A declared 404 is an answer: the thing does not exist. */
-function isAbsent(operation: At, error: unknown): boolean {
+function isAbsent(operation: Bound, error: unknown): boolean {
   if (!(error instanceof Failure)) return false;
-  return declaredError(operation as Operation & At, error.name)?.status === 404;
+  return declaredError(operation as Operation & Bound, error.name)?.status === 404;
 }
 
 const isLate = (error: unknown): boolean => error instanceof SeaworthyError && error.kind === 'deadline';
 
-function missing(operation: At, error: unknown): Missing {
+function missing(operation: Bound, error: unknown): Missing {
   if (isAbsent(operation, error)) return { status: 'absent', error, operation };
   return { status: isLate(error) ? 'timeout' : 'failed', error, operation };
 }
@@ -51,7 +51,7 @@ const isClientsFault = ({ needs }: PartCall, error: unknown): boolean =>
 const isTransient = (error: unknown): boolean =>
   error instanceof SeaworthyError && (error.kind === 'unavailable' || error.kind === 'exhausted');
 
-const attributesOf = ({ service, name }: At): { readonly operation: string } => ({ operation: `${service}.${name}` });
+const attributesOf = ({ service, name }: Bound): { readonly operation: string } => ({ operation: `${service}.${name}` });
 
 /** The log level of a part that failed; `undefined` for a mistake of the client, and where metrics say enough. */
 function levelOf(asAsked: boolean, error: unknown): 'warn' | 'error' | undefined {
@@ -66,7 +66,7 @@ function levelOf(asAsked: boolean, error: unknown): 'warn' | 'error' | undefined
 /** The values and states of the parts; or the declared 404 of a required part, which is the answer to the request. */
 export type Gathered =
   | { readonly values: Readonly<Record<string, unknown>>; readonly status: Readonly<Record<string, PartStatus>> }
-  | { readonly none: At; readonly failure: Failure };
+  | { readonly none: Bound; readonly failure: Failure };
 
 /**
  * Makes every call of the plan once, as soon as the results that it needs are there. Throws `PartsMissing` when a required part failed,

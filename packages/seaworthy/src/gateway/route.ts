@@ -1,7 +1,7 @@
 import { Failure } from '../client/call.ts';
-import type { At, Fits, Member, Operation } from '../contract/contract.ts';
-import { unreachableBy } from '../contract/fields.ts';
+import type { Bound, Fits, Member, Operation } from '../contract/contract.ts';
 import type { Http } from '../contract/http.ts';
+import { unreachableBy } from '../contract/http-fields.ts';
 import { inputOf } from '../contract/request.ts';
 import { responseOf } from '../contract/response.ts';
 import { isA } from '../core/thrown.ts';
@@ -9,10 +9,10 @@ import { GatewayInvalid } from './errors.ts';
 import type { Route } from './gateway.ts';
 
 /** An operation that a gateway may call. */
-export type Target<S extends string, Sent, Output> = Operation<'command' | 'query', Sent, unknown, unknown, Output, unknown> & At<S>;
+export type Target<S extends string, Sent, Output> = Operation<'command' | 'query', Sent, unknown, unknown, Output, unknown> & Bound<S>;
 
 /** The operation itself, or a sentence instead of it when it is an event, or is not a member of a contract. */
-type Routable<Op> = Op extends Operation & At ? Op : 'a route leads to a command or a query of a contract';
+type Routable<Op> = Op extends Operation & Bound ? Op : 'a route leads to a command or a query of a contract';
 /** Checks the path against the input. Without an operation the path is not the mistake. */
 type Path<H extends Http, Op> = Op extends Operation<'command' | 'query', infer Sent> ? Fits<H, Sent> : H;
 
@@ -20,13 +20,13 @@ type Path<H extends Http, Op> = Op extends Operation<'command' | 'query', infer 
  * Exposes one operation under a path of the gateway's own. The path's parameters are fields of its input. Throws `GatewayInvalid`
  * for an event, when path and query string cannot carry the input, or when a GET would change something.
  */
-export function route<const H extends Http, Op extends Member & At>(
+export function route<const H extends Http, Op extends Member & Bound>(
   http: Path<H, NoInfer<Op>>,
   operation: Routable<Op>,
 ): Route<Op['service']> {
-  const plain = operation as unknown as Operation & At<Op['service']>;
+  const plain = operation as unknown as Operation & Bound<Op['service']>;
   if (plain.service === undefined || (plain.kind !== 'command' && plain.kind !== 'query')) {
-    const { service, name, kind } = operation as Member & At;
+    const { service, name, kind } = operation as Member & Bound;
     const what = service !== undefined && kind === 'event' ? `the event ${service}.${name}` : 'something that is not in a contract';
     throw new GatewayInvalid(`the route ${http} leads to ${what}: a route leads to a command or a query of a contract`);
   }

@@ -6,7 +6,7 @@ import { type Problem, problemOf, statusOf } from '../contract/problem.ts';
 import { problemResponse } from '../contract/response.ts';
 import { Deadline } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
-import type { Place } from '../core/observe.ts';
+import type { SpanOptions } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { isA } from '../core/thrown.ts';
 import { traceOf } from '../core/trace.ts';
@@ -32,7 +32,7 @@ export interface Trust {
   readonly baggage?: readonly string[];
 }
 
-function spanOptionsOf(request: HttpRequest, runtime: Runtime, { trace = true, baggage = [] }: Trust): Place {
+function spanOptionsOf(request: HttpRequest, runtime: Runtime, { trace = true, baggage = [] }: Trust): SpanOptions {
   const allowed = baggage.filter((key) => runtime.baggage.includes(key));
   const outside = traceOf(request.headers, allowed);
   if (trace || outside?.traceparent === undefined) return { kind: 'server', parent: outside };

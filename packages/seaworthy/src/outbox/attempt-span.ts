@@ -20,6 +20,10 @@ export function attemptSpan(
   event: string,
   envelope: Envelope,
 ): Span {
-  const options = { kind: 'consumer', ...causedBy(traceOf(envelope, runtime.baggage), follow), detail: { id: envelope.id } } as const;
+  const options = {
+    kind: 'consumer',
+    ...causedBy(traceOf(envelope, runtime.baggage), follow),
+    spanAttributes: { id: envelope.id },
+  } as const;
   return runtime.observe.span(name, { service, event }, options);
 }

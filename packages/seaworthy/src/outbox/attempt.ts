@@ -1,5 +1,5 @@
 import type { Envelope } from '../bus/envelope.ts';
-import type { At, Event } from '../contract/contract.ts';
+import type { Bound, Event } from '../contract/contract.ts';
 import { examine, sentence } from '../contract/schema.ts';
 import { type Scope, scope } from '../core/abort.ts';
 import { copied } from '../core/copy.ts';
@@ -35,14 +35,14 @@ type Awaitable<V> = V | Promise<V>;
 
 /** An event and its handler, which runs in one transaction with the mark that the event was handled. */
 export interface Subscription<T> {
-  readonly event: Event & At;
+  readonly event: Event & Bound;
   /** Handles the event. It may run again after a conflict, with the same `data`. What the committed run returns is called after the commit. */
   handle(tx: T, data: unknown, meta: Meta): Awaitable<AfterCommit | undefined | void>;
 }
 
 /** Makes a subscription whose handler has the type of the event's data. */
 export function subscription<Data, T>(
-  event: Event<unknown, Data> & At,
+  event: Event<unknown, Data> & Bound,
   handle: (tx: T, data: Data, meta: Meta) => Awaitable<AfterCommit | undefined | void>,
 ): Subscription<T> {
   return { event, handle: handle as Subscription<T>['handle'] };

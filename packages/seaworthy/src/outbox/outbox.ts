@@ -1,7 +1,7 @@
 import { type Envelope, envelope, typeOf } from '../bus/envelope.ts';
 import { tooLarge } from '../bus/options.ts';
 import { asJson } from '../contract/as-json.ts';
-import type { At, Contract, Event, Members } from '../contract/contract.ts';
+import type { Bound, Contract, Event, Members } from '../contract/contract.ts';
 import { type Examined, examineNow, sentence } from '../contract/schema.ts';
 import { milliseconds } from '../core/duration.ts';
 import { RunOver } from '../core/lifetime.ts';
@@ -38,7 +38,7 @@ export interface CollectorOptions {
 }
 
 interface Collected {
-  readonly event: Event & At;
+  readonly event: Event & Bound;
   readonly data: unknown;
   /** The key, once the data is validated. */
   readonly key: string | Promise<string>;
@@ -49,14 +49,14 @@ const rowsAtOnce = 100;
 const ignore = (): void => {};
 
 /** Returns the data as subscribers will read it. */
-function dataOf({ service, name }: Event & At, data: unknown): unknown {
+function dataOf({ service, name }: Event & Bound, data: unknown): unknown {
   const json = asJson(data);
   if ('value' in json) return json.value;
   throw new EventInvalid(`the data of ${service}.${name} is not JSON: ${sentence([json.fault])}`, [json.fault]);
 }
 
 /** Returns the key of the data that subscribers will read. */
-function keyOf(event: Event & At, examined: Examined<unknown>): string {
+function keyOf(event: Event & Bound, examined: Examined<unknown>): string {
   const type = typeOf(event.service, event.name);
   if ('findings' in examined) {
     const { findings } = examined;
@@ -82,7 +82,7 @@ export function collector<S extends string, M extends Members>(
   runtime: Runtime,
   { trace, tx: within, maxBytes = Number.POSITIVE_INFINITY }: CollectorOptions = {},
 ): Collector<EventsOf<M>> {
-  const events = contract as unknown as { readonly [name: string]: (Event & At) | undefined };
+  const events = contract as unknown as { readonly [name: string]: (Event & Bound) | undefined };
   const collected: Collected[] = [];
   let written = false;
 

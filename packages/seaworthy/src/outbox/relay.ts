@@ -181,7 +181,12 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     if (unreadable.length > 0) leading = await setAside(unreadable);
     if (sent.length === 0 || !leading) return leading && !more ? pollMs : 0;
     const envelopes = sent.map(({ envelope }) => envelope);
-    const options = { kind: 'producer', root: true, links: writers(envelopes), detail: { topic: service, count: sent.length } } as const;
+    const options = {
+      kind: 'producer',
+      root: true,
+      links: writers(envelopes),
+      spanAttributes: { topic: service, count: sent.length },
+    } as const;
     const span = observe.span('seaworthy_outbox_publish', attributes, options);
     try {
       runtime.reached('relay/publish/before');

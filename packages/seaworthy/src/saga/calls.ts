@@ -1,7 +1,7 @@
 import { type Call, Failure, type Reply, reply } from '../client/call.ts';
 import type { Caller } from '../client/caller.ts';
 import { CallFailed } from '../client/errors.ts';
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import type { Scope } from '../core/abort.ts';
 import type { Clock } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
@@ -50,7 +50,7 @@ export function callsOf({ caller, clock, key, step, within, run, trace, undoes, 
   let unsettled = 0;
   let moved = false;
 
-  function send(operation: Operation & At, name: string, input: unknown): Promise<unknown> {
+  function send(operation: Operation & Bound, name: string, input: unknown): Promise<unknown> {
     const count = (counts.get(name) ?? 0) + 1;
     counts.set(name, count);
     const id = `${name}#${count}`;
@@ -75,7 +75,7 @@ export function callsOf({ caller, clock, key, step, within, run, trace, undoes, 
     return answer;
   }
 
-  function call(operation: Operation & At, input: unknown): Reply<unknown, unknown> {
+  function call(operation: Operation & Bound, input: unknown): Reply<unknown, unknown> {
     const name = `${operation.service}.${operation.name}`;
     const what = (): string => `the call of ${name}`;
     const answer = run.use('call', () => run.watch(what, send(operation, name, input)));

@@ -1,5 +1,5 @@
 import type { Call } from '../client/call.ts';
-import type { Contract, Members, Named } from '../contract/contract.ts';
+import type { AnyContract, Contract, Members } from '../contract/contract.ts';
 import { formOf } from '../contract/form.ts';
 import type { Schema } from '../contract/schema.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
@@ -78,7 +78,7 @@ export interface StepDefinition {
 export interface AnySaga<S extends string = string, Use extends string = string, T = never> {
   readonly service: S;
   readonly name: string;
-  readonly uses: readonly Named<Use>[];
+  readonly uses: readonly AnyContract<Use>[];
   readonly steps: readonly StepDefinition[];
   readonly concurrency?: number | undefined;
   /** The deadline of a whole instance, in milliseconds. */
@@ -144,7 +144,7 @@ export function saga<const S extends string, M extends Members, Input, Use exten
   spec: {
     readonly input: Schema<unknown, Input>;
     /** The services that the steps call. Default none. */
-    readonly uses?: readonly Named<Use>[];
+    readonly uses?: readonly AnyContract<Use>[];
     /** Returns the key of an instance: two starts under one key are one instance, and `stop` names it. Default a new key for each start. */
     readonly key?: (input: Input) => string;
     /** How many instances may be active at one time in one process, those that are undone included. Default: as many as the service has room for. */

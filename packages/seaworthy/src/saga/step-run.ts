@@ -103,7 +103,7 @@ export async function stepRun<V>(
       throw error;
     }
   };
-  const place = { ...causedBy(trace, follow), detail: { id } };
+  const place = { ...causedBy(trace, follow), spanAttributes: { id } };
   const span = runtime.observe.span(spans[verb], { saga: name, step: step.name }, place);
   try {
     const value = await bounded(runtime.clock, step, parents, running);

@@ -1,7 +1,7 @@
 import { Failure } from '../client/call.ts';
 import type { Answer } from '../contract/answer.ts';
 import { asJson } from '../contract/as-json.ts';
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import { InputInvalid } from '../contract/input.ts';
 import { declaredError } from '../contract/member.ts';
 import { checkPath } from '../contract/request.ts';
@@ -11,13 +11,13 @@ import { isA } from '../core/thrown.ts';
 import { OutputInvalid, RefusalNotReturned } from './errors.ts';
 import { Refusal } from './refusal.ts';
 
-type Bound = Operation & At;
+type BoundOperation = Operation & Bound;
 
 /** Returns the full name of an operation or event: `orders.place`. */
-export const nameOf = (operation: At): string => `${operation.service}.${operation.name}`;
+export const nameOf = (operation: Bound): string => `${operation.service}.${operation.name}`;
 
 /** Returns the input as the handler gets it, with its defaults. Throws `InputInvalid`, which names each field and its rule. */
-export async function accept(operation: Bound, input: unknown): Promise<unknown> {
+export async function accept(operation: BoundOperation, input: unknown): Promise<unknown> {
   checkPath(operation, input);
   const result = await examine(operation.input, input);
   if ('value' in result) return result.value;
@@ -48,7 +48,7 @@ async function promised(schema: Schema, value: unknown, what: string): Promise<u
 }
 
 /** Returns the answer to what a handler returned: sending it cannot fail any more. Throws `OutputInvalid` when it breaks the contract. */
-export async function outputOf(operation: Bound, returned: unknown): Promise<Answer> {
+export async function outputOf(operation: BoundOperation, returned: unknown): Promise<Answer> {
   const what = `the output of ${nameOf(operation)}`;
   const output = operation.output && (await promised(operation.output, returned, what));
   if (operation.location !== undefined && locationOf(operation, output) === undefined)
@@ -56,7 +56,7 @@ export async function outputOf(operation: Bound, returned: unknown): Promise<Ans
   return { kind: 'output', output };
 }
 
-async function declared(operation: Bound, result: Failure | Refusal): Promise<Answer> {
+async function declared(operation: BoundOperation, result: Failure | Refusal): Promise<Answer> {
   const { name } = result;
   const error = declaredError(operation, name);
   if (!error) throw new OutputInvalid(`${nameOf(operation)} failed with ${name}, which its contract does not declare`, { cause: result });
@@ -65,11 +65,11 @@ async function declared(operation: Bound, result: Failure | Refusal): Promise<An
 }
 
 /** Returns the answer to what a command's handler returned: its output, or the error of its refusal. Throws `OutputInvalid`. */
-export const answerOf = (operation: Bound, returned: unknown): Promise<Answer> =>
+export const answerOf = (operation: BoundOperation, returned: unknown): Promise<Answer> =>
   isA(returned, Refusal) ? declared(operation, returned) : outputOf(operation, returned);
 
 /** Returns the answer to a declared error that a handler threw. Throws anything else again, and `RefusalNotReturned` for a refusal. */
-export async function declaredOf(operation: Bound, thrown: unknown): Promise<Answer> {
+export async function declaredOf(operation: BoundOperation, thrown: unknown): Promise<Answer> {
   if (isA(thrown, Refusal))
     throw new RefusalNotReturned(`a handler of ${nameOf(operation)} threw its refusal ${thrown.name}: write \`return refuse(...)\``);
   if (!isA(thrown, Failure)) throw thrown;

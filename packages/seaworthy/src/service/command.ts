@@ -1,6 +1,6 @@
 import type { CallRequest } from '../client/transport.ts';
 import type { Answer } from '../contract/answer.ts';
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import { copied } from '../core/copy.ts';
 import type { Span } from '../core/observe.ts';
 import { answerOf, declaredOf, nameOf } from './answer.ts';
@@ -62,7 +62,7 @@ export async function underKey<V extends object>(
  */
 export async function answerOnce(
   unit: UnitOfWork,
-  run: RunOf & { readonly operation: Operation & At; readonly call: KeyedCall },
+  run: RunOf & { readonly operation: Operation & Bound; readonly call: KeyedCall },
   handle: (given: Given, failing: Failing) => unknown,
 ): Promise<Answer> {
   const { sql, now } = unit;

@@ -1,6 +1,6 @@
 import type { CallRequest, Endpoint } from '../client/transport.ts';
 import type { Answer } from '../contract/answer.ts';
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import { problemOf, statusOf } from '../contract/problem.ts';
 import { type Scope, scope } from '../core/abort.ts';
 import { Deadline, DeadlineExceeded } from '../core/deadline.ts';
@@ -36,7 +36,7 @@ function explained(name: string, thrown: unknown, caller: AbortSignal): Seaworth
 }
 
 /** Throws an error of a handler. An invalid value in it is a fault of the service: the input of the call was accepted. */
-function rethrow(operation: At, thrown: unknown): never {
+function rethrow(operation: Bound, thrown: unknown): never {
   throw thrown instanceof SeaworthyError && thrown.kind === 'invalid' ? broken(nameOf(operation), thrown) : thrown;
 }
 
@@ -49,7 +49,7 @@ export interface Serving extends Endpoint {
 /** Returns the receiving side of a service: it answers calls of any transport, and never throws. */
 export function endpoint(parts: EndpointParts): Serving {
   const { service, runtime, externals } = parts;
-  const operations = service.contract as unknown as Readonly<Record<string, Operation & At>>;
+  const operations = service.contract as unknown as Readonly<Record<string, Operation & Bound>>;
   const inProgress = new Set<string>();
   const inFlight = new Set<Scope>();
   let rest = (): void => {};

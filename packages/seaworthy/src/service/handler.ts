@@ -1,4 +1,4 @@
-import type { At, Contract, Event, Operation } from '../contract/contract.ts';
+import type { Bound, Contract, Event, Operation } from '../contract/contract.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { EventsOf } from '../outbox/publish.ts';
 import type { Read, Tx } from '../store/store.ts';
@@ -112,12 +112,12 @@ export type Handler<C, K extends { [N in keyof C]-?: C[N] extends Operation ? N 
 
 /** A reaction to an event. `Use` names the service of the event, so that the compiler knows which services a fleet needs. */
 export interface Reacts<Use extends string = string> {
-  readonly event: Event & At<Use>;
+  readonly event: Event & Bound<Use>;
   readonly handle: (context: never) => unknown;
 }
 /** Makes a reaction of an event and its handler. */
 export type On<S extends string, Events, T> = <Use extends string, Data>(
-  event: Event<unknown, Data> & At<Use>,
+  event: Event<unknown, Data> & Bound<Use>,
   handle: (context: EventContext<Data, S, Events, T>) => unknown,
 ) => Reacts<Use>;
 

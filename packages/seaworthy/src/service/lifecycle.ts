@@ -1,7 +1,7 @@
 import type { Bus } from '../bus/bus.ts';
 import type { Caller } from '../client/caller.ts';
 import type { Endpoint } from '../client/transport.ts';
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { inTurn, together } from '../core/ends.ts';
 import type { Loop } from '../core/loop.ts';
@@ -161,11 +161,11 @@ async function runOn(
       collector(service.contract, runtime, { tx: store.sql(tx), trace, maxBytes }) as ReturnType<Collectors['publishing']>,
     starting: (tx, trace) => sagas.collect(tx, trace),
   };
-  const operations = service.contract as unknown as Readonly<Record<string, Operation & At>>;
+  const operations = service.contract as unknown as Readonly<Record<string, Operation & Bound>>;
   const commands = new Map<string, ExternalCommand>();
   for (const [of, handler] of Object.entries(service.handlers)) {
     const outward = externalOf(handler);
-    if (outward) commands.set(of, { operation: operations[of] as Operation & At, handler: outward });
+    if (outward) commands.set(of, { operation: operations[of] as Operation & Bound, handler: outward });
   }
   const externals = new ExternalDriver({ store, runtime, collectors, owner: worker, alone: aloneOn(bus), commands });
 

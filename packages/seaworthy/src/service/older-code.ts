@@ -1,5 +1,5 @@
 import type { Answer } from '../contract/answer.ts';
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import { isObject } from '../contract/json.ts';
 import { declaredError } from '../contract/member.ts';
 import { examine } from '../contract/schema.ts';
@@ -31,7 +31,7 @@ export async function withDefaults(operation: Operation, kept: unknown): Promise
  * Returns a recorded answer, perhaps of older code, as the contract of this code declares it. Throws `AnswerOutdated` for an error that
  * the contract no longer declares. An output that lacks new fields is returned unchanged: its caller may be of the old version, too.
  */
-export function currentAnswer(operation: Operation & At, answer: Answer): Answer {
+export function currentAnswer(operation: Operation & Bound, answer: Answer): Answer {
   if (answer.kind === 'declared' && !declaredError(operation, answer.name))
     throw new AnswerOutdated(
       `the answer of ${nameOf(operation)} recorded under this key is the error ${answer.name}, which its contract no longer declares: declare it until such records have expired`,

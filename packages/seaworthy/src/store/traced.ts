@@ -1,4 +1,4 @@
-import type { Place, Span } from '../core/observe.ts';
+import type { Span, SpanOptions } from '../core/observe.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { readable } from '../core/thrown.ts';
 import type { Store, TransactionOptions } from './store.ts';
@@ -11,11 +11,14 @@ interface Parts<T> {
 /** Runs `work` in a span, from the wait for its turn to its commit. An error that `usual` accepts does not mark the span as failed. */
 export async function tracedTransaction<T, V>(
   { store, runtime }: Parts<T>,
-  place: Place,
+  place: SpanOptions,
   work: (span: Span) => Promise<V>,
   usual: (error: unknown) => boolean = () => false,
 ): Promise<V> {
-  const span = runtime.observe.span('seaworthy_store_transaction', undefined, { ...place, detail: { dialect: store.dialect.name } });
+  const span = runtime.observe.span('seaworthy_store_transaction', undefined, {
+    ...place,
+    spanAttributes: { dialect: store.dialect.name },
+  });
   try {
     const value = await work(span);
     span.end('committed');

@@ -1,5 +1,5 @@
 import type { SeaworthyError } from '../core/errors.ts';
-import { type Named, OpenWork } from '../core/open-work.ts';
+import { type Describe, OpenWork } from '../core/open-work.ts';
 import { reported } from '../core/strays.ts';
 import { textOf } from '../core/thrown.ts';
 import { SavepointMisused, TransactionLost, TransactionOver } from './errors.ts';
@@ -103,7 +103,7 @@ export class TxState {
   }
 
   /** Returns the promise of a statement or a savepoint, which the work must await. */
-  begun<V>(what: Named, begin: () => Promise<V>): Promise<V> {
+  begun<V>(what: Describe, begin: () => Promise<V>): Promise<V> {
     const { statements } = this.level;
     const over = this.#over;
     const promise = begin();

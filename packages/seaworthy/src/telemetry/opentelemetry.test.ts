@@ -94,7 +94,7 @@ test('messaging spans have the names that OTEL_SEMCONV_STABILITY_OPT_IN selects'
     'both',
   ]);
   const exporter = sdk();
-  const spanOptions = { kind: 'producer', root: true, detail: { topic: 'orders', count: 3 } } as const;
+  const spanOptions = { kind: 'producer', root: true, spanAttributes: { topic: 'orders', count: 3 } } as const;
   const before = process.env['OTEL_SEMCONV_STABILITY_OPT_IN'];
   process.env['OTEL_SEMCONV_STABILITY_OPT_IN'] = 'messaging';
   openTelemetry(api).span('seaworthy_outbox_publish', { service: 'orders' }, spanOptions).end('ok');

@@ -1,4 +1,4 @@
-import type { Attributes, Place, Span } from '../core/observe.ts';
+import type { Attributes, Span, SpanOptions } from '../core/observe.ts';
 import { described } from '../core/thrown.ts';
 import { formatTraceparent, parseTraceparent, type TraceContext } from '../core/trace.ts';
 import type { Bridge } from './bridge.ts';
@@ -114,7 +114,7 @@ export function openTelemetry(api: OpenTelemetryApi, { messaging }: OpenTelemetr
     };
   }
 
-  function parentOf({ parent, root, kind }: Place): OtelContext {
+  function parentOf({ parent, root, kind }: SpanOptions): OtelContext {
     const active = api.context.active();
     const context = spanContext(parent, kind === 'server' || kind === 'consumer');
     if (!context) return root ? api.ROOT_CONTEXT : active;
@@ -123,9 +123,9 @@ export function openTelemetry(api: OpenTelemetryApi, { messaging }: OpenTelemetr
     return api.trace.setSpanContext(api.ROOT_CONTEXT, context);
   }
 
-  function started(name: string, given: Attributes, spanOptions: Place = {}): Span {
+  function started(name: string, given: Attributes, spanOptions: SpanOptions = {}): Span {
     const context = parentOf(spanOptions);
-    const { name: conventional, attributes } = named(name, { ...given, ...spanOptions.detail }, names);
+    const { name: conventional, attributes } = named(name, { ...given, ...spanOptions.spanAttributes }, names);
     const links = (spanOptions.links ?? []).flatMap((link) => {
       const linked = spanContext(link, true);
       return linked ? [{ context: linked }] : [];

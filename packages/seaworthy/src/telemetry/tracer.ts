@@ -1,13 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock } from '../core/clock.ts';
 import { hex } from '../core/ids.ts';
-import type { Attributes, Place, Span } from '../core/observe.ts';
+import type { Attributes, Span, SpanOptions } from '../core/observe.ts';
 import type { Random } from '../core/random.ts';
 import { formatTraceparent, parseTraceparent, type TraceContext } from '../core/trace.ts';
 
 /** Makes spans and knows the current one: the toolkit's own tracer, or the bridge to OpenTelemetry. */
 export interface Tracer {
-  span(name: string, attributes: Attributes, spanOptions?: Place): Span;
+  span(name: string, attributes: Attributes, spanOptions?: SpanOptions): Span;
   /** Returns the trace of the current span. */
   current(): TraceContext | undefined;
 }
@@ -15,7 +15,7 @@ export interface Tracer {
 /** A span that has ended. */
 export interface SpanRecord {
   readonly name: string;
-  readonly kind: NonNullable<Place['kind']>;
+  readonly kind: NonNullable<SpanOptions['kind']>;
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId: string | undefined;
@@ -63,7 +63,7 @@ export function tracer({ clock, random, sample, spans }: TracerParts): Tracer {
       const flags = parent?.flags ?? (random.next() < sample ? 1 : 0);
       const trace: TraceContext = { ...cause, traceparent: formatTraceparent({ traceId, spanId, flags }) };
       const recorded = spans !== undefined && (flags & 1) === 1;
-      let noted = spanOptions.detail;
+      let noted = spanOptions.spanAttributes;
       const [began, beganMonotonic] = recorded ? [clock.now(), clock.monotonic()] : [0, 0];
       return {
         trace,

@@ -1,6 +1,6 @@
 import type { Callable } from '../client/call.ts';
 import type { Answer } from '../contract/answer.ts';
-import type { At, Event, Operation } from '../contract/contract.ts';
+import type { Bound, Event, Operation } from '../contract/contract.ts';
 import { sendable } from '../contract/request.ts';
 import type { AnySaga, Saga } from '../saga/definition.ts';
 import { type Cause, type Entry, instanceOf, type SagaState } from '../saga/instance.ts';
@@ -28,7 +28,7 @@ export interface Given {
   /** Runs a saga of the service to its end, with real retries, timeouts and undos, in virtual time. Throws `GivenInvalid`. */
   saga<Input>(saga: Saga<string, string, never, Input>, input: NoInfer<Input>): Promise<SagaResult>;
   /** Delivers an event. Rejects with `GivenInvalid` when the service has no reaction, or it fails. */
-  event<Data>(event: Event<unknown, Data> & At, data: NoInfer<Data>): Promise<Result>;
+  event<Data>(event: Event<unknown, Data> & Bound, data: NoInfer<Data>): Promise<Result>;
   /** Calls an operation of the service. The answer is its output or a declared error; any other answer rejects with `GivenInvalid`. */
   call<Sent, Output, E>(
     operation: Callable<string, Sent, Output, E>,
@@ -41,7 +41,7 @@ function builder(setting: TestSetup): Given {
   return {
     rows: (sql, ...values) => builder({ ...setting, statements: [...setting.statements, { sql, values }] }),
     when: (operation, ...answers) =>
-      builder({ ...setting, scripts: new Map([...setting.scripts, [nameOf(operation as unknown as Operation & At), answers]]) }),
+      builder({ ...setting, scripts: new Map([...setting.scripts, [nameOf(operation as unknown as Operation & Bound), answers]]) }),
     async saga(saga, input) {
       const begins = { saga: saga as unknown as AnySaga, input };
       const { result, ended } = await play(setting, true, ({ deliver }) => deliver(`~given.${begin}`, 'key', {}), begins);
@@ -55,7 +55,7 @@ function builder(setting: TestSetup): Given {
       return (await play(setting, false, ({ deliver }) => deliver(nameOf(event), key, data))).result;
     },
     async call(operation, input) {
-      const plain = operation as unknown as Operation & At;
+      const plain = operation as unknown as Operation & Bound;
       const sent = sendable(plain, input);
       const { result, value } = await play(setting, false, ({ endpoint }) =>
         endpoint.handle({

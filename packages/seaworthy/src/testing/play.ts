@@ -1,6 +1,6 @@
 import type { Bus, Handle } from '../bus/bus.ts';
 import { type Envelope, envelope, typeOf } from '../bus/envelope.ts';
-import type { At, Event } from '../contract/contract.ts';
+import type { Bound, Event } from '../contract/contract.ts';
 import { well } from '../core/condition.ts';
 import { runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
@@ -79,7 +79,7 @@ export async function play<V>(
   };
   const start = (context: { readonly start: (saga: AnySaga, input: unknown) => void }): void =>
     context.start((begins as NonNullable<typeof begins>).saga, begins?.input);
-  const on = begins ? [...service.on, { event: starting as unknown as Event & At, handle: start as never }] : service.on;
+  const on = begins ? [...service.on, { event: starting as unknown as Event & Bound, handle: start as never }] : service.on;
   let thrown: { readonly error: unknown } | undefined;
   async function deliver(from: string, event: string, key: string, data: unknown): Promise<void> {
     const handle = hearing.get(from);

@@ -1,7 +1,7 @@
 import { Failure, reply } from '../client/call.ts';
 import type { Caller, CallOptions } from '../client/caller.ts';
 import { Unreachable } from '../client/errors.ts';
-import type { At, Operation } from '../contract/contract.ts';
+import type { Bound, Operation } from '../contract/contract.ts';
 import { GivenInvalid } from './errors.ts';
 
 type Fails<E> = { [K in keyof E & string]: { readonly fails: K; readonly data?: E[K] } }[keyof E & string];
@@ -24,7 +24,7 @@ export function scripted(
   missing: (error: GivenInvalid) => void,
 ): Caller {
   const counts = new Map<string, number>();
-  async function answer(operation: Operation & At, { signal }: CallOptions): Promise<unknown> {
+  async function answer(operation: Operation & Bound, { signal }: CallOptions): Promise<unknown> {
     const name = nameOf(operation);
     const script = scripts.get(name);
     const index = counts.get(name) ?? 0;
@@ -42,7 +42,7 @@ export function scripted(
     return said?.answers;
   }
   return (operation, input, options = {}) => {
-    calls.push({ operation: nameOf(operation as unknown as Operation & At), input });
-    return reply(answer(operation as unknown as Operation & At, options) as Promise<never>, operation.errors as object);
+    calls.push({ operation: nameOf(operation as unknown as Operation & Bound), input });
+    return reply(answer(operation as unknown as Operation & Bound, options) as Promise<never>, operation.errors as object);
   };
 }

@@ -1,7 +1,7 @@
 import type { Answer } from '../../contract/answer.ts';
 import { command, contract, query } from '../../contract/contract.ts';
 import { InputInvalid } from '../../contract/input.ts';
-import type { At, Operation } from '../../contract/member.ts';
+import type { Bound, Operation } from '../../contract/member.ts';
 import { problemOf } from '../../contract/problem.ts';
 import { checkPath, sendable } from '../../contract/request.ts';
 import { examine } from '../../contract/schema.ts';
@@ -51,10 +51,10 @@ export const things = contract('things', {
 });
 
 export type Name = Exclude<keyof typeof things & string, `~${string}`>;
-export const operation = (name: Name): Operation & At => things[name] as unknown as Operation & At;
+export const operation = (name: Name): Operation & Bound => things[name] as unknown as Operation & Bound;
 
 /** Validates an input as a service does, and answers what it accepted. */
-async function accepted(given: Operation & At, input: unknown): Promise<Answer> {
+async function accepted(given: Operation & Bound, input: unknown): Promise<Answer> {
   checkPath(given, input);
   const result = await examine(given.input, input);
   if ('findings' in result) throw new InputInvalid(given, result.findings);

@@ -1,5 +1,5 @@
 import type { Answer } from '../../contract/answer.ts';
-import type { At, Operation } from '../../contract/contract.ts';
+import type { Bound, Operation } from '../../contract/contract.ts';
 import { type Scope, scope } from '../../core/abort.ts';
 import { copied } from '../../core/copy.ts';
 import { DeadlineExceeded } from '../../core/deadline.ts';
@@ -15,7 +15,7 @@ import type { ExternalParts } from './prepare.ts';
 /** Runs the second transaction of an external command: it commits outcome, events and answer, and deletes the intent. */
 export async function complete(
   parts: ExternalParts,
-  { operation, handler }: { readonly operation: Operation & At; readonly handler: AnyExternal },
+  { operation, handler }: { readonly operation: Operation & Bound; readonly handler: AnyExternal },
   intent: Intent,
   outcome: unknown,
   stop: Scope,

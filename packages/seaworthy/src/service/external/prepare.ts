@@ -1,5 +1,5 @@
 import type { Answer } from '../../contract/answer.ts';
-import type { At, Operation } from '../../contract/contract.ts';
+import type { Bound, Operation } from '../../contract/contract.ts';
 import { isA } from '../../core/thrown.ts';
 import type { Alone } from '../../outbox/suspects.ts';
 import type { Tx } from '../../store/store.ts';
@@ -14,7 +14,7 @@ import { type Intent, insertIntent, isSuspect, markOf, type Owner, openIntent, t
 
 /** An external command that this code has. */
 export interface ExternalCommand {
-  readonly operation: Operation & At;
+  readonly operation: Operation & Bound;
   readonly handler: AnyExternal;
 }
 

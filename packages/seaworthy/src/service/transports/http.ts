@@ -1,7 +1,7 @@
 import type { Endpoint } from '../../client/transport.ts';
 import { HeaderInvalid, readHeaders } from '../../contract/headers.ts';
 import { httpParts } from '../../contract/http.ts';
-import { type Named, operationsOf } from '../../contract/member.ts';
+import { type AnyContract, operationsOf } from '../../contract/member.ts';
 import { inputOf } from '../../contract/request.ts';
 import { responseOf } from '../../contract/response.ts';
 import { Deadline } from '../../core/deadline.ts';
@@ -11,7 +11,7 @@ import { failedReply, replyOf } from '../../http/reply.ts';
 import type { HttpRoute } from '../../http/server.ts';
 
 /** The operations of a contract as routes to an endpoint. */
-export function operationRoutes(contract: Named, endpoint: Endpoint, runtime: Runtime): readonly HttpRoute[] {
+export function operationRoutes(contract: AnyContract, endpoint: Endpoint, runtime: Runtime): readonly HttpRoute[] {
   return operationsOf(contract).map((operation) => {
     const { method, path } = httpParts(operation.http);
     return {

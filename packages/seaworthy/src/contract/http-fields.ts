@@ -1,6 +1,6 @@
 import { type Http, httpParts, paramsOf } from './http.ts';
 import type { Keywords, Node } from './json-schema.ts';
-import type { At, Operation } from './member.ts';
+import type { Bound, Operation } from './member.ts';
 import { jsonSchema } from './schema.ts';
 import { type SchemaReader, schemaReader } from './schema-reader.ts';
 
@@ -59,7 +59,7 @@ export function verifyFields(name: string, input: Keywords, http: Http, report: 
 }
 
 /** Lists the reasons why an operation cannot be reached by `http` instead of its own method and path. */
-export function unreachableBy(operation: Operation & At, http: Http): readonly string[] {
+export function unreachableBy(operation: Operation & Bound, http: Http): readonly string[] {
   const wrong: string[] = [];
   const report: Report = (place, rule) => void wrong.push(`${operation.service}.${place} ${rule}`);
   verifyFields(operation.name, jsonSchema(operation.input, 'input'), http, report);
