@@ -10,7 +10,7 @@ export interface Strike {
   readonly over: () => Promise<void>;
 }
 
-export interface RoundParts {
+export interface RoundOptions {
   /** The URL of the shop. */
   readonly url: string;
   /** A prefix that distinguishes the orders of this round. */
@@ -58,7 +58,7 @@ async function cancelSome(shop: ShopClient, played: readonly Played[]): Promise<
 }
 
 /** Places orders while `strike` kills, and reconciles the books. */
-export async function round({ url, run, orders, strike }: RoundParts): Promise<RoundResult> {
+export async function round({ url, run, orders, strike }: RoundOptions): Promise<RoundResult> {
   const client = shopClient(url, 64);
   const striking = strike();
   try {

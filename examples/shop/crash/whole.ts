@@ -9,7 +9,7 @@ export type Kill =
   /** The shop kills itself when it reaches a crash point for the `nth` time. */
   | { readonly kind: 'point'; readonly point: string; readonly nth: number };
 
-export interface WholeParts {
+export interface WholeRoundOptions {
   readonly dir: string;
   readonly run: string;
   readonly orders: number;
@@ -17,7 +17,7 @@ export interface WholeParts {
 }
 
 /** Runs a round with the whole shop in one process, which is killed once and restarted. */
-export async function roundOfWhole({ dir, run, orders, kill }: WholeParts): Promise<RoundResult> {
+export async function roundOfWhole({ dir, run, orders, kill }: WholeRoundOptions): Promise<RoundResult> {
   const env = { PORT: String(await freePort()) };
   let shop = await spawnShop({ dir, env: { ...env, SEAWORTHY_CRASH_AT: kill.kind === 'point' ? `${kill.point}:${kill.nth}` : '' } });
   const first = shop;

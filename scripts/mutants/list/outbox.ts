@@ -115,7 +115,7 @@ export const outbox: readonly Mutant[] = [
     name: 'inbox: a shutdown counts as a failed attempt',
     edits: [
       ['outbox/retries.ts', "if (verdict.kind === 'failed' && closing()) throw verdict.error;", ''],
-      ['outbox/delivery.ts', "if (verdict.kind === 'failed' && parts.closing()) throw verdict.error;", ''],
+      ['outbox/delivery.ts', "if (verdict.kind === 'failed' && deps.closing()) throw verdict.error;", ''],
     ],
     tests: suites,
   },

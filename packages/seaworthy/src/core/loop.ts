@@ -12,7 +12,7 @@ export interface Loop {
   close(signal?: AbortSignal): Promise<void>;
 }
 
-export interface LoopParts {
+export interface LoopDeps {
   readonly runtime: Runtime;
   /** Names the loop in the log and in the metric `seaworthy_loop_failures_total`. */
   readonly name: string;
@@ -32,7 +32,7 @@ export interface LoopParts {
 const defaultBackoff: Backoff = { baseMs: 100, capMs: 10_000, jitter: 'full' };
 
 /** Starts a loop. A turn that fails is logged, counted and repeated; it never ends the loop. */
-export function loop({ runtime, name, turn, delayMs = 0, backoff = defaultBackoff, attributes = {} }: LoopParts): Loop {
+export function loop({ runtime, name, turn, delayMs = 0, backoff = defaultBackoff, attributes = {} }: LoopDeps): Loop {
   const { clock, random, observe } = runtime;
   const closing = new AbortController();
   const { signal } = closing;

@@ -60,7 +60,7 @@ export type AttemptResult =
       readonly error: EventRefused;
     };
 
-export interface AttemptParts<T> {
+export interface AttemptDeps<T> {
   readonly store: Store<T, unknown>;
   readonly runtime: Runtime;
   readonly subscription: Subscription<T>;
@@ -94,7 +94,7 @@ export async function attempt<T>({
   span,
   parents,
   admit,
-}: AttemptParts<T>): Promise<AttemptResult> {
+}: AttemptDeps<T>): Promise<AttemptResult> {
   const { type, id } = envelope;
   if (!evenIfExpired && envelope.notafter !== undefined && Date.parse(envelope.notafter) < runtime.clock.now()) {
     return refused('expired', new EventRefused(`${type} ${id} expired at ${envelope.notafter}: redrive it to handle it all the same`));

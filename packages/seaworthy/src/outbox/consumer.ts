@@ -40,7 +40,7 @@ export interface ConsumerOptions {
   readonly poll?: Duration;
 }
 
-export interface ConsumerParts<T> extends ConsumerOptions {
+export interface ConsumerDeps<T> extends ConsumerOptions {
   readonly store: Store<T, unknown>;
   readonly bus: Bus;
   readonly runtime: Runtime;
@@ -83,7 +83,7 @@ export function consumerSettings<T>({
   crashes = 5,
   unhandledAfter = '10m',
   poll = '1s',
-}: ConsumerOptions & Pick<ConsumerParts<T>, 'subscriptions'>): Settings<T> {
+}: ConsumerOptions & Pick<ConsumerDeps<T>, 'subscriptions'>): Settings<T> {
   if (!Number.isSafeInteger(crashes) || crashes < 2)
     throw new SubscriptionInvalid(
       `consumer.crashes must be a whole number from 2 on, got ${crashes}: one death blames every event in flight`,
@@ -103,13 +103,13 @@ export function consumerSettings<T>({
  * Subscribes to the topics of the given events. Resolves once the group is registered on all of them: every event that is published
  * from then on will be handled. Throws `SubscriptionInvalid` when two subscriptions are for the same event.
  */
-export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
+export async function consumer<T>(given: ConsumerDeps<T>): Promise<Consumer> {
   const { store, bus, runtime, worker, service, concurrency = 64, follow = 'parent' } = given;
   const { observe } = runtime;
   const { inboxRetentionMs, unhandledMs, ...settings } = consumerSettings(given);
   const cut = new AbortController();
   let closing = false;
-  const parts: Consuming<T> = {
+  const deps: Consuming<T> = {
     store,
     runtime,
     worker,
@@ -121,10 +121,10 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
     cut: cut.signal,
     closing: () => closing,
   };
-  const retrying = retries(parts);
-  const types = [...parts.subscriptions.keys()];
+  const retrying = retries(deps);
+  const types = [...deps.subscriptions.keys()];
   const known = subscribed({ store, runtime, worker, service, types });
-  const longestMs = Math.max(parts.schedule.longestMs, parts.pollMs);
+  const longestMs = Math.max(deps.schedule.longestMs, deps.pollMs);
   const keeping = housekeeping({
     store,
     bus,
@@ -148,7 +148,7 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
   }
 
   async function subscribe(topic: string): Promise<BusSubscription> {
-    const { handle, keep, unreadable } = receiving(parts, topic, retrying.wake);
+    const { handle, keep, unreadable } = receiving(deps, topic, retrying.wake);
     return bus.subscribe({
       topic,
       group: service,
@@ -156,7 +156,7 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
       unreadable,
       async handle(envelope, delivered) {
         const { type } = envelope;
-        const subscription = parts.subscriptions.get(type);
+        const subscription = deps.subscriptions.get(type);
         if (!subscription) {
           const elsewhere = await known.elsewhere(type);
           observe.count('seaworthy_inbox_unknown_total', { service });
@@ -164,7 +164,7 @@ export async function consumer<T>(given: ConsumerParts<T>): Promise<Consumer> {
           logOnce('warn', type, `${type} is kept for other processes of this service: the code of this one does not subscribe to it`);
           return keep(envelope, delivered);
         }
-        const span = attemptSpan('seaworthy_inbox_handle', parts, type, envelope);
+        const span = attemptSpan('seaworthy_inbox_handle', deps, type, envelope);
         try {
           span.end(...(await handle(subscription, envelope, delivered, span)));
         } catch (error) {

@@ -26,8 +26,8 @@ export interface Receiving<T> {
   unreadable(message: UnreadableMessage, delivered: Delivered): Promise<void>;
 }
 
-export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => void): Receiving<T> {
-  const { store, runtime, service, cut } = parts;
+export function receiving<T>(deps: Consuming<T>, topic: string, parked: () => void): Receiving<T> {
+  const { store, runtime, service, cut } = deps;
   const { clock } = runtime;
 
   /** Attempts an event for the first time. */
@@ -40,7 +40,7 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
     const orderingKey = { consumer: service, topic, key: envelope.partitionkey };
     const arrived = { consumer: service, topic, event: envelope.id, position };
     return attempt({
-      ...parts,
+      ...deps,
       subscription,
       envelope,
       number: 1,
@@ -73,8 +73,8 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
     const waiting = scope({ clock, parents: [delivered.signal, cut] });
     let giveBack = (): void => {};
     try {
-      if (deaths > 0) giveBack = await parts.alone.take(waiting.signal);
-      if (deaths + 1 >= parts.crashes) return { kind: 'crashed', error: crashed(type, id, deaths + 1) };
+      if (deaths > 0) giveBack = await deps.alone.take(waiting.signal);
+      if (deaths + 1 >= deps.crashes) return { kind: 'crashed', error: crashed(type, id, deaths + 1) };
       await store.transaction((tx) => suspect(store.sql(tx), service, id, deaths + 1), { signal: waiting.signal });
       return await attempted(subscription, envelope, delivered, span);
     } finally {
@@ -92,10 +92,10 @@ export function receiving<T>(parts: Consuming<T>, topic: string, parked: () => v
       const verdict = await (delivered.orphaned ? suspected : attempted)(subscription, envelope, delivered, span);
       runtime.reached('inbox/handle/after');
       if (verdict.kind === 'done') return [verdict.outcome];
-      if (verdict.kind === 'failed' && parts.closing()) throw verdict.error;
+      if (verdict.kind === 'failed' && deps.closing()) throw verdict.error;
 
       const result = await settleFailure(
-        parts,
+        deps,
         {
           event: { orderingKey, arrival: 0, envelope, attempts: 0, history: [] },
           error: verdict.error,

@@ -3,8 +3,8 @@ export type { AfterCommit, Meta, Subscription } from './attempt.ts';
 export { subscription } from './attempt.ts';
 export {
   type Consumer,
+  type ConsumerDeps,
   type ConsumerOptions,
-  type ConsumerParts,
   consumer,
 } from './consumer.ts';
 export type { Reason } from './dead-letter.ts';
@@ -27,8 +27,8 @@ export { type Collector, type CollectorOptions, collector } from './outbox.ts';
 export type { EventsOf, Publish } from './publish.ts';
 export {
   type Relay,
+  type RelayDeps,
   type RelayOptions,
-  type RelayParts,
   relay,
 } from './relay.ts';
 export type { RetryScheduleOptions } from './retry-schedule.ts';

@@ -19,7 +19,7 @@ export interface RelayOptions {
   readonly poll?: Duration;
 }
 
-export interface RelayParts extends RelayOptions {
+export interface RelayDeps extends RelayOptions {
   readonly store: Store<unknown, unknown>;
   readonly bus: Bus;
   readonly runtime: Runtime;
@@ -109,7 +109,7 @@ function writers(envelopes: readonly Envelope[]): readonly TraceContext[] {
  * outbox works at a time: every deletion checks its lease. Two relays that overlap for a moment publish some events twice, but the
  * first copies keep their order, since both begin at the first row.
  */
-export function relay({ store, bus, runtime, worker, service, batch = 512, poll = '1s' }: RelayParts): Relay {
+export function relay({ store, bus, runtime, worker, service, batch = 512, poll = '1s' }: RelayDeps): Relay {
   const { clock, observe } = runtime;
   const pollMs = milliseconds(poll, 'relay.poll');
   const attributes = { service };

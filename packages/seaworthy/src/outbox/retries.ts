@@ -26,8 +26,8 @@ const writeBackoff = { baseMs: 100, capMs: 10_000, jitter: 'full' } as const;
  * Attempts parked events again when they are due. A process that claims an event writes the id of its worker into the row, and every
  * later write asks for that id: two processes never both commit an attempt.
  */
-export function retries<T>(parts: Consuming<T>): Loop {
-  const { store, runtime, worker, service, subscriptions, concurrency, pollMs, cut, closing } = parts;
+export function retries<T>(deps: Consuming<T>): Loop {
+  const { store, runtime, worker, service, subscriptions, concurrency, pollMs, cut, closing } = deps;
   const { clock, random, observe } = runtime;
   const inFlight = new InFlight<number>({ clock, most: { rows: concurrency, bytes: mostBytes } });
   const types = [...subscriptions.keys()];
@@ -47,7 +47,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
 
   const failed = (event: Parked, error: unknown, refused: Reason | undefined, span: Span): Promise<AttemptOutcome> =>
     settleFailure(
-      parts,
+      deps,
       { event, error, refused, span },
       {
         write: async (work) => (await writeUntilClosed(work)) ?? 'cut',
@@ -73,10 +73,10 @@ export function retries<T>(parts: Consuming<T>): Loop {
         'unhandled',
         span,
       );
-    if (crashes >= parts.crashes) return failed(event, crashed(envelope.type, envelope.id, crashes), 'crashed', span);
+    if (crashes >= deps.crashes) return failed(event, crashed(envelope.type, envelope.id, crashes), 'crashed', span);
     runtime.reached('inbox/retry/before');
     const verdict = await attempt({
-      ...parts,
+      ...deps,
       subscription,
       envelope,
       evenIfExpired: event.redriven,
@@ -93,7 +93,7 @@ export function retries<T>(parts: Consuming<T>): Loop {
 
   async function attempted(event: Parked, within: Scope): Promise<void> {
     const { envelope } = event;
-    const span = attemptSpan('seaworthy_inbox_retry', parts, subscriptions.has(envelope.type) ? envelope.type : 'unknown', envelope);
+    const span = attemptSpan('seaworthy_inbox_retry', deps, subscriptions.has(envelope.type) ? envelope.type : 'unknown', envelope);
     try {
       span.end(...(await retry(event, span, within)));
     } catch (error) {
@@ -136,12 +136,12 @@ export function retries<T>(parts: Consuming<T>): Loop {
     if (room.rows <= 0 || room.bytes <= 0 || types.length === 0) return pollMs;
     const now = clock.now();
     // An attempt that is cut short is due again after `poll`.
-    const longestMs = Math.max(parts.schedule.longestMs, pollMs);
-    const looking = { consumer: service, worker, now, longestMs, types, orphan: parts.alone.free };
+    const longestMs = Math.max(deps.schedule.longestMs, pollMs);
+    const looking = { consumer: service, worker, now, longestMs, types, orphan: deps.alone.free };
     const due = await nextDue(store.sqlRead, looking);
     if (due === undefined) return pollMs;
     if (due > now) return Math.min(pollMs, due - now);
-    const giveBack = parts.alone.tryTake();
+    const giveBack = deps.alone.tryTake();
     try {
       const { events, orphan, unreadable } = await take({ ...looking, orphan: giveBack !== undefined });
       for (const one of unreadable) report(one);

@@ -16,7 +16,7 @@ export interface Subscribed {
   elsewhere(type: string): Promise<boolean>;
 }
 
-export interface SubscribedParts {
+export interface SubscribedDeps {
   readonly store: Store<unknown, unknown>;
   readonly runtime: Runtime;
   readonly worker: Worker;
@@ -33,7 +33,7 @@ export function livingSubscription(worker: Worker): Fragment {
   return { sql: `not (${sql})`, values };
 }
 
-export function subscribed({ store, runtime, worker, service, types }: SubscribedParts): Subscribed {
+export function subscribed({ store, runtime, worker, service, types }: SubscribedDeps): Subscribed {
   const { clock } = runtime;
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<ReadonlySet<string>> = Promise.resolve(new Set());

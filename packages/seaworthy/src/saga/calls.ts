@@ -21,7 +21,7 @@ export interface Calls {
   readonly moved: () => boolean;
 }
 
-export interface CallsParts {
+export interface CallsDeps {
   readonly caller: Caller;
   readonly clock: Clock;
   readonly key: string;
@@ -42,7 +42,7 @@ export interface CallsParts {
 const isKeyReused = (error: unknown): boolean => error instanceof CallFailed && error.problem.code === 'SW_IDEMPOTENCY_KEY_REUSED';
 
 /** Makes the calls of a run. Their keys are derived from the step's key, so that a repeated run makes the same calls. */
-export function callsOf({ caller, clock, key, step, within, run, trace, undoes, refusals = {}, refusalsAtVerdict }: CallsParts): Calls {
+export function callsOf({ caller, clock, key, step, within, run, trace, undoes, refusals = {}, refusalsAtVerdict }: CallsDeps): Calls {
   const counts = new Map<string, number>();
   const deadline = new Deadline(clock, clock.monotonic() + step.timeoutMs);
   const calling = caller as unknown as (operation: unknown, input: unknown, options: object) => Promise<unknown>;

@@ -15,10 +15,10 @@ import { type Instance, SagaUnreadable, shownOf } from './instance.ts';
 import { journalWriter } from './journal-writer.ts';
 import { hurried } from './machine.ts';
 import { type Orphans, orphans } from './orphans.ts';
-import type { SagaParts } from './saga-run.ts';
+import type { SagaDeps } from './saga-run.ts';
 import { bytesOf, countSagas, instancesOf, live, lostRows, readSaga, takeDeathBack, writeDeath } from './saga-store.ts';
 import { type Direction, directionOf, isSuspect, type Lanes, lanes, type Room, room, type Suspects, suspects } from './schedule.ts';
-import { collectStarts, type Defined, type StartsParts } from './starts.ts';
+import { collectStarts, type Defined, type StartsDeps } from './starts.ts';
 import { SagaStopping, type Tracing } from './step-run.ts';
 import { longestWaitMs } from './waits.ts';
 
@@ -33,7 +33,7 @@ export interface Started {
 }
 
 /** What an engine needs to run the sagas of a service. */
-export interface EngineParts extends Tracing {
+export interface EngineDeps extends Tracing {
   readonly store: Store<unknown, unknown>;
   readonly contract: Contract<string, Members>;
   readonly sagas: readonly AnySaga[];
@@ -71,10 +71,10 @@ function crashesOf(crashes: number): number {
 
 /** Runs the sagas of one service in this process. */
 export class SagaEngine {
-  readonly #given: EngineParts;
-  readonly #parts: SagaParts;
+  readonly #given: EngineDeps;
+  readonly #deps: SagaDeps;
   readonly #sagas: ReadonlyMap<string, Defined>;
-  readonly #starting: StartsParts;
+  readonly #starting: StartsDeps;
   readonly #deadlines: Deadlines;
   readonly #orphans: Orphans;
   readonly #lanes: Lanes;
@@ -93,13 +93,13 @@ export class SagaEngine {
   #verified: Promise<void> | undefined;
   #gauges: readonly (() => void)[] = [];
 
-  constructor(given: EngineParts) {
+  constructor(given: EngineDeps) {
     const { store, runtime, worker, sagas, concurrency = 256, crashes = 5, alone = aPlace() } = given;
     this.#given = given;
-    this.#parts = { ...given, crashes: crashesOf(crashes), journal: journalWriter(store) };
+    this.#deps = { ...given, crashes: crashesOf(crashes), journal: journalWriter(store) };
     this.#sagas = new Map(sagas.map((saga) => [saga.name, saga as Defined]));
     this.#deadlines = deadlines(store, runtime, worker);
-    this.#starting = { ...this.#parts, sagas: this.#sagas, owner: worker.id, deadlines: this.#deadlines };
+    this.#starting = { ...this.#deps, sagas: this.#sagas, owner: worker.id, deadlines: this.#deadlines };
     this.#orphans = orphans(store, runtime, worker, this.#sagas);
     this.#lanes = lanes(sagas, concurrency);
     this.#inFlight = new InFlight({ clock: runtime.clock });
@@ -252,7 +252,7 @@ export class SagaEngine {
     // A stop does not wait for its time; the undo that follows does.
     if (early > 0 && (instance.stopping === undefined || instance.state === 'undoing')) return { ms: early };
     const saga = this.#sagas.get(instance.name) as AnySaga;
-    return drive(this.#parts, saga, instance, { stop, closing: this.#closing.signal, cut: this.#inFlight.cut });
+    return drive(this.#deps, saga, instance, { stop, closing: this.#closing.signal, cut: this.#inFlight.cut });
   }
 
   /**

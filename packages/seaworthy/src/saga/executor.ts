@@ -2,7 +2,7 @@ import type { AnySaga, StepDefinition } from './definition.ts';
 import type { Instance } from './instance.ts';
 import { localSteps } from './local-step.ts';
 import { remoteStep } from './remote-step.ts';
-import { type Interrupts, isStale, type SagaParts, SagaRun } from './saga-run.ts';
+import { type Interrupts, isStale, type SagaDeps, SagaRun } from './saga-run.ts';
 import { directionOf, isSuspect } from './schedule.ts';
 import { undoStep } from './undo.ts';
 
@@ -25,9 +25,9 @@ async function advance(run: SagaRun): Promise<number | undefined> {
 }
 
 /** Runs one instance until it ends, turns round, waits, or belongs to another worker. */
-export async function drive(parts: SagaParts, saga: AnySaga, begun: Instance, interrupts: Interrupts): Promise<Next> {
+export async function drive(deps: SagaDeps, saga: AnySaga, begun: Instance, interrupts: Interrupts): Promise<Next> {
   const { closing, cut } = interrupts;
-  const run = new SagaRun(parts, saga, begun, interrupts);
+  const run = new SagaRun(deps, saga, begun, interrupts);
   const back = isBack(begun);
   try {
     while (!closing.aborted && !cut.aborted) {

@@ -6,21 +6,21 @@ import { type AnySaga, machineOf, type StepDefinition } from './definition.ts';
 import { type Instance, resultsOf } from './instance.ts';
 import { apply, next } from './machine.ts';
 import { failedStep } from './outcome.ts';
-import type { SagaParts, SagaRun } from './saga-run.ts';
+import type { SagaDeps, SagaRun } from './saga-run.ts';
 import { resultJson, type Seen, seenWithin, stepRun, type Work } from './step-run.ts';
 
 /** Runs `do` or `undo` of a local step in a transaction, and writes its events. Returns what `accept` makes of its result. */
 export function runLocal<V>(
   verb: 'do' | 'undo',
-  parts: SagaParts,
+  deps: SagaDeps,
   instance: Instance,
   step: StepDefinition,
   { tx, seen, parents }: { readonly tx: unknown; readonly seen: Seen; readonly parents: readonly Scope[] },
   accept: (result: unknown) => V,
 ): Promise<V> {
-  const { store, contract, runtime, maxBytes } = parts;
+  const { store, contract, runtime, maxBytes } = deps;
   const run = step.step[verb] as Work;
-  return stepRun(verb, parts, instance, step, parents, ({ within, life }) => {
+  return stepRun(verb, deps, instance, step, parents, ({ within, life }) => {
     const events = collector(contract, runtime, { trace: instance.trace, tx: store.sql(tx), maxBytes });
     return runHandler(
       { store, tx, life, events },
@@ -47,21 +47,21 @@ interface Locals {
  * written.
  */
 export async function runLocals(
-  parts: SagaParts,
+  deps: SagaDeps,
   saga: AnySaga,
   instance: Instance,
   { tx, now, parents, begins }: Locals,
 ): Promise<Instance> {
-  const machine = machineOf(saga, parts.crashes);
+  const machine = machineOf(saga, deps.crashes);
   for (let after = instance; ; ) {
     const action = next(machine, after);
     const step = action.kind === 'run' && action.verb === 'do' ? saga.steps[action.at] : undefined;
     if (action.kind === 'record') after = apply(machine, after, action.outcome, now);
     else if (step?.kind === 'local') {
       begins?.(step);
-      const seen = { input: copied(after.input), results: copied(resultsOf(after.journal)), now: parts.runtime.clock.now() };
+      const seen = { input: copied(after.input), results: copied(resultsOf(after.journal)), now: deps.runtime.clock.now() };
       const accept = (returned: unknown): unknown => resultJson(step.name, returned);
-      const result = await runLocal('do', parts, instance, step, { tx, seen, parents }, accept);
+      const result = await runLocal('do', deps, instance, step, { tx, seen, parents }, accept);
       after = apply(machine, after, { kind: 'done', result }, now);
     } else return after;
   }
@@ -72,15 +72,15 @@ export async function runLocals(
  * the instance needs then; `undefined` for none.
  */
 export async function localSteps(run: SagaRun, from: Instance): Promise<number | undefined> {
-  const { parts, saga, interrupts } = run;
+  const { deps, saga, interrupts } = run;
   const parents = [interrupts.stop, interrupts.cut];
-  const now = parts.runtime.clock.now();
+  const now = deps.runtime.clock.now();
   let at: StepDefinition | undefined;
   const begins = (step: StepDefinition): void => {
     at = step;
   };
   try {
-    await run.transition((tx) => runLocals(parts, saga, from, { tx, now, parents, begins }));
+    await run.transition((tx) => runLocals(deps, saga, from, { tx, now, parents, begins }));
     return undefined;
   } catch (error) {
     if (!at) throw error;

@@ -12,19 +12,19 @@ const longestRetryMs = { running: 30_000, undoing: longestWaitMs };
 
 /** Returns the outcome of a run that failed, with the wait before the next one. */
 export function failedRun(
-  { parts }: SagaRun,
+  { deps }: SagaRun,
   error: unknown,
   { attempts, state }: Instance,
   refusals: Refusals = {},
 ): Outcome & { readonly kind: 'failed' } {
   const capMs = longestRetryMs[state === 'undoing' ? 'undoing' : 'running'];
-  const waitMs = backoffMs({ ...retries, capMs }, attempts + 1, parts.runtime.random);
+  const waitMs = backoffMs({ ...retries, capMs }, attempts + 1, deps.runtime.random);
   return { kind: 'failed', ...errorOf(error), waitMs, refusals };
 }
 
 /** Returns why the row says that the instance is interrupted. */
-async function interruption({ parts, instance }: SagaRun): Promise<Cause> {
-  const current = await readSaga(parts.store.sqlRead, instance.id);
+async function interruption({ deps, instance }: SagaRun): Promise<Cause> {
+  const current = await readSaga(deps.store.sqlRead, instance.id);
   return current?.stopping ?? { kind: 'stopped', reason: 'stopped' };
 }
 
@@ -45,7 +45,7 @@ export async function failedStep(
     return { outcome: { kind: 'refused', name: error.name, data: failureData(error), happened: happened() }, error };
   if (stop.aborted) return { outcome: { kind: 'interrupted', cause: await interruption(run) }, error };
   if (step.kind === 'remote') {
-    const forCode = waitsForCodeMs(error, instance.journal.at(-1)?.began, run.parts.runtime.clock.now());
+    const forCode = waitsForCodeMs(error, instance.journal.at(-1)?.began, run.deps.runtime.clock.now());
     const waitMs = postponedMs(error) ?? forCode;
     if (forCode !== undefined && instance.error === undefined) {
       const message = `the answer to the step ${step.name} of ${run.saga.name} is of another version; waiting for code that can read it`;

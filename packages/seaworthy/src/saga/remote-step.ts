@@ -13,7 +13,7 @@ import { resultJson, type Seen, seenWithin, stepRun, type Tracing, type Work } f
 /** Runs `do` or `undo` of a remote step. `begun` gets the calls of the run, `entry` is the journal's entry of a step that is undone. */
 export function runRemote(
   verb: 'do' | 'undo',
-  parts: Tracing & { readonly call: Caller },
+  deps: Tracing & { readonly call: Caller },
   instance: Instance,
   step: StepDefinition,
   given: {
@@ -24,12 +24,12 @@ export function runRemote(
   },
 ): Promise<unknown> {
   const { seen, parents, begun, entry } = given;
-  const { call: caller, runtime } = parts;
+  const { call: caller, runtime } = deps;
   const key = stepKey(instance, step.name);
   const keys =
     verb === 'do' ? { key } : { key: `${key}.undo`, undoes: key, refusals: entry?.refusals, refusalsAtVerdict: entry?.refusalsAtVerdict };
   const run = step.step[verb] as Work;
-  return stepRun(verb, parts, instance, step, parents, ({ within, trace, life }) => {
+  return stepRun(verb, deps, instance, step, parents, ({ within, trace, life }) => {
     const calls = callsOf({ caller, clock: runtime.clock, step, within, trace, run: life, ...keys });
     begun(calls);
     return life.run(() => run(seenWithin({ ...seen, call: calls.call }, within) as never));
@@ -37,15 +37,15 @@ export function runRemote(
 }
 
 async function called(run: SagaRun, step: StepDefinition): Promise<Ended> {
-  const { parts, instance, interrupts } = run;
+  const { deps, instance, interrupts } = run;
   const { input, journal } = instance;
-  const seen = { input: copied(input), results: copied(resultsOf(journal.slice(0, -1))), now: parts.runtime.clock.now() };
+  const seen = { input: copied(input), results: copied(resultsOf(journal.slice(0, -1))), now: deps.runtime.clock.now() };
   let happened = (): boolean => false;
   const begun = (calls: Calls): void => {
     happened = calls.happened;
   };
   try {
-    const returned = await runRemote('do', parts, instance, step, { seen, parents: [interrupts.stop, interrupts.cut], begun });
+    const returned = await runRemote('do', deps, instance, step, { seen, parents: [interrupts.stop, interrupts.cut], begun });
     const result = resultJson(step.name, returned);
     return { outcome: { kind: 'done', ...(result !== undefined && { result }) } };
   } catch (error) {
@@ -63,7 +63,7 @@ export async function remoteStep(run: SagaRun, step: StepDefinition): Promise<nu
   const seen = run.instance;
   // A step that ends after a death is written by itself: if a local step behind it kills the process, the next death is that step's.
   if (ended.outcome.kind !== 'done' || seen.crashes > 0) return run.conclude(ended);
-  const after = run.settled(seen, ended.outcome, run.parts.runtime.clock.now());
+  const after = run.settled(seen, ended.outcome, run.deps.runtime.clock.now());
   if (run.stepAt(after)?.kind !== 'local') return run.conclude(ended);
   const wait = await localSteps(run, after);
   return run.isStopped(seen) ? run.conclude(ended) : wait;

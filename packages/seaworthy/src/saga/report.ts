@@ -7,7 +7,7 @@ import type { Tracing } from './step-run.ts';
 interface Reported {
   readonly instance: Instance;
   readonly saga: AnySaga;
-  readonly parts: Tracing;
+  readonly deps: Tracing;
   log(level: 'info' | 'warn' | 'error', message: string, more: Readonly<Record<string, unknown>>): void;
 }
 
@@ -36,6 +36,6 @@ export function reportEnd(run: Reported): void {
   const { state, key, cause } = run.instance;
   const { name } = run.saga;
   if (state === 'done' || state === 'undone' || state === 'stuck')
-    run.parts.runtime.observe.count('seaworthy_saga_ended_total', { saga: name, state });
+    run.deps.runtime.observe.count('seaworthy_saga_ended_total', { saga: name, state });
   if (state === 'undone' && cause) run.log('info', `the saga ${name} was undone: ${causeText(cause)}`, { key });
 }

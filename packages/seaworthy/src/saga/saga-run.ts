@@ -13,7 +13,7 @@ import { readSaga, writeTransition } from './saga-store.ts';
 import { StepTimeout, type Tracing } from './step-run.ts';
 
 /** What the sagas of one service need to run. */
-export interface SagaParts extends Tracing {
+export interface SagaDeps extends Tracing {
   readonly store: Store<unknown, unknown>;
   readonly contract: Contract<string, Members>;
   readonly call: Caller;
@@ -48,17 +48,17 @@ const longMs = 1000;
 
 /** One instance that one engine runs: as it was last written, and how its next transition is written. */
 export class SagaRun {
-  readonly parts: SagaParts;
+  readonly deps: SagaDeps;
   readonly saga: AnySaga;
   readonly interrupts: Interrupts;
   readonly #machine: MachineDefinition;
   #instance: Instance;
 
-  constructor(parts: SagaParts, saga: AnySaga, begun: Instance, interrupts: Interrupts) {
-    this.parts = parts;
+  constructor(deps: SagaDeps, saga: AnySaga, begun: Instance, interrupts: Interrupts) {
+    this.deps = deps;
     this.saga = saga;
     this.interrupts = interrupts;
-    this.#machine = machineOf(saga, parts.crashes);
+    this.#machine = machineOf(saga, deps.crashes);
     this.#instance = begun;
   }
 
@@ -96,7 +96,7 @@ export class SagaRun {
   async conclude(ended: Ended, from: Instance = this.#instance): Promise<number | undefined> {
     const { outcome } = ended;
     const seen = this.#instance;
-    const now = this.parts.runtime.clock.now();
+    const now = this.deps.runtime.clock.now();
     const after = this.settled(from, outcome, now);
     if (outcome.kind === 'postponed') {
       // Of many instances that wait for the same callee none should write twice a second.
@@ -117,12 +117,12 @@ export class SagaRun {
    * again. Throws `StaleInstance` when it belongs to another worker.
    */
   async transition(work: Instance | LocalWork): Promise<boolean> {
-    const { store, runtime, follow = 'parent' } = this.parts;
+    const { store, runtime, follow = 'parent' } = this.deps;
     const seen = this.#instance;
     let written: Instance;
     runtime.reached('saga/advance/before');
     try {
-      written = await tracedTransaction(this.parts, causedBy(seen.trace, follow), () => this.#write(seen, work), isStale);
+      written = await tracedTransaction(this.deps, causedBy(seen.trace, follow), () => this.#write(seen, work), isStale);
     } catch (error) {
       if (!isStale(error)) throw error;
       const current = await readSaga(store.sqlRead, seen.id);
@@ -137,7 +137,7 @@ export class SagaRun {
   }
 
   async #write(seen: Instance, work: Instance | LocalWork): Promise<Instance> {
-    const { store, journal } = this.parts;
+    const { store, journal } = this.deps;
     // Only code that knows the steps of this code may continue what it writes.
     const plan = planOf(this.saga);
     const fresh = (written: Instance | undefined): Instance => {
@@ -154,7 +154,7 @@ export class SagaRun {
   /** Logs a message with the saga and the id of the instance. */
   log(level: 'info' | 'warn' | 'error', message: string, more: Readonly<Record<string, unknown>>): void {
     const { id, trace } = this.#instance;
-    this.parts.runtime.observe.log(level, message, { saga: this.saga.name, id, ...more }, trace);
+    this.deps.runtime.observe.log(level, message, { saga: this.saga.name, id, ...more }, trace);
   }
 }
 

@@ -193,7 +193,7 @@ export interface Suspects {
   close(): Promise<void>;
 }
 
-export interface SuspectsParts {
+export interface SuspectsDeps {
   readonly alone: Alone;
   readonly closing: AbortSignal;
   /** Starts a run at once. Resolves once it is over. */
@@ -201,7 +201,7 @@ export interface SuspectsParts {
 }
 
 /** Makes the suspects of one engine. */
-export function suspects({ alone, closing, run }: SuspectsParts): Suspects {
+export function suspects({ alone, closing, run }: SuspectsDeps): Suspects {
   const waiting = new Map<string, Suspect>();
   let serving: Promise<void> | undefined;
   let running = 0;

@@ -8,7 +8,7 @@ import type { Deadlines } from './deadlines.ts';
 import { type AnySaga, planOf, type Start, type Started, type Stop, type Stopping } from './definition.ts';
 import type { Instance } from './instance.ts';
 import { runLocals } from './local-step.ts';
-import type { SagaParts } from './saga-run.ts';
+import type { SagaDeps } from './saga-run.ts';
 import { insertSaga, isKeyTaken, keyRow, markStopping } from './saga-store.ts';
 
 /** A saga was started with an input that breaks its schema. The handler's transaction is rolled back. */
@@ -109,7 +109,7 @@ export interface Starts {
   readonly stopped: readonly { readonly id: string; readonly saga: string }[];
 }
 
-export interface StartsParts extends SagaParts {
+export interface StartsDeps extends SagaDeps {
   readonly sagas: ReadonlyMap<string, Defined>;
   /** The id of the worker that drives what is started. */
   readonly owner: string;
@@ -155,12 +155,12 @@ function keyOf({ name, key: keyIn }: Defined, input: unknown): string | undefine
 
 /** Inserts an instance, unless there is one of the same key. Returns the new instance; `undefined` when there is one. */
 async function begin(
-  parts: StartsParts,
+  deps: StartsDeps,
   { sql, tx, trace, id }: { readonly sql: Tx; readonly tx: unknown; readonly trace: TraceContext | undefined; readonly id: string },
   saga: Defined,
   { input, key }: Given,
 ): Promise<Instance | undefined> {
-  const { clock, reached } = parts.runtime;
+  const { clock, reached } = deps.runtime;
   const now = clock.now();
   if (key !== undefined && (await isKeyTaken(sql, saga.name, key))) return undefined;
   const bare: Instance = {
@@ -176,34 +176,34 @@ async function begin(
     attempts: 0,
     due: now,
     error: undefined,
-    owner: parts.owner,
+    owner: deps.owner,
     crashes: 0,
     version: 0,
     started: now,
     changed: now,
     deadlineMs: saga.deadlineMs,
-    until: parts.deadlines.until(saga.deadlineMs),
+    until: deps.deadlines.until(saga.deadlineMs),
     trace,
   };
-  const after = await runLocals(parts, saga, bare, { tx, now, parents: [] });
+  const after = await runLocals(deps, saga, bare, { tx, now, parents: [] });
   reached('saga/start/before');
   return (await insertSaga(sql, after)) ? after : undefined;
 }
 
 /** Collects what one run of a handler starts and stops in `tx`, as a part of `trace`. */
-export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceContext | undefined): Starts {
-  const within = parts.store.sql(tx);
+export function collectStarts(deps: StartsDeps, tx: unknown, trace: TraceContext | undefined): Starts {
+  const within = deps.store.sql(tx);
   const all: Request[] = [];
   const fresh: Instance[] = [];
   const ignored: { readonly saga: string; readonly key: string; readonly id: string }[] = [];
   const stopped: { readonly id: string; readonly saga: string }[] = [];
   const known = (saga: AnySaga): Defined => {
-    const owner = parts.contract['~contract'];
+    const owner = deps.contract['~contract'];
     if (saga.service !== owner)
       throw new SagaUnlisted(
         `the service ${owner} does not run the saga ${saga.name}, which belongs to ${saga.service}: publish an event to it`,
       );
-    const defined = parts.sagas.get(saga.name);
+    const defined = deps.sagas.get(saga.name);
     if (defined) return defined;
     throw new SagaUnlisted(`the service ${owner} does not run the saga ${saga.name}: add it to its \`sagas\``);
   };
@@ -217,7 +217,7 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
   function start(saga: AnySaga, input: unknown): PromiseLike<Started> {
     const defined = known(saga);
     const { name } = defined;
-    const id = parts.runtime.ids.next();
+    const id = deps.runtime.ids.next();
     const examined = examineNow(defined.input, inputJson(defined, input));
     const given = examined instanceof Promise ? examined.then((later) => givenOf(defined, later)) : givenOf(defined, examined);
     const key = given instanceof Promise ? given.then((later) => later.key) : given.key;
@@ -231,7 +231,7 @@ export function collectStarts(parts: StartsParts, tx: unknown, trace: TraceConte
       after: async (before) => before ?? { id, state: 'running', input: (await given).input },
       async write(sql) {
         const what = await given;
-        const begun = await begin(parts, { sql, tx, trace, id }, defined, what);
+        const begun = await begin(deps, { sql, tx, trace, id }, defined, what);
         if (begun) fresh.push(begun);
         else if (!awaited) {
           const there = await keyStateOf(sql, name, String(what.key), []);

@@ -13,12 +13,12 @@ import { atOnceMs, pendingMs, postponedMs } from './waits.ts';
  * `undefined` for none.
  */
 export async function undoStep(run: SagaRun, step: StepDefinition, at: number): Promise<number | undefined> {
-  const { parts, instance } = run;
+  const { deps, instance } = run;
   // A stop is over by now: only the end of the engine interrupts an undo.
   const { cut } = run.interrupts;
   const { input, cause, journal } = instance;
   const entry = journal[at] as Entry;
-  const now = parts.runtime.clock.now();
+  const now = deps.runtime.clock.now();
   const results = resultsOf(journal.slice(0, at));
   const seen = () => ({ ...copied({ input, results, result: entry.result, cause }), now });
   let refusals = (): Refusals => ({});
@@ -29,12 +29,12 @@ export async function undoStep(run: SagaRun, step: StepDefinition, at: number): 
   try {
     if (step.kind === 'local') {
       await run.transition(async (tx) => {
-        await runLocal('undo', parts, instance, step, { tx, seen: seen(), parents: [cut] }, () => {});
+        await runLocal('undo', deps, instance, step, { tx, seen: seen(), parents: [cut] }, () => {});
         return run.settled(instance, { kind: 'done' }, now);
       });
       return undefined;
     }
-    await runRemote('undo', parts, instance, step, { seen: seen(), parents: [cut], begun, entry });
+    await runRemote('undo', deps, instance, step, { seen: seen(), parents: [cut], begun, entry });
   } catch (error) {
     if (cut.aborted || isStale(error)) throw error;
     const waitMs = moved() ? atOnceMs : (postponedMs(error) ?? pendingMs(error));

@@ -14,7 +14,7 @@ import { sqlite } from '../store/drivers/sqlite.ts';
 import type { Store, StoreDriver, Tx } from '../store/store.ts';
 import { type Worker, worker, workerMigrations } from '../store/worker.ts';
 import { type AnySaga, saga } from './definition.ts';
-import { type EngineParts, SagaEngine } from './engine.ts';
+import { type EngineDeps, SagaEngine } from './engine.ts';
 import { type Instance, instanceOf } from './instance.ts';
 import { sagaMigrations } from './saga-store.ts';
 
@@ -68,7 +68,7 @@ export interface World {
   process(
     sagas: readonly AnySaga[],
     view?: Store,
-    more?: Partial<EngineParts>,
+    more?: Partial<EngineDeps>,
   ): Promise<{ readonly engine: SagaEngine; readonly worker: Worker }>;
   run(engine: SagaEngine, work: (started: ReturnType<SagaEngine['collect']>, tx: Tx) => void): Promise<void>;
   instance(): Promise<Instance>;

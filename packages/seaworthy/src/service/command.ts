@@ -9,7 +9,7 @@ import { StepInProgress } from './errors.ts';
 import type { Failing } from './failing.ts';
 import { type KeyedCall, record, recorded } from './idempotency.ts';
 import { layTombstone, refuseUndone } from './tombstone.ts';
-import { type Given, type RunOf, type UnitOfWork, type UnitParts, unitOfWork } from './unit-of-work.ts';
+import { type Given, type RunOf, type UnitDeps, type UnitOfWork, unitOfWork } from './unit-of-work.ts';
 
 /** A call that a service has accepted: its input is valid, and it has a key. */
 export interface Received extends KeyedCall {
@@ -32,14 +32,14 @@ export const commandContext = (given: Given, { fail, refuse }: Failing, input: u
  * first. Throws `StepUndone` for a call of a step that was undone, and `StepInProgress` for an undo whose step has no outcome yet.
  */
 export async function underKey<V extends object>(
-  parts: UnitParts,
+  deps: UnitDeps,
   call: Received,
   work: (unit: UnitOfWork) => Promise<V>,
 ): Promise<V | Answer> {
   const { span, signal } = call;
   const { undoes } = call.request;
   const result = await unitOfWork(
-    parts,
+    deps,
     span,
     async (unit): Promise<V | Answer | StepInProgress> => {
       await refuseUndone(unit.sql, call);
@@ -75,11 +75,11 @@ export async function answerOnce(
 }
 
 /** Runs a command in one transaction. A repeat under its key gets the recorded answer. */
-export function runCommand(parts: UnitParts, call: Received, handler: (context: AnyCommandContext) => unknown): Promise<Answer> {
+export function runCommand(deps: UnitDeps, call: Received, handler: (context: AnyCommandContext) => unknown): Promise<Answer> {
   const { span, input, request } = call;
   const { operation } = request;
   const run = { operation, call, name: `the handler of ${nameOf(operation)}`, trace: span.trace };
-  return underKey(parts, call, (unit) =>
+  return underKey(deps, call, (unit) =>
     answerOnce(unit, run, (given, failing) => span.run(() => handler(commandContext(given, failing, input)))),
   );
 }

@@ -17,9 +17,9 @@ import { fingerprint } from './idempotency.ts';
 import { currentAnswer } from './older-code.ts';
 import { type AnyQueryHandler, runQuery } from './query.ts';
 import type { Service } from './service.ts';
-import type { UnitParts } from './unit-of-work.ts';
+import type { UnitDeps } from './unit-of-work.ts';
 
-export interface EndpointParts extends UnitParts {
+export interface EndpointDeps extends UnitDeps {
   readonly service: Service;
   readonly externals: ExternalDriver;
   /** Throws `ServiceUnready` while the service does not take calls. */
@@ -47,8 +47,8 @@ export interface Serving extends Endpoint {
 }
 
 /** Returns the receiving side of a service: it answers calls of any transport, and never throws. */
-export function endpoint(parts: EndpointParts): Serving {
-  const { service, runtime, externals } = parts;
+export function endpoint(deps: EndpointDeps): Serving {
+  const { service, runtime, externals } = deps;
   const operations = service.contract as unknown as Readonly<Record<string, Operation & Bound>>;
   const inProgress = new Set<string>();
   const inFlight = new Set<Scope>();
@@ -64,7 +64,7 @@ export function endpoint(parts: EndpointParts): Serving {
       });
     inProgress.add(mark);
     try {
-      return await (outward ? externals.run(call, outward) : runCommand(parts, call, handler));
+      return await (outward ? externals.run(call, outward) : runCommand(deps, call, handler));
     } finally {
       inProgress.delete(mark);
     }
@@ -84,7 +84,7 @@ export function endpoint(parts: EndpointParts): Serving {
     try {
       if (operation.kind === 'command') return currentAnswer(operation, await command({ ...received, fingerprint: fingerprint(input) }));
       const handler = service.handlers[operation.name] as AnyQueryHandler;
-      return await runQuery(parts, { ...received, fingerprint: '' }, handler);
+      return await runQuery(deps, { ...received, fingerprint: '' }, handler);
     } catch (thrown) {
       return rethrow(operation, readable(thrown));
     }
@@ -103,7 +103,7 @@ export function endpoint(parts: EndpointParts): Serving {
       });
       inFlight.add(work);
       try {
-        parts.admit();
+        deps.admit();
         deadline.check(name);
         const result = await work.race(answer(request, work.signal, span));
         if (result.kind === 'declared') span.note({ declared: result.name });

@@ -51,7 +51,7 @@ export interface RunningService {
   close(signal: AbortSignal): Promise<void>;
 }
 
-export interface RunParts {
+export interface RunDeps {
   readonly runtime: Runtime;
   /** The store of its data, unless the service has one of its own. */
   readonly store: StoreDriver;
@@ -93,15 +93,15 @@ export interface RunOptions {
 }
 
 /** Opens a service and migrates its store. It does no work of its own until `begin`. */
-export async function run(service: Service, parts: RunParts & RunOptions): Promise<RunningService> {
+export async function run(service: Service, deps: RunDeps & RunOptions): Promise<RunningService> {
   const name = service.contract['~contract'];
-  const store = (await ((service.store as StoreDriver | undefined) ?? parts.store).open(name, parts.runtime)) as Store<unknown, unknown>;
-  const detachments = service.policies.map((policy) => policy.attach(parts.runtime));
+  const store = (await ((service.store as StoreDriver | undefined) ?? deps.store).open(name, deps.runtime)) as Store<unknown, unknown>;
+  const detachments = service.policies.map((policy) => policy.attach(deps.runtime));
   const detach = (): void => {
     for (const one of detachments) one();
   };
   try {
-    const running = await runOn(store, service, parts);
+    const running = await runOn(store, service, deps);
     return { ...running, close: (signal) => running.close(signal).finally(detach) };
   } catch (error) {
     detach();
@@ -120,7 +120,7 @@ async function runOn(
     retention: { idempotency = '24h', steps = '90d', inbox, sagas: endedSagas = '90d' } = {},
     sagas: { concurrency, crashes, tracing } = {},
     ...options
-  }: RunParts & RunOptions,
+  }: RunDeps & RunOptions,
 ): Promise<RunningService> {
   const name = service.contract['~contract'];
   const retained: readonly Retained[] = [

@@ -8,7 +8,7 @@ import type { QueryContext } from './context.ts';
 import { failing } from './failing.ts';
 import { remoteOf } from './handler.ts';
 import { layTombstone } from './tombstone.ts';
-import type { UnitParts } from './unit-of-work.ts';
+import type { UnitDeps } from './unit-of-work.ts';
 
 export type AnyQueryHandler = (context: QueryContext<unknown, Record<string, unknown>, unknown>) => unknown;
 
@@ -17,13 +17,13 @@ export type AnyQueryHandler = (context: QueryContext<unknown, Record<string, unk
  * more after the query was answered. Throws `StepInProgress` while the step has no outcome yet.
  */
 export async function runQuery(
-  parts: UnitParts,
+  deps: UnitDeps,
   { request: { operation, undoes }, input, signal, span }: Received,
   handler: AnyQueryHandler,
 ): Promise<Answer> {
-  const { store, runtime } = parts;
+  const { store, runtime } = deps;
   if (undoes !== undefined) {
-    const waits = await transaction(parts, span, (tx) => layTombstone(store.sql(tx), undoes, runtime.clock.now()), { signal });
+    const waits = await transaction(deps, span, (tx) => layTombstone(store.sql(tx), undoes, runtime.clock.now()), { signal });
     if (waits) throw waits;
   }
   const begun = { now: runtime.clock.now(), newId: runtime.ids.next, trace: span.trace };

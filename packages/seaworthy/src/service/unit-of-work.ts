@@ -19,7 +19,7 @@ export interface Collectors {
 }
 
 /** What the handlers of one service need to run. */
-export interface UnitParts {
+export interface UnitDeps {
   readonly store: Store<unknown, unknown>;
   readonly runtime: Runtime;
   readonly collectors: Collectors;
@@ -38,7 +38,7 @@ export type Given = TransactionContext<string, Record<string, never>, unknown>;
 
 /** One run of a transaction, and what its handler adds to it: rows, events, and sagas that it starts and stops. */
 export class UnitOfWork {
-  readonly #parts: UnitParts;
+  readonly #deps: UnitDeps;
   readonly #tx: unknown;
   #starts: Started | undefined;
   /** The toolkit's own statements in the transaction. */
@@ -46,11 +46,11 @@ export class UnitOfWork {
   /** The time at which the run began, in milliseconds since the epoch. */
   readonly now: number;
 
-  constructor(parts: UnitParts, tx: unknown) {
-    this.#parts = parts;
+  constructor(deps: UnitDeps, tx: unknown) {
+    this.#deps = deps;
     this.#tx = tx;
-    this.sql = parts.store.sql(tx);
-    this.now = parts.runtime.clock.now();
+    this.sql = deps.store.sql(tx);
+    this.now = deps.runtime.clock.now();
   }
 
   /**
@@ -64,7 +64,7 @@ export class UnitOfWork {
     handle: (given: Given, failing: Failing) => unknown,
     accept: (returned: unknown) => V | PromiseLike<V>,
   ): Promise<V> {
-    const { store, runtime, collectors } = this.#parts;
+    const { store, runtime, collectors } = this.#deps;
     const { sql, now } = this;
     const life = new Lifetime(name, runtime.observe);
     const events = collectors.publishing(this.#tx, trace);
@@ -93,17 +93,17 @@ export class UnitOfWork {
  * the committed one has written takes effect after the commit.
  */
 export async function unitOfWork<V>(
-  parts: UnitParts,
+  deps: UnitDeps,
   span: Pick<Span, 'trace'>,
   work: (unit: UnitOfWork, span: Span) => Promise<V>,
   options?: TransactionOptions,
 ): Promise<V> {
   let unit: UnitOfWork | undefined;
   const value = await transaction(
-    parts,
+    deps,
     span,
     (tx, within) => {
-      unit = new UnitOfWork(parts, tx);
+      unit = new UnitOfWork(deps, tx);
       return work(unit, within);
     },
     options,

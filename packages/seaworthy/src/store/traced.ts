@@ -3,14 +3,14 @@ import type { Runtime } from '../core/runtime.ts';
 import { readable } from '../core/thrown.ts';
 import type { Store, TransactionOptions } from './store.ts';
 
-interface Parts<T> {
+interface Deps<T> {
   readonly store: Store<T, unknown>;
   readonly runtime: Runtime;
 }
 
 /** Runs `work` in a span, from the wait for its turn to its commit. An error that `usual` accepts does not mark the span as failed. */
 export async function tracedTransaction<T, V>(
-  { store, runtime }: Parts<T>,
+  { store, runtime }: Deps<T>,
   place: SpanOptions,
   work: (span: Span) => Promise<V>,
   usual: (error: unknown) => boolean = () => false,
@@ -32,9 +32,8 @@ export async function tracedTransaction<T, V>(
 
 /** Runs one transaction in a span, as a child of the caller's. */
 export const transaction = <T, V>(
-  parts: Parts<T>,
+  deps: Deps<T>,
   { trace }: Pick<Span, 'trace'>,
   work: (tx: T, span: Span) => Promise<V>,
   options?: TransactionOptions,
-): Promise<V> =>
-  tracedTransaction(parts, { parent: trace, root: true }, (span) => parts.store.transaction((tx) => work(tx, span), options));
+): Promise<V> => tracedTransaction(deps, { parent: trace, root: true }, (span) => deps.store.transaction((tx) => work(tx, span), options));

@@ -29,7 +29,7 @@ export interface SpanRecord {
   readonly durationMs: number;
 }
 
-export interface TracerParts {
+export interface TracerDeps {
   readonly clock: Clock;
   readonly random: Random;
   /** The share of the traces begun here that are sampled. */
@@ -40,7 +40,7 @@ export interface TracerParts {
 const zeros = '0000000000000000';
 
 /** Makes a tracer without any SDK: ids by W3C Trace Context, and each ended span for the option `spans`. */
-export function tracer({ clock, random, sample, spans }: TracerParts): Tracer {
+export function tracer({ clock, random, sample, spans }: TracerDeps): Tracer {
   const running = new AsyncLocalStorage<TraceContext>();
   function word(): string {
     const bits = random.next() * 0x1_0000_0000;

@@ -10,17 +10,17 @@ import { KeyInProgress } from '../errors.ts';
 import { type AnyExternal, timeoutMs } from '../handler.ts';
 import { type UnitOfWork, unitOfWork } from '../unit-of-work.ts';
 import { type Intent, markOf, removeIntent } from './intent-table.ts';
-import type { ExternalParts } from './prepare.ts';
+import type { ExternalDeps } from './prepare.ts';
 
 /** Runs the second transaction of an external command: it commits outcome, events and answer, and deletes the intent. */
 export async function complete(
-  parts: ExternalParts,
+  deps: ExternalDeps,
   { operation, handler }: { readonly operation: Operation & Bound; readonly handler: AnyExternal },
   intent: Intent,
   outcome: unknown,
   stop: Scope,
 ): Promise<Answer> {
-  const { owner, runtime } = parts;
+  const { owner, runtime } = deps;
   const late = (): unknown =>
     new DeadlineExceeded(`\`after\` of ${markOf(intent)} took longer than ${handler.timeout ?? '30s'} and is rolled back`);
   // A run that took too long is not repeated at once, even after a conflict.
@@ -44,5 +44,5 @@ export async function complete(
       within.end();
     }
   };
-  return unitOfWork(parts, intent, work, { signal: over.signal });
+  return unitOfWork(deps, intent, work, { signal: over.signal });
 }

@@ -14,7 +14,7 @@ import { attempt } from './attempt.ts';
 import { type Claiming, claimIntents, dueOperations } from './claim.ts';
 import { complete } from './complete.ts';
 import { type Intent, type IntentKey, markOf, postpone } from './intent-table.ts';
-import { type ExternalCommand, type ExternalParts, prepare } from './prepare.ts';
+import { type ExternalCommand, type ExternalDeps, prepare } from './prepare.ts';
 import { type ExternalSuspects, externalSuspects } from './suspects.ts';
 
 const pollMs = 1000;
@@ -26,7 +26,7 @@ const backoff: Backoff = { baseMs: 500, capMs: 30_000, jitter: 'equal' };
 
 /** The external commands of one service: every intent is driven to an outcome, whether or not its caller still waits. */
 export class ExternalDriver {
-  readonly #parts: ExternalParts;
+  readonly #deps: ExternalDeps;
   readonly #inFlight: InFlight;
   readonly #suspects: ExternalSuspects;
   readonly #aside: Aside;
@@ -34,14 +34,14 @@ export class ExternalDriver {
   #turns: Loop | undefined;
   #removeGauge = (): void => {};
 
-  constructor(parts: ExternalParts) {
-    const { runtime, commands } = parts;
-    this.#parts = parts;
+  constructor(deps: ExternalDeps) {
+    const { runtime, commands } = deps;
+    this.#deps = deps;
     this.#inFlight = new InFlight({ clock: runtime.clock, most: { ...most, bytes: most.bytes / Math.max(1, commands.size) } });
     this.#aside = aside('sw_intent', runtime);
     this.#longestMs = Math.max(backoff.capMs, ...[...commands.values()].map(({ handler }) => 2 * timeoutMs(handler)));
     this.#suspects = externalSuspects({
-      ...parts,
+      ...deps,
       inFlight: this.#inFlight,
       claiming: () => this.#claiming(),
       drive: (intent, command, within) => this.#drive(intent, command, within),
@@ -56,14 +56,14 @@ export class ExternalDriver {
         { retryAfterMs: 1000 },
       );
     return this.#exclusively(call, async (within) => {
-      const prepared = await prepare(this.#parts, call, handler);
+      const prepared = await prepare(this.#deps, call, handler);
       return 'answer' in prepared ? prepared.answer : this.#drive(prepared.intent, { operation: call.request.operation, handler }, within);
     });
   }
 
   /** Checks whether this code has the command of every open intent; changes nothing. Throws `IntentStranded`. */
   async verify(): Promise<void> {
-    const { store, commands } = this.#parts;
+    const { store, commands } = this.#deps;
     const open = await store.sqlRead.all('select operation, count(*) as n from sw_intent group by operation order by operation');
     const stranded = open.filter((row) => !commands.has(String(row['operation'])));
     if (stranded.length === 0) return;
@@ -75,7 +75,7 @@ export class ExternalDriver {
 
   /** Drives intents that are due, and those of dead workers, until `close`. */
   begin(): void {
-    const { runtime, commands } = this.#parts;
+    const { runtime, commands } = this.#deps;
     if (commands.size === 0) return;
     this.#removeGauge = runtime.observe.gauge('seaworthy_external_suspect', {}, () => this.#suspects.count);
     this.#turns = loop({ runtime, name: 'external', turn: () => this.#turn() });
@@ -90,7 +90,7 @@ export class ExternalDriver {
   }
 
   #claiming(): Claiming {
-    const { owner, runtime } = this.#parts;
+    const { owner, runtime } = this.#deps;
     return { owner, now: runtime.clock.now(), longestMs: this.#longestMs, aside: this.#aside };
   }
 
@@ -110,15 +110,15 @@ export class ExternalDriver {
 
   /** Claims and drives what is due. Each command has room of its own: one whose third party is down does not hold up the others. */
   async #claim(): Promise<void> {
-    const names = [...this.#parts.commands.keys()].filter(
+    const names = [...this.#deps.commands.keys()].filter(
       (name) => this.#inFlight.room(name).rows > 0 && this.#inFlight.room(name).bytes > 0,
     );
     if (names.length === 0) return;
-    for (const name of await dueOperations(this.#parts.store.sqlRead, names, this.#claiming())) await this.#claimOf(name);
+    for (const name of await dueOperations(this.#deps.store.sqlRead, names, this.#claiming())) await this.#claimOf(name);
   }
 
   async #claimOf(name: string): Promise<void> {
-    const { store, runtime, commands } = this.#parts;
+    const { store, runtime, commands } = this.#deps;
     const command = commands.get(name) as ExternalCommand;
     const room = this.#inFlight.room(name);
     const { claimed, suspects } = await store.transaction((tx) => {
@@ -141,7 +141,7 @@ export class ExternalDriver {
 
   /** Runs `do`, then writes its outcome. Whatever fails is repeated later, except when the process goes down. */
   async #drive(begun: Intent, command: ExternalCommand, within: Scope): Promise<Answer> {
-    const { runtime } = this.#parts;
+    const { runtime } = this.#deps;
     const intent = { ...begun, input: await withDefaults(command.operation, begun.input) };
     runtime.reached('external/do/before');
     const outcome = await attempt(runtime, command, intent, within).catch(async (cause: unknown) => {
@@ -154,7 +154,7 @@ export class ExternalDriver {
     });
     runtime.reached('external/do/after');
     try {
-      return await complete(this.#parts, command, intent, outcome, within);
+      return await complete(this.#deps, command, intent, outcome, within);
     } catch (error) {
       if (!within.aborted && !(error instanceof KeyInProgress))
         await this.#postpone(intent, command, error, 'the outcome of `do` could not be written; repeating `do`');
@@ -164,7 +164,7 @@ export class ExternalDriver {
 
   /** Makes the intent due again after a backoff. Returns the milliseconds until then. */
   async #postpone(intent: Intent, { operation }: ExternalCommand, error: unknown, message: string): Promise<number> {
-    const { store, runtime, owner } = this.#parts;
+    const { store, runtime, owner } = this.#deps;
     const { clock, observe, random } = runtime;
     const attempts = intent.attempts + 1;
     const waitMs = backoffMs(backoff, attempts, random);

@@ -9,7 +9,7 @@ import { KeyInProgress } from '../errors.ts';
 import { type AnyExternal, timeoutMs } from '../handler.ts';
 import { record } from '../idempotency.ts';
 import { Refusal } from '../refusal.ts';
-import type { UnitOfWork, UnitParts } from '../unit-of-work.ts';
+import type { UnitDeps, UnitOfWork } from '../unit-of-work.ts';
 import { type Intent, insertIntent, isSuspect, markOf, type Owner, openIntent, take } from './intent-table.ts';
 
 /** An external command that this code has. */
@@ -19,7 +19,7 @@ export interface ExternalCommand {
 }
 
 /** What the external commands of one service need to run. */
-export interface ExternalParts extends UnitParts {
+export interface ExternalDeps extends UnitDeps {
   readonly owner: Owner;
   /** The place of this process for work that may kill it. */
   readonly alone: Alone;
@@ -30,12 +30,12 @@ export interface ExternalParts extends UnitParts {
 type Prepared = { readonly answer: Answer } | { readonly intent: Intent };
 
 /** Runs the first transaction of an external command. Returns the recorded answer, or an intent that this worker drives from now on. */
-export async function prepare(parts: ExternalParts, call: Received, handler: AnyExternal): Promise<Prepared> {
-  const { owner, runtime } = parts;
+export async function prepare(deps: ExternalDeps, call: Received, handler: AnyExternal): Promise<Prepared> {
+  const { owner, runtime } = deps;
   // After one run of `do` and one of `after` at their longest, the intent is free for another run.
   const due = (): number => runtime.clock.now() + 2 * timeoutMs(handler);
-  const result = await underKey(parts, call, async (unit): Promise<Prepared> => {
-    const open = await takeOver(unit.sql, call, parts, due);
+  const result = await underKey(deps, call, async (unit): Promise<Prepared> => {
+    const open = await takeOver(unit.sql, call, deps, due);
     if (open) return { intent: open };
     const intended = await before(unit, call, handler);
     if ('answer' in intended) await record(unit.sql, call, intended.answer, unit.now);
@@ -46,7 +46,7 @@ export async function prepare(parts: ExternalParts, call: Received, handler: Any
 }
 
 /** Takes over the intent of an earlier call under the same key. Throws `KeyInProgress` when another worker drives it, or a suspect's turn has to come. */
-async function takeOver(tx: Tx, call: Received, { owner }: ExternalParts, due: () => number): Promise<Intent | undefined> {
+async function takeOver(tx: Tx, call: Received, { owner }: ExternalDeps, due: () => number): Promise<Intent | undefined> {
   const open = await openIntent(tx, call, owner);
   if (!open) return undefined;
   if (!open.free)

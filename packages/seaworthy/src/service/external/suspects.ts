@@ -5,7 +5,7 @@ import type { Fragment, Read, Tx } from '../../store/store.ts';
 import { timeoutMs } from '../handler.ts';
 import { all, type Claimed, type Claiming, claimed, dead, due, either, oneOf, own, plain } from './claim.ts';
 import { countSuspects, type Intent, markOf, setAside, suspect, take, takeDeathBack } from './intent-table.ts';
-import type { ExternalCommand, ExternalParts } from './prepare.ts';
+import type { ExternalCommand, ExternalDeps } from './prepare.ts';
 
 /** The open intents that may be what kills their processes, as one process drives them. */
 export interface ExternalSuspects {
@@ -15,7 +15,7 @@ export interface ExternalSuspects {
   claim(): Promise<void>;
 }
 
-export interface SuspectsParts extends ExternalParts {
+export interface SuspectsDeps extends ExternalDeps {
   readonly inFlight: InFlight;
   /** What a claim goes by. `longestMs` is the longest wait of any other intent. */
   claiming(): Claiming;
@@ -82,15 +82,15 @@ async function claimSuspect(
 }
 
 /** The suspects of one service. */
-export function externalSuspects(parts: SuspectsParts): ExternalSuspects {
-  const { store, runtime, owner, alone, commands, inFlight } = parts;
+export function externalSuspects(deps: SuspectsDeps): ExternalSuspects {
+  const { store, runtime, owner, alone, commands, inFlight } = deps;
   const { clock, observe } = runtime;
   const operations = [...commands.keys()];
   let count = 0;
 
   const againOf = (operation: string): number => clock.now() + 2 * timeoutMs((commands.get(operation) as ExternalCommand).handler);
   function claiming(): Claiming {
-    const common = parts.claiming();
+    const common = deps.claiming();
     return { ...common, longestMs: Math.max(common.longestMs, longestAsideMs) };
   }
 
@@ -109,7 +109,7 @@ export function externalSuspects(parts: SuspectsParts): ExternalSuspects {
   async function drive({ intent, crashes }: Claimed, within: Scope): Promise<void> {
     const again = againOf(intent.operation);
     try {
-      await parts.drive(intent, commands.get(intent.operation) as ExternalCommand, within);
+      await deps.drive(intent, commands.get(intent.operation) as ExternalCommand, within);
     } finally {
       const at = within.aborted ? clock.now() : again;
       await store.transaction((tx) => takeDeathBack(store.sql(tx), intent, owner.id, at, crashes));

@@ -76,7 +76,7 @@ class Member {
   }
 }
 
-export interface WriterParts {
+export interface WriterDeps {
   readonly connection: Connection;
   /** Makes commits durable. Absent: a commit is acknowledged at once. */
   readonly log: WalSync | undefined;
@@ -89,7 +89,7 @@ export interface WriterParts {
 
 /** Writes to a file: transactions run one after another, and those that wait together commit together. */
 export class Writer {
-  readonly #parts: WriterParts;
+  readonly #deps: WriterDeps;
   readonly #waiting: Member[] = [];
   /** Members whose first run was rolled back and has not settled yet. */
   readonly #yielding = new Set<Member>();
@@ -99,8 +99,8 @@ export class Writer {
   /** The count of statements at the last commit. */
   #changed = 0;
 
-  constructor(parts: WriterParts) {
-    this.#parts = parts;
+  constructor(deps: WriterDeps) {
+    this.#deps = deps;
   }
 
   /** Runs a transaction once it is its turn. Resolves when its commit is durable. */
@@ -141,7 +141,7 @@ export class Writer {
   }
 
   readonly #late = (error: Error): void => {
-    const { runtime, service } = this.#parts;
+    const { runtime, service } = this.#deps;
     runtime.observe.log('error', error.message, { service, error });
   };
 
@@ -159,7 +159,7 @@ export class Writer {
 
   /** Runs a member again, next and in a group of its own, once its first run has settled. */
   #again(member: Member, settled: Promise<unknown>): void {
-    const { runtime, service } = this.#parts;
+    const { runtime, service } = this.#deps;
     runtime.observe.count('seaworthy_store_yields_total', { service });
     member.solo = true;
     this.#yielding.add(member);
@@ -172,7 +172,7 @@ export class Writer {
 
   /** Runs the first member that waits. Returns whether it is done; one that failed has been rolled back to its own savepoint and rejected. */
   async #run(member: Member): Promise<boolean> {
-    const attempt = beginRun(this.#parts.connection, this.#late);
+    const attempt = beginRun(this.#deps.connection, this.#late);
     this.#waiting.shift();
     let settled: Promise<unknown> = Promise.resolve();
     const ending = await new Promise<Ending>((resolve) => {
@@ -209,7 +209,7 @@ export class Writer {
   }
 
   #rollback(): void {
-    const { connection } = this.#parts;
+    const { connection } = this.#deps;
     if (connection.inTransaction) connection.control('rollback');
   }
 
@@ -223,7 +223,7 @@ export class Writer {
   }
 
   async #commit(done: readonly Member[]): Promise<void> {
-    const { connection, log, files, standing, topics, service, runtime } = this.#parts;
+    const { connection, log, files, standing, topics, service, runtime } = this.#deps;
     const rejected = (error: unknown): void => {
       for (const member of done) member.reject(error);
     };
@@ -263,7 +263,7 @@ export class Writer {
 
   /** Foreign keys are turned on and off between transactions only. */
   async #grouped(done: Member[]): Promise<void> {
-    const { connection } = this.#parts;
+    const { connection } = this.#deps;
     const first = this.#waiting[0];
     if (first?.foreignKeys !== false) return this.#group(done, first);
     connection.foreignKeys(false);
@@ -276,7 +276,7 @@ export class Writer {
   }
 
   async #group(done: Member[], first: Member | undefined): Promise<void> {
-    const { connection, standing, service, runtime } = this.#parts;
+    const { connection, standing, service, runtime } = this.#deps;
     const waiting = this.#waiting;
     standing.check();
     await retryWhileBusy(() => connection.control('begin immediate'), { service, runtime, until: () => waiting.length === 0 });
@@ -309,7 +309,7 @@ export class Writer {
   }
 
   async #pump(): Promise<void> {
-    const { standing, service } = this.#parts;
+    const { standing, service } = this.#deps;
     while (this.#waiting.length > 0) {
       // Everything that arrives in the same turn of the event loop joins the group.
       await macrotask();

@@ -35,7 +35,7 @@ export interface WalSync {
   close(): Promise<void>;
 }
 
-export interface WalSyncParts {
+export interface WalSyncDeps {
   readonly path: string;
   /** The connection that commits: its version changes with what other processes commit, and not with its own commits. */
   readonly write: Connection;
@@ -44,7 +44,7 @@ export interface WalSyncParts {
   readonly disk?: Disk | undefined;
 }
 
-export function walSync({ path, write, standing, clock, disk = machine }: WalSyncParts): WalSync {
+export function walSync({ path, write, standing, clock, disk = machine }: WalSyncDeps): WalSync {
   let file: number | undefined;
   let running: Promise<void> | undefined;
   /** The flush that begins once the running one has ended. */
