@@ -6,9 +6,9 @@ import { test } from 'node:test';
 const flags = ['--conditions=@seaworthy/source', '--disable-warning=ExperimentalWarning'];
 
 for (const [program, args, says] of [
-  ['storm', ['--seeds', 'abc'], '--seeds must be a whole number, got "abc"\n'],
-  ['fuzz', ['--requests', '1e3'], '--requests must be a whole number, got "1e3"\n'],
-  ['crash', ['--round', '5'], "Unknown option '--round'; there are --rounds, --points, --several, --seed, --orders\n"],
+  ['storm', ['--seeds', 'abc'], '--seeds must be a whole number from 0 to 999999999, got "abc"\n'],
+  ['fuzz', ['--requests', '1e3'], '--requests must be a whole number from 0 to 999999999, got "1e3"\n'],
+  ['crash', ['--round', '5'], "Unknown option '--round'; the options are --rounds, --points, --several, --seed, --orders\n"],
 ] as const) {
   test(`${program} ${args.join(' ')} is refused before anything runs`, () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, resolve(import.meta.dirname, program, 'main.ts'), ...args], {

@@ -12,14 +12,16 @@ export function chosen<const O extends ParseArgsOptionsConfig>(options: O): Retu
     return parseArgs({ options }).values;
   } catch (error) {
     return refuse(
-      `${(error as Error).message}; there are ${Object.keys(options)
+      `${(error as Error).message}; the options are ${Object.keys(options)
         .map((name) => `--${name}`)
         .join(', ')}`,
     );
   }
 }
 
-/** Reads a number. Anything but a whole number is printed and ends the program with 2. */
+/** Reads a number. Anything else than a whole number is printed and ends the program with 2. */
 export function whole(name: string, text: string): number {
-  return /^\d{1,9}$/.test(text) ? Number(text) : refuse(`--${name} must be a whole number, got ${JSON.stringify(text)}`);
+  return /^\d{1,9}$/.test(text)
+    ? Number(text)
+    : refuse(`--${name} must be a whole number from 0 to 999999999, got ${JSON.stringify(text)}`);
 }

@@ -49,7 +49,7 @@ export const bodies: Readonly<Record<string, Generate>> = {
   random: (aim) => sent('random', aim, Buffer.from(Array.from({ length: aim.dice.whole(1, 300) }, () => aim.dice.whole(0, 255)))),
   truncated: (aim) => {
     const text = JSON.stringify(sampleBody(aim.spot));
-    // Cut to zero bytes it is no body, which is valid for operations without a body.
+    // Cut to zero bytes the request would have no body, which operations without a body accept.
     return sent('truncated', aim, text.slice(0, aim.dice.whole(1, text.length - 1)), refusedWhereRead(aim, [400]));
   },
   deep: (aim) => {

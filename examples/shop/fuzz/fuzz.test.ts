@@ -61,12 +61,12 @@ test('an answer that follows the contract is not a finding', async () => {
 });
 
 for (const [what, exchange, says] of [
-  ['a failure', came(problem(500)), /bad input is no failure of ours/],
-  ['an overload that nobody declared', came(problem(504)), /bad input is no failure of ours/],
+  ['a failure', came(problem(500)), /bad input is not a failure of ours/],
+  ['an overload that nobody declared', came(problem(504)), /bad input is not a failure of ours/],
   ['another type', came(answer(404, 'application/json', { status: 404 })), /its content type is application\/json/],
   ['another status inside', came(problem(404, { status: 400 })), /its document says 400/],
-  ['no code', came(problem(404, { code: undefined })), /has no code/],
-  ['no JSON', came(answer(404, 'application/problem+json', '<html>')), /cannot be read/],
+  ['a problem without a code', came(problem(404, { code: undefined })), /has no code/],
+  ['a body that is not JSON', came(answer(404, 'application/problem+json', '<html>')), /cannot be read/],
   ['much', came(problem(400, { detail: 'x'.repeat(40_000) })), /characters/],
   ['internals', came(problem(400, { detail: 'Error: at run (/app/node_modules/x.js:1:2)' })), /reveals internals/],
   [
@@ -85,7 +85,7 @@ for (const [what, exchange, says] of [
   ['another page', came(page(closed, '<html>')), /no operation of this port promises/],
   ['nothing', came(), /0 answers came of 1/],
   ['two answers', came(problem(404), problem(404)), /2 answers came to 1 requests/],
-  ['no HTTP', { ...came(problem(404)), rest: 'oops' }, /what came is no HTTP answer/],
+  ['bytes that are not HTTP', { ...came(problem(404)), rest: 'oops' }, /the bytes that came are not an HTTP answer/],
 ] as const) {
   test(`an answer with ${what} is a finding`, async () => {
     assert.match((await findings(one, exchange)).join(), says);

@@ -56,7 +56,7 @@ function problemWrong(answer: Answer, target: Target): string | undefined {
 async function wrong(answer: Answer, { shot, target }: Aimed, method: string | undefined): Promise<string | undefined> {
   const { status } = answer;
   if (status >= 300 && status < 400) return 'nothing here redirects';
-  if (status >= 500 && !(status === 504 && shot.mayBeLate)) return 'bad input is no failure of ours';
+  if (status >= 500 && !(status === 504 && shot.mayBeLate)) return 'bad input is not a failure of ours';
   if (inside.test(answer.body)) return 'it reveals internals';
   if (answer.headers.has('server') || answer.headers.has('x-powered-by')) return 'it tells what it runs on';
   const must = shot.refused;
@@ -77,7 +77,8 @@ export async function findings(aimed: Aimed, { answers, rest, ended }: Exchange)
   if (answers.length < shot.answers) found.push(`${answers.length} answers came of ${shot.answers}, then: ${ended}`);
   if (answers.length > shot.methods.length) found.push(`${answers.length} answers came to ${shot.methods.length} requests`);
   if (ended === 'nothing more came') found.push('the connection was never closed');
-  if (rest !== '' && shot.manner === 'wait' && ended !== 'reset') found.push(`what came is no HTTP answer: ${rest.slice(0, 80)}`);
+  if (rest !== '' && shot.manner === 'wait' && ended !== 'reset')
+    found.push(`the bytes that came are not an HTTP answer: ${rest.slice(0, 80)}`);
   for (const [index, answer] of answers.entries()) {
     const what = await wrong(answer, aimed, shot.methods[index]);
     if (what !== undefined) found.push(`${answer.status}: ${what}: ${answer.body.slice(0, 300)}`);

@@ -53,7 +53,7 @@ function itemOf(record: readonly string[]): Item | string {
   if (quantity <= 0) return 'Quantity is not positive';
   if (quantity > 100_000) return `Quantity ${quantity} is more than 100000`;
   const unitPrice = pence(priceText);
-  if (unitPrice === undefined) return `UnitPrice ${JSON.stringify(priceText)} is no amount with at most two decimals`;
+  if (unitPrice === undefined) return `UnitPrice ${JSON.stringify(priceText)} is not an amount with at most two decimals`;
   if (unitPrice <= 0) return 'UnitPrice is not positive';
   if (unitPrice > 10_000_000) return `UnitPrice ${priceText} is more than 100000.00`;
   return { productId: productId.trim(), quantity, unitPrice };

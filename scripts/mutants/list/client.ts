@@ -14,7 +14,7 @@ export const client: readonly Mutant[] = [
     storm: { over: 'bank' },
   },
   {
-    name: 'client: an instance that left is still sent calls',
+    name: 'client: an instance that left still receives calls',
     edits: [['client/instances.ts', 'member.left = !addresses.has(member.at);', '']],
     tests: inSource('client/drivers/drivers', 'fleet/addresses'),
   },
@@ -24,7 +24,7 @@ export const client: readonly Mutant[] = [
     tests: inSource('client/transports/transports', 'service/service', 'http/server', 'gateway/serve'),
   },
   {
-    name: 'client: the answer is not held against the contract',
+    name: 'client: the answer is not validated against the contract',
     edits: [
       ['client/caller.ts', 'const value = await validated(operation, operation.output, answer.output);', 'const value = answer.output;'],
     ],
@@ -41,7 +41,7 @@ export const client: readonly Mutant[] = [
     tests: inSource('gateway/serve'),
   },
   {
-    name: 'gateway: an aggregate that lacks a part may be kept by caches',
+    name: 'gateway: caches may keep an aggregate that lacks a part',
     edits: [['gateway/aggregate.ts', "...(partial && { 'cache-control': 'no-store' })", '']],
     tests: inSource('gateway/aggregate'),
   },

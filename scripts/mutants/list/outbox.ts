@@ -17,7 +17,7 @@ export const outbox: readonly Mutant[] = [
     storm: { ...storm, soon: true },
   },
   {
-    name: 'outbox: the relay goes on behind the last number that it has seen',
+    name: 'outbox: the relay continues after the highest number that it has seen',
     edits: [
       [
         'outbox/relay.ts',
@@ -30,13 +30,13 @@ export const outbox: readonly Mutant[] = [
     storm,
   },
   {
-    name: 'outbox: the relay sends the newest first',
+    name: 'outbox: the relay publishes the newest events first',
     edits: [['outbox/relay.ts', "from: 'sw_outbox order by seq'", "from: 'sw_outbox order by seq desc'"]],
     tests: suites,
     storm,
   },
   {
-    name: 'outbox: the relay deletes without the lease',
+    name: 'outbox: the relay deletes rows without the lease',
     edits: [
       [
         'outbox/relay.ts',
@@ -47,7 +47,7 @@ export const outbox: readonly Mutant[] = [
     tests: suites,
   },
   {
-    name: 'outbox: what a savepoint took back is published all the same',
+    name: 'outbox: events of a savepoint that was rolled back are published',
     edits: [['outbox/outbox.ts', 'collected.filter(({ level }) => !level?.undone)', 'collected.filter(() => true)']],
     tests: inSource('outbox/outbox', 'service/unit-of-work', 'service/lifetime'),
     storm,
@@ -59,7 +59,7 @@ export const outbox: readonly Mutant[] = [
     storm: { ...storm, soon: true },
   },
   {
-    name: 'inbox: the mark has a transaction of its own',
+    name: 'inbox: the mark is committed in a transaction of its own',
     edits: [
       [
         'outbox/delivery.ts',
@@ -83,30 +83,30 @@ export const outbox: readonly Mutant[] = [
     tests: suites,
   },
   {
-    name: 'inbox: when one is done, the next of its key stays parked',
+    name: 'inbox: when a parked event is done, the next one of its key stays parked',
     edits: [['outbox/parked.ts', '  await advance(tx, orderingKey, now);\n  return true;', '  return true;']],
     tests: suites,
     storm,
   },
   {
-    name: 'inbox: a parked event is ended by whoever asks',
+    name: 'inbox: a process that does not own a parked event can end it',
     edits: [
       ['outbox/parked.ts', "'delete from sw_parked where seq = ? and owner = ?', seq, owner", "'delete from sw_parked where seq = ?', seq"],
     ],
     tests: suites,
   },
   {
-    name: 'inbox: a parked event is postponed by whoever asks',
+    name: 'inbox: a process that does not own a parked event can postpone it',
     edits: [['outbox/parked.ts', "due = ?, owner = '' where seq = ? and owner = ?`", "due = ?, owner = '' where seq = ? and ? <> ''`"]],
     tests: suites,
   },
   {
-    name: 'inbox: a claim takes what the living have',
+    name: 'inbox: a claim takes parked events from living processes',
     edits: [['outbox/claim.ts', `const free = { sql: "owner = ''",`, "const free = { sql: '1 = 1',"]],
     tests: suites,
   },
   {
-    name: 'inbox: a claim whose commit nobody heard of is kept',
+    name: 'inbox: a claim whose commit was not confirmed is kept',
     edits: [['outbox/retries.ts', 'if (error instanceof CommitUnknown)', 'if (false as boolean)']],
     tests: suites,
     storm,
@@ -126,17 +126,17 @@ export const outbox: readonly Mutant[] = [
     storm,
   },
   {
-    name: 'claim: the bytes of what is taken are not bounded',
+    name: 'claim: the bytes of the claimed rows are not bounded',
     edits: [['store/claim.ts', 'where place = 1 or total <= ?)', 'where ? > 0)']],
     tests: inSource('store/claim'),
   },
   {
-    name: 'claim: a row larger than the room is never taken',
+    name: 'claim: a row larger than the limit is never claimed',
     edits: [['store/claim.ts', 'where place = 1 or total <= ?)', 'where total <= ?)']],
     tests: inSource('store/claim'),
   },
   {
-    name: 'in flight: work that has failed keeps its room',
+    name: 'in flight: work that has failed still counts as load',
     edits: [['core/in-flight.ts', '      if (load) this.#add(load, -1);\n', '']],
     tests: inSource('core/in-flight'),
   },
@@ -148,12 +148,12 @@ export const outbox: readonly Mutant[] = [
     tests: inSource('core/loop'),
   },
   {
-    name: 'outbox: an event of any size is written',
+    name: 'outbox: an event larger than the bus accepts is written',
     edits: [['outbox/outbox.ts', 'if (bytes > maxBytes)', 'if (text.length > maxBytes)']],
     tests: inSource('outbox/outbox'),
   },
   {
-    name: 'outbox: an event that the bus refuses forever holds up those behind it',
+    name: 'outbox: an event that the bus refuses forever blocks the events behind it',
     edits: [['outbox/relay.ts', 'if (refused.length === 0) throw error;', 'if (refused.length >= 0) throw error;']],
     tests: inSource('outbox/outbox'),
   },
@@ -174,7 +174,7 @@ export const outbox: readonly Mutant[] = [
     tests: inSource('outbox/topics'),
   },
   {
-    name: 'fleet: its groups are registered by their first members alone',
+    name: 'fleet: only the first members of its groups register them',
     edits: [['fleet/topology.ts', "if (mode !== 'trust') await", "if (mode === 'verify') await"]],
     tests: inSource('fleet/topology'),
   },

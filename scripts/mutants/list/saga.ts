@@ -27,7 +27,7 @@ export const saga: readonly Mutant[] = [
     tests: deaths,
   },
   {
-    name: 'saga: what may kill the process runs beside what may, too',
+    name: 'saga: two steps that may kill the process run at one time',
     edits: [['saga/schedule.ts', 'suspectFrom = 2', 'suspectFrom = 200']],
     tests: deaths,
   },
@@ -49,7 +49,7 @@ export const saga: readonly Mutant[] = [
     tests: suites,
   },
   {
-    name: 'saga: a failed local step takes the step before it back',
+    name: 'saga: a failed local step rolls back the step before it',
     edits: [['saga/remote-step.ts', 'const wait = await localSteps(run, after);', 'const wait = await localSteps(run, seen);']],
     tests: suites,
   },
@@ -75,19 +75,19 @@ export const saga: readonly Mutant[] = [
     storm: { ...storm, soon: true },
   },
   {
-    name: 'saga: a step whose commit nobody heard of is written again',
+    name: 'saga: a step whose commit was not confirmed is written again',
     edits: [['saga/saga-store.ts', ' and version = ?', ' and ? >= 0']],
     tests: suites,
     storm,
   },
   {
-    name: 'saga: no fence, so that a process that only stalled writes over whoever took over',
+    name: 'saga: without a fence, a process that only stalled overwrites its successor',
     edits: [['saga/saga-store.ts', ' and owner = ? and version = ?', " and ? <> '' and ? >= 0"]],
     tests: suites,
     storm: { over: 'bank', instances: 2 },
   },
   {
-    name: 'saga: a stopped saga goes on',
+    name: 'saga: a stopped saga continues',
     edits: [['saga/saga-store.ts', "updates(' and stopping is null')", "updates('')"]],
     tests: suites,
     storm,
@@ -115,7 +115,7 @@ export const saga: readonly Mutant[] = [
     tests: suites,
   },
   {
-    name: 'saga: undos do not say what they undo',
+    name: 'saga: the calls of an undo do not name the step that they undo',
     edits: [['saga/calls.ts', '      undoes,\n    });', '    });']],
     tests: suites,
     storm,
@@ -147,7 +147,7 @@ export const saga: readonly Mutant[] = [
     tests: suites,
   },
   {
-    name: 'saga: a verdict is given to what is not stuck',
+    name: 'saga: a saga that is not stuck accepts a verdict',
     edits: [['saga/saga-store.ts', "where id = ? and state = 'stuck'`, id", 'where id = ?`, id']],
     tests: suites,
   },

@@ -21,7 +21,7 @@ export const service: readonly Mutant[] = [
     tests: inSource(...externals, 'service/kill'),
   },
   {
-    name: 'service: a repeat under a key is carried out again',
+    name: 'service: a repeat under a key runs the handler again',
     edits: [['service/command.ts', 'if (before) return before;', '']],
     tests: suites,
     storm,
@@ -33,7 +33,7 @@ export const service: readonly Mutant[] = [
     storm,
   },
   {
-    name: 'service: a declared error keeps the rows',
+    name: 'service: a declared error does not roll back the rows',
     edits: [
       ['service/command.ts', '    .savepoint(() => unit.run(run, handle, (returned) => answerOf(operation, returned)))\n', ''],
       [
@@ -58,7 +58,7 @@ export const service: readonly Mutant[] = [
     storm,
   },
   {
-    name: 'service: a saga is begun although its handler was rolled back',
+    name: 'service: a saga starts although its handler was rolled back',
     edits: [['service/unit-of-work.ts', '    await starts.write(sql);', '    this.#starts = starts;\n    await starts.write(sql);']],
     tests: suites,
   },
@@ -80,7 +80,7 @@ export const service: readonly Mutant[] = [
     storm: { ...storm, soon: true },
   },
   {
-    name: 'service: an outcome is committed by whoever drove the command',
+    name: 'service: a process that does not own an intent can commit its outcome',
     edits: [
       [
         'service/external/intent-table.ts',
@@ -91,7 +91,7 @@ export const service: readonly Mutant[] = [
     tests: suites,
   },
   {
-    name: 'service: a command that is being driven is driven by another process',
+    name: 'service: two processes drive one command at a time',
     edits: [['service/external/prepare.ts', 'if (!open.free)', 'if (!open.free && runtime.clock.now() < 0)']],
     tests: suites,
   },

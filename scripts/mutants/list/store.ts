@@ -2,13 +2,13 @@ import { inSource, type Mutant } from '../mutant.ts';
 
 export const store: readonly Mutant[] = [
   {
-    name: 'store: a worker is dead for nobody',
+    name: 'store: no worker is ever considered dead',
     edits: [['store/worker.ts', 'where until >= ${sql} and until <= ${sql} + 2 * ttl)', 'where ${sql} > 0 and ${sql} > 0)']],
     tests: inSource('outbox/outbox', 'saga/takeover'),
     storm: { over: 'bank' },
   },
   {
-    name: 'store: everybody is dead',
+    name: 'store: every worker is considered dead',
     edits: [
       [
         'store/worker.ts',
@@ -30,7 +30,7 @@ export const store: readonly Mutant[] = [
     tests: inSource('store/worker', 'store/drivers/drivers'),
   },
   {
-    name: 'store: a transaction goes on after a failed statement',
+    name: 'store: a transaction continues after a failed statement',
     edits: [['store/tx-state.ts', '    this.level.lose(cause);', '']],
     tests: inSource('store/drivers/drivers'),
   },
@@ -40,7 +40,7 @@ export const store: readonly Mutant[] = [
     tests: inSource('store/drivers/drivers', 'outbox/outbox'),
   },
   {
-    name: 'bus: progress is saved without asking whose the partition is',
+    name: 'bus: progress is saved without a check of who owns the partition',
     edits: [
       [
         'bus/drivers/embedded-group.ts',
@@ -56,12 +56,12 @@ export const store: readonly Mutant[] = [
     tests: inSource('bus/drivers/embedded', 'bus/drivers/embedded-group', 'bus/drivers/drivers'),
   },
   {
-    name: 'bus: what a lost partition has in line is handed out all the same',
+    name: 'bus: queued events of a lost partition are delivered',
     edits: [['bus/drivers/embedded-member.ts', '      owned: partition.owned,\n', '']],
     tests: inSource('bus/drivers/embedded', 'bus/drivers/embedded-group', 'bus/drivers/drivers'),
   },
   {
-    name: 'bus: progress goes past what is in hand',
+    name: 'bus: progress passes events in flight',
     edits: [['bus/partition.ts', 'return first === undefined ? this.seen : first - 1;', 'return this.seen;']],
     tests: inSource('bus/drivers/drivers', 'bus/drivers/embedded'),
     storm: { over: 'bank' },
@@ -79,7 +79,7 @@ export const store: readonly Mutant[] = [
     storm: { over: 'bank' },
   },
   {
-    name: 'bus: a member that leaves lets go of its partitions before what is in flight has ended',
+    name: 'bus: a leaving member releases its partitions before its events in flight have ended',
     edits: [
       [
         'bus/drivers/embedded-member.ts',
@@ -90,7 +90,7 @@ export const store: readonly Mutant[] = [
     tests: inSource('bus/drivers/drivers'),
   },
   {
-    name: 'bus: what a member in memory had is given to others before it has ended',
+    name: 'bus: events in flight of a closing member in memory are redelivered before they have ended',
     edits: [
       [
         'bus/drivers/memory.ts',
@@ -101,12 +101,12 @@ export const store: readonly Mutant[] = [
     tests: inSource('bus/drivers/drivers'),
   },
   {
-    name: 'bus: an event of any size is published',
+    name: 'bus: an event larger than the limit is published',
     edits: [['bus/options.ts', 'Buffer.byteLength(text) > maxBytes)', 'Buffer.byteLength(text) < 0 * maxBytes)']],
     tests: inSource('bus/drivers/drivers'),
   },
   {
-    name: 'bus: a message that is not an event is acknowledged before anything took it',
+    name: 'bus: a message that is not an event is acknowledged before it is stored',
     edits: [
       [
         'bus/incoming.ts',
@@ -117,12 +117,12 @@ export const store: readonly Mutant[] = [
     tests: inSource('bus/drivers/drivers'),
   },
   {
-    name: 'bus: a new group on queues gets what was published before it',
+    name: 'bus: a new group on queues receives events published before it',
     edits: [['bus/drivers/memory.ts', "if (this.#features.keeps === 'log') log.push", 'if (this.#features.keeps !== undefined) log.push']],
     tests: inSource('bus/drivers/drivers'),
   },
   {
-    name: 'bus: a held event begins',
+    name: 'bus: an event that is on hold is handled',
     edits: [['bus/dispatch.ts', 'if (delivery.isHeld?.() && !delivery.owned?.aborted) {', 'if (delivery.isHeld?.() && delivery.owned) {']],
     tests: inSource('bus/dispatch'),
   },

@@ -12,10 +12,10 @@ export interface FilterOptions {
 
 function durationOf(text: string): Duration {
   try {
-    milliseconds(text as Duration);
+    milliseconds(text as Duration, '--older-than');
     return text as Duration;
   } catch (cause) {
-    throw new UsageInvalid(`--older-than must be a number and a unit, such as '2h', got ${JSON.stringify(text)}`, { cause });
+    throw new UsageInvalid((cause as Error).message, { cause });
   }
 }
 

@@ -24,8 +24,8 @@ export async function verdict(
   if ((kind === 'result') !== (result !== undefined))
     throw new UsageInvalid(
       kind === 'result'
-        ? 'the verdict result has no result; it takes what the step returned, as JSON: seaworthy sagas verdict ID result JSON'
-        : `the verdict ${kind} takes no result: leave the JSON out`,
+        ? 'the verdict result was given without a result; it needs what the step returned: run seaworthy sagas verdict ID result JSON'
+        : `the verdict ${kind} was given a result; only the verdict result has one: leave the JSON out`,
     );
   const given: Verdict = kind === 'result' ? { kind, result: parseInput(result as string, 'the result') } : { kind };
   await onStores(options, async (stores, runtime) => {

@@ -192,8 +192,8 @@ test('retry makes a waiting saga continue, and retries a stuck undo', async () =
 test('wrong arguments of sagas end with 2, an unknown saga or one in another state with 1', async () => {
   const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['verdict', 'x', 'guess'], 2, /Allowed choices are retry, skip, result/],
-    [['verdict', 'x', 'result'], 2, /the verdict result has no result/],
-    [['verdict', 'x', 'retry', '1'], 2, /the verdict retry takes no result/],
+    [['verdict', 'x', 'result'], 2, /the verdict result was given without a result; .* ID result JSON/],
+    [['verdict', 'x', 'retry', '1'], 2, /the verdict retry was given a result; .*: leave the JSON out/],
     [['verdict', 'x', 'result', '{'], 2, /the result is not JSON/],
     [['stop', 'x'], 2, /required option '--reason <text>' not specified/],
     [['stop', 'x', '--reason', ' '], 2, /--reason is empty/],
@@ -206,7 +206,7 @@ test('wrong arguments of sagas end with 2, an unknown saga or one in another sta
     [['retry', 'endurance', '--yes'], 1, /does not wait.*SW_SAGA_NOT_WAITING/],
     [['show', 'x'], 1, /there is no saga x in ships, docks: .*--key KEY/],
     [['list', '--state', 'lost'], 2, /Allowed choices are running/],
-    [['list', '--limit', '0'], 2, /--limit must be a number from 1 to 999999, got "0"/],
+    [['list', '--limit', '0'], 2, /--limit must be a whole number from 1 to 999999, got "0"/],
   ];
   for (const [args, status, message] of wrong) {
     const ended = await sagas(...args);

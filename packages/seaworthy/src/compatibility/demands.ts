@@ -8,14 +8,14 @@ import type { Mismatch, Report } from './mismatch.ts';
 import type { Pair } from './pair.ts';
 import { listOf, typeNames } from './wording.ts';
 
-/** Answers about other pairs of schemas, for a place where one of several is enough. */
+/** Answers questions about other pairs of schemas. Used where one of several schemas is enough. */
 export interface Questions {
   readonly pair: Pair;
   /** Tells whether `reader` accepts everything that `writer` may write. */
   readonly holds: (reader: Node, writer: Node) => boolean;
-  /** Tells whether the two have no value in common. */
+  /** Tells whether the two schemas have no value in common. */
   readonly disjoint: (reader: Node, writer: Node) => boolean;
-  /** Tells whether both have the same meaning. */
+  /** Tells whether the two schemas have the same meaning. */
   readonly same: (reader: Node, writer: Node) => boolean;
 }
 
@@ -58,7 +58,7 @@ function listedValues(r: Keywords, w: Keywords, values: readonly unknown[], { pa
   return mismatches;
 }
 
-/** Demands of a writer that has neither `allOf` nor alternatives. */
+/** Collects the demands of a writer that has neither `allOf` nor alternatives. */
 function compared(r: Keywords, w: Keywords, questions: Questions): Demands {
   const { pair, same } = questions;
   const mismatches: Mismatch[] = [];
@@ -99,7 +99,7 @@ function compared(r: Keywords, w: Keywords, questions: Questions): Demands {
   return { mismatches, comparisons };
 }
 
-/** Demands of a writer bound by several schemas at once. It is enough that `r` accepts one of them, but none of them says anything about the fields of the others. */
+/** Collects the demands of a writer that several schemas bound. It is enough that `r` accepts one of them, but none of them tells about the fields of the others. */
 function bound(r: Keywords, w: Keywords, { pair, holds }: Questions): Demands {
   const { members, merged } = pair.partsOf(w);
   const ofFields = members.some((one) => typesIn(one).includes('object') && !listed(one));

@@ -30,7 +30,7 @@ export function includes(values: readonly unknown[], value: unknown): boolean {
   return scalars.has(value) || (typeof value === 'object' && value !== null && values.some((one) => equal(one, value)));
 }
 
-/** The values that a schema lists, perhaps more than it accepts; `undefined` when it lists none. */
+/** Returns the values that a schema lists, perhaps more than it accepts, and `undefined` when it lists none. */
 export const listed = (node: Keywords): readonly unknown[] | undefined =>
   'const' in node
     ? [node.const]
@@ -42,11 +42,11 @@ export const listed = (node: Keywords): readonly unknown[] | undefined =>
           ? [true, false]
           : undefined;
 
-/** The types that the values of a schema may have, by `type` alone. */
+/** Returns the types that the values of a schema may have, by `type` alone. */
 export const typesIn = (node: Keywords): readonly string[] =>
   node.type === undefined ? everyType : ([node.type].flat() as readonly string[]);
 
-/** The schema of a field that `properties` does not name; `false` where the schema does not say that there are such fields. */
+/** Returns the schema of a field that `properties` does not name, and `false` where the schema says nothing about such fields. */
 export const unnamed = (node: Keywords): Node =>
   node.additionalProperties ?? (node.patternProperties !== undefined || unjudged(node).length > 0);
 

@@ -8,7 +8,7 @@ const counted = (count: number, [one, several]: Noun): string => `${count} ${cou
 
 type Ends = readonly [least: number | undefined, most: number | undefined];
 
-/** Compares how many characters, entries or fields there may be. */
+/** Compares the bounds on the number of characters, entries or fields. */
 function size(
   [least = 0, most = Number.POSITIVE_INFINITY]: Ends,
   [wLeast = 0, wMost = Number.POSITIVE_INFINITY]: Ends,

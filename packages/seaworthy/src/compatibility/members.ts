@@ -3,16 +3,16 @@ import { isNever, unnamed } from './keywords.ts';
 import type { Mismatch } from './mismatch.ts';
 import type { Pair } from './pair.ts';
 
-/** Two schemas that are still to be compared, at `path` below those compared before. */
+/** Two schemas that remain to be compared, at `path` below the pair that contains them. */
 export interface Comparison {
   readonly reader: Node;
   readonly writer: Node;
   readonly path: string;
-  /** The writer stands for more than it may write, so that a mismatch is not certain. */
+  /** Whether `writer` is wider than the schema for which it stands, so that a mismatch is not certain. */
   readonly doubtful?: boolean;
 }
 
-/** The mismatches between two schemas themselves, and the comparisons that must hold as well for one to accept the other. */
+/** The mismatches between two schemas themselves, and the further comparisons on which acceptance depends. */
 export interface Demands {
   readonly mismatches: readonly Mismatch[];
   readonly comparisons: readonly Comparison[];
@@ -45,7 +45,7 @@ export function fields(r: Keywords, w: Keywords, { readerOf, writerOf, derive }:
   return { mismatches, comparisons };
 }
 
-/** Compares the entries of lists: `r` must accept every entry that `w` may write in its place. */
+/** Compares the entries of lists: `r` must accept every entry that `w` may write at the same index. */
 export function entries(r: Keywords, w: Keywords, { writerOf }: Pair): readonly Comparison[] {
   const comparisons: Comparison[] = [];
   const [read = [], written = []] = [r.prefixItems, w.prefixItems];

@@ -25,7 +25,7 @@ export function milliseconds(duration: Duration, where = 'duration'): number {
     throw new DurationInvalid(`${where} is ${JSON.stringify(duration)}: write a number and a unit (ms, s, m, h or d), such as '2s'`);
   const ms = Number(match[1]) * units[match[2] as keyof typeof units];
   if (ms > longestMs)
-    throw new DurationInvalid(`${where} is ${duration.slice(0, 40)}: it takes at most '36500d', which is a hundred years`);
+    throw new DurationInvalid(`${where} is ${duration.slice(0, 40)}, longer than a hundred years: write at most '36500d'`);
   return ms;
 }
 

@@ -9,14 +9,14 @@ import { subscriber } from './handling.ts';
 import { fuse } from './mortal.ts';
 import { count, effect, effects, numbers, orders, type Placed, type Process, type World } from './world.ts';
 
-/** Delivers every event as one that was perhaps in flight when a member died. */
+/** Marks every delivery as one that may have been in flight when a member died. */
 const orphaning = (bus: Bus): Bus => ({
   ...bus,
   subscribe: (options) =>
     bus.subscribe({ ...options, handle: (envelope, delivered) => options.handle(envelope, { ...delivered, orphaned: true }) }),
 });
 
-/** Starts a process again and again, until it lives. Returns the process and how often it died. */
+/** Restarts a process until it survives. Returns the process and the number of its deaths. */
 async function outlived(
   world: World,
   dies: (data: Placed, meta: Meta) => boolean,
@@ -30,15 +30,15 @@ async function outlived(
     const consumer = { crashes: 3, retry: { attempts: 50, base: '10ms', cap: '10ms' } } as const;
     const process = await subscriber(world, before, { fuse: life, consumer, ...(deaths > 0 && { bus: orphaning }) });
     const settled = async (): Promise<boolean> => life.blown || (await count(process.store, 'sw_dead_letter')) > 0;
-    await world.until('it dies, or sets the event aside', settled);
+    await world.until('the process dies, or sets the event aside', settled);
     if (!life.blown) return { process, deaths };
-    assert.ok(deaths < 10, 'it dies for ever');
+    assert.ok(deaths < 10, 'the process dies forever');
     await world.run(process.kill());
   }
 }
 
 async function takenUp(world: World, process: Process, good: number): Promise<void> {
-  await world.until('the innocent ones have their effects', async () => (await effects(process.store)).length === good);
+  await world.until('the other events have their effects', async () => (await effects(process.store)).length === good);
   const dead = deadLetters(process.store, process.runtime);
   const letters = await dead.list();
   assert.deepEqual(
@@ -87,7 +87,7 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
       const consumer = { unhandledAfter: '15s' } as const;
       const placed = subscription(orders.placed, handle);
       const cancelled = subscription(orders.cancelled, handle);
-      // The old code takes part alone, so that it has all deliveries.
+      // The process with the old code is the only member of the group, so it receives every delivery.
       const old = await world.start('stock', { subscriptions: [placed], consumer });
       const begin = (): Promise<Process> =>
         world.start('stock', {
@@ -104,7 +104,7 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
         for (const line of ['a', 'b', 'c']) await world.run(sender.place(line, n, name));
       await world.until('all have their effects', async () => (await effects(old.store)).length === 9);
       for (const line of ['a', 'b', 'c']) assert.deepEqual(await numbers(old.store, line), [1, 2, 3]);
-      // It restarts, in order and by a crash.
+      // The process with the new code stops, first in order and then by a crash, and starts again.
       for (const n of [4, 6]) {
         await world.run(n === 4 ? next.close() : next.kill());
         await world.time.pass(5000);
@@ -115,7 +115,7 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
         await world.until('both have their effects', async () => (await numbers(old.store, 'a')).length === n + 1);
       }
       assert.deepEqual(await numbers(old.store, 'a'), [1, 2, 3, 4, 5, 6, 7]);
-      // As long as it lives, what it knows waits for it.
+      // Events that a living process subscribes to are kept for that process.
       await world.run(next.close());
       const other = await world.start('stock');
       const row = "insert into sw_subscription (consumer, type, owner) values ('stock', 'orders.cancelled', ?)";

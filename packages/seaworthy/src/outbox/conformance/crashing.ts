@@ -8,12 +8,12 @@ const lines = ['a', 'b'];
 const each = 2;
 const total = lines.length * each;
 
-/** The work of the sender, which it begins anew whenever it starts. */
+/** Does the work of the sender. The sender repeats it from the beginning after each start. */
 async function place(sender: Process): Promise<void> {
   for (let n = 0; n < each; n++) for (const line of lines) await sender.place(line, n);
 }
 
-/** Runs the whole program with one process that dies at step `steps`. Returns where it died; undefined when it did not. */
+/** Runs the program with a sender that dies at step `steps`. Returns where the sender died; `undefined` when it survived. */
 async function dyingSender(world: World, steps: number): Promise<string | undefined> {
   const life = fuse(steps);
   const receiver = await subscriber(world);
@@ -43,7 +43,7 @@ async function settled(receiver: Process): Promise<void> {
   assert.equal(await count(receiver.store, 'sw_parked'), 0, 'nothing is parked');
 }
 
-/** One event fails once, another until it is redriven from the dead letters. */
+/** Runs the program with a receiver that dies at step `steps`. One event fails once, another one until it is redriven from the dead letters. */
 async function dyingReceiver(world: World, steps: number): Promise<string | undefined> {
   const life = fuse(steps);
   let failures = 0;
@@ -59,7 +59,7 @@ async function dyingReceiver(world: World, steps: number): Promise<string | unde
   let reborn = false;
   await world.run(place(sender));
   for (let rounds = 0; ; rounds++) {
-    assert.ok(rounds < 600, 'it never has all of its effects');
+    assert.ok(rounds < 600, 'the receiver never has all of its effects');
     await world.time.pass(100);
     if (!receiver || (life.blown && !reborn)) {
       reborn = true;
@@ -88,11 +88,11 @@ async function dyingReceiver(world: World, steps: number): Promise<string | unde
 
 export interface Exploring {
   readonly fresh: () => World;
-  /** Dies at every so manieth step only. */
+  /** Tries every n-th step only. */
   readonly every: number;
 }
 
-/** Plays it with a death at the first step, then at the second, and so on, until it lives through. */
+/** Runs the program with a death at the first step, then at the next one that is tried, and so on, until the process survives. */
 async function explore({ fresh, every }: Exploring, program: (world: World, steps: number) => Promise<string | undefined>): Promise<void> {
   const seen = new Set<string>();
   for (let steps = 1; ; steps += every) {

@@ -11,7 +11,7 @@ import { count, effect, effects, numbers, orders, type Placed, type Process, typ
 
 type Handler = (data: Placed, meta: Meta, tx: unknown) => unknown;
 
-/** A subscriber whose handler does what `before` does, then has its effect. */
+/** Starts a subscriber whose handler runs `before` and then records its effect. */
 export async function subscriber(
   world: World,
   before: Handler = () => {},
@@ -25,7 +25,7 @@ export async function subscriber(
   return world.start('stock', { subscriptions: [subscription(event as typeof orders.placed, handle)], ...options });
 }
 
-/** A bus that gives each event twice at once, and all of them again, in any order, after each. */
+/** Makes a bus that delivers each event twice at one time, and then redelivers all earlier events, the newest first. */
 function repeating(bus: Bus): Bus {
   return {
     ...bus,
@@ -118,7 +118,7 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
       const attempts: number[] = [];
       const sender = await world.start('orders', { relay: true });
       const receiver = await subscriber(world, (_data, meta) => void attempts.push(meta.attempt), { consumer: { retry: { attempts: 1 } } });
-      // All keys at once, and each handler reads and writes the same tables: an optimistic store reruns most of them.
+      // All keys are handled at one time, and their handlers read and write the same tables, so an optimistic store reruns most of them.
       await world.run(Promise.all(Array.from({ length: 20 }, (_, n) => sender.place(`line ${n}`, n))));
       await world.until('all have their effects', async () => (await effects(receiver.store)).length === 20);
       assert.deepEqual([...new Set(attempts)], [1]);
@@ -178,7 +178,7 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
         ['poison', 'orders.placed', 'a', 'stock', 1],
       );
       assert.deepEqual(letter.history[0]?.error.issues, [{ path: 'n', message: 'must be an integer' }]);
-      // Still poison: it comes back.
+      // The edited event is still poison, so it becomes a dead letter again.
       assert.equal(await world.run(dead.redrive({ ids: ['event 2'] })), 1);
       await world.until('it is back', async () => (await dead.list()).length === 1);
       for (const [value] of Object.values(lossy))

@@ -3,7 +3,7 @@ import { sleep } from '../../core/sleep.ts';
 import { subscriber } from './handling.ts';
 import { count, effects, type World } from './world.ts';
 
-/** What cuts a handler short, and whether that is a failure of its event. */
+/** The cases in which a handler is cut short. They tell which of these interruptions are failures of the event. */
 export const interrupting: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
   {
     name: 'G5, G13: a shutdown is not a failure: the handlers that it cuts short are rolled back, and their events redelivered as a first attempt',
@@ -43,7 +43,7 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
         },
       );
       await world.run(Promise.all([sender.place('good', 1), sender.place('bad', 1)]));
-      // A database with one writer runs one of them at a time, others both.
+      // A database with one writer runs one of these handlers at a time, other databases run both.
       await world.until('one handler runs', async () => gates.size > 0);
       await world.time.pass(100);
       const closing = first.close();
@@ -103,7 +103,7 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
         database: (store) => ({
           ...store,
           async transaction(work, options) {
-            // The transactions of attempts alone fail: the heartbeat, and the one that would write a dead letter, still work.
+            // Only the transactions of attempts fail. The heartbeat still works, and so would a transaction that writes a dead letter.
             if (subscribed && options?.signal && refusals-- > 0) throw new Error('no database');
             return store.transaction(work, options);
           },

@@ -17,7 +17,7 @@ const event = (n: number, data: unknown): Envelope => ({
   data,
 });
 
-/** A database before whose next transaction something happens, once. */
+/** Wraps a database so that `arm` runs some work once, before the next transaction. */
 function interrupted(): { readonly database: (store: Store) => Store; arm(work: (store: Store) => Promise<unknown>): void } {
   let next: ((store: Store) => Promise<unknown>) | undefined;
   return {
@@ -36,7 +36,7 @@ function interrupted(): { readonly database: (store: Store) => Store; arm(work: 
   };
 }
 
-/** A parked event in the hand of a process that attempts it; when its handler fails, the row belongs to another who lives. */
+/** Brings about that another living process owns a parked event by the time at which the handler of the first one fails. */
 async function overtaken(world: World, attempts: number): Promise<{ readonly one: Process; readonly other: Process }> {
   const { database, arm } = interrupted();
   const other = await world.start('stock');
@@ -162,14 +162,14 @@ export const keeping: readonly { readonly name: string; readonly body: (world: W
       const { bus } = await world.start('anybody');
       let down = true;
       let due: unknown;
-      /** When the second one is due, as soon as it is parked. */
+      /** Notes when the second event is due, as soon as it is parked. */
       const look = async (store: Store): Promise<void> => {
         const [row] = await store.read.all("select due from sw_parked where event = 'event 2'");
         if (row) due = row['due'];
         else arm(look);
       };
       const before = ({ n }: { readonly n: number }): void => {
-        // Between its failure and its parking, an earlier one of its key comes back.
+        // Between the failure and the parking of this event, an earlier event of its key is redriven.
         if (down && n === 2)
           arm(async (store) => {
             await deadLetters(store, world.runtime).redrive({});

@@ -7,7 +7,7 @@ import { DeadLetterUnknown } from '../errors.ts';
 import { subscriber } from './handling.ts';
 import { count, effects, numbers, type Placed, type Process, type World } from './world.ts';
 
-/** A subscriber that has claimed a parked event, and then does nothing more until it wakes: its heart does not beat either. */
+/** Starts a subscriber that claims a parked event and then stalls until `wake` is called. It sends no heartbeat meanwhile. */
 async function stalledOverParked(world: World): Promise<{ readonly one: Process; readonly before: () => void; readonly wake: () => void }> {
   let failing = true;
   let stalled = false;

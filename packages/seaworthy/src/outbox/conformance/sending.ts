@@ -8,7 +8,7 @@ import { collector } from '../outbox.ts';
 import { relay } from '../relay.ts';
 import { count, orders, type Placed, type Process, type World } from './world.ts';
 
-/** Listens to a topic as some other program would: everything as it comes, repeats too. */
+/** Subscribes to a topic as another program would. Collects every delivery, repeats included. */
 async function listen(world: World, process: Process, topic = 'orders'): Promise<Envelope[]> {
   const heard: Envelope[] = [];
   await world.run(process.bus.subscribe({ topic, group: 'listener', handle: async (envelope) => void heard.push(envelope) }));
@@ -95,7 +95,7 @@ export const sending: readonly { readonly name: string; readonly body: (world: W
           return events.write(tx);
         });
       assert.equal(await world.run(write('a')), 1);
-      // Two bytes each in UTF-8: the limit is one of bytes, not of characters.
+      // Each `ü` has two bytes in UTF-8, and the limit counts bytes, not characters.
       await assert.rejects(world.run(write('ü'.repeat(90))), (error: unknown) => {
         assert.ok(error instanceof EventInvalid);
         assert.match(error.message, /^orders\.placed \S+ has \d{3} bytes; the bus takes at most 500 for one event/);
@@ -244,7 +244,7 @@ export const sending: readonly { readonly name: string; readonly body: (world: W
           async publish(topic, envelopes) {
             tries++;
             if (!away) return bus.publish(topic, envelopes);
-            // The most that a rejection allows: a prefix of them was published.
+            // A rejected publish may have published a prefix of its events, and no more.
             await bus.publish(topic, envelopes.slice(0, 1));
             throw new Error('no connection');
           },
@@ -307,7 +307,7 @@ export const sending: readonly { readonly name: string; readonly body: (world: W
       });
       await world.run(one.place('a', 1));
       await world.until('it stalls', async () => stall !== undefined);
-      // Its heart stops: for the others it is dead.
+      // The process has no heartbeat any more, so others take it for dead.
       await world.run(one.store.transaction((tx) => tx.run('delete from sw_worker')));
       const two = await world.start('orders');
       await world.run(two.store.transaction((tx) => two.worker.holdLease(tx, 'relay')));

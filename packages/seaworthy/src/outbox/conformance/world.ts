@@ -16,18 +16,18 @@ import { type Relay, relay } from '../relay.ts';
 import { outboxMigrations } from '../tables.ts';
 import { type Fuse, fuse, mortalBus, mortalStore } from './mortal.ts';
 
-/** What outlives the crash of a process: its database, and the log of the bus. */
+/** The resources that outlive the crash of a process: its database and the log of the bus. */
 export interface Ground {
   store(service: string, runtime: Runtime): Promise<Store>;
   bus(runtime: Runtime): Promise<Bus>;
   end(): Promise<void>;
 }
 
-/** Time that stands still until it is told to move. */
+/** A time that moves only when it is told to. */
 export interface Time {
   readonly clock: Clock;
   readonly random: Random;
-  /** Lets everything run that can, then moves on by `ms`. */
+  /** Runs everything that can run, and then moves the time on by `ms`. */
   pass(ms: number): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export interface Placed {
 
 const shape = { type: 'object', properties: { order: { type: 'string' }, n: { type: 'integer' } }, required: ['order', 'n'] };
 
-/** Written by hand, so that the suite needs no schema library. */
+/** The schema is written by hand, so that the suite needs no schema library. */
 const placed: Schema<Placed, Placed> = {
   '~standard': {
     version: 1,
@@ -46,7 +46,7 @@ const placed: Schema<Placed, Placed> = {
     validate: (value) => {
       const { order, n } = value as Partial<Placed>;
       if (typeof order !== 'string') return { issues: [{ path: ['order'], message: 'must be a string' }] };
-      // The value itself, as a schema may return it: nobody else makes a copy.
+      // A schema may return the value itself instead of a copy.
       return Number.isInteger(n) ? { value: value as Placed } : { issues: [{ path: ['n'], message: 'must be an integer' }] };
     },
     jsonSchema: { input: () => shape, output: () => shape },
@@ -59,7 +59,7 @@ export const orders = contract('orders', {
   offered: event({ key: 'order', data: placed, notAfter: '1m' }),
 });
 
-/** The subscriber's own event: published by its handler, with its effects. */
+/** The contract of the subscriber. Its handler publishes this event with its effects. */
 export const stock = contract('stock', { reserved: event({ key: 'order', data: placed }) });
 
 const tables: Migration = {
@@ -75,17 +75,17 @@ export interface StartOptions {
   readonly subscriptions?: readonly Subscription<unknown>[];
   readonly consumer?: ConsumerOptions;
   readonly fuse?: Fuse;
-  /** What its code sees of the bus. */
+  /** Wraps the bus that the code of the process uses. */
   readonly bus?: (bus: Bus) => Bus;
-  /** What its code sees of its database. */
+  /** Wraps the database that the code of the process uses. */
   readonly database?: (store: Store) => Store;
 }
 
-/** One process of one service: everything in it dies together. */
+/** One process of one service. Everything in it dies together. */
 export interface Process {
-  /** The database itself, for the suite to look into. */
+  /** The database itself, which the suite reads. */
   readonly store: Store;
-  /** The database as the process sees it, while it lives. */
+  /** The database as the process uses it. It fails once the process is dead. */
   readonly mortal: Store;
   readonly runtime: Runtime;
   readonly worker: Worker;
@@ -95,20 +95,20 @@ export interface Process {
   readonly gauges: ReadonlyMap<string, () => number>;
   /** Writes a row and an event in one transaction, unless it did so before. */
   place(line: string, n: number, name?: 'placed' | 'cancelled' | 'offered'): Promise<void>;
-  /** Ends as an orderly shutdown does. */
+  /** Ends the process as an orderly shutdown does. */
   close(signal?: AbortSignal): Promise<void>;
-  /** Ends as a crash does: nothing that it still does has any effect. */
+  /** Ends the process as a crash does. Nothing that it does afterwards has an effect. */
   kill(): Promise<void>;
 }
 
 export interface World {
   readonly time: Time;
-  /** For handlers: lives as long as the world. */
+  /** The runtime for handlers, which outlives each process. */
   readonly runtime: Runtime;
   start(service: string, options?: StartOptions): Promise<Process>;
-  /** What `work` comes to, while time passes. */
+  /** Lets time pass until `work` settles. Returns its result or throws its error. */
   run<V>(work: Promise<V>): Promise<V>;
-  /** Lets time pass until it holds; fails after `withinMs` of the world's time. */
+  /** Lets time pass until `holds` resolves to true. Throws after `withinMs` of the world's time. */
   until(what: string, holds: () => Promise<boolean>, withinMs?: number): Promise<void>;
   end(): Promise<void>;
 }
@@ -171,7 +171,7 @@ export function world(ground: Ground, time: Time): World {
         },
       },
     });
-    // The database's and the bus's own crashes are tested in their rooms: here they live on.
+    // The suites of the store and of the bus test crashes inside them. Here the two survive.
     const surviving = { ...parts, reached: () => {} };
     const [ownStore, ownBus] = [await ground.store(service, surviving), await ground.bus(surviving)];
     const ends: (() => Promise<void>)[] = [() => ownBus.close(), () => ownStore.close()];

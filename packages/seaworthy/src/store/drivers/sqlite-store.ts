@@ -29,7 +29,7 @@ const lockedMs = 10_000;
 function connect(path: string, { met }: Standing): { readonly write: Connection; readonly read: Connection } {
   const write = new Connection(path, false, (error) => met('write', error));
   try {
-    if (!write.writeAhead()) throw new Error('it takes no write-ahead log, which a network file system cannot have');
+    if (!write.writeAhead()) throw new Error('SQLite refuses to use a write-ahead log there, as it does on a network file system');
     // For `full` the log is flushed after each commit, see wal-sync.ts.
     // A long read lets the log grow; once the log restarts its file is truncated to the limit.
     write.exec(`pragma synchronous = normal; pragma temp_store = memory; pragma journal_size_limit = ${logBytes}`);
