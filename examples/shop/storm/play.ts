@@ -47,13 +47,13 @@ export function shopStorm(seed: number, options: Partial<StormOptions<string>> =
     fleet: (runtime) => shopOf(cardsIn(books, runtime)),
     seed,
     bus: seed % 3 === 0 ? 'embedded' : 'memory',
-    async load(sea) {
-      const client = clientOn(sea.call);
+    async load(context) {
+      const client = clientOn(context.call);
       for (const [product, available] of Object.entries(stocked)) {
         await client.setStock(product, available);
         before.set(product, { available, reserved: 0 });
       }
-      await Promise.all(tokens.map((_, index) => order(sea, index)));
+      await Promise.all(tokens.map((_, index) => order(context, index)));
     },
     async settled({ read }) {
       const rows = await read('orders').all('select order_id, status from orders');

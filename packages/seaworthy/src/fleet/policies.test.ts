@@ -66,10 +66,10 @@ test('the policies of a service report to the telemetry of its fleet while it ru
   let work = (_: WorkContext): unknown => 'fine';
   const { own, health } = thirdParty((context) => work(context));
   for (let fleets = 0; fleets < 2; fleets++) {
-    const sea = await world(own);
+    const system = await world(own);
     work = () => 'fine';
-    assert.deepEqual(await sea.ask(), {});
-    const shown = sea.shown();
+    assert.deepEqual(await system.ask(), {});
+    const shown = system.shown();
     for (const line of [
       'seaworthy_breaker_state{breaker="third party",service="desk",state="closed"} 1',
       'seaworthy_breaker_state{breaker="host a",service="desk",state="closed"} 1',
@@ -79,12 +79,12 @@ test('the policies of a service report to the telemetry of its fleet while it ru
       assert.ok(shown.includes(line), `${line} is not in\n${shown.join('\n')}`);
     // It hangs: the time of the policy is that of the fleet's clock.
     work = ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-    await sea.ask();
+    await system.ask();
     assert.equal(health.state, 'open');
-    assert.ok(sea.lines.some((line) => /breaker third party is open/.test(line) && /"service":"desk"/.test(line)));
-    await sea.stop();
+    assert.ok(system.lines.some((line) => /breaker third party is open/.test(line) && /"service":"desk"/.test(line)));
+    await system.stop();
     assert.deepEqual(
-      sea.shown().filter((line) => /_state|_running|_waiting/.test(line)),
+      system.shown().filter((line) => /_state|_running|_waiting/.test(line)),
       [],
     );
   }

@@ -23,7 +23,7 @@ interface Program {
 }
 
 async function play({ actions, senders, receivers }: Program): Promise<void> {
-  const sea = world(inMemory(), time());
+  const system = world(inMemory(), time());
   const placed: (readonly [string, number])[] = [];
   const failing = new Map<string, number>();
   const left = { senders: [...senders], receivers: [...receivers] };
@@ -38,14 +38,14 @@ async function play({ actions, senders, receivers }: Program): Promise<void> {
   async function start(role: 'senders' | 'receivers'): Promise<void> {
     const life = fuse(left[role].shift());
     const begin =
-      role === 'senders' ? sea.start('orders', { relay: true, fuse: life }) : subscriber(sea, before, { ...options, fuse: life });
+      role === 'senders' ? system.start('orders', { relay: true, fuse: life }) : subscriber(system, before, { ...options, fuse: life });
     running.push({ role, life, process: await begin.catch(() => undefined) });
   }
-  /** What died is born again; a sender first does again what it may not have done. */
+  /** Restarts processes that died. A restarted sender first repeats its work, which may not have been done. */
   async function revive(): Promise<void> {
     for (let dead = running.findIndex(({ life }) => life.blown); dead >= 0; dead = running.findIndex(({ life }) => life.blown)) {
       const [one] = running.splice(dead, 1);
-      if (one?.process) await sea.run(one.process.kill());
+      if (one?.process) await system.run(one.process.kill());
       await start(one?.role ?? 'senders');
       if (one?.role === 'senders') await place();
     }
@@ -54,7 +54,7 @@ async function play({ actions, senders, receivers }: Program): Promise<void> {
     for (;;) {
       const by = running.find(({ role, life }) => role === 'senders' && !life.blown)?.process;
       if (!by) return;
-      for (const [order, n] of placed) await sea.run(by.place(order, n).catch(() => {}));
+      for (const [order, n] of placed) await system.run(by.place(order, n).catch(() => {}));
       if (!running.some(({ life, process }) => process === by && life.blown)) return;
     }
   }
@@ -68,13 +68,13 @@ async function play({ actions, senders, receivers }: Program): Promise<void> {
         placed.push([one.line, placed.filter(([order]) => order === one.line).length]);
         await place();
       } else if (one.kind === 'fail') failing.set(one.line, one.times);
-      else if (one.kind === 'pass') await sea.time.pass(one.ms);
+      else if (one.kind === 'pass') await system.time.pass(one.ms);
       else if (one.kind === 'second receiver') await start('receivers');
       else if (one.kind === 'second sender') await start('senders');
       else if (one.kind === 'crash') running[0]?.life.blow();
       else {
         const last = running.pop();
-        if (last?.process && !last.life.blown) await sea.run(last.process.close().catch(() => last.process?.kill()));
+        if (last?.process && !last.life.blown) await system.run(last.process.close().catch(() => last.process?.kill()));
         await start(last?.role ?? 'receivers');
       }
       await revive();
@@ -83,11 +83,11 @@ async function play({ actions, senders, receivers }: Program): Promise<void> {
     for (let rounds = 0; rounds < 600; rounds++) {
       await revive();
       await place();
-      await sea.time.pass(100);
+      await system.time.pass(100);
       const store = running.find(({ role, process }) => role === 'receivers' && process)?.process?.store;
       if (store && (await effects(store)).length >= placed.length && rounds > 5) break;
     }
-    await sea.time.pass(2000);
+    await system.time.pass(2000);
     await revive();
     const store = running.find(({ role }) => role === 'receivers')?.process?.store;
     assert.ok(store);
@@ -95,7 +95,7 @@ async function play({ actions, senders, receivers }: Program): Promise<void> {
     assert.equal(await count(store, 'sw_outbox'), placed.length);
     assert.equal(await count(store, 'sw_dead_letter'), 0);
   } finally {
-    await sea.end();
+    await system.end();
   }
 }
 

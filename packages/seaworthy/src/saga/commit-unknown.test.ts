@@ -6,7 +6,7 @@ import { CommitUnknown } from '../store/errors.ts';
 import type { Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
-import { Ref, remote, trips, world } from './world.fixture.ts';
+import { openWorld, Ref, remote, trips } from './world.fixture.ts';
 
 async function add(tx: Tx, id: string): Promise<void> {
   await tx.run("insert into note (id, text) values (?, 'x') on conflict (id) do update set text = note.text || 'x'", id);
@@ -29,20 +29,20 @@ const counting = (broke: boolean) =>
 for (const broke of [false, true]) {
   test(`G2: a step whose commit was not reported is not written again, in a saga that is ${broke ? 'undone' : 'done'}`, async () => {
     for (let unheard = 2; unheard < 14; unheard++) {
-      const sea = await world(memory(), virtualClock(), seededRandom(unheard));
+      const world = await openWorld(memory(), virtualClock(), seededRandom(unheard));
       const play = counting(broke);
       let commits = 0;
-      const { engine } = await sea.process([play], {
-        ...sea.store,
+      const { engine } = await world.process([play], {
+        ...world.store,
         async transaction(work, options) {
-          const value = await sea.store.transaction(work, options);
+          const value = await world.store.transaction(work, options);
           if (++commits === unheard) throw new CommitUnknown('as the test says');
           return value;
         },
       });
-      await sea.run(engine, ({ start }) => start(play, { id: 't' }));
-      await sea.until(broke ? 'undone' : 'done');
-      const rows = await sea.store.read.all('select id, text from note order by id');
+      await world.run(engine, ({ start }) => start(play, { id: 't' }));
+      await world.until(broke ? 'undone' : 'done');
+      const rows = await world.store.read.all('select id, text from note order by id');
       const done = broke ? ['first', 'first undone', 'second', 'second undone'] : ['first', 'second', 'third'];
       assert.deepEqual(
         rows.map((row) => [row['id'], row['text']]),

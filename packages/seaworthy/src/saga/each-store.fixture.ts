@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Random } from '../core/random.ts';
 import type { StoreDriver } from '../store/store.ts';
-import { stores, type Time, type World, world } from './world.fixture.ts';
+import { openWorld, stores, type Time, type World } from './world.fixture.ts';
 
 /** How the tests of one file run on each store. */
 export interface EachStore {
@@ -12,7 +12,7 @@ export interface EachStore {
   readonly root: string;
   readonly drivers: readonly (readonly [string, () => StoreDriver])[];
   /** Adds a test for each store. */
-  readonly named: (title: string, body: (sea: World) => Promise<void>) => void;
+  readonly named: (title: string, body: (world: World) => Promise<void>) => void;
 }
 
 /** Prepares the tests of one file. Each test gets a clock and a source of randomness of its own. */
@@ -24,7 +24,7 @@ export function eachStore(clock: () => Time, random: () => Random): EachStore {
     root,
     drivers,
     named(title, body) {
-      for (const [store, driver] of drivers) test(`${title} (${store})`, async () => body(await world(driver(), clock(), random())));
+      for (const [store, driver] of drivers) test(`${title} (${store})`, async () => body(await openWorld(driver(), clock(), random())));
     },
   };
 }

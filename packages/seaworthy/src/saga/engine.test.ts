@@ -10,7 +10,7 @@ import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
 import { eachStore } from './each-store.fixture.ts';
-import { Ref, remote, trip, trips, type World, world } from './world.fixture.ts';
+import { openWorld, Ref, remote, trip, trips, type World } from './world.fixture.ts';
 
 const { named } = eachStore(virtualClock, () => seededRandom(1));
 
@@ -21,9 +21,9 @@ const paying = saga(trips, 'paying', { input: Ref, uses: [remote], key: ({ id })
 });
 
 /** Answers to calls of `pay`, given one by one. */
-function held(sea: World): { readonly answer: () => void; readonly fail: () => void } {
+function held(world: World): { readonly answer: () => void; readonly fail: () => void } {
   const waiting: PromiseWithResolvers<void>[] = [];
-  sea.callee.answers = {
+  world.callee.answers = {
     pay() {
       const one = Promise.withResolvers<void>();
       waiting.push(one);
@@ -46,8 +46,8 @@ async function settles(work: Promise<unknown>): Promise<boolean> {
 
 const ids = 'abcde'.split('');
 
-named('no more instances than allowed are active at one time; the others follow in their order', async (sea) => {
-  const pay = held(sea);
+named('no more instances than allowed are active at one time; the others follow in their order', async (world) => {
+  const pay = held(world);
   const gauges = new Map<string, () => number>();
   const observe: Observe = {
     ...silent,
@@ -56,68 +56,68 @@ named('no more instances than allowed are active at one time; the others follow 
       return () => void gauges.delete(name);
     },
   };
-  const { engine } = await sea.process([paying], sea.store, { concurrency: 2, runtime: { ...sea.runtime, observe } });
-  await sea.run(engine, ({ start }) => {
+  const { engine } = await world.process([paying], world.store, { concurrency: 2, runtime: { ...world.runtime, observe } });
+  await world.run(engine, ({ start }) => {
     for (const id of ids) start(paying, { id });
   });
-  await sea.when('two are at work', () => sea.callee.log.length === 2);
+  await world.when('two are at work', () => world.callee.log.length === 2);
   // The clock moves beyond the next poll.
-  await sea.clock.advance(5000);
-  assert.deepEqual(sea.callee.log, ['pay a', 'pay b']);
+  await world.clock.advance(5000);
+  assert.deepEqual(world.callee.log, ['pay a', 'pay b']);
   assert.deepEqual([gauges.get('seaworthy_saga_active')?.(), gauges.get('seaworthy_saga_live')?.()], [2, 5]);
   for (const count of [3, 4, 5]) {
     pay.answer();
-    await sea.when('the next is at work', () => sea.callee.log.length === count);
-    await sea.clock.advance(5000);
+    await world.when('the next is at work', () => world.callee.log.length === count);
+    await world.clock.advance(5000);
     assert.deepEqual(
-      sea.callee.log,
+      world.callee.log,
       ids.slice(0, count).map((id) => `pay ${id}`),
     );
   }
   pay.answer();
   pay.answer();
-  await sea.when('all are done', async () => (await sea.store.read.all("select 1 from sw_saga where state = 'done'")).length === 5);
+  await world.when('all are done', async () => (await world.store.read.all("select 1 from sw_saga where state = 'done'")).length === 5);
   await engine.close();
   assert.equal(gauges.size, 0);
 });
 
-named('a close starts none of the waiting instances, and waits for the active ones', async (sea) => {
-  const pay = held(sea);
+named('a close starts none of the waiting instances, and waits for the active ones', async (world) => {
+  const pay = held(world);
   const asked: string[] = [];
   const view: Store = {
-    ...sea.store,
+    ...world.store,
     sqlRead: readerBy((sql, values) => {
       asked.push(sql);
-      return sea.store.sqlRead.all(sql, ...values);
+      return world.store.sqlRead.all(sql, ...values);
     }),
   };
-  const { engine } = await sea.process([paying], view, { concurrency: 1 });
-  await sea.run(engine, ({ start }) => {
+  const { engine } = await world.process([paying], view, { concurrency: 1 });
+  await world.run(engine, ({ start }) => {
     for (const id of ids) start(paying, { id });
   });
-  await sea.when('one is at work', () => sea.callee.log.length === 1);
+  await world.when('one is at work', () => world.callee.log.length === 1);
   const closing = engine.close();
   assert.equal(await settles(closing), false);
   asked.length = 0;
   pay.answer();
-  await sea.when('it is closed', () => settles(closing));
-  assert.deepEqual(sea.callee.log, ['pay a']);
+  await world.when('it is closed', () => settles(closing));
+  assert.deepEqual(world.callee.log, ['pay a']);
   assert.deepEqual(asked, [], 'its store may be closed now');
 });
 
-named('a close whose signal aborts cuts the active instances, and removes its listener from the signal', async (sea) => {
-  held(sea);
-  const { engine } = await sea.process([paying]);
-  await sea.run(engine, ({ start }) => start(paying, { id: 'a' }));
-  await sea.when('it is at work', () => sea.callee.log.length === 1);
+named('a close whose signal aborts cuts the active instances, and removes its listener from the signal', async (world) => {
+  held(world);
+  const { engine } = await world.process([paying]);
+  await world.run(engine, ({ start }) => start(paying, { id: 'a' }));
+  await world.when('it is at work', () => world.callee.log.length === 1);
   const patience = new AbortController();
   const closing = engine.close(patience.signal);
   assert.equal(await settles(closing), false);
   patience.abort(new Error('down'));
-  await sea.when('it is closed', () => settles(closing));
-  assert.deepEqual([(await sea.instance()).state, (await sea.instance()).attempts], ['running', 0]);
+  await world.when('it is closed', () => settles(closing));
+  assert.deepEqual([(await world.instance()).state, (await world.instance()).attempts], ['running', 0]);
 
-  const next = await sea.process([paying]);
+  const next = await world.process([paying]);
   const calm = new AbortController();
   await next.engine.close(calm.signal);
   assert.deepEqual(getEventListeners(calm.signal, 'abort'), []);
@@ -125,94 +125,97 @@ named('a close whose signal aborts cuts the active instances, and removes its li
 
 test('a close leaves no timer behind, neither of a waiting saga nor of one that fails meanwhile', async () => {
   const clock = virtualClock();
-  const sea = await world(memory(), clock, seededRandom(1));
-  const pay = held(sea);
-  const { engine, worker } = await sea.process([paying]);
-  await sea.run(engine, ({ start }) => {
+  const world = await openWorld(memory(), clock, seededRandom(1));
+  const pay = held(world);
+  const { engine, worker } = await world.process([paying]);
+  await world.run(engine, ({ start }) => {
     for (const id of ['a', 'b']) start(paying, { id });
   });
-  await sea.when('both are at work', () => sea.callee.log.length === 2);
+  await world.when('both are at work', () => world.callee.log.length === 2);
   pay.fail();
-  await sea.when('one waits for its time', async () => (await sea.store.read.all('select 1 from sw_saga where attempts = 1')).length === 1);
+  await world.when(
+    'one waits for its time',
+    async () => (await world.store.read.all('select 1 from sw_saga where attempts = 1')).length === 1,
+  );
   const closing = engine.close();
   pay.fail();
-  await sea.when('it is closed', () => settles(closing));
-  assert.equal((await sea.store.read.all('select 1 from sw_saga where attempts = 1')).length, 2);
+  await world.when('it is closed', () => settles(closing));
+  assert.equal((await world.store.read.all('select 1 from sw_saga where attempts = 1')).length, 2);
   await worker.close();
   assert.equal(clock.waiting, 0);
 });
 
-named('a saga whose start was not reported is found by the next poll', async (sea) => {
-  const { engine } = await sea.process([trip]);
-  await sea.store.transaction(async (tx) => {
+named('a saga whose start was not reported is found by the next poll', async (world) => {
+  const { engine } = await world.process([trip]);
+  await world.store.transaction(async (tx) => {
     const started = engine.collect(tx);
     started.start(trip, { id: 't' });
     await started.write(tx);
   });
-  await sea.clock.advance(3000);
-  assert.equal((await sea.instance()).state, 'done');
+  await world.clock.advance(3000);
+  assert.equal((await world.instance()).state, 'done');
 });
 
-named('an instance without an owner runs with the poll that finds it, and not only with the next one', async (sea) => {
-  const first = await sea.process([trip]);
-  await sea.store.transaction(async (tx) => {
+named('an instance without an owner runs with the poll that finds it, and not only with the next one', async (world) => {
+  const first = await world.process([trip]);
+  await world.store.transaction(async (tx) => {
     const started = first.engine.collect(tx);
     started.start(trip, { id: 't' });
     await started.write(tx);
   });
   await first.engine.close();
   await first.worker.close();
-  const from = sea.clock.monotonic();
-  await sea.process([trip]);
-  await sea.when('it books', () => sea.callee.log.length > 0);
-  assert.ok(sea.clock.monotonic() - from < 1000, 'before the next look');
+  const from = world.clock.monotonic();
+  await world.process([trip]);
+  await world.when('it books', () => world.callee.log.length > 0);
+  assert.ok(world.clock.monotonic() - from < 1000, 'before the next look');
 });
 
 test('more instances than one poll reads are taken over without a wait in between', async () => {
-  const sea = await world(memory(), virtualClock(), seededRandom(1));
-  await sea.store.transaction((tx) =>
+  const world = await openWorld(memory(), virtualClock(), seededRandom(1));
+  await world.store.transaction((tx) =>
     tx.run(
       `with recursive n (i) as (select 1 union all select i + 1 from n where i < 1100)
         insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
         select 'i' || i, 'paying', i, 'remote pay', '{}', 'undoing', '[]', 0, 0, '', 0, 0 from n`,
     ),
   );
-  const from = sea.clock.monotonic();
-  await sea.process([paying]);
-  await sea.when('none is left', async () => (await sea.store.read.all("select 1 from sw_saga where owner = '' limit 1")).length === 0);
-  assert.ok(sea.clock.monotonic() - from < 1000, 'before the next look');
+  const from = world.clock.monotonic();
+  await world.process([paying]);
+  await world.when('none is left', async () => (await world.store.read.all("select 1 from sw_saga where owner = '' limit 1")).length === 0);
+  assert.ok(world.clock.monotonic() - from < 1000, 'before the next look');
 });
 
-named('G7: a process whose waiting saga was taken over does not run it when its time has come', async (sea) => {
-  const pay = held(sea);
-  const first = await sea.process([paying]);
-  await sea.run(first.engine, ({ start }) => start(paying, { id: 'a' }));
-  await sea.when('it pays', () => sea.callee.log.length === 1);
+named('G7: a process whose waiting saga was taken over does not run it when its time has come', async (world) => {
+  const pay = held(world);
+  const first = await world.process([paying]);
+  await world.run(first.engine, ({ start }) => start(paying, { id: 'a' }));
+  await world.when('it pays', () => world.callee.log.length === 1);
   pay.fail();
-  await sea.when('it waits for its time', async () => (await sea.instance()).attempts === 1);
-  await sea.store.transaction((tx) => tx.run('delete from sw_worker where id = ?', first.worker.id));
-  const second = await sea.process([paying]);
-  await sea.when('it is taken over', async () => (await sea.instance()).owner === second.worker.id);
-  await sea.clock.advance(60_000);
-  assert.deepEqual(sea.callee.log, ['pay a', 'pay a']);
+  await world.when('it waits for its time', async () => (await world.instance()).attempts === 1);
+  await world.store.transaction((tx) => tx.run('delete from sw_worker where id = ?', first.worker.id));
+  const second = await world.process([paying]);
+  await world.when('it is taken over', async () => (await world.instance()).owner === second.worker.id);
+  await world.clock.advance(60_000);
+  assert.deepEqual(world.callee.log, ['pay a', 'pay a']);
 });
 
-named('a close waits for the running poll, so that the store can be closed then', async (sea) => {
+named('a close waits for the running poll, so that the store can be closed then', async (world) => {
   let hold: Promise<void> | undefined;
   let looking = false;
   const view: Store = {
-    ...sea.store,
+    ...world.store,
     sqlRead: readerBy(async (sql, values) => {
       looking = hold !== undefined;
       await hold;
-      return sea.store.sqlRead.all(sql, ...values);
+      return world.store.sqlRead.all(sql, ...values);
     }),
   };
-  const { engine, worker } = await sea.process([trip], view);
-  await sea.clock.advance(10);
+  const { engine, worker } = await world.process([trip], view);
+  await world.clock.advance(10);
   const { promise, resolve } = Promise.withResolvers<void>();
   hold = promise;
-  await sea.when('it looks', () => looking);
+  await world.when('it looks', () => looking);
   const closing = engine.close();
   assert.equal(await settles(closing), false);
   resolve();
@@ -220,16 +223,16 @@ named('a close waits for the running poll, so that the store can be closed then'
   await worker.close();
 });
 
-named('an event that a saga publishes with its start wakes the relay, once it is committed', async (sea) => {
+named('an event that a saga publishes with its start wakes the relay, once it is committed', async (world) => {
   const telling = saga(trips, 'telling', { input: Ref, uses: [remote] })
     .local('tell', { do: ({ input, publish }) => publish('booked', input) })
     .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
-  held(sea);
+  held(world);
   const there: Promise<number>[] = [];
-  sea.store.listen(outboxTopic, () => void there.push(sea.store.read.all('select 1 from sw_outbox').then(({ length }) => length)));
-  const { engine } = await sea.process([telling]);
-  await sea.run(engine, ({ start }) => start(telling, { id: 't' }));
-  await sea.when('it pays', () => sea.callee.log.length === 1);
-  await sea.when('the relay is woken', () => there.length === 1);
+  world.store.listen(outboxTopic, () => void there.push(world.store.read.all('select 1 from sw_outbox').then(({ length }) => length)));
+  const { engine } = await world.process([telling]);
+  await world.run(engine, ({ start }) => start(telling, { id: 't' }));
+  await world.when('it pays', () => world.callee.log.length === 1);
+  await world.when('the relay is woken', () => there.length === 1);
   assert.deepEqual(await Promise.all(there), [1]);
 });

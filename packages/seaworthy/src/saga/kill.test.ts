@@ -7,7 +7,7 @@ import { sqlite } from '../store/drivers/sqlite.ts';
 import { fastClock, killTests, type Live } from '../testing/kill.fixture.ts';
 import { saga } from './definition.ts';
 import { type Instance, instanceOf } from './instance.ts';
-import { Ref, remote, trips, world } from './world.fixture.ts';
+import { openWorld, Ref, remote, trips } from './world.fixture.ts';
 
 const die = (): void => void process.kill(process.pid, 'SIGKILL');
 const places = ['step', 'local step', 'undo', 'local undo'] as const;
@@ -44,23 +44,23 @@ const sagasOf = (place: Place) =>
   ] as const;
 
 async function child(dir: string, place: Place): Promise<void> {
-  const sea = await world(sqlite({ dir }), fastClock, systemRandom);
+  const world = await openWorld(sqlite({ dir }), fastClock, systemRandom);
   const [deadly, beside] = sagasOf(place);
-  sea.callee.answers = {
+  world.callee.answers = {
     // Long enough to be in flight when the deadly saga kills the process.
     book: () => sleep(fastClock, 100).then(() => ({ seat: 7 })),
     pay() {
       throw new Failure('Broke', undefined);
     },
   };
-  const { engine } = await sea.process([deadly, beside]);
-  if ((await sea.store.read.all('select 1 from sw_saga')).length === 0)
-    await sea.run(engine, ({ start }) => {
+  const { engine } = await world.process([deadly, beside]);
+  if ((await world.store.read.all('select 1 from sw_saga')).length === 0)
+    await world.run(engine, ({ start }) => {
       for (const id of ['a', 'b', 'c']) start(beside, { id });
       start(deadly, { id: 'd' });
     });
-  await sea.when('all have ended or are stuck', async () => {
-    const live = await sea.store.read.all("select 1 from sw_saga where state in ('running', 'undoing')");
+  await world.when('all have ended or are stuck', async () => {
+    const live = await world.store.read.all("select 1 from sw_saga where state in ('running', 'undoing')");
     return live.length === 0;
   });
   process.exit(0);

@@ -7,107 +7,113 @@ import { trip } from './world.fixture.ts';
 
 const { named } = eachStore(virtualClock, () => seededRandom(1));
 
-named('G6: an open breaker and a call in progress postpone a step, and are not attempts', async (sea) => {
-  sea.callee.answers = {
+named('G6: an open breaker and a call in progress postpone a step, and are not attempts', async (world) => {
+  world.callee.answers = {
     pay: (attempt) => {
       if (attempt < 6) throw new BreakerOpen('open', { retryAfterMs: 3000 });
       if (attempt < 9)
         throw new CallFailed('remote.pay', { type: 'about:blank', title: 'Conflict', status: 409, code: 'SW_IDEMPOTENCY_IN_PROGRESS' });
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  assert.equal((await sea.until('done')).attempts, 0);
-  assert.equal(sea.callee.log.length, 10);
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  assert.equal((await world.until('done')).attempts, 0);
+  assert.equal(world.callee.log.length, 10);
 });
 
-named('G6: a postponed step shows what it waits for and until when, unless an earlier run failed; nothing of it is kept', async (sea) => {
+named('G6: a postponed step shows what it waits for and until when, unless an earlier run failed; nothing of it is kept', async (world) => {
   const open = new BreakerOpen('remote is open', { retryAfterMs: 60_000 });
-  sea.callee.answers = {
+  world.callee.answers = {
     pay: (attempt) => {
       if (attempt === 2) throw new Error('no answer');
       if (attempt < 4) throw open;
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
   const waits = async (runs: number): Promise<unknown> => {
-    await sea.when(`run ${runs} waits`, async () => sea.callee.log.length === 1 + runs && (await sea.instance()).due > sea.clock.now());
-    const { attempts, due, error } = await sea.instance();
-    return { attempts, error, minute: due - sea.clock.now() > 30_000 };
+    await world.when(
+      `run ${runs} waits`,
+      async () => world.callee.log.length === 1 + runs && (await world.instance()).due > world.clock.now(),
+    );
+    const { attempts, due, error } = await world.instance();
+    return { attempts, error, minute: due - world.clock.now() > 30_000 };
   };
   assert.deepEqual(await waits(1), { attempts: 0, error: 'remote is open', minute: true });
-  await sea.clock.advance(60_000);
+  await world.clock.advance(60_000);
   assert.deepEqual(await waits(2), { attempts: 1, error: 'no answer', minute: false });
-  await sea.clock.advance(1000);
+  await world.clock.advance(1000);
   assert.deepEqual(await waits(3), { attempts: 1, error: 'no answer', minute: true });
-  await sea.clock.advance(60_000);
-  const { error, journal } = await sea.until('done');
+  await world.clock.advance(60_000);
+  const { error, journal } = await world.until('done');
   const paid = journal.find(({ step }) => step === 'pay');
   assert.deepEqual([error, paid?.runs, paid?.error], [undefined, 2, 'no answer']);
 });
 
-named('G6: a postponed step whose callee gives no Retry-After is written once', async (sea) => {
-  sea.callee.answers = {
+named('G6: a postponed step whose callee gives no Retry-After is written once', async (world) => {
+  world.callee.answers = {
     pay: (attempt) => {
       if (attempt < 20) throw new BulkheadFull('full');
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  const waiting = await sea.until('done');
-  assert.equal(sea.callee.log.filter((line) => line === 'pay t').length, 20);
-  sea.callee.answers = {};
-  await sea.run(engine, ({ start }) => start(trip, { id: 'u' }));
-  await sea.when('the other is done', async () => (await sea.store.read.all("select 1 from sw_saga where state = 'done'")).length === 2);
-  const [other] = await sea.store.read.all("select version from sw_saga where saga_key = 'u'");
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  const waiting = await world.until('done');
+  assert.equal(world.callee.log.filter((line) => line === 'pay t').length, 20);
+  world.callee.answers = {};
+  await world.run(engine, ({ start }) => start(trip, { id: 'u' }));
+  await world.when(
+    'the other is done',
+    async () => (await world.store.read.all("select 1 from sw_saga where state = 'done'")).length === 2,
+  );
+  const [other] = await world.store.read.all("select version from sw_saga where saga_key = 'u'");
   assert.equal(waiting.version, Number(other?.['version']) + 1);
 });
 
-named('G6: no step waits for longer than a minute, whatever its callee says', async (sea) => {
-  sea.callee.answers = {
+named('G6: no step waits for longer than a minute, whatever its callee says', async (world) => {
+  world.callee.answers = {
     pay: (attempt) => {
       const problem = { type: 'about:blank', title: 'x', status: 503, code: 'SW_SERVICE_UNREADY', retryAfterMs: 86_400_000 };
       if (attempt === 1) throw new CallFailed('remote.pay', problem);
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  await sea.when('it waits', async () => (await sea.instance()).error !== undefined);
-  await sea.clock.advance(60_000);
-  await sea.until('done');
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  await world.when('it waits', async () => (await world.instance()).error !== undefined);
+  await world.clock.advance(60_000);
+  await world.until('done');
 });
 
-named('G6: another process does not begin a postponed step before its time', async (sea) => {
-  sea.callee.answers = {
+named('G6: another process does not begin a postponed step before its time', async (world) => {
+  world.callee.answers = {
     pay: (attempt) => {
       if (attempt === 1) throw new BreakerOpen('remote is open', { retryAfterMs: 60_000 });
     },
   };
-  const first = await sea.process([trip]);
-  await sea.start(first.engine);
-  await sea.when('it waits', async () => (await sea.instance()).error === 'remote is open');
+  const first = await world.process([trip]);
+  await world.start(first.engine);
+  await world.when('it waits', async () => (await world.instance()).error === 'remote is open');
   await first.engine.close();
   await first.worker.close();
-  await sea.process([trip]);
-  await sea.clock.advance(50_000);
-  assert.deepEqual(sea.callee.log, ['book t', 'pay t']);
-  await sea.clock.advance(20_000);
-  await sea.until('done');
+  await world.process([trip]);
+  await world.clock.advance(50_000);
+  assert.deepEqual(world.callee.log, ['book t', 'pay t']);
+  await world.clock.advance(20_000);
+  await world.until('done');
 });
 
 for (const code of ['SW_IDEMPOTENCY_IN_PROGRESS', 'SW_SERVICE_UNREADY']) {
-  named(`G6: ${code} postpones a step for as long as it says`, async (sea) => {
+  named(`G6: ${code} postpones a step for as long as it says`, async (world) => {
     const times: number[] = [];
-    sea.callee.answers = {
+    world.callee.answers = {
       pay: (attempt) => {
-        times.push(sea.clock.monotonic());
+        times.push(world.clock.monotonic());
         if (attempt < 6) throw new CallFailed('remote.pay', { type: 'about:blank', title: 'x', status: 503, code, retryAfterMs: 3000 });
       },
     };
-    const { engine } = await sea.process([trip]);
-    await sea.start(engine);
-    assert.equal((await sea.until('done')).attempts, 0);
+    const { engine } = await world.process([trip]);
+    await world.start(engine);
+    assert.equal((await world.until('done')).attempts, 0);
     const waits = times.slice(1).map((time, index) => time - (times[index] as number));
     assert.deepEqual(
       waits.map((wait) => wait >= 3000 && wait < 4000),

@@ -12,7 +12,7 @@ import type { AnySaga } from './definition.ts';
 import { listSagas } from './list.ts';
 import { orphans } from './orphans.ts';
 import { stuckSagas } from './verdict.ts';
-import { trip, world } from './world.fixture.ts';
+import { openWorld, trip } from './world.fixture.ts';
 
 /** A store whose reads are noted, and the plans by which it runs them. */
 function watched(store: Store): {
@@ -35,12 +35,12 @@ function watched(store: Store): {
 test('no query of an engine or of a list scans the sagas that have ended', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
-  const sea = await world(sqlite({ dir }), virtualClock(), seededRandom(1));
-  const { view, plans } = watched(sea.store);
-  const { engine, worker } = await sea.process([trip], view);
-  await sea.start(engine);
-  await sea.until('done');
-  await sea.clock.advance(3000);
+  const world = await openWorld(sqlite({ dir }), virtualClock(), seededRandom(1));
+  const { view, plans } = watched(world.store);
+  const { engine, worker } = await world.process([trip], view);
+  await world.start(engine);
+  await world.until('done');
+  await world.clock.advance(3000);
   await stuckSagas(view.sqlRead);
   await listSagas(view.sqlRead);
   await engine.close();
@@ -50,23 +50,23 @@ test('no query of an engine or of a list scans the sagas that have ended', async
   assert.ok(all.length > 5);
   for (const { sql, steps } of all)
     for (const step of steps) assert.ok(!/^SCAN sw_saga$|USE TEMP B-TREE/.test(step), `${sql.replaceAll(/\s+/g, ' ')}: ${step}`);
-  await sea.store.close();
+  await world.store.close();
 });
 
 test('a takeover finds orphans by the index of their owner, in its order, however many instances are active', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'seaworthy-saga-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
-  const sea = await world(sqlite({ dir }), virtualClock(), seededRandom(1));
-  await sea.start((await sea.process([trip])).engine);
-  await sea.until('done');
-  await sea.store.transaction((tx) => tx.run("update sw_saga set state = 'running', owner = 'dead'"));
-  const { view, plans } = watched(sea.store);
-  const own = await worker(view, sea.runtime);
-  const free = orphans(view as Store<unknown, unknown>, sea.runtime, own, new Map([['trip', trip as AnySaga]]));
+  const world = await openWorld(sqlite({ dir }), virtualClock(), seededRandom(1));
+  await world.start((await world.process([trip])).engine);
+  await world.until('done');
+  await world.store.transaction((tx) => tx.run("update sw_saga set state = 'running', owner = 'dead'"));
+  const { view, plans } = watched(world.store);
+  const own = await worker(view, world.runtime);
+  const free = orphans(view as Store<unknown, unknown>, world.runtime, own, new Map([['trip', trip as AnySaga]]));
   assert.equal((await free.take(10)).length, 1);
   const steps = (await plans()).flatMap((plan) => plan.steps).filter((step) => /sw_saga|TEMP B-TREE/.test(step));
   assert.ok(steps.length >= 3, steps.join('; '));
   for (const step of steps) assert.match(step, /^SEARCH sw_saga USING (COVERING )?INDEX sw_saga_live/);
   await own.close();
-  await sea.store.close();
+  await world.store.close();
 });

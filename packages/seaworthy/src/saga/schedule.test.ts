@@ -105,32 +105,32 @@ const quick = saga(trips, 'quick', { input: Ref, uses: [remote] }).step('look', 
 const never = (): Promise<never> => new Promise(() => {});
 const many = Array.from({ length: 12 }, (_, n) => `h${n}`);
 
-named('many hanging instances of one saga do not block another saga, and can be stopped', async (sea) => {
-  sea.callee.answers = { pay: never };
-  const { engine } = await sea.process([hanging, quick], sea.store, { concurrency: 8 });
-  await sea.run(engine, ({ start }) => {
+named('many hanging instances of one saga do not block another saga, and can be stopped', async (world) => {
+  world.callee.answers = { pay: never };
+  const { engine } = await world.process([hanging, quick], world.store, { concurrency: 8 });
+  await world.run(engine, ({ start }) => {
     for (const id of many) start(hanging, { id });
   });
-  await sea.when('some hang, and others wait', () => sea.callee.log.filter((line) => line.startsWith('pay')).length === 5);
-  await sea.run(engine, ({ start }) => start(quick, { id: 'q' }));
-  await sea.when('the other has its turn', () => sea.callee.log.includes('seats q'));
-  await sea.run(engine, ({ stop }) => stop(hanging, 'h0', 'too slow'));
-  await sea.when('it is undone', () => sea.callee.log.includes('unbook h0'));
+  await world.when('some hang, and others wait', () => world.callee.log.filter((line) => line.startsWith('pay')).length === 5);
+  await world.run(engine, ({ start }) => start(quick, { id: 'q' }));
+  await world.when('the other has its turn', () => world.callee.log.includes('seats q'));
+  await world.run(engine, ({ stop }) => stop(hanging, 'h0', 'too slow'));
+  await world.when('it is undone', () => world.callee.log.includes('unbook h0'));
   // One that waits in line behind those that hang.
-  const { length } = sea.callee.log;
-  await sea.run(engine, ({ stop }) => stop(hanging, 'h11', 'not any more'));
-  await sea.when(
+  const { length } = world.callee.log;
+  await world.run(engine, ({ stop }) => stop(hanging, 'h11', 'not any more'));
+  await world.when(
     'it is undone',
-    async () => (await sea.store.read.all("select 1 from sw_saga where saga_key = 'h11' and state = 'undone'")).length === 1,
+    async () => (await world.store.read.all("select 1 from sw_saga where saga_key = 'h11' and state = 'undone'")).length === 1,
   );
   assert.deepEqual(
-    sea.callee.log.slice(length).filter((line) => line.endsWith('h11')),
+    world.callee.log.slice(length).filter((line) => line.endsWith('h11')),
     ['unbook h11'],
   );
 });
 
-named('hanging undos do not block instances that go forward', async (sea) => {
-  sea.callee.answers = {
+named('hanging undos do not block instances that go forward', async (world) => {
+  world.callee.answers = {
     unbook: never,
     pay: () => {
       throw new Error('no');
@@ -143,18 +143,18 @@ named('hanging undos do not block instances that go forward', async (sea) => {
       undo: ({ call, input }) => call(remote.unbook, input),
     })
     .step('pay', { retry: { attempts: 1 }, do: ({ call, input }) => call(remote.pay, input) });
-  const { engine } = await sea.process([failing], sea.store, { concurrency: 4 });
-  await sea.run(engine, ({ start }) => {
+  const { engine } = await world.process([failing], world.store, { concurrency: 4 });
+  await world.run(engine, ({ start }) => {
     for (const id of many) start(failing, { id });
   });
-  await sea.when(
+  await world.when(
     'all have gone forward',
-    async () => (await sea.store.read.all("select 1 from sw_saga where state = 'undoing'")).length === many.length,
+    async () => (await world.store.read.all("select 1 from sw_saga where state = 'undoing'")).length === many.length,
   );
-  assert.equal(sea.callee.log.filter((line) => line.startsWith('unbook')).length, 3);
+  assert.equal(world.callee.log.filter((line) => line.startsWith('unbook')).length, 3);
 });
 
-named('no more instances of a saga are active than its concurrency, in both directions together', async (sea) => {
+named('no more instances of a saga are active than its concurrency, in both directions together', async (world) => {
   let [at, most] = [0, 0];
   const few = saga(trips, 'few', { input: Ref, uses: [remote], concurrency: 2 }).step('book', {
     retry: { attempts: 1 },
@@ -170,25 +170,25 @@ named('no more instances of a saga are active than its concurrency, in both dire
       at--;
     },
   });
-  const { engine } = await sea.process([few, quick]);
-  await sea.run(engine, ({ start }) => {
+  const { engine } = await world.process([few, quick]);
+  await world.run(engine, ({ start }) => {
     for (const id of many) start(few, { id });
   });
-  await sea.when(
+  await world.when(
     'all are undone',
-    async () => (await sea.store.read.all("select 1 from sw_saga where state = 'undone'")).length === many.length,
+    async () => (await world.store.read.all("select 1 from sw_saga where state = 'undone'")).length === many.length,
   );
   assert.equal(most, 2);
 });
 
-named('however many instances wait, a poll finds one that no wake-up reported', async (sea) => {
-  sea.callee.answers = { pay: never };
+named('however many instances wait, a poll finds one that no wake-up reported', async (world) => {
+  world.callee.answers = { pay: never };
   const slow = saga(trips, 'slow', { input: Ref, uses: [remote] }).step('pay', {
     timeout: '1h',
     do: ({ call, input }) => call(remote.pay, input),
   });
-  const { engine, worker } = await sea.process([slow, quick]);
-  await sea.store.transaction((tx) =>
+  const { engine, worker } = await world.process([slow, quick]);
+  await world.store.transaction((tx) =>
     tx.run(
       `with recursive n (i) as (select 1 union all select i + 1 from n where i < 1200)
         insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
@@ -196,11 +196,11 @@ named('however many instances wait, a poll finds one that no wake-up reported', 
       worker.id,
     ),
   );
-  await sea.when('some hang', () => sea.callee.log.length > 100);
-  await sea.store.transaction(async (tx) => {
+  await world.when('some hang', () => world.callee.log.length > 100);
+  await world.store.transaction(async (tx) => {
     const started = engine.collect(tx);
     started.start(quick, { id: 'q' });
     await started.write(tx);
   });
-  await sea.when('it has its turn', () => sea.callee.log.includes('seats q'));
+  await world.when('it has its turn', () => world.callee.log.includes('seats q'));
 });

@@ -17,12 +17,12 @@ const keyless = saga(trips, 'keyless', { input: Ref, uses: [remote] }).step('pay
 
 /** What a handler learns in its transaction, as far as it says. */
 async function learn<V>(
-  sea: World,
+  world: World,
   engine: SagaEngine,
   work: (started: ReturnType<SagaEngine['collect']>, tx: Tx) => Promise<V>,
 ): Promise<V> {
   let started: ReturnType<SagaEngine['collect']> | undefined;
-  const learnt = await sea.store.transaction(async (tx) => {
+  const learnt = await world.store.transaction(async (tx) => {
     started = engine.collect(tx);
     const what = await work(started, tx);
     await started.write(tx);
@@ -36,36 +36,36 @@ const brief = <T extends object>(told: T): Omit<T, 'id'> => {
   return rest;
 };
 
-named('a start and a stop return their outcomes, for an instance in any state', async (sea) => {
+named('a start and a stop return their outcomes, for an instance in any state', async (world) => {
   let go: (value: unknown) => void = () => {};
-  sea.callee.answers = { pay: () => new Promise((resolve) => (go = resolve)), repay: () => new Promise(() => {}) };
-  const { engine } = await sea.process([staying, keyless]);
-  const start = (id: string, days = 1) => learn(sea, engine, async (given) => given.start(staying, { id, days }));
-  const stop = (id: string) => learn(sea, engine, async (given) => given.stop(staying, id, 'why'));
+  world.callee.answers = { pay: () => new Promise((resolve) => (go = resolve)), repay: () => new Promise(() => {}) };
+  const { engine } = await world.process([staying, keyless]);
+  const start = (id: string, days = 1) => learn(world, engine, async (given) => given.start(staying, { id, days }));
+  const stop = (id: string) => learn(world, engine, async (given) => given.stop(staying, id, 'why'));
   assert.deepEqual(brief(await stop('a')), { stopping: false, already: 'unknown' });
   const first = await start('a');
   assert.deepEqual(brief(first), { started: true });
-  assert.equal((await sea.instance()).id, first.id);
+  assert.equal((await world.instance()).id, first.id);
   assert.deepEqual(await start('a'), { started: false, id: first.id, already: 'running', sameInput: true });
   assert.deepEqual(brief(await start('a', 9)), { started: false, already: 'running', sameInput: false });
-  await sea.when('it pays', () => sea.callee.log.includes('pay a'));
+  await world.when('it pays', () => world.callee.log.includes('pay a'));
   go(undefined);
-  await sea.until('done');
+  await world.until('done');
   assert.deepEqual(brief(await start('a')), { started: false, already: 'done', sameInput: true });
   assert.deepEqual(brief(await stop('a')), { stopping: false, already: 'done' });
   const second = await start('b');
   assert.deepEqual(await stop('b'), { stopping: true, id: second.id });
-  await sea.when('it is undone', () => sea.callee.log.includes('repay b'));
+  await world.when('it is undone', () => world.callee.log.includes('repay b'));
   assert.deepEqual(brief(await stop('b')), { stopping: false, already: 'undoing' });
   assert.deepEqual(brief(await start('b')), { started: false, already: 'undoing', sameInput: true });
   for (let n = 0; n < 2; n++)
-    assert.deepEqual(brief(await learn(sea, engine, async (given) => given.start(keyless, { id: 'k' }))), { started: true });
+    assert.deepEqual(brief(await learn(world, engine, async (given) => given.start(keyless, { id: 'k' }))), { started: true });
 });
 
-named('the outcome counts earlier starts and stops of the handler, but not those of a savepoint that was rolled back', async (sea) => {
-  sea.callee.answers = { pay: () => new Promise(() => {}) };
-  const { engine } = await sea.process([staying]);
-  const told = await learn(sea, engine, async ({ start, stop }, tx) => {
+named('the outcome counts earlier starts and stops of the handler, but not those of a savepoint that was rolled back', async (world) => {
+  world.callee.answers = { pay: () => new Promise(() => {}) };
+  const { engine } = await world.process([staying]);
+  const told = await learn(world, engine, async ({ start, stop }, tx) => {
     const failed = tx.savepoint(async () => {
       start(staying, { id: 'a', days: 7 });
       throw new Error('taken back');
@@ -86,18 +86,18 @@ named('the outcome counts earlier starts and stops of the handler, but not those
     { stopping: true },
     { started: false, already: 'stopping', sameInput: true },
   ]);
-  await sea.until('undone');
+  await world.until('undone');
 });
 
-named('an outcome need not be awaited; another input under the key of an instance is then logged, an equal one is not', async (sea) => {
-  const { engine } = await sea.process([staying]);
-  await sea.run(engine, ({ start }) => void start(staying, { id: 'a', days: 1 }));
-  await sea.until('done');
-  await sea.run(engine, ({ start }) => void start(staying, { id: 'a', days: 1 }));
-  const warned = (): number => sea.said.filter((line) => line.startsWith('warn: saga not started')).length;
+named('an outcome need not be awaited; another input under the key of an instance is then logged, an equal one is not', async (world) => {
+  const { engine } = await world.process([staying]);
+  await world.run(engine, ({ start }) => void start(staying, { id: 'a', days: 1 }));
+  await world.until('done');
+  await world.run(engine, ({ start }) => void start(staying, { id: 'a', days: 1 }));
+  const warned = (): number => world.said.filter((line) => line.startsWith('warn: saga not started')).length;
   assert.equal(warned(), 0);
-  await sea.run(engine, ({ start }) => void start(staying, { id: 'a', days: 2 }));
+  await world.run(engine, ({ start }) => void start(staying, { id: 'a', days: 2 }));
   assert.equal(warned(), 1);
-  await learn(sea, engine, async (given) => given.start(staying, { id: 'a', days: 3 }));
+  await learn(world, engine, async (given) => given.start(staying, { id: 'a', days: 3 }));
   assert.equal(warned(), 1);
 });

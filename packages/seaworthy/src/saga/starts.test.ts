@@ -7,7 +7,7 @@ import { saga } from './definition.ts';
 import { eachStore } from './each-store.fixture.ts';
 import type { SagaEngine, Started } from './engine.ts';
 import { SagaInputInvalid } from './starts.ts';
-import { Ref, remote, trip, trips, type World, world } from './world.fixture.ts';
+import { openWorld, Ref, remote, trip, trips, type World } from './world.fixture.ts';
 
 const { named } = eachStore(virtualClock, () => seededRandom(1));
 
@@ -16,9 +16,9 @@ const paying = saga(trips, 'paying', { input: Ref, uses: [remote], key: ({ id })
 });
 
 /** One handler that takes its time. */
-async function handled(sea: World, engine: SagaEngine, work: (started: Started, tx: Tx) => Promise<void>): Promise<void> {
+async function handled(world: World, engine: SagaEngine, work: (started: Started, tx: Tx) => Promise<void>): Promise<void> {
   let started: Started | undefined;
-  await sea.store.transaction(async (tx) => {
+  await world.store.transaction(async (tx) => {
     started = engine.collect(tx);
     await work(started, tx);
     await started.write(tx);
@@ -26,12 +26,14 @@ async function handled(sea: World, engine: SagaEngine, work: (started: Started, 
   started?.committed();
 }
 
-const states = async (sea: World): Promise<readonly string[]> =>
-  (await sea.store.read.all('select saga_key, state from sw_saga order by saga_key')).map(({ saga_key: key, state }) => `${key} ${state}`);
+const states = async (world: World): Promise<readonly string[]> =>
+  (await world.store.read.all('select saga_key, state from sw_saga order by saga_key')).map(
+    ({ saga_key: key, state }) => `${key} ${state}`,
+  );
 
-named('starts and stops of one handler take effect in the order of the calls', async (sea) => {
-  const { engine } = await sea.process([paying]);
-  await sea.run(engine, ({ start, stop }) => {
+named('starts and stops of one handler take effect in the order of the calls', async (world) => {
+  const { engine } = await world.process([paying]);
+  await world.run(engine, ({ start, stop }) => {
     stop(paying, 'new', 'superseded');
     start(paying, { id: 'new' });
     start(paying, { id: 'brief' });
@@ -41,17 +43,17 @@ named('starts and stops of one handler take effect in the order of the calls', a
     stop(paying, 'again', 'not wanted');
     start(paying, { id: 'again' });
   });
-  await sea.when('all have ended', async () => (await states(sea)).every((one) => /done|undone/.test(one)));
-  assert.deepEqual(await states(sea), ['again undone', 'brief undone', 'new done']);
+  await world.when('all have ended', async () => (await states(world)).every((one) => /done|undone/.test(one)));
+  assert.deepEqual(await states(world), ['again undone', 'brief undone', 'new done']);
   // What was stopped before the commit has called nobody.
-  assert.deepEqual(sea.callee.log, ['pay new']);
+  assert.deepEqual(world.callee.log, ['pay new']);
 });
 
-named('starts and stops inside a savepoint are rolled back with it', async (sea) => {
-  const { engine } = await sea.process([paying, trip]);
-  sea.callee.answers = { pay: () => new Promise(() => {}) };
-  await sea.run(engine, ({ start }) => start(paying, { id: 'runs' }));
-  await handled(sea, engine, async ({ start, stop }, tx) => {
+named('starts and stops inside a savepoint are rolled back with it', async (world) => {
+  const { engine } = await world.process([paying, trip]);
+  world.callee.answers = { pay: () => new Promise(() => {}) };
+  await world.run(engine, ({ start }) => start(paying, { id: 'runs' }));
+  await handled(world, engine, async ({ start, stop }, tx) => {
     start(paying, { id: 'outside' });
     const inside = tx.savepoint(async () => {
       start(paying, { id: 'inside' });
@@ -61,15 +63,15 @@ named('starts and stops inside a savepoint are rolled back with it', async (sea)
     await assert.rejects(inside, /undone/);
     await tx.savepoint(async () => start(paying, { id: 'kept' }));
   });
-  assert.deepEqual(await states(sea), ['kept running', 'outside running', 'runs running']);
-  assert.deepEqual(await sea.store.read.all('select id from sw_saga where stopping is not null'), []);
+  assert.deepEqual(await states(world), ['kept running', 'outside running', 'runs running']);
+  assert.deepEqual(await world.store.read.all('select id from sw_saga where stopping is not null'), []);
 });
 
 test('the input of a saga is taken, and refused, at the call of `start`', async () => {
-  const sea = await world(memory(), virtualClock(), seededRandom(1));
-  const { engine } = await sea.process([paying]);
+  const world = await openWorld(memory(), virtualClock(), seededRandom(1));
+  const { engine } = await world.process([paying]);
   const input = { id: 'first' };
-  await sea.run(engine, ({ start }) => {
+  await world.run(engine, ({ start }) => {
     start(paying, input);
     input.id = 'second';
     assert.throws(() => start(paying, { id: 1 } as never), SagaInputInvalid);
@@ -78,8 +80,8 @@ test('the input of a saga is taken, and refused, at the call of `start`', async 
     for (const id of ['a\0b', 'a\ud800'])
       assert.throws(() => start(paying, { id }), /SW_SAGA_INPUT_INVALID|well-formed Unicode without U\+0000/);
   });
-  await sea.until('done');
-  assert.deepEqual(await states(sea), ['first done']);
-  assert.deepEqual(sea.callee.log, ['pay first']);
+  await world.until('done');
+  assert.deepEqual(await states(world), ['first done']);
+  assert.deepEqual(world.callee.log, ['pay first']);
   await engine.close();
 });

@@ -8,50 +8,50 @@ import { saga } from './definition.ts';
 import { eachStore } from './each-store.fixture.ts';
 import { markStopping } from './saga-store.ts';
 import { bounded } from './step-run.ts';
-import { Ref, remote, stuck, trip, trips, world } from './world.fixture.ts';
+import { openWorld, Ref, remote, stuck, trip, trips } from './world.fixture.ts';
 
 const { named } = eachStore(virtualClock, () => seededRandom(1));
 
-named('stop: the running step is aborted, the saga is undone, and its undos get the reason', async (sea) => {
-  sea.callee.answers = { pay: () => new Promise(() => {}) };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  await sea.when('it pays', () => sea.callee.log.length === 2);
-  await sea.run(engine, ({ stop }) => stop(trip, 't', 'changed my mind'));
-  await sea.until('undone');
-  assert.deepEqual(sea.callee.log, ['book t', 'pay t', 'repay t', 'unbook t/7']);
-  assert.equal(await sea.note(), 'stopped/changed my mind');
+named('stop: the running step is aborted, the saga is undone, and its undos get the reason', async (world) => {
+  world.callee.answers = { pay: () => new Promise(() => {}) };
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  await world.when('it pays', () => world.callee.log.length === 2);
+  await world.run(engine, ({ stop }) => stop(trip, 't', 'changed my mind'));
+  await world.until('undone');
+  assert.deepEqual(world.callee.log, ['book t', 'pay t', 'repay t', 'unbook t/7']);
+  assert.equal(await world.note(), 'stopped/changed my mind');
 });
 
-named('stop: an ended saga is not changed', async (sea) => {
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  await sea.until('done');
-  await sea.run(engine, ({ stop }) => stop(trip, 't', 'too late'));
-  await sea.clock.advance(5000);
-  assert.equal((await sea.instance()).state, 'done');
+named('stop: an ended saga is not changed', async (world) => {
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  await world.until('done');
+  await world.run(engine, ({ stop }) => stop(trip, 't', 'too late'));
+  await world.clock.advance(5000);
+  assert.equal((await world.instance()).state, 'done');
 });
 
-named('stop: decided by the database, also when the last step succeeds in the same moment', async (sea) => {
+named('stop: decided by the database, also when the last step succeeds in the same moment', async (world) => {
   let resume: (value: unknown) => void = () => {};
-  sea.callee.answers = { pay: () => new Promise((resolve) => (resume = resolve)) };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  await sea.when('it pays', () => sea.callee.log.length === 2);
+  world.callee.answers = { pay: () => new Promise((resolve) => (resume = resolve)) };
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  await world.when('it pays', () => world.callee.log.length === 2);
   // Another process wrote it: nobody has told this one.
-  await sea.store.transaction((tx) => markStopping(tx, 'trip', 't', { kind: 'stopped', reason: 'elsewhere' }));
+  await world.store.transaction((tx) => markStopping(tx, 'trip', 't', { kind: 'stopped', reason: 'elsewhere' }));
   resume(undefined);
-  await sea.until('undone');
-  assert.deepEqual(sea.callee.log, ['book t', 'pay t', 'repay t', 'unbook t/7']);
-  assert.equal(await sea.note(), 'stopped/elsewhere');
-  assert.equal((await sea.store.read.all('select 1 from sw_outbox')).length, 0);
+  await world.until('undone');
+  assert.deepEqual(world.callee.log, ['book t', 'pay t', 'repay t', 'unbook t/7']);
+  assert.equal(await world.note(), 'stopped/elsewhere');
+  assert.equal((await world.store.read.all('select 1 from sw_outbox')).length, 0);
   // Of the transition that came too late nothing is there, and it is no failure.
-  assert.deepEqual(sea.transactions.slice(0, 3), ['committed', 'rolled back', 'committed']);
+  assert.deepEqual(world.transactions.slice(0, 3), ['committed', 'rolled back', 'committed']);
 });
 
 test('stop: a running local step is aborted, rolled back and not undone; the steps before it are', async () => {
   // Where a transaction that hangs does not keep the stop out.
-  const sea = await world(memory(), virtualClock(), seededRandom(1));
+  const world = await openWorld(memory(), virtualClock(), seededRandom(1));
   let begun = 0;
   const hangs = saga(trips, 'hangs', { input: Ref, uses: [remote], key: ({ id }) => id })
     .step('book', {
@@ -66,59 +66,59 @@ test('stop: a running local step is aborted, rolled back and not undone; the ste
       },
       undo: ({ tx }) => tx.run("insert into note (id, text) values ('u', 'undone')"),
     });
-  const { engine } = await sea.process([hangs]);
-  await sea.run(engine, ({ start }) => start(hangs, { id: 'h' }));
-  await sea.when('it hangs', () => begun > 0);
-  const stopped = sea.run(engine, ({ stop }) => stop(hangs, 'h', 'enough'));
-  await sea.until('undone');
+  const { engine } = await world.process([hangs]);
+  await world.run(engine, ({ start }) => start(hangs, { id: 'h' }));
+  await world.when('it hangs', () => begun > 0);
+  const stopped = world.run(engine, ({ stop }) => stop(hangs, 'h', 'enough'));
+  await world.until('undone');
   await stopped;
-  assert.deepEqual((await sea.instance()).cause, { kind: 'stopped', reason: 'enough' });
+  assert.deepEqual((await world.instance()).cause, { kind: 'stopped', reason: 'enough' });
   // What came of the step before it is known, though it was not written when the stop came.
-  assert.deepEqual(sea.callee.log, ['book h', 'unbook h/7']);
-  assert.equal(await sea.note(), undefined);
+  assert.deepEqual(world.callee.log, ['book h', 'unbook h/7']);
+  assert.equal(await world.note(), undefined);
 });
 
-named('stop: it takes effect when a failed step is about to wait, and not only after the wait', async (sea) => {
+named('stop: it takes effect when a failed step is about to wait, and not only after the wait', async (world) => {
   const slow = saga(trips, 'slow', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
     retry: { attempts: 99 },
     async do({ call, input }) {
       await call(remote.pay, input);
-      await sea.store.transaction((tx) => markStopping(tx, 'slow', 's', { kind: 'stopped', reason: 'elsewhere' }));
+      await world.store.transaction((tx) => markStopping(tx, 'slow', 's', { kind: 'stopped', reason: 'elsewhere' }));
       throw new Error('unknown');
     },
   });
-  const { engine } = await sea.process([slow]);
-  await sea.run(engine, ({ start }) => start(slow, { id: 's' }));
+  const { engine } = await world.process([slow]);
+  await world.run(engine, ({ start }) => start(slow, { id: 's' }));
   // This is far less than the time to the next poll.
-  await sea.when('it is undone', async () => (await sea.instance()).state === 'undone');
-  assert.ok(sea.clock.monotonic() < 500, `${sea.clock.monotonic()} ms`);
-  assert.deepEqual(sea.callee.log, ['pay s']);
+  await world.when('it is undone', async () => (await world.instance()).state === 'undone');
+  assert.ok(world.clock.monotonic() < 500, `${world.clock.monotonic()} ms`);
+  assert.deepEqual(world.callee.log, ['pay s']);
 });
 
-named('stop: the wait of a step ends at once; the wait of an undo does not, also in another process', async (sea) => {
+named('stop: the wait of a step ends at once; the wait of an undo does not, also in another process', async (world) => {
   const open = new BreakerOpen('open', { retryAfterMs: 60_000 });
   let mended = false;
   const closed = (): void => {
     if (!mended) throw open;
   };
-  sea.callee.answers = { pay: closed, unbook: closed };
-  const first = await sea.process([trip]);
-  await sea.start(first.engine);
-  await sea.when('it waits', async () => (await sea.instance()).error === 'open');
-  await sea.run(first.engine, ({ stop }) => stop(trip, 't', 'enough'));
-  await sea.when('its undo waits', async () => {
-    const { state, error } = await sea.instance();
+  world.callee.answers = { pay: closed, unbook: closed };
+  const first = await world.process([trip]);
+  await world.start(first.engine);
+  await world.when('it waits', async () => (await world.instance()).error === 'open');
+  await world.run(first.engine, ({ stop }) => stop(trip, 't', 'enough'));
+  await world.when('its undo waits', async () => {
+    const { state, error } = await world.instance();
     return state === 'undoing' && error === 'open';
   });
   await first.engine.close();
   await first.worker.close();
   mended = true;
-  const before = sea.callee.log.length;
-  await sea.process([trip]);
-  await sea.clock.advance(50_000);
-  assert.equal(sea.callee.log.length, before);
-  await sea.until('undone');
-  assert.equal(await sea.note(), 'stopped/enough');
+  const before = world.callee.log.length;
+  await world.process([trip]);
+  await world.clock.advance(50_000);
+  assert.equal(world.callee.log.length, before);
+  await world.until('undone');
+  assert.equal(await world.note(), 'stopped/enough');
 });
 
 test('a step whose saga is stopped before it begins does not begin', async () => {
@@ -133,59 +133,59 @@ test('a step whose saga is stopped before it begins does not begin', async () =>
   assert.equal(runs, 0);
 });
 
-named('stop: a hanging call is aborted long before its timeout', async (sea) => {
+named('stop: a hanging call is aborted long before its timeout', async (world) => {
   const slow = saga(trips, 'slow', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
     timeout: '1h',
     do: ({ call, input }) => call(remote.pay, input),
   });
-  sea.callee.answers = { pay: () => new Promise(() => {}) };
-  const { engine } = await sea.process([slow]);
-  await sea.run(engine, ({ start }) => start(slow, { id: 's' }));
-  await sea.when('it pays', () => sea.callee.log.length === 1);
-  await sea.run(engine, ({ stop }) => stop(slow, 's', 'enough'));
-  const asked = sea.clock.now();
-  const { cause } = await sea.until('undone');
+  world.callee.answers = { pay: () => new Promise(() => {}) };
+  const { engine } = await world.process([slow]);
+  await world.run(engine, ({ start }) => start(slow, { id: 's' }));
+  await world.when('it pays', () => world.callee.log.length === 1);
+  await world.run(engine, ({ stop }) => stop(slow, 's', 'enough'));
+  const asked = world.clock.now();
+  const { cause } = await world.until('undone');
   assert.deepEqual(cause, { kind: 'stopped', reason: 'enough' });
-  assert.ok(sea.clock.now() - asked < 60_000);
+  assert.ok(world.clock.now() - asked < 60_000);
 });
 
-named('stop: when it comes from elsewhere while a step succeeds, the undo gets the result of the step', async (sea) => {
+named('stop: when it comes from elsewhere while a step succeeds, the undo gets the result of the step', async (world) => {
   let resume: (value: unknown) => void = () => {};
-  sea.callee.answers = { book: () => new Promise((resolve) => (resume = resolve)) };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  await sea.when('it books', () => sea.callee.log.length === 1);
-  await sea.store.transaction((tx) => markStopping(tx, 'trip', 't', { kind: 'stopped', reason: 'elsewhere' }));
+  world.callee.answers = { book: () => new Promise((resolve) => (resume = resolve)) };
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  await world.when('it books', () => world.callee.log.length === 1);
+  await world.store.transaction((tx) => markStopping(tx, 'trip', 't', { kind: 'stopped', reason: 'elsewhere' }));
   resume({ seat: 7 });
-  await sea.until('undone');
-  assert.deepEqual(sea.callee.log, ['book t', 'unbook t/7']);
+  await world.until('undone');
+  assert.deepEqual(world.callee.log, ['book t', 'unbook t/7']);
   // Without work of its own, too: what came too late is not told as committed.
-  assert.equal(sea.transactions[0], 'rolled back');
+  assert.equal(world.transactions[0], 'rolled back');
 });
 
-named('stop: when it comes from elsewhere while a failed step waits for its next run, it takes effect within seconds', async (sea) => {
+named('stop: when it comes from elsewhere while a failed step waits for its next run, it takes effect within seconds', async (world) => {
   const slow = saga(trips, 'slow', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
     retry: { attempts: 99 },
     do: ({ call, input }) => call(remote.pay, input),
   });
-  sea.callee.answers = {
+  world.callee.answers = {
     pay: () => {
       throw new Error('connection lost');
     },
   };
-  const { engine } = await sea.process([slow]);
-  await sea.run(engine, ({ start }) => start(slow, { id: 's' }));
+  const { engine } = await world.process([slow]);
+  await world.run(engine, ({ start }) => start(slow, { id: 's' }));
   // The waits grow up to half a minute.
-  await sea.when('it waits for long', async () => (await sea.instance()).due - sea.clock.now() > 2500);
-  await sea.store.transaction((tx) => markStopping(tx, 'slow', 's', { kind: 'stopped', reason: 'elsewhere' }));
-  const from = sea.clock.monotonic();
-  await sea.when('it is undone', async () => (await sea.instance()).state === 'undone');
-  assert.ok(sea.clock.monotonic() - from <= 1200);
+  await world.when('it waits for long', async () => (await world.instance()).due - world.clock.now() > 2500);
+  await world.store.transaction((tx) => markStopping(tx, 'slow', 's', { kind: 'stopped', reason: 'elsewhere' }));
+  const from = world.clock.monotonic();
+  await world.when('it is undone', async () => (await world.instance()).state === 'undone');
+  assert.ok(world.clock.monotonic() - from <= 1200);
 });
 
-named('stop: a stuck saga still waits for its verdict', async (sea) => {
-  const { engine } = await stuck(sea);
-  await sea.run(engine, ({ stop }) => stop(trip, 't', 'too late'));
-  const { stopping, cause } = await sea.instance();
+named('stop: a stuck saga still waits for its verdict', async (world) => {
+  const { engine } = await stuck(world);
+  await world.run(engine, ({ stop }) => stop(trip, 't', 'too late'));
+  const { stopping, cause } = await world.instance();
   assert.deepEqual([stopping, cause?.kind], [undefined, 'declared']);
 });

@@ -11,39 +11,39 @@ import { Ref, remote, trip, trips } from './world.fixture.ts';
 
 const { named } = eachStore(virtualClock, () => seededRandom(1));
 
-named('G6: a step with a declared error is not undone: the steps before it are, in reverse', async (sea) => {
-  sea.callee.answers = {
+named('G6: a step with a declared error is not undone: the steps before it are, in reverse', async (world) => {
+  world.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  await sea.until('undone');
-  assert.deepEqual(sea.callee.log, ['book t', 'pay t', 'unbook t/7']);
-  assert.equal(await sea.note(), 'declared/Broke');
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  await world.until('undone');
+  assert.deepEqual(world.callee.log, ['book t', 'pay t', 'unbook t/7']);
+  assert.equal(await world.note(), 'declared/Broke');
 });
 
-named('G6: a step with an unknown outcome is retried under the same key, then undone, too, with its result unseen', async (sea) => {
-  sea.callee.answers = {
+named('G6: a step with an unknown outcome is retried under the same key, then undone, too, with its result unseen', async (world) => {
+  world.callee.answers = {
     book: () => {
       throw new Error('connection lost');
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  const { id } = await sea.until('undone');
-  assert.deepEqual(sea.callee.log, ['book t', 'book t', 'book t', 'unbook t/unseen']);
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  const { id } = await world.until('undone');
+  assert.deepEqual(world.callee.log, ['book t', 'book t', 'book t', 'unbook t/unseen']);
   assert.deepEqual(
-    sea.callee.options.map(({ key, undoes }) => [key, undoes]),
+    world.callee.options.map(({ key, undoes }) => [key, undoes]),
     [...Array(3).fill([`${id}.book#1`, undefined]), [`${id}.book.undo#1`, `${id}.book`]],
   );
-  assert.equal(await sea.note(), 'failed/book');
+  assert.equal(await world.note(), 'failed/book');
 });
 
-named('G6: an undo that cannot succeed leaves the saga stuck; it continues after a verdict', async (sea) => {
+named('G6: an undo that cannot succeed leaves the saga stuck; it continues after a verdict', async (world) => {
   let mended = false;
-  sea.callee.answers = {
+  world.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
     },
@@ -51,44 +51,44 @@ named('G6: an undo that cannot succeed leaves the saga stuck; it continues after
       if (!mended) throw new Error('no');
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  const { id } = await sea.until('stuck');
-  const [stuck] = await stuckSagas(sea.store.read);
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  const { id } = await world.until('stuck');
+  const [stuck] = await stuckSagas(world.store.read);
   assert.equal(stuck?.error, 'no');
-  assert.equal(sea.callee.log.filter((line) => line.startsWith('unbook')).length, 10);
+  assert.equal(world.callee.log.filter((line) => line.startsWith('unbook')).length, 10);
   mended = true;
-  await resolveStuck(sea.store as Store<unknown, unknown>, sea.runtime, id, { kind: 'retry' });
-  await sea.until('undone');
+  await resolveStuck(world.store as Store<unknown, unknown>, world.runtime, id, { kind: 'retry' });
+  await world.until('undone');
 });
 
 for (const [verdict, last] of [
   [{ kind: 'skip' }, 'unbook t/7'],
   [{ kind: 'result', result: { seat: 9 } }, 'unbook t/9'],
 ] as const) {
-  named(`G6: the verdict ${verdict.kind}`, async (sea) => {
-    sea.callee.answers = {
+  named(`G6: the verdict ${verdict.kind}`, async (world) => {
+    world.callee.answers = {
       pay: () => {
         throw new Failure('Broke', undefined);
       },
       unbook: () => {
-        if (sea.callee.log.at(-1) !== 'unbook t/9') throw new Error('no');
+        if (world.callee.log.at(-1) !== 'unbook t/9') throw new Error('no');
       },
     };
-    const { engine } = await sea.process([trip]);
-    await sea.start(engine);
-    const { id } = await sea.until('stuck');
-    await resolveStuck(sea.store as Store<unknown, unknown>, sea.runtime, id, verdict);
-    await sea.until('undone');
-    assert.equal(sea.callee.log.at(-1), last);
-    assert.equal(await sea.note(), 'declared/Broke');
+    const { engine } = await world.process([trip]);
+    await world.start(engine);
+    const { id } = await world.until('stuck');
+    await resolveStuck(world.store as Store<unknown, unknown>, world.runtime, id, verdict);
+    await world.until('undone');
+    assert.equal(world.callee.log.at(-1), last);
+    assert.equal(await world.note(), 'declared/Broke');
   });
 }
 
 named(
   'G6: an undo that was refused with a declared error is repeated under another key, one of unknown outcome under its own',
-  async (sea) => {
-    sea.callee.answers = {
+  async (world) => {
+    world.callee.answers = {
       pay: () => {
         throw new Failure('Broke', undefined);
       },
@@ -98,19 +98,19 @@ named(
         if (attempt < 5) throw new Error('connection lost');
       },
     };
-    const { engine } = await sea.process([trip]);
-    await sea.start(engine);
-    const { id } = await sea.until('undone');
+    const { engine } = await world.process([trip]);
+    await world.start(engine);
+    const { id } = await world.until('undone');
     assert.deepEqual(
-      sea.callee.options.slice(2).map(({ key, undoes }) => [key?.replace(id, ''), undoes]),
+      world.callee.options.slice(2).map(({ key, undoes }) => [key?.replace(id, ''), undoes]),
       ['#1', '#1~1', '#1~1', '#1~2', '#1~2'].map((end) => [`.book.undo${end}`, `${id}.book`]),
     );
   },
 );
 
-named('G6: also after a verdict, a refused call is repeated under another key', async (sea) => {
+named('G6: also after a verdict, a refused call is repeated under another key', async (world) => {
   let mended = false;
-  sea.callee.answers = {
+  world.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
     },
@@ -118,18 +118,18 @@ named('G6: also after a verdict, a refused call is repeated under another key', 
       if (!mended) throw new Failure('NotNow', undefined);
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  const { id } = await sea.until('stuck');
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  const { id } = await world.until('stuck');
   mended = true;
-  await resolveStuck(sea.store as Store<unknown, unknown>, sea.runtime, id, { kind: 'retry' });
-  await sea.until('undone');
-  const keys = sea.callee.options.slice(2).map(({ key }) => key);
+  await resolveStuck(world.store as Store<unknown, unknown>, world.runtime, id, { kind: 'retry' });
+  await world.until('undone');
+  const keys = world.callee.options.slice(2).map(({ key }) => key);
   assert.equal(new Set(keys).size, keys.length);
   assert.equal(keys.length, 11);
 });
 
-named('of an undo with two calls, only the refused one gets another key', async (sea) => {
+named('of an undo with two calls, only the refused one gets another key', async (world) => {
   const both = saga(trips, 'both', { input: Ref, uses: [remote] })
     .step('book', {
       do: ({ call, input }) => call(remote.book, input),
@@ -139,7 +139,7 @@ named('of an undo with two calls, only the refused one gets another key', async 
       },
     })
     .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
-  sea.callee.answers = {
+  world.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
     },
@@ -147,16 +147,16 @@ named('of an undo with two calls, only the refused one gets another key', async 
       if (attempt === 1) throw new Failure('NotNow', undefined);
     },
   };
-  const { engine } = await sea.process([both]);
-  await sea.run(engine, ({ start }) => start(both, { id: 'b' }));
-  await sea.until('undone');
+  const { engine } = await world.process([both]);
+  await world.run(engine, ({ start }) => start(both, { id: 'b' }));
+  await world.until('undone');
   assert.deepEqual(
-    sea.callee.options.slice(2).map(({ key }) => key?.split('undo')[1]),
+    world.callee.options.slice(2).map(({ key }) => key?.split('undo')[1]),
     ['#1', '#1', '#1', '#1~1'],
   );
 });
 
-named('a hanging local undo is aborted at its timeout, rolled back and retried', async (sea) => {
+named('a hanging local undo is aborted at its timeout, rolled back and retried', async (world) => {
   let runs = 0;
   const local = saga(trips, 'local', { input: Ref, uses: [remote] })
     .local('note', {
@@ -170,19 +170,19 @@ named('a hanging local undo is aborted at its timeout, rolled back and retried',
       },
     })
     .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
-  sea.callee.answers = {
+  world.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
     },
   };
-  const { engine } = await sea.process([local]);
-  await sea.run(engine, ({ start }) => start(local, { id: 'l' }));
-  await sea.until('undone');
-  assert.equal(await sea.note(), 'open undone');
+  const { engine } = await world.process([local]);
+  await world.run(engine, ({ start }) => start(local, { id: 'l' }));
+  await world.until('undone');
+  assert.equal(await world.note(), 'open undone');
 });
 
-named('a verdict on a saga that is not stuck, or with a result that is not JSON, is refused by name', async (sea) => {
-  sea.callee.answers = {
+named('a verdict on a saga that is not stuck, or with a result that is not JSON, is refused by name', async (world) => {
+  world.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
     },
@@ -190,17 +190,17 @@ named('a verdict on a saga that is not stuck, or with a result that is not JSON,
       throw undefined;
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  const store = sea.store as Store<unknown, unknown>;
-  const { id } = await sea.instance();
-  await assert.rejects(resolveStuck(store, sea.runtime, id, { kind: 'skip' }), SagaNotStuck);
-  assert.equal((await sea.until('stuck')).error, 'undefined');
-  await assert.rejects(resolveStuck(store, sea.runtime, id, { kind: 'result', result: 1n }), /the result of the step book is not JSON/);
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  const store = world.store as Store<unknown, unknown>;
+  const { id } = await world.instance();
+  await assert.rejects(resolveStuck(store, world.runtime, id, { kind: 'skip' }), SagaNotStuck);
+  assert.equal((await world.until('stuck')).error, 'undefined');
+  await assert.rejects(resolveStuck(store, world.runtime, id, { kind: 'result', result: 1n }), /the result of the step book is not JSON/);
 });
 
-named('G6: an open breaker postpones an undo, too, and is not an attempt', async (sea) => {
-  sea.callee.answers = {
+named('G6: an open breaker postpones an undo, too, and is not an attempt', async (world) => {
+  world.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
     },
@@ -208,18 +208,18 @@ named('G6: an open breaker postpones an undo, too, and is not an attempt', async
       if (attempt < 15) throw new BreakerOpen('open', { retryAfterMs: 3000 });
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  await sea.when('it waits', async () => (await sea.instance()).error === 'open');
-  assert.equal((await sea.instance()).due > sea.clock.now(), true);
-  const { attempts, journal } = await sea.until('undone');
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  await world.when('it waits', async () => (await world.instance()).error === 'open');
+  assert.equal((await world.instance()).due > world.clock.now(), true);
+  const { attempts, journal } = await world.until('undone');
   assert.equal(attempts, 0);
-  assert.equal(sea.callee.log.filter((line) => line.startsWith('unbook')).length, 15);
+  assert.equal(world.callee.log.filter((line) => line.startsWith('unbook')).length, 15);
   const undone = journal.find(({ step }) => step === 'book')?.undo;
   assert.deepEqual([undone?.runs, undone?.error], [1, undefined]);
 });
 
-named('G6: the refusals that a postponed undo met are known to its next run', async (sea) => {
+named('G6: the refusals that a postponed undo met are known to its next run', async (world) => {
   const both = saga(trips, 'both', { input: Ref, uses: [remote] })
     .step('book', {
       do: ({ call, input }) => call(remote.book, input),
@@ -233,7 +233,7 @@ named('G6: the refusals that a postponed undo met are known to its next run', as
       },
     })
     .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
-  sea.callee.answers = {
+  world.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
     },
@@ -244,33 +244,33 @@ named('G6: the refusals that a postponed undo met are known to its next run', as
       if (attempt === 1) throw new BreakerOpen('open', { retryAfterMs: 100 });
     },
   };
-  const { engine } = await sea.process([both]);
-  await sea.run(engine, ({ start }) => start(both, { id: 'b' }));
-  assert.equal((await sea.until('undone')).attempts, 0);
+  const { engine } = await world.process([both]);
+  await world.run(engine, ({ start }) => start(both, { id: 'b' }));
+  assert.equal((await world.until('undone')).attempts, 0);
   assert.deepEqual(
-    sea.callee.options.slice(2).map(({ key }) => key?.split('undo')[1]),
+    world.callee.options.slice(2).map(({ key }) => key?.split('undo')[1]),
     ['#1', '#1', '#1~1', '#1'],
   );
 });
 
-named('G13: a close aborts an undo without a failure; the next start continues with it', async (sea) => {
-  sea.callee.answers = {
+named('G13: a close aborts an undo without a failure; the next start continues with it', async (world) => {
+  world.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
     },
     unbook: (attempt) => (attempt === 1 ? new Promise(() => {}) : undefined),
   };
-  const first = await sea.process([trip]);
-  await sea.start(first.engine);
-  await sea.when('it hangs', () => sea.callee.log.includes('unbook t/7'));
+  const first = await world.process([trip]);
+  await world.start(first.engine);
+  await world.when('it hangs', () => world.callee.log.includes('unbook t/7'));
   await first.engine.close(AbortSignal.abort(new Error('down')));
   await first.worker.close();
-  assert.deepEqual([(await sea.instance()).state, (await sea.instance()).attempts], ['undoing', 0]);
-  await sea.process([trip]);
-  await sea.until('undone');
+  assert.deepEqual([(await world.instance()).state, (await world.instance()).attempts], ['undoing', 0]);
+  await world.process([trip]);
+  await world.until('undone');
 });
 
-named('an undo sees the results of the steps before its own, and a local one publishes', async (sea) => {
+named('an undo sees the results of the steps before its own, and a local one publishes', async (world) => {
   let seen: unknown;
   const two = saga(trips, 'two', { input: Ref, uses: [remote] })
     .local('first', { do: () => 1 })
@@ -282,50 +282,50 @@ named('an undo sees the results of the steps before its own, and a local one pub
       },
     })
     .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
-  sea.callee.answers = {
+  world.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
     },
   };
-  const { engine } = await sea.process([two]);
-  await sea.run(engine, ({ start }) => start(two, { id: 't' }));
-  await sea.until('undone');
+  const { engine } = await world.process([two]);
+  await world.run(engine, ({ start }) => start(two, { id: 't' }));
+  await world.until('undone');
   assert.deepEqual(seen, { results: { first: 1 }, result: 2 });
-  assert.equal((await sea.store.read.all('select 1 from sw_outbox')).length, 1);
+  assert.equal((await world.store.read.all('select 1 from sw_outbox')).length, 1);
 });
 
-named('G6: an undo waits for the outcome of a command that its callee drives, even for ten minutes, and counts no run', async (sea) => {
+named('G6: an undo waits for the outcome of a command that its callee drives, even for ten minutes, and counts no run', async (world) => {
   const pending = { type: 'about:blank', title: 'x', status: 503, code: 'SW_OUTCOME_PENDING', retryAfterMs: 5000 };
   let up = Number.POSITIVE_INFINITY;
-  sea.callee.answers = {
+  world.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
     },
     unbook: () => {
-      up = Math.min(up, sea.clock.now() + 600_000);
-      if (sea.clock.now() < up) throw new CallFailed('remote.unbook', pending);
+      up = Math.min(up, world.clock.now() + 600_000);
+      if (world.clock.now() < up) throw new CallFailed('remote.unbook', pending);
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  await sea.when('it waits, and says so', async () => /SW_OUTCOME_PENDING|unbook/.test((await sea.instance()).error ?? ''));
-  for (let minute = 0; minute < 10; minute++) await sea.clock.advance(60_000);
-  const { attempts, journal } = await sea.until('undone');
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  await world.when('it waits, and says so', async () => /SW_OUTCOME_PENDING|unbook/.test((await world.instance()).error ?? ''));
+  for (let minute = 0; minute < 10; minute++) await world.clock.advance(60_000);
+  const { attempts, journal } = await world.until('undone');
   assert.equal(attempts, 0);
   assert.equal(journal.find(({ step }) => step === 'book')?.undo?.runs, 1);
-  assert.ok(sea.callee.log.filter((line) => line.startsWith('unbook')).length > 100);
+  assert.ok(world.callee.log.filter((line) => line.startsWith('unbook')).length > 100);
   // All under one key: the callee knows that it is the same.
-  assert.equal(new Set(sea.callee.options.slice(2).map(({ key }) => key)).size, 1);
+  assert.equal(new Set(world.callee.options.slice(2).map(({ key }) => key)).size, 1);
 });
 
-named('G6: a step whose outcome is pending counts its runs, and is undone in the end', async (sea) => {
-  sea.callee.answers = {
+named('G6: a step whose outcome is pending counts its runs, and is undone in the end', async (world) => {
+  world.callee.answers = {
     pay: () => {
       throw new CallFailed('remote.pay', { type: 'about:blank', title: 'x', status: 503, code: 'SW_OUTCOME_PENDING', retryAfterMs: 1000 });
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  await sea.until('undone');
-  assert.equal(sea.callee.log.filter((line) => line.startsWith('pay')).length, 3);
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  await world.until('undone');
+  assert.equal(world.callee.log.filter((line) => line.startsWith('pay')).length, 3);
 });

@@ -11,19 +11,19 @@ import { Ref, remote, stuck, trip, trips, type World } from './world.fixture.ts'
 
 const { named } = eachStore(virtualClock, () => seededRandom(1));
 
-const judged = (sea: World, id: string, verdict: Verdict): Promise<void> =>
-  resolveStuck(sea.store as Store<unknown, unknown>, sea.runtime, id, verdict);
+const judged = (world: World, id: string, verdict: Verdict): Promise<void> =>
+  resolveStuck(world.store as Store<unknown, unknown>, world.runtime, id, verdict);
 const unbooked = ({ callee }: World): number => callee.log.filter((line) => line.startsWith('unbook')).length;
 
 named(
   'G6: a verdict sets an instance free: due now, with no attempts, of nobody, and not to be written by who saw it before',
-  async (sea) => {
-    const { instance: before } = await stuck(sea);
+  async (world) => {
+    const { instance: before } = await stuck(world);
     assert.deepEqual([before.attempts, before.owner === ''], [10, false]);
-    await sea.clock.advance(100);
-    await judged(sea, before.id, { kind: 'retry' });
-    const now = sea.clock.now();
-    const { journal, ...rest } = await sea.instance();
+    await world.clock.advance(100);
+    await judged(world, before.id, { kind: 'retry' });
+    const now = world.clock.now();
+    const { journal, ...rest } = await world.instance();
     const verdicts = [{ kind: 'retry', at: now, stuck: before.journal.find(({ state }) => state === 'stuck')?.undo }];
     assert.deepEqual(
       journal,
@@ -34,60 +34,60 @@ named(
       ...others,
       ...{ state: 'undoing', attempts: 0, owner: '', due: now, changed: now, version: before.version + 1, error: undefined },
     });
-    const late = sea.store.transaction((tx) => writeTransition(tx, before, { ...before, state: 'undone', changed: now }));
+    const late = world.store.transaction((tx) => writeTransition(tx, before, { ...before, state: 'undone', changed: now }));
     assert.equal(await late, undefined);
   },
 );
 
-named('G6: after a verdict, an undo that still fails has as many attempts as at first', async (sea) => {
-  const { id } = (await stuck(sea)).instance;
-  assert.equal(unbooked(sea), 10);
-  await judged(sea, id, { kind: 'retry' });
-  await sea.when('it is tried again', () => unbooked(sea) > 10);
-  assert.equal((await sea.until('stuck')).attempts, 10);
-  assert.equal(unbooked(sea), 20);
+named('G6: after a verdict, an undo that still fails has as many attempts as at first', async (world) => {
+  const { id } = (await stuck(world)).instance;
+  assert.equal(unbooked(world), 10);
+  await judged(world, id, { kind: 'retry' });
+  await world.when('it is tried again', () => unbooked(world) > 10);
+  assert.equal((await world.until('stuck')).attempts, 10);
+  assert.equal(unbooked(world), 20);
 });
 
-named('G6: a verdict takes effect also when the owner of the instance is dead: another worker continues it', async (sea) => {
-  const { id } = (await stuck(sea)).instance;
-  sea.callee.answers = {};
-  const first = unbooked(sea);
-  await sea.store.transaction((tx) => tx.run('delete from sw_worker'));
-  await judged(sea, id, { kind: 'retry' });
-  const second = await sea.process([trip]);
-  const { owner, journal } = await sea.until('undone');
+named('G6: a verdict takes effect also when the owner of the instance is dead: another worker continues it', async (world) => {
+  const { id } = (await stuck(world)).instance;
+  world.callee.answers = {};
+  const first = unbooked(world);
+  await world.store.transaction((tx) => tx.run('delete from sw_worker'));
+  await judged(world, id, { kind: 'retry' });
+  const second = await world.process([trip]);
+  const { owner, journal } = await world.until('undone');
   assert.equal(owner, second.worker.id);
   assert.deepEqual(
     journal.map(({ undo }) => undo?.error),
     journal.map(() => undefined),
   );
-  assert.equal(unbooked(sea), first + 1);
+  assert.equal(unbooked(world), first + 1);
 });
 
-named('the journal keeps the time at which an undo was skipped', async (sea) => {
-  const { id, journal } = (await stuck(sea)).instance;
+named('the journal keeps the time at which an undo was skipped', async (world) => {
+  const { id, journal } = (await stuck(world)).instance;
   const waits = journal.find(({ state }) => state === 'stuck');
-  await sea.clock.advance(60_000);
-  await judged(sea, id, { kind: 'skip' });
+  await world.clock.advance(60_000);
+  await judged(world, id, { kind: 'skip' });
   assert.deepEqual(
-    (await sea.instance()).journal.find(({ step }) => step === waits?.step),
+    (await world.instance()).journal.find(({ step }) => step === waits?.step),
     {
-      ...{ ...waits, state: 'skipped', undo: { ...waits?.undo, ended: sea.clock.now() } },
-      verdicts: [{ kind: 'skip', at: sea.clock.now(), stuck: waits?.undo }],
+      ...{ ...waits, state: 'skipped', undo: { ...waits?.undo, ended: world.clock.now() } },
+      verdicts: [{ kind: 'skip', at: world.clock.now(), stuck: waits?.undo }],
     },
   );
 });
 
-named('stuck sagas are listed with the one that waits longest first', async (sea) => {
-  const { id } = (await stuck(sea)).instance;
+named('stuck sagas are listed with the one that waits longest first', async (world) => {
+  const { id } = (await stuck(world)).instance;
   const copy = `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
     select ?, name, ?, plan, input, state, journal, attempts, due, owner, started, changed + ? from sw_saga where id = ?`;
-  await sea.store.transaction(async (tx) => {
+  await world.store.transaction(async (tx) => {
     await tx.run(copy, 'later', 'later', 2, id);
     await tx.run(copy, 'earlier', 'earlier', -2, id);
   });
   assert.deepEqual(
-    (await stuckSagas(sea.store.read)).map((one) => one.id),
+    (await stuckSagas(world.store.read)).map((one) => one.id),
     ['earlier', id, 'later'],
   );
 });
@@ -123,34 +123,34 @@ const unseen = (what: (result: { readonly seat: number } | undefined) => string)
     })
     .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
 
-named('G6: the result of a verdict may change calls of the undo: such a call gets another key, the others keep theirs', async (sea) => {
-  const { keyed, first } = keeping(sea);
-  sea.callee.answers = { book: no, repay: keyed, unbook: keyed, pay: no };
+named('G6: the result of a verdict may change calls of the undo: such a call gets another key, the others keep theirs', async (world) => {
+  const { keyed, first } = keeping(world);
+  world.callee.answers = { book: no, repay: keyed, unbook: keyed, pay: no };
   const lost = unseen((result) => `${result?.seat}`);
-  const { engine } = await sea.process([lost]);
-  await sea.run(engine, ({ start }) => start(lost, { id: 'b' }));
-  const { id } = await sea.until('stuck');
-  await judged(sea, id, { kind: 'result', result: { seat: 9 } });
-  sea.callee.answers = { repay: keyed, unbook: keyed };
-  await sea.until('undone');
+  const { engine } = await world.process([lost]);
+  await world.run(engine, ({ start }) => start(lost, { id: 'b' }));
+  const { id } = await world.until('stuck');
+  await judged(world, id, { kind: 'result', result: { seat: 9 } });
+  world.callee.answers = { repay: keyed, unbook: keyed };
+  await world.until('undone');
   assert.deepEqual(first(), ['#1 repay b', '#1 unbook undefined', '#1~1 unbook 9']);
 });
 
-named('G6: after a verdict, too, an undo whose calls differ at random has each effect once', async (sea) => {
+named('G6: after a verdict, too, an undo whose calls differ at random has each effect once', async (world) => {
   let runs = 0;
-  const { keyed, first } = keeping(sea);
-  sea.callee.answers = { book: no, repay: keyed, unbook: keyed, pay: no };
+  const { keyed, first } = keeping(world);
+  world.callee.answers = { book: no, repay: keyed, unbook: keyed, pay: no };
   const lost = unseen(() => `${runs++}`);
-  const { engine } = await sea.process([lost]);
-  await sea.run(engine, ({ start }) => start(lost, { id: 'b' }));
-  const { id } = await sea.until('stuck');
-  await judged(sea, id, { kind: 'result', result: { seat: 9 } });
-  await sea.until('undoing');
-  await sea.until('stuck');
+  const { engine } = await world.process([lost]);
+  await world.run(engine, ({ start }) => start(lost, { id: 'b' }));
+  const { id } = await world.until('stuck');
+  await judged(world, id, { kind: 'result', result: { seat: 9 } });
+  await world.until('undoing');
+  await world.until('stuck');
   assert.deepEqual(first(), ['#1 repay b', '#1 unbook 0', '#1~1 unbook 11']);
 });
 
-named('G6: a verdict that changes many calls of an undo is not used up by them', async (sea) => {
+named('G6: a verdict that changes many calls of an undo is not used up by them', async (world) => {
   const seats = Array.from({ length: 12 }, (_, seat) => seat);
   const many = saga(trips, 'many', { input: Ref, uses: [remote] })
     .step('book', {
@@ -161,14 +161,14 @@ named('G6: a verdict that changes many calls of an undo is not used up by them',
       },
     })
     .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
-  const { keyed, first } = keeping(sea);
-  sea.callee.answers = { book: no, unbook: keyed, repay: no };
-  const { engine } = await sea.process([many]);
-  await sea.run(engine, ({ start }) => start(many, { id: 'b' }));
-  const { id } = await sea.until('stuck');
-  await judged(sea, id, { kind: 'result', result: { seat: 9 } });
-  sea.callee.answers = { unbook: keyed };
-  const { attempts } = await sea.until('undone');
+  const { keyed, first } = keeping(world);
+  world.callee.answers = { book: no, unbook: keyed, repay: no };
+  const { engine } = await world.process([many]);
+  await world.run(engine, ({ start }) => start(many, { id: 'b' }));
+  const { id } = await world.until('stuck');
+  await judged(world, id, { kind: 'result', result: { seat: 9 } });
+  world.callee.answers = { unbook: keyed };
+  const { attempts } = await world.until('undone');
   assert.equal(attempts, 0);
   assert.deepEqual(
     first().slice(12),
@@ -178,22 +178,22 @@ named('G6: a verdict that changes many calls of an undo is not used up by them',
 
 named(
   'G6: what was refused before a verdict and is changed by it gets a key after the refused one, and by the next verdict another',
-  async (sea) => {
-    const { keyed, first } = keeping(sea);
+  async (world) => {
+    const { keyed, first } = keeping(world);
     const lost = unseen((result) => `${result?.seat}`);
     let refusals = 1;
     const unbook = (): void => {
       if (refusals-- > 0) throw new Failure('NotNow', undefined);
       keyed();
     };
-    sea.callee.answers = { book: no, unbook, pay: no };
-    const { engine } = await sea.process([lost]);
-    await sea.run(engine, ({ start }) => start(lost, { id: 'b' }));
-    const { id } = await sea.until('stuck');
+    world.callee.answers = { book: no, unbook, pay: no };
+    const { engine } = await world.process([lost]);
+    await world.run(engine, ({ start }) => start(lost, { id: 'b' }));
+    const { id } = await world.until('stuck');
     for (const seat of [8, 9]) {
-      await judged(sea, id, { kind: 'result', result: { seat } });
-      await sea.until('undoing');
-      await sea.until('stuck');
+      await judged(world, id, { kind: 'result', result: { seat } });
+      await world.until('undoing');
+      await world.until('stuck');
     }
     assert.deepEqual(first(), ['#1~1 unbook undefined', '#1~2 unbook 8', '#1~3 unbook 9']);
   },

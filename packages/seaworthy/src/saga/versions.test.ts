@@ -8,67 +8,67 @@ import { Ref, remote, stuck, trip, trips } from './world.fixture.ts';
 
 const { named } = eachStore(virtualClock, () => seededRandom(1));
 
-named('G8: a definition that cannot continue active instances is refused by name; one that can is not', async (sea) => {
-  sea.callee.answers = { pay: () => new Promise(() => {}) };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  await sea.when('it pays', () => sea.callee.log.length === 2);
+named('G8: a definition that cannot continue active instances is refused by name; one that can is not', async (world) => {
+  world.callee.answers = { pay: () => new Promise(() => {}) };
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  await world.when('it pays', () => world.callee.log.length === 2);
   await engine.close(AbortSignal.abort(new Error('deploy')));
   const inserted = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id }) => id })
     .step('first', { do: ({ call, input }) => call(remote.pay, input) })
     .step('book', { do: ({ call, input }) => call(remote.book, input) });
   const longer = trip.local('more', { do: () => {} });
   await assert.rejects(
-    sea.process([inserted]),
+    world.process([inserted]),
     (error: unknown) => error instanceof SagaStranded && /trip t .*its step 1 was note and is first now/.test(error.message),
   );
-  await assert.rejects(sea.process([]), /its saga is no longer defined/);
-  await sea.process([longer]);
+  await assert.rejects(world.process([]), /its saga is no longer defined/);
+  await world.process([longer]);
 });
 
-named('G8: a running saga whose done step has lost its undo is refused', async (sea) => {
-  sea.callee.answers = { pay: () => new Promise(() => {}) };
-  const { engine, worker } = await sea.process([trip]);
-  await sea.start(engine);
-  await sea.when('it pays', () => sea.callee.log.length === 2);
+named('G8: a running saga whose done step has lost its undo is refused', async (world) => {
+  world.callee.answers = { pay: () => new Promise(() => {}) };
+  const { engine, worker } = await world.process([trip]);
+  await world.start(engine);
+  await world.when('it pays', () => world.callee.log.length === 2);
   await engine.close(AbortSignal.abort(new Error('down')));
   await worker.close();
   const lost = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id }) => id })
     .local('note', { do: () => {}, undo: () => {} })
     .step('book', { do: ({ call, input }) => call(remote.book, input) })
     .step('pay', { do: () => {}, undo: () => {} });
-  await assert.rejects(sea.process([lost]), /trip t .*its step book can no longer be undone/);
+  await assert.rejects(world.process([lost]), /trip t .*its step book can no longer be undone/);
 });
 
-named('G8: after a rollback of the code, sagas that the newer code started are refused by name', async (sea) => {
-  sea.callee.answers = { repay: () => new Promise(() => {}) };
+named('G8: after a rollback of the code, sagas that the newer code started are refused by name', async (world) => {
+  world.callee.answers = { repay: () => new Promise(() => {}) };
   const old = saga(trips, 'grows', { input: Ref, uses: [remote], key: ({ id }) => id }).step('pay', {
     do: ({ call, input }) => call(remote.pay, input),
   });
   const grown = old.step('more', { do: ({ call, input }) => call(remote.repay, input), undo: () => {} });
   // It begins under the old code, and is carried on by the newer one.
-  const first = await sea.process([old]);
-  sea.callee.answers['pay'] = (attempt) => (attempt === 1 ? new Promise(() => {}) : undefined);
-  await sea.run(first.engine, ({ start }) => start(old, { id: 'g' }));
-  await sea.when('it pays', () => sea.callee.log.length === 1);
+  const first = await world.process([old]);
+  world.callee.answers['pay'] = (attempt) => (attempt === 1 ? new Promise(() => {}) : undefined);
+  await world.run(first.engine, ({ start }) => start(old, { id: 'g' }));
+  await world.when('it pays', () => world.callee.log.length === 1);
   await first.engine.close(AbortSignal.abort(new Error('deploy')));
   await first.worker.close();
-  const second = await sea.process([grown]);
-  await sea.when('it is at the new step', () => sea.callee.log.includes('repay g'));
+  const second = await world.process([grown]);
+  await world.when('it is at the new step', () => world.callee.log.includes('repay g'));
   await second.engine.close(AbortSignal.abort(new Error('rollback')));
   await second.worker.close();
-  await assert.rejects(sea.process([old]), /grows g .*its step more was removed/);
+  await assert.rejects(world.process([old]), /grows g .*its step more was removed/);
   const lost = old.step('more', { do: ({ call, input }) => call(remote.repay, input) });
-  await assert.rejects(sea.process([lost]), /its step more can no longer be undone/);
-  await sea.process([grown]);
+  await assert.rejects(world.process([lost]), /its step more can no longer be undone/);
+  await world.process([grown]);
 });
 
-named('G8: a stuck saga, too, is refused by code that cannot undo it', async (sea) => {
-  await stuck(sea);
+named('G8: a stuck saga, too, is refused by code that cannot undo it', async (world) => {
+  await stuck(world);
   const lost = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id }) => id })
     .local('note', { do: () => {}, undo: () => {} })
     .step('book', { do: ({ call, input }) => call(remote.book, input) });
-  await assert.rejects(sea.process([lost]), /trip t .*its step book can no longer be undone/);
+  await assert.rejects(world.process([lost]), /trip t .*its step book can no longer be undone/);
 });
 
 /** One that has begun the steps `states` of its plan. */

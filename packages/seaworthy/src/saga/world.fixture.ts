@@ -118,7 +118,7 @@ export const trip = saga(trips, 'trip', { input: Ref, uses: [remote], key: ({ id
   });
 
 /** Returns a new database without sagas, and a callee whose answers the test gives. */
-export async function world(driver: StoreDriver, clock: Time, random: Random): Promise<World> {
+export async function openWorld(driver: StoreDriver, clock: Time, random: Random): Promise<World> {
   const said: string[] = [];
   const log: Observe['log'] = (level, message, { attempts } = {}) =>
     void said.push(`${level}: ${message}${attempts === undefined ? '' : ` (${attempts})`}`);
@@ -214,8 +214,8 @@ export const stores = (dir: string): readonly (readonly [string, () => StoreDriv
 };
 
 /** Returns a trip that is stuck, and the engine that ran it. */
-export async function stuck(sea: World): Promise<{ readonly engine: SagaEngine; readonly instance: Instance }> {
-  sea.callee.answers = {
+export async function stuck(world: World): Promise<{ readonly engine: SagaEngine; readonly instance: Instance }> {
+  world.callee.answers = {
     pay: () => {
       throw new Failure('Broke', undefined);
     },
@@ -223,7 +223,7 @@ export async function stuck(sea: World): Promise<{ readonly engine: SagaEngine; 
       throw new Error('no');
     },
   };
-  const { engine } = await sea.process([trip]);
-  await sea.start(engine);
-  return { engine, instance: await sea.until('stuck') };
+  const { engine } = await world.process([trip]);
+  await world.start(engine);
+  return { engine, instance: await world.until('stuck') };
 }

@@ -74,8 +74,8 @@ export function bankStorm(seed: number, more: Partial<StormOptions<BankName>> = 
     within: '3m',
     bus: seed % 3 === 0 ? 'embedded' : 'memory',
     options: { consumer: { retry: { attempts: 3, base: '200ms', cap: '2s' } } },
-    async load(sea) {
-      const { call, callOnce, random, sleep } = sea;
+    async load(context) {
+      const { call, callOnce, random, sleep } = context;
       const pay = async (account: string): Promise<void> => {
         for (let n = 1; n <= payments; n++) {
           await sleep(`${Math.floor(random.next() * 2000)}ms`);
@@ -106,13 +106,13 @@ export function bankStorm(seed: number, more: Partial<StormOptions<BankName>> = 
       const operate = async (): Promise<void> => {
         for (let round = 0; round < 3; round++) {
           await sleep('4s');
-          await redrive(sea);
+          await redrive(context);
         }
       };
       await Promise.all([...accounts.map(pay), hurry(), operate(), ...transfers.map(send)]);
     },
     // Until nothing dies any more; a weak account's events die again and again.
-    settled: async (sea) => (await redrive(sea)) === 0,
+    settled: async (context) => (await redrive(context)) === 0,
     async always({ read }) {
       const vaulted = await countsIn(read('vault'));
       for (const [name, n] of Object.entries(vaulted)) assert.ok(n === 0 || n === 1, `${name} happened ${n} times`);
