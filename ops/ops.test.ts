@@ -20,7 +20,7 @@ function documented(): ReadonlySet<string> {
   return new Set(sections.join('').match(/(?<=`)seaworthy_\w+(?=`)/g));
 }
 
-test('alerts and dashboard ask for metrics that there are', () => {
+test('alerts and dashboard query documented metrics only', () => {
   const known = documented();
   const asked = new Set([alerts, ...expressions].join('\n').match(/\bseaworthy_\w+/g));
   assert.ok(asked.size > 15);
@@ -32,36 +32,36 @@ test('alerts and dashboard ask for metrics that there are', () => {
 
 const version = spawnSync('promtool', ['--version'], { encoding: 'utf8' });
 const missing = version.error !== undefined;
-if (missing && process.env['REQUIRE_ENGINES'] === '1') throw new Error('promtool is not there: install prometheus');
-const options = missing ? { skip: 'promtool is not there: install prometheus to check the alerts' } : {};
+if (missing && process.env['REQUIRE_ENGINES'] === '1') throw new Error('promtool is missing: install prometheus');
+const options = missing ? { skip: 'promtool is missing: install prometheus to check the alerts' } : {};
 
-/** Runs promtool; what it says when it refuses is the message. */
+/** Runs promtool. Its output is the message when it refuses. */
 function promtool(args: readonly string[], { cwd = here, input = '' } = {}): void {
   const { status, stdout, stderr } = spawnSync('promtool', args, { cwd, input, encoding: 'utf8' });
   assert.equal(status, 0, `promtool ${args.join(' ')}: ${stdout}${stderr}`);
 }
 
-test('Prometheus takes the alerts, and they alert when they should', options, () => {
+test('Prometheus accepts the alerts, and they fire when they should', options, () => {
   promtool(['check', 'rules', 'alerts.yml'], { cwd: join(here, 'prometheus') });
   promtool(['test', 'rules', 'alerts.test.yml'], { cwd: join(here, 'prometheus') });
 });
 
-test('Prometheus takes every question of the dashboard', options, () => {
+test('Prometheus accepts every query of the dashboard', options, () => {
   const folder = mkdtempSync(join(tmpdir(), 'seaworthy-ops-'));
   const rules = expressions.map((expr, index) => ({ record: `asked:${index}`, expr: expr.replaceAll('$__rate_interval', '5m') }));
-  // What is JSON is YAML.
+  // YAML includes JSON.
   writeFileSync(join(folder, 'rules.yml'), JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
   promtool(['check', 'rules', 'rules.yml'], { cwd: folder });
   rmSync(folder, { recursive: true });
 });
 
-test('Prometheus takes what a process says at /metrics, whatever its labels have in them', options, () => {
+test('Prometheus accepts the answer of /metrics, whatever its labels contain', options, () => {
   const { observe, exposition } = telemetry({ level: 'silent' });
   observe.count('seaworthy_test_total', { name: 'with "quotes", \\ and\na new line, {braces}, é' }, 2);
   observe.gauge('seaworthy_test_waiting', {}, () => Number.POSITIVE_INFINITY);
   observe.span('seaworthy_test', { operation: 'a.b' }).end('ok');
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: exposition(), encoding: 'utf8' });
-  // 3: it parses, and style is found wanting, such as texts that explain each metric.
+  // 3 means that the text parses, but breaks style rules, such as a help text for each metric.
   assert.ok(status === 0 || status === 3, `${stdout}${stderr}`);
   assert.doesNotMatch(stderr, /error while linting|parse/i);
 });
