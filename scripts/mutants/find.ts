@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Mutant, Storming } from './mutant.ts';
 import type { Field } from './plant.ts';
 
-/** What a program has printed, and its exit code; `undefined` when it was stopped, at what it was to print or after `limitMs`. */
+/** The output of a program and its exit code, which is `undefined` when the program was stopped, once it had printed `last` or after `limitMs`. */
 interface Ended {
   readonly code: number | undefined;
   readonly output: string;
@@ -12,9 +12,9 @@ interface Ended {
 const limitMs = 300_000;
 const flags = ['--conditions=@seaworthy/source', '--disable-warning=ExperimentalWarning'];
 
-/** Runs a program until it ends, prints `last`, or has had its time. */
+/** Runs a program until it ends, prints `last`, or has run for `limitMs`. */
 function run(field: Field, args: readonly string[], last?: RegExp): Promise<Ended> {
-  // A test file is a program of its own here, not a part of the run of tests that plants the bug.
+  // Without this variable the test file runs as a program of its own, and not as a part of the test that plants the slip.
   const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
   const env = { ...inherited, THOROUGH: '1' };
   const child = spawn(process.execPath, [...flags, ...args], { cwd: field.root, env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -39,14 +39,14 @@ function run(field: Field, args: readonly string[], last?: RegExp): Promise<Ende
   });
 }
 
-/** The result of the search for a mutant. A program that does not run at all has found nothing. */
+/** The result of the search for a slip. A program that does not run at all has found nothing. */
 export type Found =
   | { readonly kind: 'found'; readonly by: string }
   | { readonly kind: 'survived' | 'broken' | 'misplaced'; readonly by: string; readonly output: string };
 
 const failure = /^\s*✖ (.+?) \([\d.]+ms\)$/m;
 
-/** Runs the mutant's tests in a field in which it is planted, until one fails: the others of that file need not run. */
+/** Runs the tests of a slip in a field in which it is planted, until one fails. */
 export async function findByTests({ tests }: Mutant, field: Field): Promise<Found> {
   let last: Found = { kind: 'survived', by: 'no test', output: '' };
   for (const file of tests) {
@@ -60,7 +60,7 @@ export async function findByTests({ tests }: Mutant, field: Field): Promise<Foun
   return last;
 }
 
-/** Plays storms in a copy in which the mutant is planted, until one fails. */
+/** Runs storms in a field in which a slip is planted, until one fails. */
 export async function findByStorm({ over, instances = 1, seeds = 300 }: Storming, field: Field): Promise<Found> {
   const { code, output } = await run(field, [join(field.root, 'scripts/mutants/hunt.ts'), over, String(seeds), String(instances)]);
   const seed = /storm with seed (\d+) failed/.exec(output)?.[1];

@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
 });
 const wanted = mutants.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)));
 if (wanted.length === 0) {
-  process.stderr.write(`no slip has ${positionals.join(' or ')} in its name\n`);
+  process.stderr.write(`the name of no slip contains ${positionals.join(' or ')}: scripts/mutants/list has the names\n`);
   process.exit(2);
 }
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-mutants-'));

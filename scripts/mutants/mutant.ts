@@ -1,7 +1,7 @@
 /** An edit: a text that occurs once in a source file, and its replacement by the slip. */
 export type Edit = readonly [file: string, is: string, becomes: string];
 
-/** A storm that finds a mutant: over the bank, a fleet in which nothing may happen twice, or over the whole shop. */
+/** A storm that finds a slip: over the bank, a fleet in which nothing may happen twice, or over the whole shop. */
 export interface Storming {
   readonly over: 'bank' | 'shop';
   /** The number of processes of each service. Default 1. */

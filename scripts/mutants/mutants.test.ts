@@ -37,7 +37,7 @@ test('a slip that changes nothing is not found, and a program that does not run 
 /** The slips that a storm finds soon. `npm run mutants -- --storms` plants all others. */
 const soon = mutants.filter((mutant): mutant is Mutant & { readonly storm: Storming } => mutant.storm?.soon === true);
 
-describe('a slip that no test of a good day need know of is found by a storm', { concurrency: 2 }, () => {
+describe('a slip that shows only under faults is found by a storm', { concurrency: 2 }, () => {
   for (const { name, edits, storm } of soon) {
     test(name, async () => {
       const own = field(join(root, name.replaceAll(/\W+/g, '-')));

@@ -5,10 +5,12 @@ import type { Edit } from './mutant.ts';
 export const workspace = resolve(import.meta.dirname, '../..');
 const sources = 'packages/seaworthy/src';
 
-/** Returns the reason why an edit cannot be made, as a sentence; `undefined` if it can. */
+/** Returns a sentence that says why an edit cannot be made, and `undefined` if it can. */
 export function misplaced([file, is]: Edit, root: string = workspace): string | undefined {
   const times = readFileSync(join(root, sources, file), 'utf8').split(is).length - 1;
-  return times === 1 ? undefined : `${file} has ${JSON.stringify(is)} ${times} times: an edit needs a text that is there once`;
+  return times === 1
+    ? undefined
+    : `${file} has ${JSON.stringify(is)} ${times} times; an edit needs a text that occurs once: make it longer or correct it`;
 }
 
 /** An editable copy of the workspace, with its own package and examples and the installed modules of the original. */

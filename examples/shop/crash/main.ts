@@ -8,7 +8,7 @@ import type { RoundResult } from './round.ts';
 import { startSeveral } from './several.ts';
 import { roundOfWhole } from './whole.ts';
 
-/** What the shop's orders never pass: no reaction of the shop fails, so none is parked or becomes a dead letter. The outbox's own tests kill there. */
+/** The crash points that the shop never reaches: none of its reactions fails, so no event is parked or becomes a dead letter. The tests of the outbox kill there. */
 const beyond = /^inbox\/(park|claim|retry|dead-letter|redrive)/;
 
 const settleWithinMs = 30_000;

@@ -6,7 +6,7 @@ type Generate = (aim: Aim) => Shot;
 const good = (name: string, aim: Aim, headers: readonly Header[], more: Partial<Shot> = {}): Shot =>
   shot(`header/${name}`, goodRequest(aim.spot, headers), more);
 
-/** With this body, whatever frames it. */
+/** Makes a shot with `body` under `framing`, whether or not the two agree. */
 function framed(name: string, { spot }: Aim, framing: readonly Header[], body: string, more: Partial<Shot> = {}): Shot {
   return shot(`header/${name}`, { method: spot.method, path: pathOf(spot), headers: [json], framing, body: Buffer.from(body) }, more);
 }

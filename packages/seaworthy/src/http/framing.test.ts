@@ -158,7 +158,7 @@ describe('G12: exactly the body of a request that is answered early is skipped',
     ['another media type', 'POST /things HTTP/1.1', 'content-type: text/plain\r\n', 415],
     ['an encoding', 'POST /things HTTP/1.1', `${json}content-encoding: br\r\n`, 415],
     ['two hosts', 'POST /things HTTP/1.1', `host: y\r\n${json}`, 400],
-    ['what is no JSON', 'POST /things HTTP/1.1', json, 400],
+    ['a body that is not JSON', 'POST /things HTTP/1.1', json, 400],
     ['HTTP/1.0', 'POST /things HTTP/1.0', `${json}connection: keep-alive\r\n`, 400],
   ] as const) {
     for (const [how, framed] of [

@@ -38,14 +38,14 @@ named('stop: decided by the database, also when the last step succeeds in the sa
   const { engine } = await world.process([trip]);
   await world.start(engine);
   await world.when('it pays', () => world.callee.log.length === 2);
-  // Another process wrote it: nobody has told this one.
+  // Another process writes the stop, and does not notify this one.
   await world.store.transaction((tx) => markStopping(tx, 'trip', 't', { kind: 'stopped', reason: 'elsewhere' }));
   resume(undefined);
   await world.until('undone');
   assert.deepEqual(world.callee.log, ['book t', 'pay t', 'repay t', 'unbook t/7']);
   assert.equal(await world.note(), 'stopped/elsewhere');
   assert.equal((await world.store.read.all('select 1 from sw_outbox')).length, 0);
-  // Of the transition that came too late nothing is there, and it is no failure.
+  // The late transition is rolled back completely, and is not reported as a failure.
   assert.deepEqual(world.transactions.slice(0, 3), ['committed', 'rolled back', 'committed']);
 });
 
