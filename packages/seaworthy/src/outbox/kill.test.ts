@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { embedded } from '../bus/drivers/embedded.ts';
-import { type CrashPoint, crashPoints } from '../core/crash.ts';
+import { crashPoints } from '../core/crash.ts';
 import { systemRandom } from '../core/random.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
 import { crashAt } from '../testing/crash.ts';
 import { fastClock, killTests } from '../testing/kill.fixture.ts';
 import { subscriber } from './conformance/handling.ts';
-import type { Fuse } from './conformance/mortal.ts';
 import { count, effects, numbers, type Placed, type World, world } from './conformance/world.ts';
 import { deadLetters } from './dead-letters.ts';
 
@@ -28,23 +27,22 @@ const worldIn = (dir: string): World =>
 
 /** Sender and receiver in one process: a line that works, one whose first event fails once, one whose last dies and is redriven. */
 async function child(dir: string, { rounds, point }: Play): Promise<void> {
-  const kill = point === undefined ? () => {} : crashAt(point);
-  const life: Fuse = { burn: (step) => kill(step as CrashPoint), blow: () => {}, blown: false, at: undefined };
+  const reached = point === undefined ? () => {} : crashAt(point);
   const here = worldIn(dir);
   const healed = new Set<string>();
   const before = ({ order, n }: Placed, { attempt }: { readonly attempt: number }): void => {
     if (order.startsWith('once') && n === 0 && attempt === 1) throw new Error('once');
     if (order.startsWith('dead') && n === each - 1 && !healed.has(order)) throw new Error('until it is redriven');
   };
-  const sender = await here.start('orders', { relay: true, fuse: life });
+  const sender = await here.start('orders', { relay: true, reached });
   const receiver = await subscriber(here, before, {
-    fuse: life,
+    reached,
     consumer: { retry: { attempts: 2, base: '100ms', cap: '100ms' }, poll: '100ms' },
   });
   for (let round = 0; round < rounds; round++) {
     for (let n = 0; n < each; n++) for (const line of lines) await here.run(sender.place(`${line}/${round}`, n));
   }
-  const dead = deadLetters(receiver.mortal, receiver.runtime);
+  const dead = deadLetters(receiver.crashable, receiver.runtime);
   await here.until(
     'all have their effects',
     async () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { hasEffect } from '../testing/crashable.ts';
+import { type ProcessLife, processLife } from '../testing/process-life.ts';
 import { subscriber } from './conformance/handling.ts';
-import { type Fuse, fuse } from './conformance/mortal.ts';
 import { count, effects, numbers, type Process, world } from './conformance/world.ts';
 import { inMemory, time } from './grounds.fixture.ts';
 
@@ -27,7 +28,7 @@ async function play({ actions, senders, receivers }: Program): Promise<void> {
   const placed: (readonly [string, number])[] = [];
   const failing = new Map<string, number>();
   const left = { senders: [...senders], receivers: [...receivers] };
-  const running: { role: 'senders' | 'receivers'; life: Fuse; process: Process | undefined }[] = [];
+  const running: { role: 'senders' | 'receivers'; life: ProcessLife; process: Process | undefined }[] = [];
 
   const options = { consumer: { retry: { attempts: 1000, base: '50ms', cap: '200ms' } } } as const;
   const before = ({ order }: { readonly order: string }): void => {
@@ -36,14 +37,17 @@ async function play({ actions, senders, receivers }: Program): Promise<void> {
     if (times > 0) throw new Error('as the program says');
   };
   async function start(role: 'senders' | 'receivers'): Promise<void> {
-    const life = fuse(left[role].shift());
-    const begin =
-      role === 'senders' ? system.start('orders', { relay: true, fuse: life }) : subscriber(system, before, { ...options, fuse: life });
+    const life = processLife({ name: role, steps: left[role].shift(), counts: hasEffect, clock: system.time.clock });
+    const begin = role === 'senders' ? system.start('orders', { relay: true, life }) : subscriber(system, before, { ...options, life });
     running.push({ role, life, process: await begin.catch(() => undefined) });
   }
   /** Restarts processes that died. A restarted sender first repeats its work, which may not have been done. */
   async function revive(): Promise<void> {
-    for (let dead = running.findIndex(({ life }) => life.blown); dead >= 0; dead = running.findIndex(({ life }) => life.blown)) {
+    for (
+      let dead = running.findIndex(({ life }) => life.dead.aborted);
+      dead >= 0;
+      dead = running.findIndex(({ life }) => life.dead.aborted)
+    ) {
       const [one] = running.splice(dead, 1);
       if (one?.process) await system.run(one.process.kill());
       await start(one?.role ?? 'senders');
@@ -52,10 +56,10 @@ async function play({ actions, senders, receivers }: Program): Promise<void> {
   }
   async function place(): Promise<void> {
     for (;;) {
-      const by = running.find(({ role, life }) => role === 'senders' && !life.blown)?.process;
+      const by = running.find(({ role, life }) => role === 'senders' && !life.dead.aborted)?.process;
       if (!by) return;
       for (const [order, n] of placed) await system.run(by.place(order, n).catch(() => {}));
-      if (!running.some(({ life, process }) => process === by && life.blown)) return;
+      if (!running.some(({ life, process }) => process === by && life.dead.aborted)) return;
     }
   }
 
@@ -71,10 +75,10 @@ async function play({ actions, senders, receivers }: Program): Promise<void> {
       else if (one.kind === 'pass') await system.time.pass(one.ms);
       else if (one.kind === 'second receiver') await start('receivers');
       else if (one.kind === 'second sender') await start('senders');
-      else if (one.kind === 'crash') running[0]?.life.blow();
+      else if (one.kind === 'crash') running[0]?.life.die('the program');
       else {
         const last = running.pop();
-        if (last?.process && !last.life.blown) await system.run(last.process.close().catch(() => last.process?.kill()));
+        if (last?.process && !last.life.dead.aborted) await system.run(last.process.close().catch(() => last.process?.kill()));
         await start(last?.role ?? 'receivers');
       }
       await revive();

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '../client/call.ts';
-import { Crashed, fuse, mortalStore } from '../outbox/conformance/mortal.ts';
+import { orAborted } from '../core/abort.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { worker } from '../store/worker.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { crashableByStatement, hasEffect } from '../testing/crashable.ts';
+import { Died, processLife } from '../testing/process-life.ts';
 import { saga } from './definition.ts';
 import { eachStore } from './each-store.fixture.ts';
 import type { SagaEngine } from './engine.ts';
@@ -82,28 +84,29 @@ async function dieAt(steps: number, broke: boolean): Promise<boolean> {
         },
       }
     : {};
-  const life = fuse(steps);
-  const mortal = mortalStore(world.store, life);
+  const life = processLife({ name: 'owner', steps, counts: hasEffect, clock });
+  const store = crashableByStatement(world.store, life);
   const started = (async () => {
-    const { engine } = await world.process([trip], mortal);
+    const { engine } = await orAborted(world.process([trip], store), life.dead);
     let collected: ReturnType<SagaEngine['collect']> | undefined;
-    await mortal.transaction(async (tx) => {
+    const committed = store.transaction(async (tx) => {
       collected = engine.collect(tx);
       collected.start(trip, { id: 't' });
       await collected.write(tx);
     });
+    await orAborted(committed, life.dead);
     collected?.committed();
-    for (let round = 0; round < 100 && !life.blown && !(await world.instance()).state.startsWith(broke ? 'undone' : 'done'); round++)
+    for (let round = 0; round < 100 && !life.dead.aborted && !(await world.instance()).state.startsWith(broke ? 'undone' : 'done'); round++)
       await world.clock.advance(10);
   })().catch((error: unknown) => {
-    if (!(error instanceof Crashed)) throw error;
+    if (!(error instanceof Died)) throw error;
   });
   await clock.run(started);
   await world.process([trip]);
   const rows = await world.store.read.all('select 1 from sw_saga');
   if (rows.length === 0) {
     assert.deepEqual(world.callee.log, [], 'what was never committed has no effect');
-    return life.blown;
+    return life.dead.aborted;
   }
   const { journal } = await world.until(broke ? 'undone' : 'done');
   // The callee does each key once (G9), so what counts is which keys it has seen, and in which order first.
@@ -112,7 +115,7 @@ async function dieAt(steps: number, broke: boolean): Promise<boolean> {
   assert.equal(await world.note(), broke ? 'declared/Broke' : 'seat 7');
   assert.equal((await world.store.read.all('select 1 from sw_outbox')).length, broke ? 0 : 1);
   assert.equal(journal.length, broke ? 3 : 4);
-  return life.blown;
+  return life.dead.aborted;
 }
 
 for (const broke of [false, true]) {

@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { memory as memoryBus } from '../bus/drivers/memory.ts';
 import { Failure } from '../client/call.ts';
 import { type Caller, caller } from '../client/caller.ts';
-import { CallFailed } from '../client/errors.ts';
+import { CallFailed, Unreachable } from '../client/errors.ts';
+import type { Endpoint } from '../client/transport.ts';
 import { http } from '../client/transports/http.ts';
 import { local } from '../client/transports/local.ts';
 import { command, contract, event } from '../contract/contract.ts';
@@ -13,13 +14,14 @@ import { type Observe, silent } from '../core/observe.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import { failedReply } from '../http/reply.ts';
 import { httpServer } from '../http/server.ts';
-import { type Fuse, fuse, mortalStore } from '../outbox/conformance/mortal.ts';
 import type { EventsOf } from '../outbox/publish.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { saga } from '../saga/definition.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Store, StoreDriver, Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { crashableByStatement, crashableEndpoint, hasEffect } from '../testing/crashable.ts';
+import { type ProcessLife, processLife } from '../testing/process-life.ts';
 import type { CommandContext } from './context.ts';
 import { RefusalNotReturned } from './errors.ts';
 import { external } from './handler.ts';
@@ -122,6 +124,7 @@ async function outcome(call: Caller, [name, input]: Called, key: string): Promis
     return { value: await call(till[name] as typeof till.note, input, { key }) };
   } catch (error) {
     if (error instanceof Failure) return { declared: error.name, data: error.data };
+    if (error instanceof Unreachable) return { code: error.code };
     assert.ok(error instanceof CallFailed, String(error));
     return { code: error.problem.code, status: error.problem.status };
   }
@@ -242,37 +245,35 @@ test('property: calls and repeats have the same results and leave the same rows 
   );
 });
 
-/** A charge that is refused by a till of two processes, of which the first one dies after `life`; it is repeated until it is answered. */
+/** A charge that is refused by a till of two processes, of which the first one dies at its `steps`th step; it is repeated until it is answered. */
 async function refused(
-  life: Fuse,
+  steps: number,
   input: z.input<typeof Order>,
-): Promise<{ readonly answer: unknown; readonly rows: readonly string[]; readonly heard: readonly string[] }> {
+): Promise<{
+  readonly at: string | undefined;
+  readonly answer: unknown;
+  readonly rows: readonly string[];
+  readonly heard: readonly string[];
+}> {
   const clock = virtualClock();
   const surroundings = { clock, random: seededRandom(1) };
   const rt = runtime(surroundings);
   const bus = await memoryBus().open(rt);
   const store = await memory().open('till', rt);
-  // Its steps count until there is an answer.
-  let counts = false;
-  const counted: Fuse = {
-    ...life,
-    get blown() {
-      return life.blown;
-    },
-    burn(step) {
-      if (counts || life.blown) life.burn(step);
-    },
-  };
-  const processes: { readonly lives: Fuse; readonly running: RunningService }[] = [];
-  for (const lives of [counted, fuse()]) {
-    const parts = { runtime: runtime({ ...surroundings, reached: lives.burn }), store: keep(mortalStore(store, lives)), bus };
+  // Steps count until there is an answer.
+  let counted = false;
+  const first = processLife({ name: 'first', steps, counts: (step) => counted && hasEffect(step), clock });
+  const processes: { readonly life: ProcessLife; readonly running: RunningService; readonly endpoint: Endpoint }[] = [];
+  for (const life of [first, processLife({ name: 'second', clock })]) {
+    const own = runtime({ ...surroundings, clock: life.clock, reached: life.pass });
+    const parts = { runtime: own, store: keep(crashableByStatement(store, life)), bus };
     const running = await run(cashier(), { ...parts, call: (() => assert.fail('it calls nobody')) as never });
     await running.begin();
-    processes.push({ lives, running });
+    processes.push({ life, running, endpoint: crashableEndpoint(running.endpoint, life) });
   }
-  const alive = (): RunningService => (processes.find(({ lives }) => !lives.blown) as (typeof processes)[number]).running;
-  const call = caller({ runtime: rt, transportOf: () => local('till', () => alive().endpoint), ...unguarded(rt) });
-  counts = true;
+  const living = () => processes.filter(({ life }) => !life.dead.aborted);
+  const call = caller({ runtime: rt, transportOf: () => local('till', () => living()[0]?.endpoint), ...unguarded(rt) });
+  counted = true;
   let answer: unknown;
   for (let round = 0; answer === undefined; round++) {
     assert.ok(round < 1000, 'it is answered');
@@ -280,16 +281,16 @@ async function refused(
     if ('code' in came) await clock.advance(500);
     else answer = came;
   }
-  counts = false;
+  counted = false;
   // Long enough for the events, and for another run of `do`, if there were one.
   await clock.advance(5000);
   const repeated = await clock.run(outcome(call, ['charge', input], 'k'));
   assert.deepEqual(repeated, answer, 'a repeat gets the recorded answer');
   const [rows, heard] = [await pairs(store, 'attempt'), await pairs(store, 'heard')];
-  for (const { lives, running } of processes) if (!lives.blown) await end(running);
+  for (const { running } of living()) await end(running);
   await store.close();
   await bus.close();
-  return { answer, rows, heard };
+  return { at: first.at, answer, rows, heard };
 }
 
 test('G1, G9: a process that dies at any step of a refused charge leaves one refusal, with its rows and events, and the same answer', {
@@ -302,15 +303,14 @@ test('G1, G9: a process that dies at any step of a refused charge leaves one ref
   for (const [input, wanted] of orders) {
     const died = new Set<string>();
     for (let steps = 1; ; steps++) {
-      const life = fuse(steps);
-      const { answer, rows, heard } = await refused(life, input);
-      const at = `it died at the step ${steps}: ${life.at}`;
-      assert.deepEqual(answer, { declared: 'Declined', data: { why: 'no' } }, at);
-      assert.deepEqual([rows, heard], [wanted, wanted], at);
-      if (!life.blown) break;
-      died.add(String(life.at));
+      const { at, answer, rows, heard } = await refused(steps, input);
+      const where = `it died at the step ${steps}: ${at}`;
+      assert.deepEqual(answer, { declared: 'Declined', data: { why: 'no' } }, where);
+      assert.deepEqual([rows, heard], [wanted, wanted], where);
+      if (at === undefined) break;
+      died.add(at);
     }
-    for (const point of ['before the commit', 'after the commit']) assert.ok(died.has(point), point);
+    for (const point of ['is about to commit', 'has committed']) assert.ok(died.has(point), point);
   }
 });
 

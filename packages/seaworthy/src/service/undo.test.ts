@@ -7,19 +7,21 @@ import { z } from 'zod';
 import { thorough } from '../../../../scripts/thorough.ts';
 import { memory as memoryBus } from '../bus/drivers/memory.ts';
 import { caller } from '../client/caller.ts';
+import type { Endpoint } from '../client/transport.ts';
 import { local } from '../client/transports/local.ts';
 import { command, contract } from '../contract/contract.ts';
 import { runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
-import { type Fuse, fuse, mortalStore } from '../outbox/conformance/mortal.ts';
 import { policyOn } from '../resilience/policy.ts';
 import { saga } from '../saga/definition.ts';
 import { memory } from '../store/drivers/memory.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
 import type { Store, StoreDriver } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
+import { crashableByStatement, crashableEndpoint, hasEffect } from '../testing/crashable.ts';
+import { processLife } from '../testing/process-life.ts';
 import { external } from './handler.ts';
-import { type RunningService, run } from './lifecycle.ts';
+import { run } from './lifecycle.ts';
 import { service } from './service.ts';
 
 const Ref = z.object({ id: z.string() });
@@ -53,10 +55,12 @@ interface Play {
   readonly driver: StoreDriver;
   readonly outcome: Outcome;
   /** Steps until the process that was asked first dies; a second one lives on. */
-  readonly life?: Fuse;
+  readonly steps?: number;
 }
 
 interface Result {
+  /** Where the process died, if it did. */
+  readonly at: string | undefined;
   readonly captured: boolean;
   readonly refunded: boolean;
   /** What the saga said that it waits for. */
@@ -64,24 +68,13 @@ interface Result {
 }
 
 /** A purchase that is given up while its charge is under way, in a till of two processes. */
-async function play({ driver, outcome, life = fuse() }: Play): Promise<Result> {
+async function play({ driver, outcome, steps }: Play): Promise<Result> {
   const clock = virtualClock();
   const surroundings = { clock, random: seededRandom(1) };
   const rt = runtime(surroundings);
   const books = new Set<string>();
   let asked = 0;
   let [begun, ended] = [false, false];
-  // Its steps count from the purchase to the end of its undo.
-  const counted = (one: Fuse): Fuse => ({
-    blow: one.blow,
-    at: undefined,
-    get blown() {
-      return one.blown;
-    },
-    burn(step) {
-      if (one.blown || (begun && !ended)) one.burn(step);
-    },
-  });
   const cashier = service(till, {
     migrations: [{ name: 'till/1', statements: ['create table charge (id text primary key, state text not null)'] }],
     handlers: {
@@ -107,31 +100,29 @@ async function play({ driver, outcome, life = fuse() }: Play): Promise<Result> {
   const store = await driver.open('till', rt);
   const keep = (view: Store): StoreDriver => ({ open: async () => ({ ...view, close: async () => {} }) });
   const nobody = (() => assert.fail('it calls nobody')) as never;
+  // Steps count from the purchase to the end of its undo.
+  const counts = (step: string): boolean => begun && !ended && hasEffect(step);
   const processes = await Promise.all(
-    [life, fuse()].map(counted).map(async (lives) => {
+    [processLife({ name: 'first', steps, counts, clock }), processLife({ name: 'second', clock })].map(async (life) => {
       const parts = {
-        runtime: runtime({ ...surroundings, reached: lives.burn }),
-        store: keep(mortalStore(store, lives)),
+        runtime: runtime({ ...surroundings, clock: life.clock, reached: life.pass }),
+        store: keep(crashableByStatement(store, life)),
         bus,
         call: nobody,
       };
       const running = await run(cashier, parts);
       await running.begin();
-      return { lives, running };
+      return { life, running, endpoint: crashableEndpoint(running.endpoint, life) };
     }),
   );
   // The next call goes to another process than the last.
   let turn = 0;
-  const alive = (): RunningService | undefined => {
-    const living = processes.filter(({ lives }) => !lives.blown);
-    return living[turn++ % living.length]?.running;
-  };
+  const living = () => processes.filter(({ life }) => !life.dead.aborted);
+  const endpoint = (): Endpoint | undefined => living()[turn++ % living().length]?.endpoint;
   const own = await memory().open('shop', rt);
-  const ways = { till: () => alive()?.endpoint, shop: () => selling.endpoint } as Readonly<
-    Record<string, () => RunningService['endpoint']>
-  >;
+  const ways = { till: endpoint, shop: () => selling.endpoint } as Readonly<Record<string, () => Endpoint>>;
   const unguarded = { policyOf: () => policyOn(rt), guardOf: () => policyOn(rt) };
-  const call = caller({ runtime: rt, transportOf: (name) => local(name, ways[name] as () => RunningService['endpoint']), ...unguarded });
+  const call = caller({ runtime: rt, transportOf: (name) => local(name, ways[name] as () => Endpoint), ...unguarded });
   const selling = await run(seller, { runtime: rt, store: keep(own), bus, call });
   await selling.begin();
   begun = true;
@@ -150,13 +141,13 @@ async function play({ driver, outcome, life = fuse() }: Play): Promise<Result> {
   const charges = await store.read.all('select state from charge');
   assert.equal((await store.read.all('select 1 from sw_intent')).length, 0);
   const down = AbortSignal.abort(new Error('down'));
-  for (const one of [selling, ...processes.filter(({ lives }) => !lives.blown).map(({ running }) => running)]) {
+  for (const one of [selling, ...living().map(({ running }) => running)]) {
     await one.quiesce(down);
     await one.close(down);
   }
   await store.close();
   await bus.close();
-  return { captured: books.size > 0, refunded: charges.some(({ state }) => state === 'refunded'), waits };
+  return { at: processes[0]?.life.at, captured: books.size > 0, refunded: charges.some(({ state }) => state === 'refunded'), waits };
 }
 
 const slow: Outcome = () => 'captured';
@@ -185,14 +176,13 @@ for (const [name, driver] of drivers) {
     const died = new Set<string>();
     const every = thorough || name === 'sqlite' ? 1 : 3;
     for (let steps = 1; ; steps += every) {
-      const life = fuse(steps);
-      const { captured, refunded } = await play({ driver: driver(), outcome: slow, life });
-      if (!life.blown) break;
-      died.add(String(life.at));
-      assert.equal(captured, refunded, `it died at the step ${steps}: ${life.at}`);
+      const { at, captured, refunded } = await play({ driver: driver(), outcome: slow, steps });
+      if (at === undefined) break;
+      died.add(at);
+      assert.equal(captured, refunded, `it died at the step ${steps}: ${at}`);
     }
     if (every > 1) return;
-    for (const point of ['external/do/before', 'external/do/after', 'before the commit', 'after the commit'])
+    for (const point of ['external/do/before', 'external/do/after', 'is about to commit', 'has committed'])
       assert.ok(died.has(point), point);
   });
 }

@@ -23,20 +23,31 @@ export interface ProcessLife {
 
 export interface ProcessLifeDeps {
   readonly name: string;
-  /** The number of steps after which the process dies. */
-  readonly steps: number;
+  /** The number of steps after which the process dies. Default: it lives on. */
+  readonly steps?: number | undefined;
+  /** Tells whether a step counts. Default: each does. */
+  readonly counts?: (what: string) => boolean;
   readonly clock: Clock;
   /** The error of its date in milliseconds. Default 0. */
   readonly skewMs?: number;
-  /** Returns the milliseconds of a stall at a step, mostly 0. */
-  readonly stallMs: () => number;
-  readonly trace: (line: string) => void;
+  /** Returns the milliseconds of a stall at a step, mostly 0. Default: no step stalls. */
+  readonly stallMs?: () => number;
+  /** Gets each step and the death. Default none. */
+  readonly trace?: (line: string) => void;
 }
 
 const never = new Promise<never>(() => {});
 
 /** Starts a life. */
-export function processLife({ name, steps, clock, skewMs = 0, stallMs, trace }: ProcessLifeDeps): ProcessLife {
+export function processLife({
+  name,
+  steps = Number.POSITIVE_INFINITY,
+  counts = () => true,
+  clock,
+  skewMs = 0,
+  stallMs = () => 0,
+  trace = () => {},
+}: ProcessLifeDeps): ProcessLife {
   const death = new AbortController();
   const timers = new Set<Timer>();
   let left = steps;
@@ -55,7 +66,7 @@ export function processLife({ name, steps, clock, skewMs = 0, stallMs, trace }: 
   function take(what: string): void {
     if (death.signal.aborted) return;
     trace(`${name} ${what}`);
-    if (--left <= 0) die(what);
+    if (counts(what) && --left <= 0) die(what);
     else if (stalledUntil <= clock.monotonic()) stalledUntil = clock.monotonic() + stallMs();
   }
 

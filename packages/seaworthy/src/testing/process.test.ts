@@ -19,7 +19,7 @@ async function startAndDie(steps: number): Promise<{ readonly at: string | undef
     ...{ store: memory() as StoreDriver<unknown, unknown>, stores: new Map(), serving: new Map() },
     ...{ options: {}, calls: undefined, trace: () => {} },
   };
-  const one = processLife({ name: 'till 1', steps, clock, stallMs: () => 0, trace: () => {} });
+  const one = processLife({ name: 'till 1', steps, clock });
   startProcess(
     world,
     (machine) => bankOn(clearing(), false)(machine, { index: 0, lives: 0 }),

@@ -1,25 +1,17 @@
 import type { Bus } from '../bus/bus.ts';
 import { type Caller, type CallPolicies, caller } from '../client/caller.ts';
-import { Unreachable } from '../client/errors.ts';
 import type { Endpoint } from '../client/transport.ts';
 import { local } from '../client/transports/local.ts';
-import { orAborted } from '../core/abort.ts';
 import { silent } from '../core/observe.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type RunningService, type RunOptions, run } from '../service/lifecycle.ts';
 import type { Service } from '../service/service.ts';
 import type { Store, StoreDriver } from '../store/store.ts';
-import { crashableBus, crashableStore, crashableTransport } from './crashable.ts';
+import { crashableBus, crashableEndpoint, crashableStore, crashableTransport } from './crashable.ts';
 import type { Faults } from './faults.ts';
 import { faultyTransport } from './faulty-transport.ts';
 import type { ProcessLife } from './process-life.ts';
-
-/** A process that accepts calls. */
-interface Serving {
-  readonly endpoint: Endpoint;
-  readonly life: ProcessLife;
-}
 
 /** The world of a storm, which all its processes share and which outlives them. */
 export interface StormWorld {
@@ -30,7 +22,8 @@ export interface StormWorld {
   readonly busOf: (life: ProcessLife, machine: Runtime) => Promise<Bus>;
   readonly store: StoreDriver<unknown, unknown>;
   readonly stores: Map<string, Promise<Store<unknown, unknown>>>;
-  readonly serving: Map<string, Set<Serving>>;
+  /** The endpoints of the processes that accept calls. */
+  readonly serving: Map<string, Set<Endpoint>>;
   readonly options: RunOptions;
   readonly calls: CallPolicies | undefined;
   readonly trace: (line: string) => void;
@@ -38,18 +31,10 @@ export interface StormWorld {
 
 const nameOf = (service: Service): string => service.contract['~contract'];
 
-/** Picks a living process of a service at random. If it dies during a call, the call rejects with `Unreachable`. */
+/** Picks a living process of a service at random. */
 function endpointOf({ serving, runtime: { random } }: StormWorld, service: string): Endpoint | undefined {
   const all = [...(serving.get(service) ?? [])];
-  const one = all[Math.floor(random.next() * all.length)];
-  return (
-    one && {
-      handle: (attempt) =>
-        orAborted(one.endpoint.handle(attempt), one.life.dead).catch((error: unknown) => {
-          throw one.life.dead.aborted ? new Unreachable(`${service} died with the call in flight`) : error;
-        }),
-    }
-  );
+  return all[Math.floor(random.next() * all.length)];
 }
 
 /** Makes the caller of one process, or of the client of the storm. */
@@ -122,7 +107,7 @@ export async function startProcess(
   running.admit();
   // A process that died during its start does not get here: this step never resolves.
   await life.step('accepts calls');
-  const serving = { endpoint: running.endpoint, life };
+  const serving = crashableEndpoint(running.endpoint, life);
   const all = world.serving.get(name) ?? new Set();
   world.serving.set(name, all.add(serving));
   life.dead.addEventListener('abort', () => all.delete(serving), { once: true });

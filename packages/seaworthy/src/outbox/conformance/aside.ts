@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import type { Bus, SubscribeOptions } from '../../bus/bus.ts';
 import { EnvelopeInvalid } from '../../bus/errors.ts';
 import { sleep } from '../../core/sleep.ts';
+import { processLife } from '../../testing/process-life.ts';
 import { type Meta, subscription } from '../attempt.ts';
 import { deadLetters } from '../dead-letters.ts';
 import { collector } from '../outbox.ts';
 import { subscriber } from './handling.ts';
-import { fuse } from './mortal.ts';
 import { count, effect, effects, numbers, orders, type Placed, type Process, type World } from './world.ts';
 
 /** Marks every delivery as one that may have been in flight when a member died. */
@@ -22,16 +22,16 @@ async function outlived(
   dies: (data: Placed, meta: Meta) => boolean,
 ): Promise<{ readonly process: Process; readonly deaths: number }> {
   for (let deaths = 0; ; deaths++) {
-    const life = fuse();
+    const life = processLife({ name: 'receiver', clock: world.time.clock });
     const before = async (data: Placed, meta: Meta): Promise<void> => {
-      if (dies(data, meta)) life.blow();
+      if (dies(data, meta)) life.die('the event');
       await sleep(world.time.clock, 5);
     };
     const consumer = { crashes: 3, retry: { attempts: 50, base: '10ms', cap: '10ms' } } as const;
-    const process = await subscriber(world, before, { fuse: life, consumer, ...(deaths > 0 && { bus: orphaning }) });
-    const settled = async (): Promise<boolean> => life.blown || (await count(process.store, 'sw_dead_letter')) > 0;
+    const process = await subscriber(world, before, { life, consumer, ...(deaths > 0 && { bus: orphaning }) });
+    const settled = async (): Promise<boolean> => life.dead.aborted || (await count(process.store, 'sw_dead_letter')) > 0;
     await world.until('the process dies, or sets the event aside', settled);
-    if (!life.blown) return { process, deaths };
+    if (!life.dead.aborted) return { process, deaths };
     assert.ok(deaths < 10, 'the process dies forever');
     await world.run(process.kill());
   }
@@ -220,7 +220,7 @@ export const aside: readonly { readonly name: string; readonly body: (world: Wor
       const sender = await world.start('orders');
       const large = (n: number, size: number) => ({ order: 'a', n, text: 'x'.repeat(size) }) as Placed;
       await world.run(
-        sender.mortal.transaction(async (tx) => {
+        sender.crashable.transaction(async (tx) => {
           const events = collector(orders, sender.runtime);
           for (let n = 0; n < 9; n++) events.publish('placed', large(n, n === 4 ? 5_000_000 : 1_000_000));
           await events.write(tx);

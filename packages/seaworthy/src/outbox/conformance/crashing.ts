@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { orAborted } from '../../core/abort.ts';
+import { hasEffect } from '../../testing/crashable.ts';
+import { processLife } from '../../testing/process-life.ts';
 import { deadLetters } from '../dead-letters.ts';
 import { subscriber } from './handling.ts';
-import { type Fuse, fuse } from './mortal.ts';
-import { count, effects, numbers, type Process, type World } from './world.ts';
+import { count, effects, numbers, type Process, type StartOptions, type World } from './world.ts';
 
 const lines = ['a', 'b'];
 const each = 2;
@@ -15,12 +17,12 @@ async function place(sender: Process): Promise<void> {
 
 /** Runs the program with a sender that dies at step `steps`. Returns where the sender died; `undefined` when it survived. */
 async function dyingSender(world: World, steps: number): Promise<string | undefined> {
-  const life = fuse(steps);
+  const life = processLife({ name: 'sender', steps, counts: hasEffect, clock: world.time.clock });
   const receiver = await subscriber(world);
-  let sender = await world.start('orders', { relay: true, fuse: life }).catch(() => undefined);
+  let sender = await world.start('orders', { relay: true, life }).catch(() => undefined);
   if (sender) await world.run(place(sender).catch(() => {}));
   await world.time.pass(300);
-  if (life.blown) {
+  if (life.dead.aborted) {
     if (sender) await world.run(sender.kill());
     sender = await world.start('orders', { relay: true });
     await world.run(place(sender));
@@ -45,7 +47,7 @@ async function settled(receiver: Process): Promise<void> {
 
 /** Runs the program with a receiver that dies at step `steps`. One event fails once, another one until it is redriven from the dead letters. */
 async function dyingReceiver(world: World, steps: number): Promise<string | undefined> {
-  const life = fuse(steps);
+  const life = processLife({ name: 'receiver', steps, counts: hasEffect, clock: world.time.clock });
   let failures = 0;
   let healed = false;
   const before = (data: { order: string; n: number }): void => {
@@ -54,14 +56,14 @@ async function dyingReceiver(world: World, steps: number): Promise<string | unde
   };
   const options = { consumer: { retry: { attempts: 2, base: '20ms', cap: '20ms' }, poll: '100ms' } } as const;
   const sender = await world.start('orders', { relay: true });
-  const begin = (mortal: { readonly fuse?: Fuse }): Promise<Process> => subscriber(world, before, { ...options, ...mortal });
-  let receiver = await begin({ fuse: life }).catch(() => undefined);
+  const begin = (own: StartOptions): Promise<Process> => subscriber(world, before, { ...options, ...own });
+  let receiver = await begin({ life }).catch(() => undefined);
   let reborn = false;
   await world.run(place(sender));
   for (let rounds = 0; ; rounds++) {
     assert.ok(rounds < 600, 'the receiver never has all of its effects');
     await world.time.pass(100);
-    if (!receiver || (life.blown && !reborn)) {
+    if (!receiver || (life.dead.aborted && !reborn)) {
       reborn = true;
       if (receiver) await world.run(receiver.kill());
       receiver = await begin({});
@@ -69,15 +71,13 @@ async function dyingReceiver(world: World, steps: number): Promise<string | unde
     const done = (await effects(receiver.store)).length;
     if (done >= total) break;
     if (done === total - 1 && (await count(receiver.store, 'sw_dead_letter')) === 1) healed = true;
-    if (healed)
-      await world.run(
-        deadLetters(receiver.mortal, receiver.runtime)
-          .redrive({})
-          .catch(() => 0),
-      );
+    if (healed) {
+      const redriven = deadLetters(receiver.crashable, receiver.runtime).redrive({});
+      await world.run(orAborted(redriven, receiver.life.dead).catch(() => 0));
+    }
   }
   await world.time.pass(500);
-  if (life.blown && !reborn) {
+  if (life.dead.aborted && !reborn) {
     await world.run(receiver.kill());
     receiver = await begin({});
     await world.time.pass(2000);

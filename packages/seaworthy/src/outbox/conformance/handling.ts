@@ -139,7 +139,7 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
       );
       const lines = Array.from({ length: 4 }, (_, n) => ['quick', 'slow', 'other', 'slower', 'hangs'].map((kind) => `${kind} ${n}`)).flat();
       await world.run(
-        sender.mortal.transaction(async (tx) => {
+        sender.crashable.transaction(async (tx) => {
           const events = collector(orders, sender.runtime);
           for (const order of lines) events.publish('placed', { order, n: 1 });
           await events.write(tx);

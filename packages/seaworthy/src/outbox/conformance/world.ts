@@ -1,6 +1,7 @@
 import type { Bus } from '../../bus/bus.ts';
 import { contract, event } from '../../contract/contract.ts';
 import type { Schema } from '../../contract/schema.ts';
+import { orAborted } from '../../core/abort.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { CrashPoint } from '../../core/crash.ts';
 import { silent } from '../../core/observe.ts';
@@ -9,12 +10,13 @@ import { type Runtime, runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
 import type { Migration, Store } from '../../store/store.ts';
 import { type Worker, worker, workerMigrations } from '../../store/worker.ts';
+import { crashableBus, crashableByStatement } from '../../testing/crashable.ts';
+import { type ProcessLife, processLife } from '../../testing/process-life.ts';
 import type { Subscription } from '../attempt.ts';
 import { type Consumer, type ConsumerOptions, consumer } from '../consumer.ts';
 import { collector } from '../outbox.ts';
 import { type Relay, relay } from '../relay.ts';
 import { outboxMigrations } from '../tables.ts';
-import { type Fuse, fuse, mortalBus, mortalStore } from './mortal.ts';
 
 /** The resources that outlive the crash of a process: its database and the log of the bus. */
 export interface Ground {
@@ -74,7 +76,10 @@ export interface StartOptions {
   readonly relay?: boolean;
   readonly subscriptions?: readonly Subscription<unknown>[];
   readonly consumer?: ConsumerOptions;
-  readonly fuse?: Fuse;
+  /** The life of the process. Default: it ends with `close` or `kill`. */
+  readonly life?: ProcessLife;
+  /** Gets each crash point. Default: the process may die there. */
+  readonly reached?: (point: CrashPoint) => void;
   /** Wraps the bus that the code of the process uses. */
   readonly bus?: (bus: Bus) => Bus;
   /** Wraps the database that the code of the process uses. */
@@ -85,17 +90,18 @@ export interface StartOptions {
 export interface Process {
   /** The database itself, which the suite reads. */
   readonly store: Store;
-  /** The database as the process uses it. It fails once the process is dead. */
-  readonly mortal: Store;
+  readonly life: ProcessLife;
+  /** The database as the process uses it. Its promises never settle once the process is dead. */
+  readonly crashable: Store;
   readonly runtime: Runtime;
   readonly worker: Worker;
   readonly bus: Bus;
   readonly relay: Relay | undefined;
   readonly consumer: Consumer | undefined;
   readonly gauges: ReadonlyMap<string, () => number>;
-  /** Writes a row and an event in one transaction, unless it did so before. */
+  /** Writes a row and an event in one transaction, unless it did so before. Throws `Died`. */
   place(line: string, n: number, name?: 'placed' | 'cancelled' | 'offered'): Promise<void>;
-  /** Ends the process as an orderly shutdown does. */
+  /** Ends the process as an orderly shutdown does. Throws `Died`. */
   close(signal?: AbortSignal): Promise<void>;
   /** Ends the process as a crash does. Nothing that it does afterwards has an effect. */
   kill(): Promise<void>;
@@ -157,12 +163,12 @@ export function world(ground: Ground, time: Time): World {
   }
 
   async function start(service: string, options: StartOptions): Promise<Process> {
-    const life = options.fuse ?? fuse();
+    const life = options.life ?? processLife({ name: service, clock });
     const gauges = new Map<string, () => number>();
     const parts = runtime({
-      clock,
+      clock: life.clock,
       random: time.random,
-      reached: (point: CrashPoint) => life.burn(point),
+      reached: options.reached ?? life.pass,
       observe: {
         ...silent,
         gauge: (name, _attributes, read) => {
@@ -172,28 +178,26 @@ export function world(ground: Ground, time: Time): World {
       },
     });
     // The suites of the store and of the bus test crashes inside them. Here the two survive.
-    const surviving = { ...parts, reached: () => {} };
+    const surviving = { ...parts, clock, reached: () => {} };
     const [ownStore, ownBus] = [await ground.store(service, surviving), await ground.bus(surviving)];
-    const ends: (() => Promise<void>)[] = [() => ownBus.close(), () => ownStore.close()];
+    const store = crashableByStatement(options.database ? options.database(ownStore) : ownStore, life);
+    const bus = crashableBus(options.bus ? options.bus(ownBus) : ownBus, life);
     const end = async (): Promise<void> => {
-      for (const step of ends.splice(0)) await step().catch(() => {});
+      await bus.close();
+      await ownStore.close();
     };
-    try {
-      const store = mortalStore(options.database ? options.database(ownStore) : ownStore, life);
+    const begin = async (): Promise<Process> => {
       await ownStore.migrate([...workerMigrations, ...outboxMigrations, tables]);
-      const bus = mortalBus(options.bus ? options.bus(ownBus) : ownBus, life);
       const own = await worker(store, parts);
-      ends.unshift(() => own.close());
       const relaying = options.relay ? relay({ store, bus, runtime: parts, worker: own, service }) : undefined;
-      if (relaying) ends.unshift(() => relaying.close(AbortSignal.abort()));
       const subscriptions = options.subscriptions;
       const consuming =
         subscriptions && (await consumer({ ...options.consumer, store, bus, runtime: parts, worker: own, service, subscriptions }));
-      if (consuming) ends.unshift(() => consuming.close(AbortSignal.abort()));
 
       const process: Process = {
         store: ownStore,
-        mortal: store,
+        life,
+        crashable: store,
         runtime: parts,
         worker: own,
         bus,
@@ -201,31 +205,35 @@ export function world(ground: Ground, time: Time): World {
         consumer: consuming,
         gauges,
         async place(line, n, name = 'placed') {
-          await store.transaction(async (tx) => {
+          const work = store.transaction(async (tx) => {
             const asked = await tx.run(tx.dialect.insertNew({ table: 'asked', columns: 'name', key: 'name' }), `${line}/${n}`);
             if (asked.changes === 0) return;
             const events = collector(orders, parts);
             events.publish(name, { order: line, n });
             await events.write(tx);
           });
+          await orAborted(work, life.dead);
         },
         async close(signal) {
           processes.delete(process);
-          await Promise.all([relaying?.close(signal), consuming?.close(signal)]);
-          await own.close();
-          await ownBus.close();
-          await ownStore.close();
+          const closing = Promise.all([relaying?.close(signal), consuming?.close(signal)]).then(() => own.close());
+          await orAborted(closing, life.dead);
+          await end();
         },
         async kill() {
           processes.delete(process);
-          life.blow();
+          life.die('its kill');
           await end();
         },
       };
+      return process;
+    };
+    try {
+      const process = await orAborted(begin(), life.dead);
       processes.add(process);
       return process;
     } catch (error) {
-      life.blow();
+      life.die('its start');
       await end();
       throw error;
     }
