@@ -177,8 +177,8 @@ function placeOf(url: string, name: string): string {
   if (name === '(idle)') return 'idle';
   if (name === '(garbage collector)') return 'garbage collection';
   if (name === '(program)') return 'native code';
-  const room = /packages\/seaworthy\/src\/(\w+)/.exec(url)?.[1];
-  if (room) return room;
+  const module = /packages\/seaworthy\/src\/(\w+)/.exec(url)?.[1];
+  if (module) return module;
   const library = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1];
   if (library) return library;
   if (url.includes('examples/shop')) return 'the shop itself';

@@ -51,14 +51,14 @@ describe('what importing a subpath costs', () => {
 
   for (const [subpath, file] of subpaths) {
     test(`${subpath} keeps within its budget`, async () => {
-      const { kB, loads = [], rooms } = budgets[subpath] ?? { kB: 0 };
+      const { kB, loads = [], modules } = budgets[subpath] ?? { kB: 0 };
       const size = await sizeOf(file);
       assert.ok(size.bytes > 300 && size.bytes <= kB * 1000, `${size.bytes} bytes; scripts/package/budgets.ts allows ${kB} kB`);
       assert.deepEqual(
         size.loads.filter((name) => !name.startsWith('node:')),
         loads,
       );
-      if (rooms) assert.deepEqual(size.rooms, rooms);
+      if (modules) assert.deepEqual(size.modules, modules);
     });
   }
 });

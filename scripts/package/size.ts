@@ -9,7 +9,7 @@ export interface Size {
   readonly bytes: number;
   /** The packages and the parts of Node that it loads at once, not those that it imports when they are needed. */
   readonly loads: readonly string[];
-  readonly rooms: readonly string[];
+  readonly modules: readonly string[];
 }
 
 /** Bundles one source file without its dependencies, as a user's bundler would. */
@@ -34,10 +34,10 @@ export async function sizeOf(file: string): Promise<Size> {
       .flatMap(({ external, path: next }) => (external ? [next] : atOnce(next)));
   const entry = Object.keys(outputs).find((path) => resolve(outputs[path]?.entryPoint ?? '') === join(pack, file));
   const foreign = entry === undefined ? [] : atOnce(entry);
-  const rooms = Object.keys(metafile.inputs).map((path) => /packages\/seaworthy\/src\/(\w+)\//.exec(`/${path}`)?.[1] ?? path);
+  const modules = Object.keys(metafile.inputs).map((path) => /packages\/seaworthy\/src\/(\w+)\//.exec(`/${path}`)?.[1] ?? path);
   return {
     bytes: gzipSync(Buffer.concat(outputFiles.map(({ contents }) => contents))).length,
     loads: [...new Set(foreign)].sort(),
-    rooms: [...new Set(rooms)].sort(),
+    modules: [...new Set(modules)].sort(),
   };
 }

@@ -10,18 +10,18 @@ import { promisify } from 'node:util';
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-logs-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-const room = (path: string): string => JSON.stringify(pathToFileURL(resolve(import.meta.dirname, '..', path)).href);
+const importable = (path: string): string => JSON.stringify(pathToFileURL(resolve(import.meta.dirname, '..', path)).href);
 
 /** A fleet as a beginner starts it, in a process whose output can be read: one request breaks its handler, one a reaction. */
 const program = (dir: string, settings: Readonly<Record<string, string>>): string => `
   import { z } from 'zod';
-  import { command, contract, event } from ${room('contract/contract.ts')};
-  import { environment } from ${room('fleet/environment.ts')};
-  import { fleet } from ${room('fleet/fleet.ts')};
-  import { start } from ${room('fleet/start.ts')};
-  import { gateway } from ${room('gateway/gateway.ts')};
-  import { route } from ${room('gateway/route.ts')};
-  import { service } from ${room('service/service.ts')};
+  import { command, contract, event } from ${importable('contract/contract.ts')};
+  import { environment } from ${importable('fleet/environment.ts')};
+  import { fleet } from ${importable('fleet/fleet.ts')};
+  import { start } from ${importable('fleet/start.ts')};
+  import { gateway } from ${importable('gateway/gateway.ts')};
+  import { route } from ${importable('gateway/route.ts')};
+  import { service } from ${importable('service/service.ts')};
 
   const input = z.object({ id: z.string() });
   const desk = contract('desk', {
