@@ -23,12 +23,13 @@ export const till = contract('till', {
   noted: event({ key: 'account', data: Payment }),
 });
 const ledger = contract('ledger', { booked: event({ key: 'account', data: Payment }) });
-const vault = contract('vault', {
+export const vault = contract('vault', {
   debit: command({ http: 'POST /debit', input: Transfer }),
   credit: command({ http: 'POST /credit', input: Transfer, errors: { Frozen: { status: 409 } } }),
   reverse: command({ http: 'POST /reverse', input: Ref.extend({ side: Side }) }),
   wire: command({ http: 'POST /wire', input: Transfer }),
   recall: command({ http: 'POST /recall', input: Ref }),
+  lend: command({ http: 'POST /lend', input: Ref, errors: { Refused: { status: 409 } } }),
 });
 export const office = contract('office', {
   transfer: command({ http: 'POST /transfer', input: Transfer }),
@@ -134,6 +135,11 @@ const vaultService = (books: Clearing, runtime: Runtime) =>
           await tx.run(add, `wire ${input.id}`);
         },
       }),
+      // Another run of it may decide otherwise, and must not: the first decision is the answer under the key.
+      async lend({ input, tx, fail }) {
+        await tx.run(add, `loan ${input.id}`);
+        if (runtime.random.next() < 0.5) throw fail('Refused');
+      },
       // Takes back what was written, and nothing else: whoever undoes a wire must have waited for its outcome.
       recall: external({
         before: async ({ input, tx }) => ({ wired: (await tx.all('select 1 from counted where name = ?', `wire ${input.id}`)).length > 0 }),

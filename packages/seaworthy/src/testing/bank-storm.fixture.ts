@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import type { Read, Row } from '../store/store.ts';
-import { type BankName, bankOn, clearing, office, till } from './bank-fleet.fixture.ts';
+import { type BankName, bankOn, clearing, office, till, vault } from './bank-fleet.fixture.ts';
 import { type StormContext, type StormOptions, type StormReport, storm } from './storm.ts';
 
 const accounts = ['a', 'b', 'weak'];
 const payments = 6;
+const loans = ['1', '2', '3'];
 const hows = ['well', 'frozen', 'broken', 'lost', 'well', 'late', 'late'] as const;
 const transfers = hows.map((how, index) => ({ id: String(index), how }));
 const names = ['till', 'ledger', 'vault', 'office'] as const;
@@ -48,6 +49,8 @@ export function bankStorm(seed: number, more: Partial<StormOptions<BankName>> = 
   const books = clearing();
   // Payments by a client that gives up: how many he made, and how many of them were answered.
   const hasty = { made: 0, answered: 0 };
+  /** Loans that were granted, by what the vault answered. */
+  const granted = new Set<string>();
   /** Transfers of which the office said that they are stopped. */
   const dropped = new Set<string>();
   /** Events that died at least once: they are given back by an operator, when others of their account have gone ahead. */
@@ -103,13 +106,27 @@ export function bankStorm(seed: number, more: Partial<StormOptions<BankName>> = 
         const { stopping } = await call(office.drop, { id: one.id });
         if (stopping) dropped.add(one.id);
       };
+      const borrow = async (id: string): Promise<void> => {
+        const ask = (): Promise<boolean> =>
+          call(vault.lend, { id }, { key: `loan-${id}` }).then(
+            () => true,
+            (error: unknown) => {
+              assert.match(String(error), /Refused/);
+              return false;
+            },
+          );
+        const first = await ask();
+        if (first) granted.add(id);
+        await sleep(`${Math.floor(random.next() * 2000)}ms`);
+        assert.equal(await ask(), first, `the answer to a repeat of loan ${id}`);
+      };
       const operate = async (): Promise<void> => {
         for (let round = 0; round < 3; round++) {
           await sleep('4s');
           await redrive(context);
         }
       };
-      await Promise.all([...accounts.map(pay), hurry(), operate(), ...transfers.map(send)]);
+      await Promise.all([...accounts.map(pay), hurry(), operate(), ...transfers.map(send), ...loans.map(borrow)]);
     },
     // Until nothing dies any more; a weak account's events die again and again.
     settled: async (context) => (await redrive(context)) === 0,
@@ -146,6 +163,7 @@ export function bankStorm(seed: number, more: Partial<StormOptions<BankName>> = 
       );
       await undoneInReverse(read('vault'));
       const [vaulted, kept] = [await countsIn(read('vault')), await countsIn(read('office'))];
+      for (const id of loans) assert.equal(vaulted[`loan ${id}`] ?? 0, granted.has(id) ? 1 : 0, `loan ${id}`);
       for (const { id, how } of transfers) {
         const {
           [`open ${id}`]: open = 0,
