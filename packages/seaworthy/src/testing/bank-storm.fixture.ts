@@ -6,7 +6,7 @@ import { type StormContext, type StormOptions, type StormReport, storm } from '.
 const accounts = ['a', 'b', 'weak'];
 const payments = 6;
 const loans = ['1', '2', '3'];
-const hows = ['well', 'frozen', 'broken', 'lost', 'well', 'late', 'late'] as const;
+const hows = ['well', 'frozen', 'broken', 'lost', 'well', 'late', 'late', 'late'] as const;
 const transfers = hows.map((how, index) => ({ id: String(index), how }));
 const names = ['till', 'ledger', 'vault', 'office'] as const;
 
