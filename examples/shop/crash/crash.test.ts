@@ -14,8 +14,12 @@ after(() => rmSync(root, { recursive: true, force: true }));
 
 for (const kill of [
   { kind: 'time', ms: 150 },
-  ...(thorough ? ([{ kind: 'point', point: 'saga/advance/after', nth: 5 }] as const) : []),
-  { kind: 'point', point: 'external/do/after', nth: 3 },
+  ...(thorough
+    ? ([
+        { kind: 'point', point: 'saga/advance/after', nth: 5 },
+        { kind: 'point', point: 'external/do/after', nth: 3 },
+      ] as const)
+    : []),
 ] as const) {
   test(`a shop that is killed ${kill.kind === 'time' ? 'at some moment' : `at ${kill.point}`} and restarted loses nothing and does nothing twice`, async () => {
     const result = await roundOfWhole({

@@ -69,7 +69,7 @@ export const outbox: readonly Mutant[] = [
       ['outbox/delivery.ts', "        if (!(await mark(tx, arrived, now))) return 'repeat';\n        if", '        if'],
     ],
     tests: suites,
-    storm: { ...storm, soon: true },
+    storm,
   },
   {
     name: 'inbox: an event behind a parked one of its key is handled at once',

@@ -77,7 +77,7 @@ export const service: readonly Mutant[] = [
     name: 'service: an undo does not wait for the outcome of an external command of its step',
     edits: [['service/tombstone.ts', 'if (!open) return undefined;', 'if (open === undefined || open !== undefined) return undefined;']],
     tests: inSource('service/undo', ...externals),
-    storm: { ...storm, soon: true },
+    storm,
   },
   {
     name: 'service: a process that does not own an intent can commit its outcome',

@@ -174,7 +174,7 @@ for (const [name, driver] of drivers) {
 
   test(`G2, G6: an undo of a charge in flight holds when the process dies at any step (${name})`, async () => {
     const died = new Set<string>();
-    const every = thorough || name === 'sqlite' ? 1 : 3;
+    const every = thorough || name === 'sqlite' ? 1 : 4;
     for (let steps = 1; ; steps += every) {
       const { at, captured, refunded } = await play({ driver: driver(), outcome: slow, steps });
       if (at === undefined) break;
