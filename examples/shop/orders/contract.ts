@@ -1,6 +1,6 @@
 import { command, contract, event, query } from 'seaworthy/contract';
 import { z } from 'zod';
-import { Item, Items, Money, OrderId, OrderRef } from '../shapes.ts';
+import { Item, Items, Money, OrderId, OrderRef, Text } from '../shapes.ts';
 
 export const Status = z.enum(['pending', 'confirmed', 'cancelled']);
 
@@ -18,7 +18,7 @@ const Order = z.object({
 export const orders = contract('orders', {
   placeOrder: command({
     http: 'POST /orders',
-    input: z.object({ customerId: z.string().min(1).max(100).default('guest'), items: Items, paymentToken: z.string().min(1).max(100) }),
+    input: z.object({ customerId: Text.default('guest'), items: Items, paymentToken: Text }),
     output: z.object({ orderId: OrderId, status: z.literal('pending') }),
     status: 202,
     location: '/api/orders/{orderId}',

@@ -1,13 +1,13 @@
 import { command, contract, event, query } from 'seaworthy/contract';
 import { z } from 'zod';
-import { Money, OrderId, OrderRef } from '../shapes.ts';
+import { Money, OrderId, OrderRef, Text } from '../shapes.ts';
 
 const Payment = z.object({ paymentId: z.string(), amount: Money, state: z.enum(['captured', 'refunded']) });
 
 export const payments = contract('payments', {
   charge: command({
     http: 'POST /payments',
-    input: z.object({ orderId: OrderId, amount: Money, token: z.string().min(1).max(100) }),
+    input: z.object({ orderId: OrderId, amount: Money, token: Text }),
     output: Payment,
     errors: { Declined: { status: 402 }, Unavailable: { status: 424 }, ChargedOtherwise: { status: 409 } },
   }),
