@@ -27,7 +27,7 @@ export async function spawnShop({ dir, env = {} }: { readonly dir: string; reado
     // As `npm start` does. On a machine of few cores four threads that collect garbage wait for each other more than they help.
     [
       '--v8-pool-size=1',
-      '--max-semi-space-size=4',
+      '--max-semi-space-size=2',
       '--max-old-space-size=128',
       '--no-maglev',
       '--conditions=@seaworthy/source',
