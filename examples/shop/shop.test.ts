@@ -165,6 +165,17 @@ describe('the shop, over HTTP', () => {
       /idempotency-key: takes/,
     ],
     ['a bad deadline', '/api/orders/x', { headers: { 'seaworthy-deadline-ms': '-1' } }, 400, /seaworthy-deadline-ms: takes a whole number/],
+    [
+      'a text that no database keeps',
+      '/api/orders',
+      {
+        method: 'POST',
+        headers: json,
+        body: '{"items": [{"productId": "a\\u0000", "quantity": 1, "unitPrice": 1}], "paymentToken": "\\u0000"}',
+      },
+      400,
+      /items\.0\.productId[^;]*U\+0000.*paymentToken/,
+    ],
     ['negative stock', '/api/products/a/stock', { method: 'PUT', headers: json, body: '{"available": -1}' }, 400, /available/],
     ['no such order', '/api/orders/none', {}, 404, /NotFound/],
     ['no such product', '/api/products/none/stock', {}, 404, /NotFound/],

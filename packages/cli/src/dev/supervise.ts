@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { statSync } from 'node:fs';
+import { systemClock } from 'seaworthy/core';
 import { displayPath } from '../fleet-file.ts';
 import { stopAsked } from '../signals.ts';
 import { paint, print, timeOfDay } from '../terminal.ts';
@@ -9,7 +10,7 @@ import { watching } from './watch.ts';
 /** How long a fleet may take to stop before it is killed. The next start continues the work that was in flight. */
 const stopWithinMs = 5000;
 
-const say = (text: string): void => print(`${paint('dim', timeOfDay(Date.now()))}  ${text}`);
+const say = (text: string): void => print(`${paint('dim', timeOfDay(systemClock.now()))}  ${text}`);
 
 /** Runs the fleet in its own process, and restarts it whenever a file that it loaded has changed. Resolves when it is stopped. */
 export function supervise(file: string, env: NodeJS.ProcessEnv): Promise<void> {
@@ -45,8 +46,8 @@ export function supervise(file: string, env: NodeJS.ProcessEnv): Promise<void> {
       if (!own) return;
       if (own.connected) own.send(stopMessage, () => {});
       else own.kill('SIGTERM');
-      const timer = setTimeout(() => own.kill('SIGKILL'), stopWithinMs);
-      own.once('exit', () => clearTimeout(timer));
+      const timer = systemClock.after(stopWithinMs, () => own.kill('SIGKILL'));
+      own.once('exit', timer.cancel);
     }
 
     function restart(path: string): void {

@@ -1,5 +1,6 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { systemClock, type Timer } from 'seaworthy/core';
 
 /** Watches source files and, while `anything` returns true, any other source file in their folders. */
 export interface Watching {
@@ -18,11 +19,11 @@ const mtimeOf = (path: string): number | undefined => statSync(path, { throwIfNo
 export function watching({ changed, anything }: { readonly changed: (path: string) => void; readonly anything: () => boolean }): Watching {
   const folders = new Map<string, FSWatcher>();
   const files = new Map<string, number>();
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
 
   function soon(path: string): void {
-    clearTimeout(timer);
-    timer = setTimeout(() => changed(path), settleMs);
+    timer?.cancel();
+    timer = systemClock.after(settleMs, () => changed(path));
   }
 
   function look(path: string): void {
@@ -45,7 +46,7 @@ export function watching({ changed, anything }: { readonly changed: (path: strin
       look(path);
     },
     close() {
-      clearTimeout(timer);
+      timer?.cancel();
       for (const watcher of folders.values()) watcher.close();
     },
   };

@@ -21,7 +21,7 @@ export interface ExternalCommand {
 /** What the external commands of one service need to run. */
 export interface ExternalDeps extends UnitDeps {
   readonly owner: Owner;
-  /** The place of this process for work that may kill it. */
+  /** The turn of this process for work that may kill it: one at a time. */
   readonly alone: Alone;
   /** The external commands of this code, by name. */
   readonly commands: ReadonlyMap<string, ExternalCommand>;
