@@ -15,7 +15,19 @@ const levels: readonly (readonly string[])[] = [
 ];
 
 /** Only `drivers/` and `transports/` import these. */
-const clients = ['node:sqlite', 'node:http', 'node:https', 'node:net', 'node:child_process', 'undici', 'fastify', 'pino', 'zod'];
+const clients = [
+  'node:sqlite',
+  'node:http',
+  'node:https',
+  'node:net',
+  'node:child_process',
+  'undici',
+  'fastify',
+  'pino',
+  'zod',
+  'pg',
+  'mysql2',
+];
 
 /** Each of these modules is built on some of the clients, and imports them anywhere. */
 const clientsOf: Readonly<Record<string, readonly string[]>> = { telemetry: ['pino'], http: ['node:http', 'node:net', 'fastify'] };

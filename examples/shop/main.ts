@@ -11,7 +11,7 @@ async function run(): Promise<void> {
   const crash = process.env['SEAWORTHY_CRASH_AT'];
   const surroundings = runtime({ observe, ...(crash && { reached: crashAt(crash) }) });
 
-  const opened = shop();
+  const opened = await shop();
   const fleet = await launch(opened, { ...settings, runtime: surroundings, exposition });
   const { only } = settings;
   observe.log('info', only ? `running ${only.join(', ')} of the shop` : `the shop is open at ${fleet.url}`, {

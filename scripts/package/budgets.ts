@@ -18,6 +18,7 @@ export const budgets: Readonly<Record<string, Budget>> = {
   'seaworthy/store': { kB: 2, modules: ['core', 'store'] },
   'seaworthy/store/sqlite': { kB: 11.1, modules: ['core', 'store'] },
   'seaworthy/store/memory': { kB: 8.5, modules: ['core', 'store'] },
+  'seaworthy/store/postgres': { kB: 12, modules: ['core', 'store'], loads: ['pg'] },
   'seaworthy/store/driver-kit': { kB: 4.6, modules: ['core', 'store'] },
   'seaworthy/store/conformance': { kB: 10.5, modules: ['core', 'store'] },
   'seaworthy/bus': { kB: 1.7, modules: ['bus', 'core'] },

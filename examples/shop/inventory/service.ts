@@ -1,7 +1,7 @@
 import { service } from 'seaworthy/service';
 import { orders } from '../orders/contract.ts';
 import { inventory } from './contract.ts';
-import { migrations, release, reserve, reservedFor, setStock, stockOf } from './stock.ts';
+import { migrations, record, release, reserve, reservedFor, setStock, stockOf } from './stock.ts';
 
 export default service(inventory, {
   migrations,
@@ -13,8 +13,8 @@ export default service(inventory, {
       return stock;
     },
     async reserve({ input, tx, publish, fail }) {
-      if (await reservedFor(tx, input.orderId)) throw fail('AlreadyReserved');
-      const short = await reserve(tx, input.orderId, input.items);
+      if (!(await record(tx, input.orderId, input.items))) throw fail('AlreadyReserved');
+      const short = await reserve(tx, input.items);
       if (short) throw fail('OutOfStock', short);
       publish('stockReserved', { orderId: input.orderId });
       return { orderId: input.orderId };

@@ -5,9 +5,9 @@ import { type Item, Items, jsonOf } from '../shapes.ts';
 export const migrations: readonly Migration[] = [
   {
     name: 'inventory/1',
-    statements: [
-      'create table stock (product_id text primary key, available bigint not null, reserved bigint not null default 0)',
-      'create table reservations (order_id text primary key, items text not null)',
+    statements: ({ types: { key, integer, text } }) => [
+      `create table stock (product_id ${key} not null primary key, available ${integer} not null, reserved ${integer} not null default 0)`,
+      `create table reservations (order_id ${key} not null primary key, items ${text} not null)`,
     ],
   },
 ];
@@ -25,26 +25,31 @@ export async function stockOf(read: Read, productId: string): Promise<Stock | un
 /** Sets the available units and keeps the reserved ones. */
 export async function setStock(tx: Tx, productId: string, available: number): Promise<Stock> {
   await tx.run(
-    'insert into stock (product_id, available) values (?, ?) on conflict (product_id) do update set available = excluded.available',
+    tx.dialect.upsert({ table: 'stock', columns: 'product_id, available', key: 'product_id', set: 'available' }),
     productId,
     available,
   );
   return (await stockOf(tx, productId)) as Stock;
 }
 
-/** Adds up the units of each product, since an order may have several lines of one product. */
-function unitsOf(items: readonly Item[]): ReadonlyMap<string, number> {
+/**
+ * Adds up the units of each product, since an order may have several lines of one product. All transactions lock the products in the same
+ * order: two that did not could wait for each other for ever.
+ */
+function unitsOf(items: readonly Item[]): readonly (readonly [productId: string, units: number])[] {
   const units = new Map<string, number>();
   for (const { productId, quantity } of items) units.set(productId, (units.get(productId) ?? 0) + quantity);
-  return units;
+  return [...units].sort(([one], [other]) => (one < other ? -1 : 1));
 }
 
-/** Moves the units of an order from available to reserved. Returns the first product that has too few. */
-export async function reserve(
-  tx: Tx,
-  orderId: string,
-  items: readonly Item[],
-): Promise<{ productId: string; available: number } | undefined> {
+/** Records the reservation of an order. Returns false when it has one: an insert that finds out is cheaper, and safer, than a query before it. */
+export async function record(tx: Tx, orderId: string, items: readonly Item[]): Promise<boolean> {
+  const insert = tx.dialect.insertNew({ table: 'reservations', columns: 'order_id, items', key: 'order_id' });
+  return (await tx.run(insert, orderId, JSON.stringify(items))).changes > 0;
+}
+
+/** Moves units from available to reserved. Returns the first product that has too few. */
+export async function reserve(tx: Tx, items: readonly Item[]): Promise<{ productId: string; available: number } | undefined> {
   for (const [productId, units] of unitsOf(items)) {
     const { changes } = await tx.run(
       'update stock set available = available - ?, reserved = reserved + ? where product_id = ? and available >= ?',
@@ -55,7 +60,6 @@ export async function reserve(
     );
     if (changes === 0) return { productId, available: (await stockOf(tx, productId))?.available ?? 0 };
   }
-  await tx.run('insert into reservations (order_id, items) values (?, ?)', orderId, JSON.stringify(items));
   return undefined;
 }
 

@@ -5,11 +5,11 @@ import { Items, jsonOf, Money } from '../shapes.ts';
 export const migrations: readonly Migration[] = [
   {
     name: 'orders/1',
-    statements: [
+    statements: ({ types: { key, integer, text } }) => [
       `create table orders (
-        order_id text primary key, customer_id text not null, status text not null, reason text, total bigint not null,
-        items text not null, placed_at bigint not null,
-        cancelling integer not null default 0, released integer not null default 0, refunded integer not null default 0)`,
+        order_id ${key} not null primary key, customer_id ${text} not null, status ${text} not null, reason ${text},
+        total ${integer} not null, items ${text} not null, placed_at ${integer} not null, cancelling ${integer} not null default 0,
+        released ${integer} not null default 0, refunded ${integer} not null default 0)`,
     ],
   },
 ];

@@ -5,8 +5,9 @@ import { Money } from '../shapes.ts';
 export const migrations: readonly Migration[] = [
   {
     name: 'payments/1',
-    statements: [
-      'create table payments (order_id text primary key, payment_id text not null, amount bigint not null, state text not null)',
+    statements: ({ types: { key, integer, text } }) => [
+      `create table payments (
+        order_id ${key} not null primary key, payment_id ${text} not null, amount ${integer} not null, state ${text} not null)`,
     ],
   },
 ];

@@ -1,3 +1,5 @@
+import { systemClock } from './clock.ts';
+
 const next = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 let waiting = 0;
 
@@ -8,13 +10,23 @@ export async function macrotask(): Promise<void> {
   waiting--;
 }
 
-/** Returns the outcome of `work`, such as a write to the disk. Virtual time waits for it: the machine finishes it by itself. */
-export async function trackIo<T>(work: Promise<T>): Promise<T> {
+/**
+ * Returns the outcome of `work`, such as a write to the disk. Virtual time waits for it, since the machine finishes it by itself; but no longer
+ * than `atMostMs`, where it may wait for something that only virtual time brings about. Default for as long as it takes.
+ */
+export async function trackIo<T>(work: Promise<T>, atMostMs?: number): Promise<T> {
   waiting++;
+  let tracked = true;
+  const leave = (): void => {
+    if (tracked) waiting--;
+    tracked = false;
+  };
+  const timer = atMostMs === undefined ? undefined : systemClock.after(atMostMs, leave, { background: true });
   try {
     return await work;
   } finally {
-    waiting--;
+    timer?.cancel();
+    leave();
   }
 }
 

@@ -51,6 +51,15 @@ export class StoreUnusable extends SeaworthyError {
   readonly kind = 'unavailable';
 }
 
+/**
+ * A transaction was begun inside the work of another one, and would have waited for a connection that the outer one does not give back before.
+ * Use the `tx` of the outer one, or begin it after the outer one has ended.
+ */
+export class TransactionNested extends SeaworthyError {
+  readonly code = 'SW_STORE_TRANSACTION_NESTED';
+  readonly kind = 'internal';
+}
+
 /** A migration that has been applied was edited since. */
 export class MigrationEdited extends SeaworthyError {
   readonly code = 'SW_STORE_MIGRATION_EDITED';

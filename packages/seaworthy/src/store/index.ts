@@ -12,6 +12,7 @@ export {
   StoreTaken,
   StoreUnusable,
   TransactionLost,
+  TransactionNested,
   TransactionOver,
 } from './errors.ts';
 export type { RowSchema } from './row-schema.ts';

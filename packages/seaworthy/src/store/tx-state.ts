@@ -38,6 +38,11 @@ export class Mark implements Level {
     return this.#lost;
   }
 
+  /** The same of it, or of the nearest level around it. */
+  get lostAround(): TransactionLost | undefined {
+    return this.#lost ?? this.#around?.lostAround;
+  }
+
   lose(cause: unknown): void {
     const message = `a statement has failed before, and its transaction or savepoint is lost (${textOf(cause)}): let its error go on, or run what may fail inside \`tx.savepoint\` and catch it there`;
     this.#lost ??= new TransactionLost(message, { cause });
@@ -116,10 +121,15 @@ export class TxState {
     this.#failure ??= { error };
   }
 
-  /** A statement failed: its level is lost. The first failure counts. */
-  lose(cause: unknown): void {
+  /** Why the transaction is lost, if it is. */
+  get failure(): unknown {
+    return this.#failure?.error;
+  }
+
+  /** A statement failed: its level is lost, by default the innermost one. The first failure counts. */
+  lose(cause: unknown, level = this.level): void {
     this.#hasLost = true;
-    this.level.lose(cause);
+    level.lose(cause);
   }
 
   /** Keeps a statement for the commit, with its values as they are now. */

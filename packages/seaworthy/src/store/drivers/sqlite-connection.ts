@@ -1,6 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { StatementFailed } from '../errors.ts';
 import type { Row, Value, Values } from '../store.ts';
+import { refuseValue } from '../values.ts';
 import { shapeOf } from './sqlite-statement.ts';
 
 interface Prepared {
@@ -19,22 +20,11 @@ const cached = 500;
 
 /** Binds a whole number as an integer: node:sqlite would bind 5 as 5.0, which a text column stores as '5.0'. */
 function toColumn(value: Value | undefined, index: number): SQLInputValue {
-  if (typeof value === 'string') {
-    // PostgreSQL cannot keep it, and Node 22 reads a text up to it.
-    if (!value.includes('\0')) return value;
-    throw new TypeError(
-      `value ${index + 1} is a text with U+0000 in it, which not every engine can keep: replace it, or keep the text as bytes`,
-    );
-  }
-  if (typeof value === 'bigint' || value === null) return value;
-  if (value === undefined) return null;
+  if (value === undefined || value === null) return null;
   if (typeof value === 'boolean') return value ? 1n : 0n;
   if (Number.isSafeInteger(value)) return BigInt(value as number);
-  if (typeof value === 'number' && !Number.isNaN(value)) return value;
-  if (value instanceof Uint8Array) return value;
-  // node:sqlite would take an object for named values, and NaN for null.
-  const kind = typeof value === 'number' ? 'NaN' : `of type ${(value as object).constructor?.name ?? typeof value}`;
-  throw new TypeError(`value ${index + 1} is ${kind}, not a string, number, bigint, boolean, Uint8Array or null`);
+  refuseValue(value, index);
+  return value;
 }
 
 const toValue = (value: SQLOutputValue | undefined): SQLOutputValue =>

@@ -1,0 +1,68 @@
+/** A statement for an engine on a network, as far as its text shows before it runs. */
+export interface Text {
+  /** With the placeholders of the engine. */
+  readonly sql: string;
+  readonly placeholders: number;
+  /** The rule that the statement breaks, as the end of a sentence. */
+  readonly fault: string | undefined;
+  /** Unique among the texts that are kept; others are not worth preparing. */
+  readonly id: number | undefined;
+}
+
+/** What an engine calls things. */
+export interface Syntax {
+  /** Finds strings, quoted names, comments and words, so that a placeholder in them is none. */
+  readonly token: RegExp;
+  /** Writes the placeholder of the value at a position, counted from 1. */
+  readonly placeholder: (position: number) => string;
+  /** Statements that concern the connection or the transaction, by their first word, with what to do instead. */
+  readonly refused: Readonly<Record<string, string>>;
+}
+
+const ends = 'begins or ends a transaction: that is for `transaction` and `savepoint` alone';
+
+/** The first words of statements that begin or end transactions. */
+export const controls = Object.fromEntries(
+  ['begin', 'start', 'commit', 'end', 'abort', 'rollback', 'savepoint', 'release'].map((word) => [word, ends]),
+);
+
+const isComment = (text: string): boolean => text.startsWith('--') || text.startsWith('/*') || text.startsWith('#');
+
+/**
+ * Reads a statement whose placeholders are `?`; `??` stands for one question mark, such as an operator. It refuses texts by which a
+ * connection or a transaction would not be afterwards what others take it for.
+ */
+export function textOf(sql: string, { token, placeholder, refused }: Syntax): Text {
+  let placeholders = 0;
+  let fault: string | undefined;
+  const words: string[] = [];
+  const text = sql.replace(token, (found) => {
+    if (isComment(found)) return found;
+    if (found === '??') return '?';
+    if (words.length < 3) words.push(found.toLowerCase());
+    if (/^\$\d/.test(found)) fault = `has the placeholder ${found}: write every one as a bare ?`;
+    if (found !== '?') return found;
+    placeholders++;
+    return placeholder(placeholders);
+  });
+  const [first, ...next] = words;
+  if (first === undefined) fault = 'is empty';
+  else if (Object.hasOwn(refused, first)) fault = refused[first];
+  else if (first === 'create' && next.some((word) => word === 'temp' || word === 'temporary'))
+    fault = 'makes something temporary, which others on the same connection would see in place of what they mean: make it without `temp`';
+  return { sql: text, placeholders, fault, id: undefined };
+}
+
+const kept = 1000;
+
+/** Keeps the first texts. A statement that is put together from values has a new text each time, and must not use up the memory of the server. */
+export function texts(syntax: Syntax): (sql: string) => Text {
+  const known = new Map<string, Text>();
+  return (sql) => {
+    const text = known.get(sql) ?? textOf(sql, syntax);
+    if (known.size >= kept || text.id !== undefined) return text;
+    const numbered = { ...text, id: known.size };
+    known.set(sql, numbered);
+    return numbered;
+  };
+}
