@@ -1,4 +1,5 @@
 import { type Condition, well } from '../../core/condition.ts';
+import { trackIo } from '../../core/event-loop.ts';
 import { StoreUnusable } from '../errors.ts';
 import type { PostgresClient, PostgresPool } from './postgres-client.ts';
 import { isLost } from './postgres-errors.ts';
@@ -49,12 +50,12 @@ export class Connections {
   async connect(): Promise<Connected> {
     let client: PostgresClient | undefined;
     try {
-      client = await this.#pool.connect();
+      client = await trackIo(this.#pool.connect());
       const known = this.#standings.get(client);
       if (known) return { client, standing: known };
       // While it is lent its pool does not listen, and an error without a listener ends the process.
       client.on('error', (error) => this.met(error));
-      const standing = { life: await lifeOf(client) };
+      const standing = { life: await trackIo(lifeOf(client)) };
       this.#standings.set(client, standing);
       this.met();
       return { client, standing };

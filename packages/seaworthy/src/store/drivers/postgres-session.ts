@@ -118,7 +118,7 @@ export class PostgresSession implements Session {
     const stream = client.connection?.stream;
     stream?.cork?.();
     const answers = queries.map((query, index) => this.#answer(query, last[index]?.[0] as string));
-    const committed = trackIo(this.#send({ text: 'commit' }), ioAtMostMs);
+    const committed = this.#send({ text: 'commit' });
     stream?.uncork?.();
     const [outcome, ...outcomes] = await Promise.allSettled([committed, ...answers]);
     if (outcome.status === 'rejected' && isLost(outcome.reason)) {
@@ -186,7 +186,7 @@ export class PostgresSession implements Session {
 
   async #answer(query: Query, sql: string): Promise<Result> {
     try {
-      return one(await trackIo(this.#send(query), ioAtMostMs));
+      return one(await this.#send(query));
     } catch (error) {
       if (isStalePlan(error)) generation++;
       throw explained(error, sql);
@@ -196,7 +196,7 @@ export class PostgresSession implements Session {
   async #send(query: Query): Promise<Result | readonly Result[]> {
     const { client, met } = this.#deps;
     try {
-      const result = await client.query(query);
+      const result = await trackIo(client.query(query), ioAtMostMs);
       met();
       return result;
     } catch (error) {

@@ -122,7 +122,7 @@ export function postgres(options: PostgresOptions): DisposableStoreDriver {
         now: () =>
           clock === systemClock
             ? { sql: '(extract(epoch from clock_timestamp()) * 1000)::bigint', values: [] }
-            : { sql: '?', values: [clock.now()] },
+            : { sql: '?::bigint', values: [clock.now()] },
         condition: () => connections.condition(),
         migrate: (store, migrations) => migratePostgres(store, schema, migrations),
         announce: (topic) => notices.tell(schema, topic),
