@@ -5,6 +5,7 @@ import { losing } from './conformance/losing.ts';
 import { migrating } from './conformance/migrating.ts';
 import { reading } from './conformance/reading.ts';
 import { transacting } from './conformance/transacting.ts';
+import { unique } from './conformance/unique.ts';
 import { wording } from './conformance/wording.ts';
 import { working } from './conformance/working.ts';
 
@@ -16,6 +17,6 @@ export type { Ground, SuiteOptions } from './conformance/ground.ts';
  * case. The cases belong to no test runner: `for (const { name, run } of conformance(fresh)) test(name, run)`.
  */
 export const conformance = (fresh: () => Ground | Promise<Ground>, options: SuiteOptions = {}): readonly Case[] =>
-  [...transacting, ...losing, ...ending, ...reading, ...wording, ...migrating, ...working].map((one) =>
+  [...transacting, ...losing, ...unique, ...ending, ...reading, ...wording, ...migrating, ...working].map((one) =>
     caseOf(one.name, async () => runCase(await fresh(), options, one)),
   );

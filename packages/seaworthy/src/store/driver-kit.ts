@@ -2,6 +2,7 @@
 export { orAborted } from '../core/abort.ts';
 export { type Condition, well, worst } from '../core/condition.ts';
 export { inTurn } from '../core/ends.ts';
+export { changedTable } from './changed-table.ts';
 export { claimStatement } from './claim.ts';
 export { type Claiming, insertInto, overwriting } from './dialect.ts';
 export { applyMigrations, type Verify, type Written } from './migrations.ts';

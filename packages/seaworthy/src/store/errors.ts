@@ -2,8 +2,20 @@ import { SeaworthyError } from '../core/errors.ts';
 
 /** A statement was refused, by the database or because the database would have misread it. The message has the statement, never its values. */
 export class StatementFailed extends SeaworthyError {
-  readonly code = 'SW_STORE_STATEMENT_FAILED';
+  readonly code = 'SW_STORE_STATEMENT_FAILED' as `SW_STORE_${string}`;
   readonly kind = 'internal';
+}
+
+/** A primary key or a unique constraint refused a statement, or a statement for the commit: there is such a row already. */
+export class UniqueViolation extends StatementFailed {
+  override readonly code = 'SW_STORE_UNIQUE_VIOLATION';
+  /** The table with the constraint. */
+  readonly table: string;
+
+  constructor(message: string, { table, ...options }: { readonly table: string; readonly cause?: unknown }) {
+    super(message, options);
+    this.table = table;
+  }
 }
 
 /**

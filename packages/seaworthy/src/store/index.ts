@@ -14,6 +14,7 @@ export {
   TransactionLost,
   TransactionNested,
   TransactionOver,
+  UniqueViolation,
 } from './errors.ts';
 export type { RowSchema } from './row-schema.ts';
 export type {

@@ -18,7 +18,8 @@ export interface Fragment {
 /**
  * Reads rows. A statement has a `?` placeholder for each value; the driver translates. Booleans are stored as 0 and 1 where the
  * engine has none. A statement that is refused throws `StatementFailed`: also a second statement, or a `commit`, in the same text,
- * and a text value with U+0000 in it, which some engines cannot keep.
+ * and a text value with U+0000 in it, which some engines cannot keep. One that a primary key or a unique constraint refuses throws
+ * `UniqueViolation`, which is a `StatementFailed`.
  */
 export interface Read {
   /**

@@ -83,6 +83,8 @@ export interface TransactionOptions {
  *   commit are refused with `TransactionLost`, and nothing of it is left.
  * - An aborted `signal` rejects with its reason at once, waiting or running; the transaction is rolled back, or was never
  *   begun. Once `work` has settled it may come too late: then the transaction commits and resolves.
+ * - A statement that a primary key or a unique constraint refuses rejects with `UniqueViolation`, which names the table. So does the
+ *   transaction when the statement ran with the commit.
  * - After an error that made the engine roll everything back by itself, the transaction rejects, even if `work` caught it.
  * - One transaction's failure never harms another's, even where the driver commits several together.
  */

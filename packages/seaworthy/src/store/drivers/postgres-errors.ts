@@ -1,10 +1,13 @@
-import { StatementFailed, StoreUnusable } from '../errors.ts';
+import { changedTable } from '../changed-table.ts';
+import { StatementFailed, StoreUnusable, UniqueViolation } from '../errors.ts';
 import { AfterFailure, Again } from './remote-session.ts';
 
 /** An error as the client throws it: with the SQLSTATE of the server, the code of a system call, or none. */
 interface Raw {
   readonly code?: string | undefined;
   readonly message: string;
+  /** The table that a constraint belongs to. */
+  readonly table?: string | undefined;
 }
 
 /** The SQLSTATE, if the server sent one (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
@@ -26,6 +29,7 @@ const conflicts = new Set(['40001', '40P01']);
 /** The statement was prepared for a table that has changed since. */
 const stalePlan = '0A000';
 const unprepared = '26000';
+const alreadyThere = '23505';
 const afterFailure = '25P02';
 
 /** The messages of these classes quote values. */
@@ -49,5 +53,7 @@ export function explained(error: unknown, sql: string): Error {
   if (troubles.test(state)) return new StoreUnusable(`the database refuses to work (${cause.message}): look into its log`, { cause });
   const hint = state === unprepared ? ': a pooler shares connections between clients, so open the store with `prepare: false`' : '';
   const what = quotesValues(state) ? `a value does not fit (SQLSTATE ${state})` : (error as Raw).message;
-  return new StatementFailed(`${what}${hint}, in: ${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}`, { cause });
+  const message = `${what}${hint}, in: ${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}`;
+  if (state === alreadyThere) return new UniqueViolation(message, { cause, table: (error as Raw).table ?? changedTable(sql) });
+  return new StatementFailed(message, { cause });
 }

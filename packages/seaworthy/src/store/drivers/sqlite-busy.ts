@@ -1,17 +1,27 @@
 import type { Runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
 
-/** SQLite's primary result code (https://sqlite.org/rescode.html); node:sqlite gives the extended one. */
-export function resultCode(error: unknown): number | undefined {
+/** SQLite's extended result code (https://sqlite.org/rescode.html). */
+function extendedCode(error: unknown): number | undefined {
   const { errcode, cause } = error as { errcode?: unknown; cause?: unknown };
-  if (typeof errcode === 'number') return errcode & 0xff;
-  return cause instanceof Error ? resultCode(cause) : undefined;
+  if (typeof errcode === 'number') return errcode;
+  return cause instanceof Error ? extendedCode(cause) : undefined;
+}
+
+/** SQLite's primary result code. */
+export function resultCode(error: unknown): number | undefined {
+  const code = extendedCode(error);
+  return code === undefined ? undefined : code & 0xff;
 }
 
 /** Whether another process has the lock, or recovers the file after a crash. */
 export const isBusy = (error: unknown): boolean => resultCode(error) === 5;
 /** Whether a constraint was violated. From a COMMIT, it is a deferred one. */
 export const isConstraint = (error: unknown): boolean => resultCode(error) === 19;
+
+const uniqueCodes: ReadonlySet<unknown> = new Set([1555, 2067, 2579]);
+/** Whether a primary key, a unique constraint or a rowid was violated. */
+export const isUnique = (error: unknown): boolean => uniqueCodes.has(extendedCode(error));
 
 export interface Patience {
   readonly service: string;

@@ -1,7 +1,9 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
-import { StatementFailed } from '../errors.ts';
+import { changedTable } from '../changed-table.ts';
+import { StatementFailed, UniqueViolation } from '../errors.ts';
 import type { Row, Value, Values } from '../store.ts';
 import { refuseValue } from '../values.ts';
+import { isUnique } from './sqlite-busy.ts';
 import { shapeOf } from './sqlite-statement.ts';
 
 interface Prepared {
@@ -70,7 +72,10 @@ function wideColumns(statement: StatementSync, values: readonly SQLInputValue[])
   }
 }
 
-/** One connection of node:sqlite with its prepared statements. A statement that SQLite refuses throws `StatementFailed`. */
+/**
+ * One connection of node:sqlite with its prepared statements. A statement that SQLite refuses throws `StatementFailed`, or
+ * `UniqueViolation`.
+ */
 export class Connection {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, Prepared>();
@@ -145,7 +150,11 @@ export class Connection {
 
   #explain(sql: string, cause: unknown): StatementFailed {
     this.#met(cause);
-    return new StatementFailed(`${(cause as Error).message}, in: ${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}`, { cause });
+    const { message: refusal } = cause as Error;
+    const message = `${refusal}, in: ${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}`;
+    if (!isUnique(cause)) return new StatementFailed(message, { cause });
+    // A trigger may have changed another table than the statement names; SQLite says which, unless the index has expressions.
+    return new UniqueViolation(message, { cause, table: /constraint failed: (\w+)\./.exec(refusal)?.[1] ?? changedTable(sql) });
   }
 
   /** `changes` is called before a statement that may change something. */

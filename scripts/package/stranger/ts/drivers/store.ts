@@ -14,12 +14,14 @@ import {
   type StoreDriver,
   type TransactionOptions,
   type Tx,
+  UniqueViolation,
   type Value,
   type Values,
 } from 'seaworthy/store';
 import {
   allBy,
   applyMigrations,
+  changedTable,
   claimStatement,
   insertInto,
   orAborted,
@@ -74,7 +76,11 @@ class Connection {
       if (sql.split('?').length - 1 !== values.length) throw new TypeError('not a value for each placeholder');
       return use(values.map(toColumn));
     } catch (cause) {
-      throw new StatementFailed(`${(cause as Error).message}, in: ${sql}`, { cause });
+      const message = `${(cause as Error).message}, in: ${sql}`;
+      // https://sqlite.org/rescode.html: a primary key, and a unique constraint.
+      if ([1555, 2067].includes((cause as { errcode?: number }).errcode ?? 0))
+        throw new UniqueViolation(message, { cause, table: changedTable(sql) });
+      throw new StatementFailed(message, { cause });
     }
   }
 
