@@ -31,7 +31,7 @@ export const store: readonly Mutant[] = [
   },
   {
     name: 'store: a transaction continues after a failed statement',
-    edits: [['store/tx-state.ts', '    this.level.lose(cause);', '']],
+    edits: [['store/tx-state.ts', '    level.lose(cause);', '']],
     tests: inSource('store/drivers/drivers'),
   },
   {

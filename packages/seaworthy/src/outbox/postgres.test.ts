@@ -8,7 +8,11 @@ import { time } from './grounds.fixture.ts';
 function onPostgres(): Ground {
   const { driver, end } = freshPostgres();
   const bus = memoryBus({ duplicates: 0.2 });
-  return { store: (service, runtime) => driver.open(service, runtime), bus: (runtime) => bus.open(runtime), end: async () => void (await end?.()) };
+  return {
+    store: (service, runtime) => driver.open(service, runtime),
+    bus: (runtime) => bus.open(runtime),
+    end: async () => void (await end?.()),
+  };
 }
 
 describe('postgres store and memory bus', { skip: postgresMissing ?? false }, () => {
