@@ -4,6 +4,7 @@ import type { Scope } from '../core/abort.ts';
 import { causedBy } from '../core/span-link.ts';
 import type { Store } from '../store/store.ts';
 import { tracedTransaction } from '../store/traced.ts';
+import { unrepeated } from '../store/unrepeated.ts';
 import { type AnySaga, machineOf, planOf, type StepDefinition } from './definition.ts';
 import type { Instance } from './instance.ts';
 import type { JournalWriter } from './journal-writer.ts';
@@ -145,10 +146,12 @@ export class SagaRun {
       return written;
     };
     if (typeof work !== 'function') return fresh(await journal.write({ seen, after: { ...work, plan } }));
-    return unrepeated(store, async (tx) => {
+    const local = async (tx: unknown): Promise<Instance> => {
       const after = await work(tx);
       return fresh(await writeTransition(store.sql(tx), seen, { ...after, plan }));
-    });
+    };
+    const once = unrepeated(local, (error) => (error instanceof StepTimeout ? error : undefined));
+    return store.transaction(once.work, { signal: once.signal });
   }
 
   /** Logs a message with the saga and the id of the instance. */
@@ -156,14 +159,4 @@ export class SagaRun {
     const { id, trace } = this.#instance;
     this.deps.runtime.observe.log(level, message, { saga: this.saga.name, id, ...more }, trace);
   }
-}
-
-/** Runs a transaction that is not run again once a step in it took too long, even if the store saw a conflict meanwhile. */
-async function unrepeated<V>(store: Store<unknown, unknown>, work: (tx: unknown) => Promise<V>): Promise<V> {
-  const over = new AbortController();
-  const abort = (error: unknown): never => {
-    if (error instanceof StepTimeout) over.abort(error);
-    throw error;
-  };
-  return store.transaction((tx) => work(tx).catch(abort), { signal: over.signal });
 }

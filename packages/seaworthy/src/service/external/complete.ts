@@ -4,6 +4,7 @@ import { type Scope, scope } from '../../core/abort.ts';
 import { copied } from '../../core/copy.ts';
 import { DeadlineExceeded } from '../../core/deadline.ts';
 import type { Span } from '../../core/observe.ts';
+import { unrepeated } from '../../store/unrepeated.ts';
 import { nameOf } from '../answer.ts';
 import { answerOnce, commandContext } from '../command.ts';
 import { KeyInProgress } from '../errors.ts';
@@ -23,26 +24,25 @@ export async function complete(
   const { owner, runtime } = deps;
   const late = (): unknown =>
     new DeadlineExceeded(`\`after\` of ${markOf(intent)} took longer than ${handler.timeout ?? '30s'} and is rolled back`);
-  // A run that took too long is not repeated at once, even after a conflict.
-  const over = new AbortController();
+  let time: Scope | undefined;
   const run = { operation, call: intent, name: `\`after\` of ${nameOf(operation)}`, trace: intent.trace };
   const work = async (unit: UnitOfWork, span: Span): Promise<Answer> => {
     if (!(await removeIntent(unit.sql, intent, owner.id)))
       throw new KeyInProgress(`${markOf(intent)} was taken over by another process: repeat the call after a while`, { retryAfterMs: 1000 });
     // Its time begins here: the wait for the transaction does not count.
     const within = scope({ clock: runtime.clock, parents: [stop], timeout: { ms: timeoutMs(handler), reason: late } });
+    time = within;
     try {
       return await answerOnce(unit, run, (given, failing) => {
         const seen = { intent: copied(intent.intent) as never, outcome: copied(outcome) as never };
         const context = { ...commandContext(given, failing, intent.input), ...seen };
         return within.race(span.run(() => Promise.resolve(handler.after(context))));
       });
-    } catch (error) {
-      if (within.aborted) over.abort(within.signal.reason);
-      throw error;
     } finally {
       within.end();
     }
   };
-  return unitOfWork(deps, intent, work, { signal: over.signal });
+  // A run that took too long is not repeated at once.
+  const once = unrepeated(work, () => time?.reason);
+  return unitOfWork(deps, intent, once.work, { signal: once.signal });
 }
