@@ -22,7 +22,7 @@ export const service: readonly Mutant[] = [
   },
   {
     name: 'service: a repeat under a key runs the handler again',
-    edits: [['service/command.ts', 'if (before) return before;', '']],
+    edits: [['service/command.ts', 'if (answer) return answer;', '']],
     tests: suites,
     storm,
   },
@@ -34,14 +34,11 @@ export const service: readonly Mutant[] = [
   },
   {
     name: 'service: a declared error does not roll back the rows',
-    edits: [
-      ['service/command.ts', '    .savepoint(() => unit.run(run, handle, (returned) => answerOf(operation, returned)))\n', ''],
-      [
-        'service/command.ts',
-        '  const answer = await sql\n',
-        '  const answer = await unit.run(run, handle, (returned) => answerOf(operation, returned))\n',
-      ],
-    ],
+    edits: ['service/command.ts', 'service/external/complete.ts'].map((file) => [
+      file,
+      'await unit.run(run, handle, (returned) => answerOf(operation, returned));',
+      'await unit.run(run, handle, (returned) => answerOf(operation, returned)).catch((error) => declaredOf(operation, error));',
+    ]),
     tests: suites,
     storm,
   },
@@ -50,8 +47,8 @@ export const service: readonly Mutant[] = [
     edits: [
       [
         'service/command.ts',
-        '  await record(sql, call, answer, now);',
-        "  if (answer.kind === 'output') await record(sql, call, answer, now);",
+        'record(unit.sql, call, answer, unit.now);',
+        "if (answer.kind === 'output') record(unit.sql, call, answer, unit.now);",
       ],
     ],
     tests: inSource('service/refusal', 'service/service'),
@@ -67,7 +64,7 @@ export const service: readonly Mutant[] = [
     edits: [
       [
         'service/tombstone.ts',
-        "await tx.run(tx.dialect.upsert({ table: 'sw_tombstone', columns: 'step, at', key: 'step', set: 'at' }), step, now);",
+        "await tx.run(tx.dialect.upsert({ table: 'sw_tombstone', columns: 'step, at, undone', key: 'step', set: 'at, undone' }), step, now, 1);",
         '',
       ],
     ],
@@ -92,7 +89,10 @@ export const service: readonly Mutant[] = [
   },
   {
     name: 'service: two processes drive one command at a time',
-    edits: [['service/external/prepare.ts', 'if (!open.free)', 'if (!open.free && runtime.clock.now() < 0)']],
+    edits: [
+      ['service/external/prepare.ts', 'if (!open.free)', 'if (!open.free && due < 0)'],
+      ['service/external/intent-table.ts', '(owner = ? or ${dead.sql})`', '(owner = ? or ${dead.sql} or 1 = 1)`'],
+    ],
     tests: suites,
   },
   {
@@ -109,13 +109,7 @@ export const service: readonly Mutant[] = [
   },
   {
     name: 'service: idempotency records are forgotten at once',
-    edits: [
-      [
-        'service/idempotency.ts',
-        'where of_step = ? and at < ? order by at limit ?',
-        'where of_step = ? and at < ? + 9e15 order by at limit ?',
-      ],
-    ],
+    edits: [['service/idempotency.ts', 'where of_step = ? and at < ? and (answer', 'where of_step = ? and at < ? + 9e15 and (answer']],
     tests: inSource('service/idempotency', 'service/service'),
   },
 ];

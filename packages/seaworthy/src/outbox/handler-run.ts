@@ -40,6 +40,11 @@ export async function runHandler<Publish extends (...given: never[]) => unknown,
       verify(value);
     },
   );
+  const refused = sql.level.settled();
+  if (refused) {
+    await refused;
+    sql.level.verify(life.name);
+  }
   const accepted = await accept(returned);
   await events.write(sql);
   return accepted;

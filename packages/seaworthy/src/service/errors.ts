@@ -12,6 +12,12 @@ export class KeyInProgress extends SeaworthyError {
   readonly kind = 'conflict';
 }
 
+/**
+ * Another process has committed something about the key or the step of a call since the call looked: it looks again. It does not leave
+ * the service.
+ */
+export class Overtaken extends Error {}
+
 /** The saga step of this call was undone before the call arrived. */
 export class StepUndone extends SeaworthyError {
   readonly code = 'SW_STEP_UNDONE';

@@ -4,11 +4,10 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { runtime } from '../core/runtime.ts';
 import { memory } from '../store/drivers/memory.ts';
-import type { Tx } from '../store/store.ts';
-import { StepUndone } from './errors.ts';
+import { KeyReused, StepUndone } from './errors.ts';
 import { insertIntent, intentMigrations, removeIntent } from './external/intent-table.ts';
-import { fingerprint, forget, forgetSteps, idempotencyMigrations, record, recorded } from './idempotency.ts';
-import { layTombstone, refuseUndone, tombstoneMigrations } from './tombstone.ts';
+import { fingerprint, forget, forgetSteps, idempotencyMigrations, lookUp, record } from './idempotency.ts';
+import { enterStep, layTombstone, tombstoneMigrations } from './tombstone.ts';
 
 test('records and tombstones are deleted at their age, the oldest first, up to a limit; those of saga steps have an age of their own', async () => {
   const store = await memory().open('desk', runtime());
@@ -17,24 +16,22 @@ test('records and tombstones are deleted at their age, the oldest first, up to a
   const open = { ...call('step 10#1'), input: {}, intent: null, since: 5, attempts: 0, trace: undefined };
   await store.transaction(async (tx) => {
     for (const at of [30, 10, 20, 40]) {
-      await record(tx, call(`at ${at}`), { kind: 'output', output: at }, at);
-      await record(tx, call(`saga ${at}.step#1`), { kind: 'output', output: at }, at);
+      record(tx, call(`at ${at}`), { kind: 'output', output: at }, at);
+      record(tx, call(`saga ${at}.step#1`), { kind: 'output', output: at }, at);
       await layTombstone(tx, `step ${at}`, at);
     }
     // It is undone once more: only then its time begins.
     await layTombstone(tx, 'step 20', 50);
-    await insertIntent(tx, open, 'me', 99);
+    insertIntent(tx, open, 'me', 99);
   });
-  const isThere = async (tx: Tx, key: string): Promise<boolean> => (await recorded(tx, call(key))) !== undefined;
-  const isUndone = (tx: Tx, at: number): Promise<boolean> =>
-    refuseUndone(tx, call(`step ${at}#1`)).then(
+  const isThere = async (key: string): Promise<boolean> => (await lookUp(store.read, call(key), undefined)).answer !== undefined;
+  const isUndone = (at: number): Promise<boolean> =>
+    lookUp(store.read, call(`step ${at}#1`), `step ${at}`).then(
       () => false,
       (error: unknown) => error instanceof StepUndone,
     );
   const left = (): Promise<readonly (readonly boolean[])[]> =>
-    store.transaction((tx) =>
-      Promise.all([10, 20, 30, 40].map((at) => Promise.all([isThere(tx, `at ${at}`), isThere(tx, `saga ${at}.step#1`), isUndone(tx, at)]))),
-    );
+    Promise.all([10, 20, 30, 40].map((at) => Promise.all([isThere(`at ${at}`), isThere(`saga ${at}.step#1`), isUndone(at)])));
   const all = [true, true, true];
   assert.equal(await store.transaction((tx) => forget(tx, 30, 1)), 1);
   assert.deepEqual(await left(), [[false, true, true], all, all, all]);
@@ -48,6 +45,28 @@ test('records and tombstones are deleted at their age, the oldest first, up to a
   assert.equal(await store.transaction((tx) => forgetSteps(tx, 35, 10)), 2);
   assert.equal(await store.transaction((tx) => forgetSteps(tx, 35, 10)), 0);
   assert.deepEqual(await left(), [[false, false, false], [false, false, true], [true, false, false], all]);
+  await store.close();
+});
+
+test('a record without an answer is kept while its intent is open, and a row of a step that was not undone is deleted at its age', async () => {
+  const store = await memory().open('desk', runtime());
+  await store.migrate([...idempotencyMigrations, ...tombstoneMigrations, ...intentMigrations]);
+  const call = { operation: 'write', key: 'a', fingerprint: 'f' };
+  await store.transaction(async (tx) => {
+    record(tx, call, undefined, 10);
+    insertIntent(tx, { ...call, input: {}, intent: null, since: 5, attempts: 0, trace: undefined }, 'me', 99);
+    await enterStep(tx, 's.step', false, 10);
+  });
+  const step = 's.step';
+  assert.deepEqual(await lookUp(store.read, call, step), { answer: undefined, inProgress: true, begun: true });
+  await assert.rejects(lookUp(store.read, { ...call, fingerprint: 'other' }, step), KeyReused);
+  assert.equal(await store.transaction((tx) => forget(tx, 50, 10)), 0);
+  await store.transaction((tx) => enterStep(tx, step, true, 20));
+  assert.equal(await store.transaction((tx) => forgetSteps(tx, 15, 10)), 0, 'a later call renews the row');
+  assert.equal(await store.transaction((tx) => forgetSteps(tx, 50, 10)), 1);
+  await store.transaction((tx) => removeIntent(tx, call, 'me'));
+  assert.equal(await store.transaction((tx) => forget(tx, 50, 10)), 1);
+  assert.deepEqual(await lookUp(store.read, call, step), { answer: undefined, inProgress: false, begun: false });
   await store.close();
 });
 

@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 import type { Answer } from '../contract/answer.ts';
 import { parseJson } from '../core/parse-json.ts';
 import { readable } from '../store/damaged.ts';
-import type { Migration, Tx } from '../store/store.ts';
+import type { Migration, Read, Row, Tx } from '../store/store.ts';
 import { KeyReused } from './errors.ts';
-import { forgetTombstones, stepOf } from './tombstone.ts';
+import { forgetTombstones, stepOf, undoneError } from './tombstone.ts';
 
 /** A call under its key. A key belongs to one operation of one service. */
 export interface KeyedCall {
@@ -18,8 +18,9 @@ export const idempotencyMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/idempotency/1',
     statements: ({ types: { integer, key, text }, tableOptions }) => [
+      // `answer` is null while an external command under the key has no outcome.
       `create table sw_idempotency (
-        operation ${key} not null, idempotency_key ${key} not null, fingerprint ${text} not null, answer ${text} not null,
+        operation ${key} not null, idempotency_key ${key} not null, fingerprint ${text} not null, answer ${text},
         at ${integer} not null, of_step ${integer} not null, primary key (operation, idempotency_key))${tableOptions}`,
       // A saga may repeat the calls of its steps days later, so their answers are kept longer.
       'create index sw_idempotency_at on sw_idempotency (of_step, at)',
@@ -58,39 +59,70 @@ export function sameOrThrow(call: KeyedCall, recorded: unknown): void {
   );
 }
 
-/** Returns the answer that is recorded under the key of a call. Throws `KeyReused`. */
-export async function recorded(tx: Tx, call: KeyedCall): Promise<Answer | undefined> {
-  const [row] = await tx.all(
-    'select fingerprint, answer from sw_idempotency where operation = ? and idempotency_key = ?',
-    call.operation,
-    call.key,
-  );
-  if (!row) return undefined;
-  sameOrThrow(call, row['fingerprint']);
-  return readable('sw_idempotency', `${call.operation} ${call.key}`, () => {
+/** What is committed about a call, before its transaction begins. */
+export interface Known {
+  /** The answer that is recorded under its key. */
+  readonly answer: Answer | undefined;
+  /** Whether an external command under its key has no outcome yet. */
+  readonly inProgress: boolean;
+  /** Whether another call of its step has taken effect. */
+  readonly begun: boolean;
+}
+
+const unknown: Known = { answer: undefined, inProgress: false, begun: false };
+
+function answerIn(row: Row, { operation, key }: KeyedCall): Answer {
+  return readable('sw_idempotency', `${operation} ${key}`, () => {
     const answer = parseJson(String(row['answer'])) as Answer | null;
     if (typeof answer?.kind !== 'string') throw new TypeError('the column answer is not an answer');
     return answer;
   });
 }
 
-/** Records an answer in the transaction that made it. */
-export async function record(tx: Tx, call: KeyedCall, answer: Answer, now: number): Promise<void> {
-  await tx.run(
-    'insert into sw_idempotency (operation, idempotency_key, fingerprint, answer, at, of_step) values (?, ?, ?, ?, ?, ?)',
-    call.operation,
-    call.key,
-    call.fingerprint,
-    JSON.stringify(answer),
-    now,
-    stepOf(call.key) === undefined ? 0 : 1,
-  );
+const ofKey = `select fingerprint, answer, null as undone from sw_idempotency where operation = ? and idempotency_key = ?`;
+const ofStep = 'select null, null, undone from sw_tombstone where step = ?';
+
+/**
+ * Looks up a call. A call of a step gives its `step`, an undo does not. Nothing of it is read in the transaction: a row that is not
+ * there yet would then conflict with every call beside it. Throws `KeyReused`, and `StepUndone` once the step has been undone.
+ */
+export async function lookUp(read: Read, call: KeyedCall, step: string | undefined): Promise<Known> {
+  const { operation, key } = call;
+  const rows =
+    step === undefined ? await read.all(ofKey, operation, key) : await read.all(`${ofKey} union all ${ofStep}`, operation, key, step);
+  if (rows.length === 0) return unknown;
+  const entered = rows.find((row) => row['undone'] !== null);
+  if (step !== undefined && entered?.['undone'] === 1) throw undoneError(operation, step);
+  const found = rows.find((row) => row['undone'] === null);
+  if (found) sameOrThrow(call, found['fingerprint']);
+  const inProgress = found?.['answer'] === null;
+  return { answer: found && !inProgress ? answerIn(found, call) : undefined, inProgress, begun: entered !== undefined };
+}
+
+const columns = 'operation, idempotency_key, fingerprint, answer, at, of_step';
+
+const valuesOf = ({ operation, key, fingerprint: input }: KeyedCall, answer: Answer | undefined, now: number) =>
+  [operation, key, input, answer && JSON.stringify(answer), now, stepOf(key) === undefined ? 0 : 1] as const;
+
+/**
+ * Records an answer with the commit of the transaction that made it, or with none that an external command under the key has begun. When
+ * another call under the key came first, the commit is refused.
+ */
+export function record(tx: Tx, call: KeyedCall, answer: Answer | undefined, now: number): void {
+  tx.runAtCommit(`insert into sw_idempotency (${columns}) values (?, ?, ?, ?, ?, ?)`, ...valuesOf(call, answer, now));
+}
+
+/** Records the answer of an external command, in the transaction that deletes its intent. */
+export function recordOutcome(tx: Tx, call: KeyedCall, answer: Answer, now: number): void {
+  const insertion = { table: 'sw_idempotency', columns, key: 'operation, idempotency_key', set: 'answer, at' };
+  tx.runAtCommit(tx.dialect.upsert(insertion), ...valuesOf(call, answer, now));
 }
 
 async function forgetRecords(tx: Tx, ofStep: 0 | 1, before: number, limit: number): Promise<number> {
   const { changes } = await tx.run(
     `delete from sw_idempotency where (operation, idempotency_key) in
-      (select operation, idempotency_key from sw_idempotency where of_step = ? and at < ? order by at limit ?)`,
+      (select operation, idempotency_key from sw_idempotency r where of_step = ? and at < ? and (answer is not null or not exists
+        (select 1 from sw_intent i where i.operation = r.operation and i.idempotency_key = r.idempotency_key)) order by at limit ?)`,
     ofStep,
     before,
     limit,
@@ -98,7 +130,7 @@ async function forgetRecords(tx: Tx, ofStep: 0 | 1, before: number, limit: numbe
   return changes;
 }
 
-/** Deletes up to `limit` records older than `before`, but none of steps of sagas. Returns how many. */
+/** Deletes up to `limit` records older than `before`, but none of steps of sagas, or of an open intent. Returns how many. */
 export const forget = (tx: Tx, before: number, limit: number): Promise<number> => forgetRecords(tx, 0, before, limit);
 
 /** Deletes up to `limit` records of steps of sagas, and as many tombstones. Returns the larger number. */

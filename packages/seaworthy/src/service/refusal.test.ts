@@ -245,8 +245,8 @@ test('property: calls and repeats have the same results and leave the same rows 
   );
 });
 
-/** A charge that is refused by a till of two processes, of which the first one dies at its `steps`th step; it is repeated until it is answered. */
-async function refused(
+/** A charge that a till of two processes declines, of which the first one dies at its `steps`th step; it is repeated until it is answered. */
+async function declined(
   steps: number,
   input: z.input<typeof Order>,
 ): Promise<{
@@ -293,17 +293,19 @@ async function refused(
   return { at: first.at, answer, rows, heard };
 }
 
-test('G1, G9: a process that dies at any step of a refused charge leaves one refusal, with its rows and events, and the same answer', {
+test('G1, G9: a process that dies at any step of a refused charge leaves one refusal, with its rows and events, and the same answer; of a failed one the failure alone', {
   timeout: 120_000,
 }, async () => {
   const orders = [
     [{ id: 'a', act: 'refuses', text: 'no' }, ['a after', 'a before']],
     [{ id: 'a', before: 'refuses', act: 'answers', text: 'no' }, ['a before']],
+    [{ id: 'a', act: 'fails', text: 'no' }, ['a before']],
+    [{ id: 'a', before: 'fails', act: 'answers', text: 'no' }, []],
   ] as const;
   for (const [input, wanted] of orders) {
     const died = new Set<string>();
     for (let steps = 1; ; steps++) {
-      const { at, answer, rows, heard } = await refused(steps, input);
+      const { at, answer, rows, heard } = await declined(steps, input);
       const where = `it died at the step ${steps}: ${at}`;
       assert.deepEqual(answer, { declared: 'Declined', data: { why: 'no' } }, where);
       assert.deepEqual([rows, heard], [wanted, wanted], where);

@@ -5,8 +5,8 @@ import type { TraceContext } from '../core/trace.ts';
 import { runHandler } from '../outbox/handler-run.ts';
 import type { Collector } from '../outbox/outbox.ts';
 import type { Started } from '../saga/engine.ts';
-import type { Store, TransactionOptions, Tx } from '../store/store.ts';
-import { transaction } from '../store/traced.ts';
+import type { Store, Tx } from '../store/store.ts';
+import { type TracedOptions, transaction } from '../store/traced.ts';
 import type { TransactionContext } from './context.ts';
 import { type Failing, failing } from './failing.ts';
 
@@ -96,7 +96,7 @@ export async function unitOfWork<V>(
   deps: UnitDeps,
   span: Pick<Span, 'trace'>,
   work: (unit: UnitOfWork, span: Span) => Promise<V>,
-  options?: TransactionOptions,
+  options?: TracedOptions,
 ): Promise<V> {
   let unit: UnitOfWork | undefined;
   const value = await transaction(

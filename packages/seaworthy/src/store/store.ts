@@ -11,6 +11,8 @@ export interface Level {
   readonly undone: boolean;
   /** Throws `NotAwaited` when a statement given in it has not settled, or was refused while nothing awaited it. `run` names the work that gave it. */
   verify(run: string): void;
+  /** Resolves once it is known whether every refusal was awaited; to be awaited before the last `verify`. `undefined` when nothing was refused. */
+  settled(): Promise<void> | undefined;
 }
 
 /** The toolkit's own transaction; adapters (kysely, drizzle, ...) bring another type in its place. */

@@ -30,10 +30,17 @@ export async function tracedTransaction<T, V>(
   }
 }
 
+/** The options of a transaction in a span. */
+export interface TracedOptions extends TransactionOptions {
+  /** Whether an error does not mark the span as failed. Default: each does. */
+  readonly usual?: ((error: unknown) => boolean) | undefined;
+}
+
 /** Runs one transaction in a span, as a child of the caller's. */
 export const transaction = <T, V>(
   deps: Deps<T>,
   { trace }: Pick<Span, 'trace'>,
   work: (tx: T, span: Span) => Promise<V>,
-  options?: TransactionOptions,
-): Promise<V> => tracedTransaction(deps, { parent: trace, root: true }, (span) => deps.store.transaction((tx) => work(tx, span), options));
+  { usual, ...options }: TracedOptions = {},
+): Promise<V> =>
+  tracedTransaction(deps, { parent: trace, root: true }, (span) => deps.store.transaction((tx) => work(tx, span), options), usual);

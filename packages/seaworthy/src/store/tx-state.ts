@@ -51,6 +51,10 @@ export class Mark implements Level {
   verify(run: string): void {
     this.statements.verify(run);
   }
+
+  settled(): Promise<void> | undefined {
+    return this.statements.settled();
+  }
 }
 
 /** A statement that runs with the commit, and the level that it was given in. */
@@ -193,7 +197,7 @@ export class TxState {
 
   /** Resolves once it is known whether the work handled every refusal; to be awaited before `finish`. `undefined` when there was no refusal. */
   settled(): Promise<void> | undefined {
-    return this.#whole.statements.settled();
+    return this.#whole.settled();
   }
 
   /** The work is done. Throws when the transaction is lost, a savepoint is still open, or a statement was not awaited. */

@@ -65,10 +65,10 @@ export function intentOf(row: Row): Intent {
   };
 }
 
-/** Inserts an intent, which `owner` drives until `due`. */
-export async function insertIntent(tx: Tx, intent: Intent, owner: string, due: number): Promise<void> {
+/** Inserts an intent with the commit. `owner` drives it until `due`. */
+export function insertIntent(tx: Tx, intent: Intent, owner: string, due: number): void {
   const { operation, key, fingerprint, input, since, trace } = intent;
-  await tx.run(
+  tx.runAtCommit(
     `insert into sw_intent (${intentColumns}, due, owner, step, in_flight) values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, 1)`,
     operation,
     key,
@@ -98,6 +98,8 @@ export const markOf = ({ operation, key }: IntentKey): string => `${operation} $
 /** An intent of an earlier call under the same key. */
 export interface OpenIntent {
   readonly intent: Intent;
+  /** The worker that drives it, or did. */
+  readonly owner: string;
   /** Whether the worker that asks may drive it. */
   readonly free: boolean;
   /** How many processes died while they had it in flight, since a run of `do` last ended. */
@@ -105,9 +107,9 @@ export interface OpenIntent {
 }
 
 /** Returns the intent of an earlier call under the same key, as `owner` sees it. Throws `KeyReused` for another input. */
-export async function openIntent(tx: Tx, call: KeyedCall, owner: Owner): Promise<OpenIntent | undefined> {
+export async function openIntent(read: Read, call: KeyedCall, owner: Owner): Promise<OpenIntent | undefined> {
   const dead = owner.dead();
-  const [row] = await tx.all(
+  const [row] = await read.all(
     `select ${intentColumns}, owner, in_flight, crashes, case when ${crashed} then 1 else 0 end as crashed,
         case when owner = ? or ${dead.sql} then 1 else 0 end as free
       from sw_intent where operation = ? and idempotency_key = ?`,
@@ -122,8 +124,20 @@ export async function openIntent(tx: Tx, call: KeyedCall, owner: Owner): Promise
     const crashes = number(row, 'crashes');
     // The death of a suspect was written before its run.
     const died = row['in_flight'] === 1 && !isSuspect(crashes) && row['owner'] !== owner.id && row['crashed'] === 1;
-    return { intent: intentOf(row), free: Number(row['free']) === 1, crashes: died ? crashes + 1 : crashes };
+    const free = Number(row['free']) === 1;
+    return { intent: intentOf(row), owner: String(row['owner']), free, crashes: died ? crashes + 1 : crashes };
   });
+}
+
+/** Gives an intent that was found open to `owner`, which drives it until `due`. Returns false when its row has changed hands since. */
+export async function takeOver(tx: Tx, { intent, owner: former, crashes }: OpenIntent, owner: Owner, due: number): Promise<boolean> {
+  const dead = owner.dead();
+  const { changes } = await tx.run(
+    `update sw_intent set owner = ?, due = ?, crashes = ?, in_flight = 1
+      where operation = ? and idempotency_key = ? and owner = ? and (owner = ? or ${dead.sql})`,
+    ...[owner.id, dueAt(due), crashes, intent.operation, intent.key, former, owner.id, ...dead.values],
+  );
+  return changes > 0;
 }
 
 /** Deletes an intent with the transaction of its outcome. Returns false when it no longer belongs to `owner`: do not commit then. */

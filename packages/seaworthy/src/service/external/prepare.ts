@@ -2,15 +2,15 @@ import type { Answer } from '../../contract/answer.ts';
 import type { Bound, Operation } from '../../contract/contract.ts';
 import { isA } from '../../core/thrown.ts';
 import type { Alone } from '../../outbox/suspects.ts';
-import type { Tx } from '../../store/store.ts';
-import { answerOf, declaredOf, nameOf, outputJson } from '../answer.ts';
+import { fenced } from '../../store/fenced.ts';
+import { answerOf, nameOf, outputJson } from '../answer.ts';
 import { commandContext, type Received, underKey } from '../command.ts';
 import { KeyInProgress } from '../errors.ts';
 import { type AnyExternal, timeoutMs } from '../handler.ts';
 import { record } from '../idempotency.ts';
 import { Refusal } from '../refusal.ts';
 import type { UnitDeps, UnitOfWork } from '../unit-of-work.ts';
-import { type Intent, insertIntent, isSuspect, markOf, type Owner, openIntent, take } from './intent-table.ts';
+import { type Intent, insertIntent, isSuspect, markOf, type Owner, openIntent, takeOver } from './intent-table.ts';
 
 /** An external command that this code has. */
 export interface ExternalCommand {
@@ -34,20 +34,27 @@ export async function prepare(deps: ExternalDeps, call: Received, handler: AnyEx
   const { owner, runtime } = deps;
   // After one run of `do` and one of `after` at their longest, the intent is free for another run.
   const due = (): number => runtime.clock.now() + 2 * timeoutMs(handler);
-  const result = await underKey(deps, call, async (unit): Promise<Prepared> => {
-    const open = await takeOver(unit.sql, call, deps, due);
-    if (open) return { intent: open };
-    const intended = await before(unit, call, handler);
-    if ('answer' in intended) await record(unit.sql, call, intended.answer, unit.now);
-    else await insertIntent(unit.sql, intended.intent, owner.id, due());
-    return intended;
+  const result = await underKey<Prepared>(deps, call, {
+    async work(unit) {
+      const intended = await before(unit, call, handler);
+      record(unit.sql, call, 'answer' in intended ? intended.answer : undefined, unit.now);
+      if ('intent' in intended) insertIntent(unit.sql, intended.intent, owner.id, due());
+      return intended;
+    },
+    async resume() {
+      const intent = await resume(deps, call, due());
+      return intent && { intent };
+    },
   });
   return 'kind' in result ? { answer: result } : result;
 }
 
-/** Takes over the intent of an earlier call under the same key. Throws `KeyInProgress` when another worker drives it, or a suspect's turn has to come. */
-async function takeOver(tx: Tx, call: Received, { owner }: ExternalDeps, due: () => number): Promise<Intent | undefined> {
-  const open = await openIntent(tx, call, owner);
+/**
+ * Takes over the intent of an earlier call under the same key. Returns `undefined` when it has an outcome by now, or another process was
+ * first. Throws `KeyInProgress` when another worker drives it, or a suspect's turn has to come.
+ */
+async function resume({ store, owner }: ExternalDeps, call: Received, due: number): Promise<Intent | undefined> {
+  const open = await openIntent(store.sqlRead.withSignal(call.signal), call, owner);
   if (!open) return undefined;
   if (!open.free)
     throw new KeyInProgress(`${markOf(call)} is still in progress in another process: repeat the call after a while`, {
@@ -58,11 +65,11 @@ async function takeOver(tx: Tx, call: Received, { owner }: ExternalDeps, due: ()
     throw new KeyInProgress(`${markOf(call)} may be what kills its processes, and runs alone: repeat the call after a while`, {
       retryAfterMs: 5000,
     });
-  await take(tx, call, owner.id, due(), open.crashes);
-  return open.intent;
+  const options = { ...fenced, signal: call.signal };
+  return (await store.transaction((tx) => takeOver(store.sql(tx), open, owner, due), options)) ? open.intent : undefined;
 }
 
-/** Runs `before` in a savepoint, which a declared error that it throws rolls back. Returns its intent, or the answer to record. */
+/** Runs `before`. Returns its intent, or the answer to record when it refuses. */
 async function before(unit: UnitOfWork, call: Received, handler: AnyExternal): Promise<Prepared> {
   const { operation } = call.request;
   const { span, input } = call;
@@ -78,7 +85,5 @@ async function before(unit: UnitOfWork, call: Received, handler: AnyExternal): P
     const { key, fingerprint } = call;
     return { intent: { operation: call.operation, key, fingerprint, ...read, since: unit.now, attempts: 0, trace: span.trace } };
   };
-  return unit.sql
-    .savepoint(() => unit.run(run, (given, failing) => span.run(() => handler.before(commandContext(given, failing, input))), intended))
-    .catch(async (error: unknown) => ({ answer: await declaredOf(operation, error) }));
+  return unit.run(run, (given, failing) => span.run(() => handler.before(commandContext(given, failing, input))), intended);
 }

@@ -64,7 +64,9 @@ test('suspects are driven one at a time, beside other intents, those with the fe
   await world.clock.advance(5000);
   // With this death `one` is a suspect as well.
   assert.deepEqual([...answers.keys()], ['none', 'one']);
-  await world.store.transaction((tx) => tx.run('update sw_intent set fingerprint = ?', fingerprint({ id: 'four' })));
+  await world.store.transaction(async (tx) => {
+    for (const table of ['sw_intent', 'sw_idempotency']) await tx.run(`update ${table} set fingerprint = ?`, fingerprint({ id: 'four' }));
+  });
   answers.get('one')?.('yes');
   await world.when('`do` runs again', () => answers.size === 3);
   assert.equal([...answers.keys()].at(-1), 'three');

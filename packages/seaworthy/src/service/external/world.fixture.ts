@@ -155,7 +155,9 @@ export async function openWorld(): Promise<World> {
     },
     async insertIntents(rows) {
       await store.transaction(async (tx) => {
-        for (const { key, operation = 'charge', input, intent = '{}', owner = 'gone', crashes = 0, inFlight = false } of rows)
+        for (const { key, operation = 'charge', input, intent = '{}', owner = 'gone', crashes = 0, inFlight = false } of rows) {
+          const recorded = { table: 'sw_idempotency', columns: 'operation, idempotency_key, fingerprint, at, of_step' };
+          await tx.run(tx.dialect.insertNew({ ...recorded, key: 'operation, idempotency_key' }), operation, key, '', 0, 0);
           await tx.run(
             `insert into sw_intent (operation, idempotency_key, fingerprint, input, intent, since, attempts, due, owner, in_flight, crashes)
               values (?, ?, '', ?, ?, 0, 0, 0, ?, ?, ?)`,
@@ -167,6 +169,7 @@ export async function openWorld(): Promise<World> {
             inFlight ? 1 : 0,
             crashes,
           );
+        }
       });
     },
     async addDeadWorker() {
