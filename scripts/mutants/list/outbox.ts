@@ -24,7 +24,7 @@ export const outbox: readonly Mutant[] = [
         'readSome(store.sqlRead, firstRows, { rows: batch, bytes: mostBytes });',
         "readSome(store.sqlRead, { ...firstRows, from: `sw_outbox where seq > ${last} order by seq` }, { rows: batch, bytes: mostBytes });\n    last = Number(rows.at(-1)?.['seq'] ?? last);",
       ],
-      ['outbox/relay.ts', '  let leading = false;', '  let leading = false;\n  let last = 0;'],
+      ['outbox/relay.ts', '  let ledIn: number | undefined;', '  let ledIn: number | undefined;\n  let last = 0;'],
     ],
     tests: suites,
     storm,
@@ -40,8 +40,8 @@ export const outbox: readonly Mutant[] = [
     edits: [
       [
         'outbox/relay.ts',
-        "if (!(await worker.holdLease(sql, 'relay'))) return false;\n      await sql.run(`delete",
-        "await worker.holdLease(sql, 'relay');\n      await sql.run(`delete",
+        "if (!(await worker.holdLease(sql, 'relay'))) return false;\n      await work(sql);",
+        "await worker.holdLease(sql, 'relay');\n      await work(sql);",
       ],
     ],
     tests: suites,

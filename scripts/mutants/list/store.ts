@@ -3,31 +3,24 @@ import { inSource, type Mutant } from '../mutant.ts';
 export const store: readonly Mutant[] = [
   {
     name: 'store: no worker is ever considered dead',
-    edits: [['store/worker.ts', 'where until >= ${sql} and until <= ${sql} + 2 * ttl)', 'where ${sql} > 0 and ${sql} > 0)']],
+    edits: [['store/watch.ts', 'sql: `until >= ${sql} and until <= ${sql} + 2 * ttl`', 'sql: `${sql} > 0 and ${sql} > 0`']],
     tests: inSource('outbox/outbox', 'saga/takeover'),
     storm: { over: 'bank' },
   },
   {
     name: 'store: every worker is considered dead',
-    edits: [
-      [
-        'store/worker.ts',
-        'where until >= ${sql} and until <= ${sql} + 2 * ttl)',
-        'where until >= ${sql} + 9e15 and until <= ${sql} + 2 * ttl)',
-      ],
-    ],
+    edits: [['store/watch.ts', 'sql: `until >= ${sql} and', 'sql: `until >= ${sql} + 9e15 and']],
     tests: inSource('outbox/outbox', 'saga/takeover'),
   },
   {
     name: 'store: workers compare heartbeats by their own clocks',
-    edits: [
-      [
-        'store/worker.ts',
-        'const { sql, values } = store.now();\n    return steadily',
-        "const { sql, values } = { sql: '?', values: [clock.now()] };\n    return steadily",
-      ],
-    ],
+    edits: [['store/worker.ts', 'const now = store.now();', "const now = { sql: '?', values: [runtime.clock.now()] };"]],
     tests: inSource('store/worker', 'store/drivers/drivers'),
+  },
+  {
+    name: 'store: a term goes on when a heartbeat is missed',
+    edits: [['store/heartbeat.ts', 'closed || isMissed() ? undefined : number', 'closed ? undefined : number']],
+    tests: inSource('store/worker', 'outbox/relay', 'saga/takeover', 'service/external/driver'),
   },
   {
     name: 'store: a transaction continues after a failed statement',

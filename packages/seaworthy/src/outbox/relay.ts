@@ -8,7 +8,7 @@ import type { Runtime } from '../core/runtime.ts';
 import { textOf } from '../core/thrown.ts';
 import { type TraceContext, traceOf } from '../core/trace.ts';
 import { readSome } from '../store/read-some.ts';
-import type { Row, Store } from '../store/store.ts';
+import type { Row, Store, Tx } from '../store/store.ts';
 import { fenced, type Worker } from '../store/worker.ts';
 import { outboxTopic } from './topics.ts';
 
@@ -106,35 +106,40 @@ function writers(envelopes: readonly Envelope[]): readonly TraceContext[] {
 /**
  * Publishes the rows of the outbox in the order of their insertion, and deletes those that the bus has confirmed. Each turn begins at
  * the first row of the table, so that a transaction which took its number early and committed late is not skipped. One relay of an
- * outbox works at a time: every deletion checks its lease. Two relays that overlap for a moment publish some events twice, but the
- * first copies keep their order, since both begin at the first row.
+ * outbox works at a time: it publishes in the term of its worker in which it got the lease, and every deletion checks the lease. Two relays
+ * that overlap for a moment all the same publish some events twice, but the first copies keep their order, since both begin at the first row.
  */
 export function relay({ store, bus, runtime, worker, service, batch = 512, poll = '1s' }: RelayDeps): Relay {
   const { clock, observe } = runtime;
   const pollMs = milliseconds(poll, 'relay.poll');
   const attributes = { service };
-  let leading = false;
+  /** The worker's term in which this relay last had the lease. */
+  let ledIn: number | undefined;
   let oldest: number | undefined;
   let waiting = 0;
   let countAgain = 0;
 
-  const lead = async (): Promise<boolean> => store.transaction((tx) => worker.holdLease(store.sql(tx), 'relay'), fenced);
-
-  async function remove(seqs: readonly number[]): Promise<boolean> {
-    const { marks, padded } = placeholders(seqs);
-    return store.transaction(async (tx) => {
+  /** Runs `work` in a transaction, if this relay has the lease or gets it. Returns whether it did. */
+  async function asLeader(work: (sql: Tx) => Promise<void>): Promise<boolean> {
+    const term = worker.term();
+    const led = await store.transaction(async (tx) => {
       const sql = store.sql(tx);
       if (!(await worker.holdLease(sql, 'relay'))) return false;
-      await sql.run(`delete from sw_outbox where seq in (${marks})`, ...padded);
+      await work(sql);
       return true;
     }, fenced);
+    ledIn = led ? term : undefined;
+    return led;
   }
 
-  /** Moves rows to another table as they are, so that those behind them are sent. False when another relay leads. */
-  async function setAside(rows: readonly Unsendable[]): Promise<boolean> {
-    const done = await store.transaction(async (tx) => {
-      const sql = store.sql(tx);
-      if (!(await worker.holdLease(sql, 'relay'))) return false;
+  function remove(seqs: readonly number[]): Promise<boolean> {
+    const { marks, padded } = placeholders(seqs);
+    return asLeader(async (sql) => void (await sql.run(`delete from sw_outbox where seq in (${marks})`, ...padded)));
+  }
+
+  /** Moves rows to another table as they are, so that those behind them are sent. */
+  async function setAside(rows: readonly Unsendable[]): Promise<void> {
+    const moved = await asLeader(async (sql) => {
       for (const { seq, error } of rows) {
         await sql.run(
           `insert into sw_set_aside (origin, number, at, content, error) select 'sw_outbox', seq, ?, envelope, ? from sw_outbox where seq = ?`,
@@ -144,9 +149,8 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
         );
         await sql.run('delete from sw_outbox where seq = ?', seq);
       }
-      return true;
-    }, fenced);
-    if (!done) return false;
+    });
+    if (!moved) return;
     for (const { seq, error } of rows) {
       const refused = error instanceof EventsRefused;
       if (refused) observe.count('seaworthy_outbox_refused_total', attributes);
@@ -155,7 +159,6 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
       const message = `row ${seq} of sw_outbox ${why} and was moved to sw_set_aside: correct it there and insert it into sw_outbox again`;
       observe.log('error', message, { service, number: seq, error });
     }
-    return true;
   }
 
   /** Counts the events that wait, at most every ten seconds: a long outbox takes a while to count. */
@@ -168,8 +171,9 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
   }
 
   async function turn(): Promise<number> {
-    if (!leading) leading = await lead();
-    if (!leading) {
+    const term = worker.term();
+    if (term !== undefined && ledIn !== term) await asLeader(async () => {});
+    if (term === undefined || ledIn !== term) {
       oldest = undefined;
       waiting = 0;
       return pollMs;
@@ -178,8 +182,8 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     const { sent, unreadable } = read(rows);
     oldest = rows.map((row) => Number(row['at'])).find(Number.isFinite);
     waiting = more ? await unsent(rows.length) : rows.length;
-    if (unreadable.length > 0) leading = await setAside(unreadable);
-    if (sent.length === 0 || !leading) return leading && !more ? pollMs : 0;
+    if (unreadable.length > 0) await setAside(unreadable);
+    if (sent.length === 0) return more ? 0 : pollMs;
     const envelopes = sent.map(({ envelope }) => envelope);
     const options = {
       kind: 'producer',
@@ -187,25 +191,25 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
       links: writers(envelopes),
       spanAttributes: { topic: service, count: sent.length },
     } as const;
+    runtime.reached('relay/publish/before');
+    // After a pause of this process another one may publish these events.
+    if (worker.term() !== term) return 0;
     const span = observe.span('seaworthy_outbox_publish', attributes, options);
     try {
-      runtime.reached('relay/publish/before');
       await bus.publish(service, envelopes);
       runtime.reached('relay/publish/after');
       span.end('ok');
     } catch (error) {
       span.end('error', error);
-      leading = await setAside(refusedBy(error, sent));
-      return leading ? 0 : pollMs;
+      await setAside(refusedBy(error, sent));
+      return 0;
     }
     for (const [event, count] of counted(envelopes)) observe.count('seaworthy_outbox_published_total', { ...attributes, event }, count);
     runtime.reached('relay/delete/before');
-    leading = await remove(sent.map(({ seq }) => seq));
+    await remove(sent.map(({ seq }) => seq));
     runtime.reached('relay/delete/after');
-    if (leading) {
-      oldest = undefined;
-      waiting = Math.max(0, waiting - sent.length);
-    }
+    oldest = undefined;
+    waiting = Math.max(0, waiting - sent.length);
     return more ? 0 : pollMs;
   }
 
@@ -214,13 +218,16 @@ export function relay({ store, bus, runtime, worker, service, batch = 512, poll 
     observe.gauge('seaworthy_outbox_lag_seconds', attributes, () => (oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000)),
   ];
   const turns = loop({ runtime, name: 'relay', turn });
-  // While another process leads, this relay looks for the lease by its poll alone.
-  const stopListening = store.listen(outboxTopic, () => {
-    if (leading) turns.wake();
-  });
+  const stops = [
+    // While another process leads, its relay publishes.
+    store.listen(outboxTopic, () => {
+      if (ledIn !== undefined) turns.wake();
+    }),
+    worker.onTerm(turns.wake),
+  ];
   return disposable({
     close(signal?: AbortSignal) {
-      stopListening();
+      for (const stop of stops) stop();
       for (const remove of removals) remove();
       // A batch that is cut short may be published again: the inbox recognises its events.
       return turns.close(signal);

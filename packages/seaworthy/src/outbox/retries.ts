@@ -133,7 +133,7 @@ export function retries<T>(deps: Consuming<T>): Loop {
 
   async function turn(): Promise<number> {
     const room = inFlight.room();
-    if (room.rows <= 0 || room.bytes <= 0 || types.length === 0) return pollMs;
+    if (room.rows <= 0 || room.bytes <= 0 || types.length === 0 || worker.term() === undefined) return pollMs;
     const now = clock.now();
     // An attempt that is cut short is due again after `poll`.
     const longestMs = Math.max(deps.schedule.longestMs, pollMs);
@@ -156,11 +156,11 @@ export function retries<T>(deps: Consuming<T>): Loop {
   }
 
   const turns = loop({ runtime, name: 'retries', turn });
-  const stopListening = store.listen(parkedTopic, turns.wake);
+  const stops = [store.listen(parkedTopic, turns.wake), worker.onTerm(turns.wake)];
   return {
     wake: turns.wake,
     async close(signal) {
-      stopListening();
+      for (const stop of stops) stop();
       await together([turns.close(), inFlight.close(signal)]);
       // The last turn may have begun more.
       await inFlight.close(signal);

@@ -69,6 +69,12 @@ function crashesOf(crashes: number): number {
   );
 }
 
+/** An instance as it was written or read in a term of the worker. */
+interface Fresh {
+  readonly instance: Instance;
+  readonly term: number | undefined;
+}
+
 /** Runs the sagas of one service in this process. */
 export class SagaEngine {
   readonly #given: EngineDeps;
@@ -92,6 +98,7 @@ export class SagaEngine {
   #polling: Loop | undefined;
   #verified: Promise<void> | undefined;
   #gauges: readonly (() => void)[] = [];
+  #stopListening = (): void => {};
 
   constructor(given: EngineDeps) {
     const { store, runtime, worker, sagas, concurrency = 256, crashes = 5, alone = aPlace() } = given;
@@ -111,11 +118,12 @@ export class SagaEngine {
   /** Collects the starts and stops of one run of a handler in its transaction, as a part of `trace`. */
   collect(tx: unknown, trace?: TraceContext): Started {
     const { fresh, ignored, stopped, start, stop, write } = collectStarts(this.#starting, tx, trace);
+    const term = this.#given.worker.term();
     const committed = (): void => {
       for (const one of ignored) this.#given.runtime.observe.log('warn', 'saga not started: an instance of its key has another input', one);
       // An instance that was stopped in the same transaction is read again, since its row says so and `fresh` does not.
       const halted = new Set(stopped.map(({ id }) => id));
-      for (const one of fresh) this.#enqueue(one.id, directionOf(one), halted.has(one.id) ? undefined : one);
+      for (const one of fresh) this.#enqueue(one.id, directionOf(one), halted.has(one.id) ? undefined : { instance: one, term });
       for (const { id, saga } of stopped)
         if (this.#inFlight.isDelayed(id) || this.#lanes.has(id) || this.#inFlight.has(id)) this.#halt(id, saga);
     };
@@ -131,7 +139,7 @@ export class SagaEngine {
   /** Verifies, takes up what an earlier process left, and runs sagas from then on. Throws `SagaStranded`. */
   async begin(): Promise<void> {
     await this.verify();
-    const { runtime, sagas } = this.#given;
+    const { runtime, worker, sagas } = this.#given;
     const { observe } = runtime;
     this.#gauges = [
       observe.gauge('seaworthy_saga_active', {}, () => this.#lanes.active),
@@ -142,11 +150,16 @@ export class SagaEngine {
       observe.gauge('seaworthy_saga_suspect', {}, () => this.#suspects.size),
     ];
     this.#polling = loop({ runtime, name: 'saga poll', turn: () => this.#poll() });
+    this.#stopListening = worker.onTerm(() => {
+      this.#polling?.wake();
+      this.#runNext();
+    });
   }
 
   /** Begins no further step and waits for those that run; aborts them when `signal` aborts. Nothing counts as failed. */
   async close(signal?: AbortSignal): Promise<void> {
     this.#closing.abort();
+    this.#stopListening();
     const drained = this.#inFlight.close(signal);
     await this.#polling?.close();
     await Promise.all([drained, this.#suspects.close()]);
@@ -154,19 +167,19 @@ export class SagaEngine {
   }
 
   /** Adds an instance to its lane. `fresh` is the instance as it was just written, which saves reading it if it runs at once. */
-  #enqueue(id: string, direction: Direction, fresh?: Instance): void {
+  #enqueue(id: string, direction: Direction, fresh?: Fresh): void {
     if (this.#inFlight.isDelayed(id) || this.#inFlight.has(id) || this.#suspects.has(id)) return;
     this.#lanes.add(id, direction);
     this.#runNext(fresh);
   }
 
-  /** Runs the instances whose turn it is. */
-  #runNext(fresh?: Instance): void {
-    while (!this.#closing.signal.aborted) {
+  /** Runs the instances whose turn it is. None begins after a missed heartbeat, when other processes may have taken them over. */
+  #runNext(fresh?: Fresh): void {
+    while (!this.#closing.signal.aborted && this.#given.worker.term() !== undefined) {
       const one = this.#lanes.next();
       if (!one) return;
       const { id, direction } = one;
-      this.#run(id, direction, (stop) => this.#inLane(id, direction, id === fresh?.id ? fresh : undefined, stop));
+      this.#run(id, direction, (stop) => this.#inLane(id, direction, id === fresh?.instance.id ? fresh : undefined, stop));
     }
   }
 
@@ -183,10 +196,11 @@ export class SagaEngine {
   }
 
   async #run(id: string, direction: Direction, work: (stop: Scope) => Promise<Next>): Promise<void> {
+    const term = this.#given.worker.term();
     const next = await this.#inFlight.run(id, (stop) => work(stop).catch((error: unknown) => this.#failed(id, direction, error)));
     this.#lanes.leave(id);
     if (next && 'suspect' in next) this.#suspects.add({ id, direction, crashes: next.suspect.crashes });
-    else if (next && 'turned' in next) this.#enqueue(id, directionOf(next.turned), next.turned);
+    else if (next && 'turned' in next) this.#enqueue(id, directionOf(next.turned), { instance: next.turned, term });
     else if (next) this.#inFlight.later(id, next.ms, () => this.#enqueue(id, direction));
     this.#runNext();
   }
@@ -215,13 +229,14 @@ export class SagaEngine {
   }
 
   /** Runs an instance beside others. A suspect is given back, to run alone. */
-  async #inLane(id: string, direction: Direction, fresh: Instance | undefined, stop: Scope): Promise<Next> {
-    if (fresh) return this.#continue(id, direction, fresh, stop);
+  async #inLane(id: string, direction: Direction, fresh: Fresh | undefined, stop: Scope): Promise<Next> {
+    const term = this.#given.worker.term();
+    if (fresh && fresh.term === term) return this.#continue(id, direction, fresh, stop);
     const leave = await this.#enter(id, direction, stop);
     try {
       const instance = this.#closing.signal.aborted ? undefined : await readSaga(this.#given.store.sqlRead, id);
       if (instance && isSuspect(instance.crashes)) return { suspect: instance };
-      return await this.#continue(id, direction, instance, stop);
+      return await this.#continue(id, direction, instance && { instance, term }, stop);
     } finally {
       leave();
     }
@@ -230,12 +245,15 @@ export class SagaEngine {
   /** Runs a suspect while no other suspect of the process runs. Its death is written before the run, and taken back after it. */
   async #aloneIn(id: string, direction: Direction, stop: Scope): Promise<Next> {
     const { store, worker } = this.#given;
+    const term = worker.term();
+    if (term === undefined) return { ms: 0 };
     const leave = await this.#enter(id, direction, stop);
     let written: number | undefined;
     try {
       written = await store.transaction((tx) => writeDeath(store.sql(tx), worker.id, id));
       const instance = written === undefined || this.#closing.signal.aborted ? undefined : await readSaga(store.sqlRead, id);
-      return await this.#continue(id, direction, instance && { ...instance, crashes: instance.crashes - 1 }, stop);
+      const before = instance && { instance: { ...instance, crashes: instance.crashes - 1 }, term };
+      return await this.#continue(id, direction, before, stop);
     } finally {
       leave();
       const crashes = written;
@@ -243,8 +261,9 @@ export class SagaEngine {
     }
   }
 
-  async #continue(id: string, { back }: Direction, instance: Instance | undefined, stop: Scope): Promise<Next> {
+  async #continue(id: string, { back }: Direction, fresh: Fresh | undefined, stop: Scope): Promise<Next> {
     const { worker, runtime } = this.#given;
+    const instance = fresh?.instance;
     this.#aside.delete(id);
     if (!instance || instance.owner !== worker.id || (instance.state !== 'running' && instance.state !== 'undoing')) return undefined;
     if (directionOf(instance).back !== back) return { turned: instance };
@@ -252,7 +271,8 @@ export class SagaEngine {
     // A stop does not wait for its time; the undo that follows does.
     if (early > 0 && (instance.stopping === undefined || instance.state === 'undoing')) return { ms: early };
     const saga = this.#sagas.get(instance.name) as AnySaga;
-    return drive(this.#deps, saga, instance, { stop, closing: this.#closing.signal, cut: this.#inFlight.cut });
+    const isOwn = (): boolean => fresh?.term !== undefined && worker.term() === fresh.term;
+    return drive(this.#deps, saga, instance, { stop, closing: this.#closing.signal, cut: this.#inFlight.cut, isOwn });
   }
 
   /**
@@ -262,6 +282,7 @@ export class SagaEngine {
   async #poll(): Promise<number> {
     const { store, runtime, worker } = this.#given;
     const { observe } = runtime;
+    if (worker.term() === undefined) return pollMs;
     const now = runtime.clock.now();
     const taken = await this.#orphans.take(batch);
     observe.count('seaworthy_saga_taken_over_total', {}, taken.length);

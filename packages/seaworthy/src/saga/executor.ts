@@ -26,13 +26,15 @@ async function advance(run: SagaRun): Promise<number | undefined> {
 
 /** Runs one instance until it ends, turns round, waits, or belongs to another worker. */
 export async function drive(deps: SagaDeps, saga: AnySaga, begun: Instance, interrupts: Interrupts): Promise<Next> {
-  const { closing, cut } = interrupts;
+  const { closing, cut, isOwn } = interrupts;
   const run = new SagaRun(deps, saga, begun, interrupts);
   const back = isBack(begun);
   try {
     while (!closing.aborted && !cut.aborted) {
       if (run.instance.state !== 'running' && run.instance.state !== 'undoing') return undefined;
       if (isBack(run.instance) !== back) return { turned: run.instance };
+      // A heartbeat was missed: the row says who has the instance.
+      if (!isOwn()) return { ms: 0 };
       const wait = await advance(run);
       // A stop that comes just before the wait has precedence.
       if (wait !== undefined && isBack(run.instance) === back) return { ms: wait };

@@ -33,6 +33,8 @@ export interface Interrupts {
   readonly closing: AbortSignal;
   /** Aborts when the time for closing is over: nothing is written any more, and nothing counts as failed. */
   readonly cut: Scope;
+  /** Returns whether no other process can have taken the instance over since it was read. If so, a step may begin. */
+  isOwn(): boolean;
 }
 
 /** The row was not as this engine saw it: the instance was taken over or stopped, or got a verdict. */

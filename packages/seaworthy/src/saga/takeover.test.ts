@@ -8,6 +8,7 @@ import type { Store } from '../store/store.ts';
 import { worker } from '../store/worker.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { crashableByStatement, hasEffect } from '../testing/crashable.ts';
+import { pausable } from '../testing/pausable-clock.fixture.ts';
 import { Died, processLife } from '../testing/process-life.ts';
 import { saga } from './definition.ts';
 import { eachStore } from './each-store.fixture.ts';
@@ -33,6 +34,28 @@ named('G7: another worker takes over the sagas of a dead one, and a stalled one 
   assert.deepEqual(await world.instance(), after);
   assert.deepEqual(world.callee.log, ['book t', 'pay t', 'pay t']);
 });
+
+for (const taken of [false, true])
+  test(`after a pause longer than its ttl a process begins no step before its next heartbeat${taken ? ', and none of an instance that was taken over' : ''}`, async () => {
+    const clock = pausable(virtualClock());
+    const world = await openWorld(memory(), clock, seededRandom(1));
+    let pauses = 1;
+    const reached = (point: string): void => {
+      if (point === 'saga/advance/after' && pauses-- > 0) clock.pause(5000);
+    };
+    const { engine } = await world.process([trip], world.store, { runtime: { ...world.runtime, reached } });
+    await world.start(engine);
+    await clock.advance(900);
+    assert.deepEqual(world.callee.log, ['book t']);
+    if (taken)
+      await world.store.transaction(async (tx) => {
+        await tx.run("insert into sw_worker (id, until, ttl) values ('other', ?, 3000)", clock.now() + 3000);
+        await tx.run("update sw_saga set owner = 'other'");
+      });
+    await clock.advance(1000);
+    assert.deepEqual(world.callee.log, taken ? ['book t'] : ['book t', 'pay t']);
+    await engine.close();
+  });
 
 named('a takeover after the start is logged once', async (world) => {
   world.callee.answers = { pay: (attempt) => (attempt === 1 ? new Promise(() => {}) : undefined) };

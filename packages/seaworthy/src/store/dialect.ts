@@ -57,6 +57,8 @@ export interface Dialect {
   readonly types: ColumnTypes;
   /** Follows the closing parenthesis of a `create table`. */
   readonly tableOptions: string;
+  /** The same for a table whose rows change or go soon after they were written: an engine may leave room beside them, or clean up earlier. */
+  readonly hotTableOptions: string;
   /** The end of a `create index` that covers only rows which meet `condition`; empty where every index covers all rows. */
   partialIndex(condition: string): string;
   /** A condition: the text of `expression` is JSON. */

@@ -64,6 +64,11 @@ export interface TransactionOptions {
    * transactions by which other processes judge this one, such as heartbeats and leases. Default `shared`.
    */
   readonly lane?: 'shared' | 'own' | undefined;
+  /**
+   * `false`: the transaction may resolve before it is durable, and a crash of the machine or the engine may take it back. It is for what
+   * is written again soon, such as heartbeats. A driver may ignore it. Default true.
+   */
+  readonly durable?: boolean | undefined;
 }
 
 /**
@@ -74,7 +79,7 @@ export interface TransactionOptions {
  * - `work` may run more than once, one run after the other: after a conflict, or when it holds up others, everything it did
  *   is rolled back and it runs again, with a fresh `tx`. So it changes nothing outside `tx`; what it collects must begin
  *   empty on every run.
- * - `transaction` resolves only once the commit is durable, and rejects with what `work` threw, with nothing of it
+ * - `transaction` resolves only once the commit is durable, unless it is asked for less, and rejects with what `work` threw, with nothing of it
  *   left. When the commit itself fails it rejects with `CommitFailed`, and nothing of it is left. A
  *   driver over a network may not learn the outcome: then it rejects with `CommitUnknown`, and all or nothing of it is there.
  * - A `tx` is usable only until its `work` settles; later use throws `TransactionOver`.
@@ -111,9 +116,12 @@ export interface Store<T = Tx, R = Reader> {
   now(): Fragment;
   /**
    * Calls `wake` soon after a notice on `topic`, by this process or, where the engine can, by another one on the same database. A notice
-   * may be lost or late: it shortens polling and never replaces it. `wake` must not throw. Returns a function that ends the listening.
+   * may be lost or late: it shortens polling and never replaces it. A driver that may have lost notices calls every `wake` once. `wake` must
+   * not throw. Returns a function that ends the listening.
    */
   listen(topic: string, wake: () => void): () => void;
+  /** Returns whether, at the moment, listeners get the notices of every process on the same database. Then they poll rarely. */
+  hears(): boolean;
   /** Calls the listeners of `topic`. In a transaction use `tx.notify`, so that the listeners see what it has committed. */
   notify(topic: string): void;
   /** Applies what has not been applied yet, in order, once, also when several processes start together. */

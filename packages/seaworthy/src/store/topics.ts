@@ -21,6 +21,11 @@ export class Topics {
     };
   }
 
+  /** Calls every listener. */
+  notifyAll(): void {
+    for (const topic of this.#listeners.keys()) this.notify(topic);
+  }
+
   notify(topic: string): void {
     for (const listener of this.#listeners.get(topic) ?? []) {
       try {

@@ -3,18 +3,19 @@ import { test } from 'node:test';
 import { type Observe, silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
 import { virtualClock } from '../testing/clock.ts';
+import { pausable } from '../testing/pausable-clock.fixture.ts';
 import { memory } from './drivers/memory.ts';
-import type { Store } from './store.ts';
+import { readerBy } from './read-by.ts';
+import type { Store, Tx, Value } from './store.ts';
 import { type Worker, worker, workerMigrations } from './worker.ts';
 
 const hour = 3_600_000;
 
 /** A machine whose clock may be set, and which may sleep. */
 async function machine() {
-  const time = virtualClock();
+  const time = pausable(virtualClock());
   let ahead = 0;
-  let slept = 0;
-  const clock = { ...time, now: () => time.now() + ahead + slept, monotonic: () => time.monotonic() + slept };
+  const clock = { ...time, now: () => time.now() + ahead };
   const store = await memory().open('bank', runtime({ clock }));
   await time.run(store.migrate(workerMigrations));
   const logged: string[] = [];
@@ -29,9 +30,7 @@ async function machine() {
       ahead += ms;
     },
     /** All processes stand still; their timers go on afterwards. */
-    sleep(ms: number) {
-      slept += ms;
-    },
+    sleep: time.pause,
     start: (on: Store = store) => time.run(worker(on, runtime({ clock, observe }))),
     /** A process on another machine, whose clock is so far ahead of the database's. */
     startElsewhere: (ms: number) => time.run(worker(store, runtime({ clock: { ...clock, now: () => clock.now() + ms }, observe }))),
@@ -41,8 +40,12 @@ async function machine() {
       return time.run(worker(store, runtime({ clock: mute })));
     },
     isDead: async (whose: Worker, to: Worker): Promise<boolean> => {
-      const { sql, values } = to.dead();
-      return (await store.read.all(`select 1 from (select ? as owner) where ${sql}`, whose.id, ...values)).length > 0;
+      const [any, one] = [to.dead(), to.isDead(whose.id)];
+      const holds = async (sql: string, ...values: readonly Value[]) =>
+        (await store.read.all(`select 1 from (select ? as owner) where ${sql}`, whose.id, ...values)).length > 0;
+      const dead = await holds(any.sql, ...any.values);
+      assert.equal(await holds(one.sql, ...one.values), dead);
+      return dead;
     },
     async end(...all: readonly Worker[]) {
       for (const one of all) await time.run(one.close());
@@ -92,6 +95,100 @@ test('a heartbeat that fails for long is logged once, and its worker is failing 
   await one.advance(100);
   assert.equal(living.condition().state, 'well');
   await one.end(living);
+});
+
+test('a heartbeat is one statement, in the own lane, and need not be durable', async () => {
+  const one = await machine();
+  const given: string[] = [];
+  const watched: Store = {
+    ...one.store,
+    transaction: (work, options) => {
+      const observed = (tx: Tx): Tx => ({
+        ...tx,
+        run: (sql) => assert.fail(sql),
+        runAtCommit(sql, ...values) {
+          given.push(`${options?.lane} ${options?.isolation} ${options?.durable}: ${sql.slice(0, 21).trim()}`);
+          tx.runAtCommit(sql, ...values);
+        },
+      });
+      return one.store.transaction((tx) => work(observed(tx)), options);
+    },
+  };
+  const living = await one.start(watched);
+  await one.advance(2000);
+  assert.deepEqual(given, Array(3).fill('own read committed false: insert into sw_worker'));
+  // The table is pruned by a second statement, once a minute after the first five minutes.
+  await one.advance(598_000);
+  assert.equal(given.filter((statement) => statement.includes('delete')).length, 6);
+  await living.close();
+});
+
+test('a term ends when a heartbeat is missed, before others may take the worker for dead, and the next heartbeat begins another', async () => {
+  const one = await machine();
+  const store = refusing(one.store);
+  const living = await one.start(store);
+  const other = await one.start();
+  const terms: (number | undefined)[] = [];
+  const stop = living.onTerm(() => terms.push(living.term()));
+  await one.advance(1000);
+  assert.equal(living.term(), 1);
+  store.times = Number.POSITIVE_INFINITY;
+  while (living.term() !== undefined) await one.advance(50);
+  assert.equal(await one.isDead(living, other), false);
+  await one.advance(1000);
+  assert.deepEqual([await one.isDead(living, other), living.term()], [true, undefined]);
+  store.times = 0;
+  await one.advance(100);
+  assert.deepEqual([living.term(), terms], [2, [2]]);
+  stop();
+  one.sleep(5000);
+  assert.equal(living.term(), undefined);
+  await one.advance(1000);
+  assert.deepEqual([living.term(), terms], [3, [2]]);
+  // While the machine slept its monotonic clock stood still.
+  one.set(5000);
+  assert.equal(living.term(), undefined);
+  await one.advance(1000);
+  assert.equal(living.term(), 4);
+  await one.end(living, other);
+  assert.equal(living.term(), undefined);
+});
+
+test('a worker hears of another one that died once its heartbeat is too old, and of one that closed at once', async () => {
+  const one = await machine();
+  const [living, other] = [await one.start(), await one.start()];
+  const gone: number[] = [];
+  const stop = living.onGone(() => gone.push(one.clock.monotonic()));
+  await one.advance(5000);
+  assert.deepEqual(gone, []);
+  const died = one.clock.monotonic();
+  await one.crash();
+  await one.advance(3000);
+  assert.deepEqual(gone, []);
+  await one.advance(50);
+  assert.equal(gone.length, 1, `${gone}, ${died}`);
+  await one.run(other.close());
+  await one.advance(0);
+  assert.equal(gone.length, 2);
+  await one.advance(10_000);
+  assert.equal(gone.length, 2);
+  stop();
+  await one.end(living);
+});
+
+test('a worker looks for dead ones no more often than they can die', async () => {
+  const one = await machine();
+  let looks = 0;
+  const sqlRead = readerBy((sql, values) => {
+    if (sql.includes('from sw_worker where id <>')) looks++;
+    return one.store.sqlRead.all(sql, ...values);
+  });
+  const living = await one.start({ ...one.store, sqlRead });
+  const others = [await one.start(), await one.start()];
+  living.onGone(() => {});
+  await one.advance(60_000);
+  assert.ok(looks <= 30, `${looks} in a minute`);
+  await one.end(living, ...others);
 });
 
 const mishaps = {

@@ -1,16 +1,20 @@
 import { type Condition, well } from '../core/condition.ts';
 import { disposable } from '../core/disposable.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import type { Loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { heartbeat } from './heartbeat.ts';
 import { steady } from './steady.ts';
 import type { Fragment, Migration, Store, TransactionOptions, Tx } from './store.ts';
+import { Topics } from './topics.ts';
+import { livingRow, watch, workerTopic } from './watch.ts';
 
 export const workerMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/worker/1',
-    statements: ({ types, tableOptions }) => [
-      `create table sw_worker (id ${types.key} not null primary key, until ${types.integer} not null, ttl ${types.integer} not null)${tableOptions}`,
-      `create table sw_lease (name ${types.key} not null primary key, owner ${types.key} not null)${tableOptions}`,
+    statements: ({ types, hotTableOptions }) => [
+      `create table sw_worker (id ${types.key} not null primary key, until ${types.integer} not null, ttl ${types.integer} not null)${hotTableOptions}`,
+      `create table sw_lease (name ${types.key} not null primary key, owner ${types.key} not null)${hotTableOptions}`,
     ],
   },
 ];
@@ -32,10 +36,22 @@ export const crashed = 'owner in (select id from sw_worker)';
 export interface Worker extends AsyncDisposable {
   readonly id: string;
   /**
+   * Returns the number of the current term. A term lasts until a heartbeat is missed, by this process's own clocks: as long as it lasts no
+   * other worker takes what this one has. `undefined` from then until the next heartbeat is written. Before work begins that two processes
+   * must not do at once, compare the term with the one in which the work was found.
+   */
+  term(): number | undefined;
+  /** Calls `resume` when a new term begins. Returns a function that ends this. */
+  onTerm(resume: () => void): () => void;
+  /** Calls `notice` soon after another worker has closed or died, and perhaps at other times. Returns a function that ends this. */
+  onGone(notice: () => void): () => void;
+  /**
    * Returns a condition on rows of dead workers, which never include this one. A heartbeat further ahead than its `ttl` does not count:
    * a wrong clock wrote it. For one `ttl` after this process's own clock jumped, or after a stall, only workers that have closed are dead.
    */
   dead(): DeadOwner;
+  /** Returns a condition without a column: the worker `id` is dead, as `dead` says it. It is also dead when there is no such worker. */
+  isDead(id: string): Fragment;
   /** Takes or keeps the lease `name` in `tx`. False when another living worker has it. It is a fence when every transaction asks for it. */
   holdLease(tx: Tx, name: string): Promise<boolean>;
   /** `failing` once its heartbeat is older than its `ttl`: others may have taken over. */
@@ -50,85 +66,49 @@ export interface WorkerOptions {
 }
 
 /**
- * A heartbeat that is so many ttls off belongs to a dead worker, whatever clock wrote it. A worker that has lived for so long deletes
- * it: by then the rows of the dead worker have been taken over, and other workers have seen how it ended.
- */
-const kept = 100;
-
-/**
  * Options of transactions by which other processes judge this one, or whose writes all name their owner. They do not wait for
  * handlers, and the fence is all the isolation that they need.
  */
 export const fenced: TransactionOptions = { lane: 'own', isolation: 'read committed' };
 
-/** Registers a worker and keeps its heartbeat going, three beats to a `ttl`; one that fails is tried again at once. */
+/** Options of a heartbeat: the next one replaces it, so it need not survive a loss of power. */
+const fleeting: TransactionOptions = { ...fenced, durable: false };
+
+/** Registers a worker and keeps its heartbeat going. */
 export async function worker(store: Store<unknown, unknown>, runtime: Runtime, { ttl = '3s' }: WorkerOptions = {}): Promise<Worker> {
   const { clock, ids, observe } = runtime;
   const ttlMs = Math.ceil(milliseconds(ttl, 'ttl'));
   const id = ids.next();
   const steadily = steady(clock, ttlMs);
-  let closed = false;
-  /** When the last heartbeat was written, monotonic. */
-  let beaten = Number.NEGATIVE_INFINITY;
-  /** When heartbeats of dead workers are deleted next, monotonic. */
-  let pruneAt = clock.monotonic() + kept * ttlMs;
+  const events = new Topics(observe);
+  const beats = await heartbeat({ store, runtime, id, ttlMs, steadily, options: fleeting, renewed: () => events.notify('term') });
+  let watching: Loop | undefined;
+
+  /** Returns a condition on rows of `sw_worker` that no other worker takes anything from. */
+  function spared(): Fragment {
+    const now = store.now();
+    return steadily.look() ? livingRow(now) : { sql: '1 = 1', values: [] };
+  }
 
   function dead(): DeadOwner {
-    const { sql, values } = store.now();
-    return steadily.look()
-      ? {
-          sql: `owner not in (select ? union all select id from sw_worker where until >= ${sql} and until <= ${sql} + 2 * ttl)`,
-          values: [id, ...values, ...values],
-        }
-      : { sql: 'owner not in (select ? union all select id from sw_worker)', values: [id] };
-  }
-
-  async function beat(): Promise<void> {
-    const trusted = steadily.look();
-    let at = clock.monotonic();
-    await store.transaction(async (tx) => {
-      const statements = store.sql(tx);
-      const { sql, values } = store.now();
-      at = clock.monotonic();
-      const written = await statements.run(`update sw_worker set until = ${sql} + ? where id = ?`, ...values, ttlMs, id);
-      if (written.changes === 0)
-        await statements.run(`insert into sw_worker (id, until, ttl) values (?, ${sql} + ?, ?)`, id, ...values, ttlMs, ttlMs);
-      if (trusted && at >= pruneAt)
-        await statements.run(
-          `delete from sw_worker where until < ${sql} - ? or until > ${sql} + ?`,
-          ...[...values, kept * ttlMs, ...values, kept * ttlMs],
-        );
-    }, fenced);
-    if (trusted && at >= pruneAt) pruneAt = at + (kept / 5) * ttlMs;
-    beaten = at;
-    steadily.mark();
-  }
-  await beat();
-
-  let beating: Promise<void> = Promise.resolve();
-  let failures = 0;
-  let timer = clock.after(ttlMs / 3, next, { background: true });
-  function after(ms: number): void {
-    if (!closed) timer = clock.after(ms, next, { background: true });
-  }
-  function next(): void {
-    beating = beat().then(
-      () => {
-        if (failures > 0) observe.log('info', 'heartbeat written again', { failures });
-        failures = 0;
-        after(ttlMs / 3);
-      },
-      (error: unknown) => {
-        // It is logged once, since it may go on for long.
-        if (++failures === 1) observe.log('error', 'heartbeat failed; retrying. Other processes may take over', { error });
-        after(failures === 1 ? 0 : ttlMs / 30);
-      },
-    );
+    const { sql, values } = spared();
+    return { sql: `owner not in (select ? union all select id from sw_worker where ${sql})`, values: [id, ...values] };
   }
 
   return disposable({
     id,
+    term: beats.term,
+    onTerm: (resume: () => void) => events.listen('term', resume),
+    onGone(notice: () => void) {
+      watching ??= watch({ store, runtime, id, ttlMs, steadily, gone: () => events.notify('gone') });
+      return events.listen('gone', notice);
+    },
     dead,
+    isDead(other: string) {
+      if (other === id) return { sql: '1 = 0', values: [] };
+      const { sql, values } = spared();
+      return { sql: `not exists (select 1 from sw_worker where id = ? and ${sql})`, values: [other, ...values] };
+    },
     async holdLease(tx: Tx, name: string) {
       const { sql, values } = dead();
       const taken = await tx.run(`update sw_lease set owner = ? where name = ? and (owner = ? or ${sql})`, id, name, id, ...values);
@@ -137,16 +117,16 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, {
       return made.changes > 0;
     },
     condition(): Condition {
-      if (clock.monotonic() - beaten <= ttlMs) return well;
+      if (beats.ageMs <= ttlMs) return well;
       return { state: 'failing', why: `its heartbeat is older than ${ttl}` };
     },
     async close() {
-      closed = true;
-      timer.cancel();
-      await beating;
+      await watching?.close();
+      await beats.close();
       await store.transaction(async (tx) => {
         const statements = store.sql(tx);
-        await statements.run('delete from sw_worker where id = ?', id);
+        statements.runAtCommit('delete from sw_worker where id = ?', id);
+        statements.notify(workerTopic);
       }, fenced);
     },
   });

@@ -4,10 +4,12 @@ import { z } from 'zod';
 import { command, contract } from '../../contract/contract.ts';
 import { thrown } from '../../core/conformance/thrown.ts';
 import { sleep } from '../../core/sleep.ts';
+import { virtualClock } from '../../testing/clock.ts';
+import { pausable } from '../../testing/pausable-clock.fixture.ts';
 import { IntentStranded } from '../errors.ts';
 import { external } from '../handler.ts';
 import { service } from '../service.ts';
-import { oneHanging, openWorld, stop, till, tillOf } from './world.fixture.ts';
+import { failedWith, oneHanging, openWorld, stop, till, tillOf } from './world.fixture.ts';
 
 test('a run of `do` without an outcome is counted and fails its span; a run that the stop of the process aborts does neither', async () => {
   const world = await openWorld();
@@ -165,4 +167,22 @@ test('a process does not run `do` twice at one time for one intent, however over
   assert.deepEqual(await world.clock.run(answer), { receipt: 'receipt' });
   assert.equal(await world.charges(), 1);
   await stop(running);
+});
+
+test('after a pause longer than its ttl a process runs no `do` before its next heartbeat', async () => {
+  const clock = pausable(virtualClock());
+  const world = await openWorld(clock);
+  const { call } = await world.process();
+  const runs: number[] = [];
+  world.stage.do = () => void runs.push(clock.monotonic());
+  world.stage.before = () => {
+    clock.pause(5000);
+    return {};
+  };
+  const paused = clock.monotonic() + 5000;
+  const refused = assert.rejects(call(till.charge, { id: 'a' }, { key: 'k' }), failedWith('SW_IDEMPOTENCY_IN_PROGRESS'));
+  await world.charged();
+  await refused;
+  assert.equal(runs.length, 1);
+  assert.ok((runs[0] as number) > paused + 500, `${runs[0]} after ${paused}`);
 });

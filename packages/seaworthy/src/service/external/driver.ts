@@ -13,7 +13,7 @@ import { withDefaults } from '../older-code.ts';
 import { attempt } from './attempt.ts';
 import { type Claiming, claimIntents, dueOperations } from './claim.ts';
 import { complete } from './complete.ts';
-import { type Intent, type IntentKey, markOf, postpone } from './intent-table.ts';
+import { type Intent, type IntentKey, markOf, postpone, putBack } from './intent-table.ts';
 import { type ExternalCommand, type ExternalDeps, prepare } from './prepare.ts';
 import { type ExternalSuspects, externalSuspects } from './suspects.ts';
 
@@ -44,7 +44,7 @@ export class ExternalDriver {
       ...deps,
       inFlight: this.#inFlight,
       claiming: () => this.#claiming(),
-      drive: (intent, command, within) => this.#drive(intent, command, within),
+      drive: (intent, command, term, within) => this.#drive(intent, command, term, within),
     });
   }
 
@@ -56,8 +56,10 @@ export class ExternalDriver {
         { retryAfterMs: 1000 },
       );
     return this.#exclusively(call, async (within) => {
+      const term = this.#deps.owner.term();
       const prepared = await prepare(this.#deps, call, handler);
-      return 'answer' in prepared ? prepared.answer : this.#drive(prepared.intent, { operation: call.request.operation, handler }, within);
+      const command = { operation: call.request.operation, handler };
+      return 'answer' in prepared ? prepared.answer : this.#drive(prepared.intent, command, term, within);
     });
   }
 
@@ -103,6 +105,7 @@ export class ExternalDriver {
   }
 
   async #turn(): Promise<number> {
+    if (this.#deps.owner.term() === undefined) return pollMs;
     await this.#claim();
     await this.#suspects.claim();
     return pollMs;
@@ -121,6 +124,7 @@ export class ExternalDriver {
     const { store, runtime, commands } = this.#deps;
     const command = commands.get(name) as ExternalCommand;
     const room = this.#inFlight.room(name);
+    const term = this.#deps.owner.term();
     const { claimed, suspects } = await store.transaction((tx) => {
       const claiming = this.#claiming();
       const again = claiming.now + 2 * timeoutMs(command.handler);
@@ -135,15 +139,24 @@ export class ExternalDriver {
       // A call under the same key may have come first.
       if (this.#inFlight.has(markOf(intent))) continue;
       // A failure is logged and counted where it happens, and the intent is kept.
-      this.#exclusively(intent, (within) => this.#drive(intent, command, within), { load: { kind: name, bytes } }).catch(() => {});
+      this.#exclusively(intent, (within) => this.#drive(intent, command, term, within), { load: { kind: name, bytes } }).catch(() => {});
     }
   }
 
-  /** Runs `do`, then writes its outcome. Whatever fails is repeated later, except when the process goes down. */
-  async #drive(begun: Intent, command: ExternalCommand, within: Scope): Promise<Answer> {
-    const { runtime } = this.#deps;
+  /**
+   * Runs `do`, then writes its outcome. Whatever fails is repeated later, except when the process goes down. `do` does not begin after the
+   * `term` in which the intent was claimed: another process may have it.
+   */
+  async #drive(begun: Intent, command: ExternalCommand, term: number | undefined, within: Scope): Promise<Answer> {
+    const { runtime, store, owner } = this.#deps;
     const intent = { ...begun, input: await withDefaults(command.operation, begun.input) };
     runtime.reached('external/do/before');
+    if (term === undefined || owner.term() !== term) {
+      await store.transaction((tx) => putBack(store.sql(tx), intent, owner.id, runtime.clock.now()));
+      throw new KeyInProgress(`${markOf(intent)} was not begun, because this process missed a heartbeat: repeat the call after a while`, {
+        retryAfterMs: 1000,
+      });
+    }
     const outcome = await attempt(runtime, command, intent, within).catch(async (cause: unknown) => {
       if (within.aborted) throw cause;
       const retryAfterMs = await this.#postpone(intent, command, cause, '`do` gave no outcome; repeating it');

@@ -89,6 +89,8 @@ export type IntentKey = Pick<KeyedCall, 'operation' | 'key'>;
 /** The worker of this process on the service's database. Its id in the column `owner` of a row is the fence of its writes. */
 export interface Owner {
   readonly id: string;
+  /** The term of the worker: as long as it lasts no other worker takes an intent of this one. `undefined` after a missed heartbeat. */
+  term(): number | undefined;
   dead(): DeadOwner;
 }
 
@@ -183,6 +185,17 @@ export async function setAside(tx: Tx, intent: IntentKey, owner: string, due: nu
     crashes,
     intent.operation,
     intent.key,
+  );
+}
+
+/** Makes an intent due now that its owner has claimed and not begun, unless it is a suspect: see `takeDeathBack`. */
+export async function putBack(tx: Tx, intent: IntentKey, owner: string, now: number): Promise<void> {
+  await tx.run(
+    `update sw_intent set in_flight = 0, due = ? where operation = ? and idempotency_key = ? and owner = ? and not (${suspect})`,
+    dueAt(now),
+    intent.operation,
+    intent.key,
+    owner,
   );
 }
 

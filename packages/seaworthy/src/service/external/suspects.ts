@@ -19,7 +19,8 @@ export interface SuspectsDeps extends ExternalDeps {
   readonly inFlight: InFlight;
   /** What a claim goes by. `longestMs` is the longest wait of any other intent. */
   claiming(): Claiming;
-  drive(intent: Intent, command: ExternalCommand, within: Scope): Promise<unknown>;
+  /** Runs `do` of an intent that was claimed in `term`. */
+  drive(intent: Intent, command: ExternalCommand, term: number | undefined, within: Scope): Promise<unknown>;
 }
 
 /** After so many deaths an intent is left aside for a while. It may have reached the third party, and so is never given up. */
@@ -106,10 +107,10 @@ export function externalSuspects(deps: SuspectsDeps): ExternalSuspects {
   }
 
   /** Runs `do` of a suspect. Its death was written before; it is taken back when the process survives. */
-  async function drive({ intent, crashes }: Claimed, within: Scope): Promise<void> {
+  async function drive({ intent, crashes }: Claimed, term: number | undefined, within: Scope): Promise<void> {
     const again = againOf(intent.operation);
     try {
-      await deps.drive(intent, commands.get(intent.operation) as ExternalCommand, within);
+      await deps.drive(intent, commands.get(intent.operation) as ExternalCommand, term, within);
     } finally {
       const at = within.aborted ? clock.now() : again;
       await store.transaction((tx) => takeDeathBack(store.sql(tx), intent, owner.id, at, crashes));
@@ -126,10 +127,12 @@ export function externalSuspects(deps: SuspectsDeps): ExternalSuspects {
       if (!leave) return;
       let running: Promise<unknown> = Promise.resolve();
       try {
+        const term = owner.term();
         const one = await next();
         const mark = one && markOf(one.intent);
         // Its failure is logged and counted where it happens, and the intent is kept.
-        if (one && mark !== undefined && !inFlight.has(mark)) running = inFlight.run(mark, (within) => drive(one, within)).catch(() => {});
+        if (one && mark !== undefined && !inFlight.has(mark))
+          running = inFlight.run(mark, (within) => drive(one, term, within)).catch(() => {});
       } finally {
         running.finally(leave);
       }

@@ -99,8 +99,7 @@ export interface World {
   when(what: string, holds: () => boolean | Promise<boolean>): Promise<void>;
 }
 
-export async function openWorld(): Promise<World> {
-  const clock = virtualClock();
+export async function openWorld(clock: VirtualClock = virtualClock()): Promise<World> {
   const logged: string[] = [];
   const reported: string[] = [];
   const report = (name: string, operation: unknown, ...more: readonly string[]): void => {

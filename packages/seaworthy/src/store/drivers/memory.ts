@@ -65,6 +65,7 @@ function openMemory(service: string, runtime: Runtime): Store {
     condition: () => well,
     now: () => ({ sql: '?', values: [runtime.clock.now()] }),
     listen: (topic, wake) => topics.listen(topic, wake),
+    hears: () => true,
     notify: (topic) => topics.notify(topic),
     transaction: (work, options = {}) => transaction(work, options),
     migrate: (migrations) => transaction((tx) => migrateSqlite(tx, migrations), { foreignKeys: false }),

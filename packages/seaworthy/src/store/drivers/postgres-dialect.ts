@@ -12,6 +12,8 @@ export const postgresDialect: Dialect = {
     bytes: 'bytea',
   },
   tableOptions: '',
+  // Room for the next versions of a row on its page: then its change writes no index (heap-only tuples).
+  hotTableOptions: ' with (fillfactor = 60)',
   partialIndex: (condition) => ` where ${condition}`,
   isJson: (expression) => `sw_is_json(${expression})`,
   insertNew: (insertion) => `${insertInto(insertion)} on conflict (${insertion.key}) do nothing`,

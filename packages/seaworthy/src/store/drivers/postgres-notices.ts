@@ -25,10 +25,11 @@ function noticeOf(payload = ''): Partial<Heard> {
 export class Notices {
   readonly #connections: Connections;
   readonly #runtime: Runtime;
-  readonly #listeners = new Map<string, Set<(topic: string) => void>>();
+  readonly #listeners = new Map<string, Set<(topic?: string) => void>>();
   readonly #pending = new Map<string, Heard>();
   readonly #me: string;
   #closed = false;
+  #heard = false;
   #sending: Promise<void> | undefined;
   readonly #listening: Promise<void>;
   #end = (): void => {};
@@ -40,8 +41,13 @@ export class Notices {
     this.#listening = this.#listen();
   }
 
-  /** Calls `heard` for each notice of another process about `schema`. */
-  hear(schema: string, heard: (topic: string) => void): () => void {
+  /** Whether notices of other processes are heard at the moment. */
+  get heard(): boolean {
+    return this.#heard;
+  }
+
+  /** Calls `heard` for each notice of another process about `schema`, and without a topic when some may have been lost. */
+  hear(schema: string, heard: (topic?: string) => void): () => void {
     const all = this.#listeners.get(schema) ?? new Set();
     this.#listeners.set(schema, all.add(heard));
     return () => all.delete(heard);
@@ -97,13 +103,18 @@ export class Notices {
       try {
         const { client } = await this.#connections.connect();
         client.on('error', () => end());
-        client.on('notification', ({ payload }) => this.#heard(payload));
+        client.on('notification', ({ payload }) => this.#take(payload));
         await client.query({ text: `listen ${channel}` });
+        this.#heard = true;
+        this.#wakeAll();
         if (!this.#closed) await ended;
         client.release(true);
       } catch (error) {
         observe.log('debug', 'notices of other processes are not heard', { error });
       }
+      this.#heard = false;
+      // Who sleeps since it hears everything has to look by itself from now on.
+      this.#wakeAll();
       if (this.#closed) return;
       await new Promise<void>((resolve) => {
         const timer = clock.after(reconnectMs, resolve, { background: true });
@@ -115,7 +126,11 @@ export class Notices {
     }
   }
 
-  #heard(payload: string | undefined): void {
+  #wakeAll(): void {
+    for (const listeners of this.#listeners.values()) for (const heard of listeners) heard();
+  }
+
+  #take(payload: string | undefined): void {
     const { from, schema, topic } = noticeOf(payload);
     if (from === this.#me || schema === undefined || topic === undefined) return;
     for (const heard of this.#listeners.get(schema) ?? []) heard(topic);

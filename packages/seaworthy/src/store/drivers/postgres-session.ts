@@ -66,8 +66,9 @@ export class PostgresSession implements Session {
     this.#deps = deps;
   }
 
-  begin({ isolation, certain }: Beginning): void {
-    this.#begin(`isolation level ${isolation}`, certain ? '; select pg_current_xact_id()::text as id' : '', (result) => {
+  begin({ isolation, certain, durable }: Beginning): void {
+    const rest = `${durable ? '' : '; set local synchronous_commit to off'}${certain ? '; select pg_current_xact_id()::text as id' : ''}`;
+    this.#begin(`isolation level ${isolation}`, rest, (result) => {
       this.#transaction = (one(result).rows[0] as { id?: string } | undefined)?.id;
     });
   }

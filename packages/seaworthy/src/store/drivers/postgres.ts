@@ -127,6 +127,7 @@ export function postgres(options: PostgresOptions): DisposableStoreDriver {
         migrate: (store, migrations) => migratePostgres(store, schema, migrations),
         announce: (topic) => notices.tell(schema, topic),
         hear: (heard) => notices.hear(schema, heard),
+        hears: () => notices.heard,
         close: () => leave(shared),
       };
       return disposable<Store>(openRemote({ service, runtime, engine }));

@@ -5,6 +5,8 @@ export interface Beginning {
   readonly isolation: Isolation;
   /** Whether the driver must learn the outcome of a commit whose connection is lost. */
   readonly certain: boolean;
+  /** Whether the commit waits until it is durable. */
+  readonly durable: boolean;
 }
 
 /**

@@ -35,8 +35,10 @@ export interface Engine {
   migrate(store: Store, migrations: readonly Migration[]): Promise<void>;
   /** Tells other processes of a notice. */
   announce(topic: string): void;
-  /** Calls `heard` for each notice of another process. Returns a function that ends it. */
-  hear(heard: (topic: string) => void): () => void;
+  /** Calls `heard` for each notice of another process, and without a topic when some may have been lost. Returns a function that ends it. */
+  hear(heard: (topic?: string) => void): () => void;
+  /** Whether notices of other processes are heard at the moment. */
+  hears(): boolean;
   close(): Promise<void>;
 }
 
@@ -62,7 +64,7 @@ export function openRemote({ service, runtime, engine }: Context): Store {
   const { clock, observe, random } = runtime;
   const topics = new Topics(observe);
   const turnstile = new Turnstile(clock);
-  const stopHearing = engine.hear((topic) => topics.notify(topic));
+  const stopHearing = engine.hear((topic) => (topic === undefined ? topics.notifyAll() : topics.notify(topic)));
   let closing: Promise<void> | undefined;
   let running = 0;
   let idle = (): void => {};
@@ -99,14 +101,17 @@ export function openRemote({ service, runtime, engine }: Context): Store {
     }
   }
 
-  async function once<V>(work: (tx: Tx) => Promise<V>, { signal, isolation = 'serializable', lane }: TransactionOptions): Promise<V> {
+  async function once<V>(
+    work: (tx: Tx) => Promise<V>,
+    { signal, isolation = 'serializable', lane, durable = true }: TransactionOptions,
+  ): Promise<V> {
     const state = new TxState((error) => observe.log('error', error.message, { service, error }));
     const session = await engine.session();
     if (signal?.aborted) {
       session.release();
       throw signal.reason;
     }
-    const beginning = { isolation, certain: lane !== 'own' };
+    const beginning = { isolation, certain: lane !== 'own', durable };
     const value = await new RemoteRun({ session, dialect: engine.dialect, state, beginning, signal }).commit(work);
     for (const topic of state.notices) notify(topic);
     return value;
@@ -192,6 +197,7 @@ export function openRemote({ service, runtime, engine }: Context): Store {
     condition: () => engine.condition(),
     now: () => engine.now(),
     listen: (topic, wake) => topics.listen(topic, wake),
+    hears: () => engine.hears(),
     notify,
     transaction: (work, options = {}) => busy(() => transaction(work, options)),
     migrate: (migrations) => engine.migrate(store, migrations),

@@ -6,6 +6,7 @@ export const sqliteDialect: Dialect = {
   name: 'sqlite',
   types: { identity: 'integer primary key autoincrement', key: 'text', text: 'text', integer: 'integer', bytes: 'blob' },
   tableOptions: ' strict',
+  hotTableOptions: ' strict',
   partialIndex: (condition) => ` where ${condition}`,
   isJson: (expression) => `json_valid(${expression})`,
   insertNew: (insertion) => `${insertInto(insertion)} on conflict (${insertion.key}) do nothing`,

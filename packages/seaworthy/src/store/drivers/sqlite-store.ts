@@ -97,6 +97,7 @@ export async function openSqlite(path: string, service: string, durability: Dura
     sql: (tx) => tx,
     condition: stands.condition,
     listen: (topic, wake) => topics.listen(topic, wake),
+    hears: () => false,
     notify: (topic) => topics.notify(topic),
     now: () => ({ sql: '?', values: [clock.now()] }),
     async transaction(work, options) {

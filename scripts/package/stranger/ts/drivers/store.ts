@@ -37,6 +37,7 @@ const dialect: Dialect = {
   name: 'sqlite',
   types: { identity: 'integer primary key autoincrement', key: 'text', text: 'text', integer: 'integer', bytes: 'blob' },
   tableOptions: ' strict',
+  hotTableOptions: ' strict',
   partialIndex: (condition) => ` where ${condition}`,
   isJson: (expression) => `json_valid(${expression})`,
   insertNew: (insertion) => `${insertInto(insertion)} on conflict (${insertion.key}) do nothing`,
@@ -219,6 +220,7 @@ function openFile(path: string, service: string, runtime: Runtime): Store {
     condition: () => well,
     now: () => ({ sql: '?', values: [runtime.clock.now()] }),
     listen: (topic, wake) => topics.listen(topic, wake),
+    hears: () => false,
     notify: (topic) => topics.notify(topic),
     migrate: (migrations) => transaction((tx) => applyMigrations(tx, migrations, refuseDrops)),
     close() {
