@@ -1,8 +1,44 @@
 import { orAborted } from '../core/abort.ts';
 import type { Lifetime } from '../core/lifetime.ts';
+import type { Dialect } from './dialect.ts';
 import { allBy, readerBy } from './read-by.ts';
 import { statementName } from './statement-name.ts';
-import type { Store, Tx } from './store.ts';
+import type { Level, Store, Tx } from './store.ts';
+
+/** The transaction for one run. It is a class for the sake of its getter, which is slow in an object literal. */
+class LentTx implements Tx {
+  readonly dialect: Dialect;
+  readonly #tx: Tx;
+  readonly #life: Lifetime;
+
+  constructor(tx: Tx, life: Lifetime) {
+    this.dialect = tx.dialect;
+    this.#tx = tx;
+    this.#life = life;
+  }
+
+  readonly all = allBy((sql, values) => this.#life.use('tx', () => this.#tx.all(sql, ...values)));
+
+  readonly run: Tx['run'] = (...given) => this.#life.use('tx', () => this.#tx.run(...given));
+
+  readonly runAll: Tx['runAll'] = (statements) => this.#life.use('tx', () => this.#tx.runAll(statements));
+
+  readonly savepoint: Tx['savepoint'] = (work) => this.#life.use('tx', () => this.#tx.savepoint(work));
+
+  readonly runAtCommit: Tx['runAtCommit'] = (...given) => {
+    this.#life.check('tx');
+    this.#tx.runAtCommit(...given);
+  };
+
+  readonly notify: Tx['notify'] = (topic) => {
+    this.#life.check('tx');
+    this.#tx.notify(topic);
+  };
+
+  get level(): Level {
+    return this.#tx.level;
+  }
+}
 
 /**
  * Returns the transaction for one run, which may end before the transaction does: from then on every use is refused. The transaction
@@ -10,20 +46,7 @@ import type { Store, Tx } from './store.ts';
  */
 export function lentTx<T>(store: Store<T, unknown>, tx: T, run: Lifetime): T {
   const sql = store.sql(tx);
-  if ((sql as unknown) !== tx) return tx;
-  const lent: Tx = {
-    dialect: sql.dialect,
-    all: allBy((text, values) => run.use('tx', () => sql.all(text, ...values))),
-    run: (...given) => run.use('tx', () => sql.run(...given)),
-    runAll: (statements) => run.use('tx', () => sql.runAll(statements)),
-    savepoint: (work) => run.use('tx', () => sql.savepoint(work)),
-    runAtCommit: run.lend('tx', sql.runAtCommit),
-    notify: run.lend('tx', sql.notify),
-    get level() {
-      return sql.level;
-    },
-  };
-  return lent as T;
+  return (sql as unknown) === tx ? (new LentTx(sql, run) as T) : tx;
 }
 
 /**

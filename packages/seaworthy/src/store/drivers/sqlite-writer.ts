@@ -9,7 +9,7 @@ import { isConstraint, retryWhileBusy } from './sqlite-busy.ts';
 import type { Connection } from './sqlite-connection.ts';
 import type { Files } from './sqlite-files.ts';
 import type { Standing } from './sqlite-standing.ts';
-import { beginRun } from './sqlite-tx.ts';
+import { Run } from './sqlite-tx.ts';
 import type { WalSync } from './wal-sync.ts';
 
 /** The end of a run. After `yielded` it runs again once its work has settled. */
@@ -172,7 +172,7 @@ export class Writer {
 
   /** Runs the first member that waits. Returns whether it is done; one that failed has been rolled back to its own savepoint and rejected. */
   async #run(member: Member): Promise<boolean> {
-    const attempt = beginRun(this.#deps.connection, this.#late);
+    const attempt = new Run(this.#deps.connection, this.#late);
     this.#waiting.shift();
     let settled: Promise<unknown> = Promise.resolve();
     const ending = await new Promise<Ending>((resolve) => {
