@@ -2,12 +2,7 @@ import { z } from 'zod';
 
 /** An amount in whole minor units (pence). The bounds keep any total within the integers that JSON represents exactly. */
 export const Money = z.int().min(0);
-/** A text that every database keeps. */
-export const Text = z
-  .string()
-  .min(1)
-  .max(100)
-  .refine((text) => !text.includes('\0'), 'must not contain U+0000');
+export const Text = z.string().min(1).max(100);
 export const ProductId = Text;
 /** An id of ASCII characters, since it is part of the key of a charge, which is sent in a header. */
 export const OrderId = z.string().regex(/^[\w-]{1,100}$/, 'takes 1 to 100 letters, digits, hyphens and underscores');

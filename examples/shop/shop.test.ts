@@ -174,7 +174,7 @@ describe('the shop, over HTTP', () => {
         body: '{"items": [{"productId": "a\\u0000", "quantity": 1, "unitPrice": 1}], "paymentToken": "\\u0000"}',
       },
       400,
-      /items\.0\.productId[^;]*U\+0000.*paymentToken/,
+      /items\.0\.productId[^;]*U\+0000/,
     ],
     ['negative stock', '/api/products/a/stock', { method: 'PUT', headers: json, body: '{"available": -1}' }, 400, /available/],
     ['no such order', '/api/orders/none', {}, 404, /NotFound/],

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { asJson, deepest } from './as-json.ts';
-import { lossy } from './conformance/lossy.ts';
+import { asJson, deepest, unstorable } from './as-json.ts';
+import { lossy, unstorableTexts } from './conformance/lossy.ts';
 
 const taken = (value: unknown): unknown => {
   const json = asJson(value);
@@ -82,11 +82,24 @@ test('the place of a fault is bounded, at any depth', () => {
   assert.ok('fault' in asJson(nested(deepest + 1)));
 });
 
-test('malformed Unicode in texts and names is a fault with the option unicode', () => {
-  for (const value of [{ a: '\ud800' }, { '\udc00': 1 }, ['\ud800']]) {
-    assert.ok('value' in asJson(value));
-    assert.ok('fault' in asJson(value, { unicode: true }));
-  }
+for (const [what, [value, rule]] of Object.entries(unstorableTexts)) {
+  test(`${what} is a fault with the option \`storable\` alone, and its place is a text that every database keeps`, () => {
+    assert.ok('value' in asJson({ a: value }));
+    const json = asJson({ a: value }, { storable: true });
+    assert.ok('fault' in json && json.fault.path.startsWith('a'));
+    assert.match(json.fault.message, rule);
+    assert.ok('value' in asJson(json.fault.path, { storable: true }));
+  });
+}
+
+test('property: U+0000 is found wherever it is, and nowhere else', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ stringUnit: fc.constantFrom('a', '\0', 'ä') }), (value) => {
+      assert.equal(unstorable(value) !== undefined, JSON.stringify(value).includes('\\u0000'));
+    }),
+  );
+  const deep = Array.from({ length: 100_000 }).reduce<unknown>((inner) => [inner], '\0');
+  assert.match(unstorable(deep)?.message ?? '', /nested more than 100 levels/);
 });
 
 test('each field is read once, however deep or wide the value is', () => {

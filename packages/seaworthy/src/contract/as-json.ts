@@ -1,4 +1,5 @@
-import type { Finding } from './schema.ts';
+import { bounded } from '../core/thrown.ts';
+import type { Finding } from './standard.ts';
 
 /** The deepest nesting of lists and objects: a deeper value would overflow the stack of its receiver. */
 export const deepest = 100;
@@ -43,10 +44,10 @@ const isPoison = (name: string, value: unknown): boolean =>
 class Reader {
   readonly place: (string | number)[] = [];
   readonly #around: object[] = [];
-  readonly #unicode: boolean;
+  readonly #storable: boolean;
 
-  constructor(unicode: boolean) {
-    this.#unicode = unicode;
+  constructor(storable: boolean) {
+    this.#storable = storable;
   }
 
   copy(value: unknown): unknown {
@@ -60,7 +61,9 @@ class Reader {
   }
 
   #text(text: string): string {
-    if (this.#unicode && !text.isWellFormed()) throw new NotJson('has half of a surrogate pair: send well-formed Unicode');
+    if (!this.#storable) return text;
+    if (!text.isWellFormed()) throw new NotJson('has half of a surrogate pair: send well-formed Unicode');
+    if (text.includes('\0')) throw new NotJson('has U+0000 in it, which not every database keeps: leave the character out');
     return text;
   }
 
@@ -104,14 +107,37 @@ class Reader {
  * Makes the JSON of a value: a copy that shares nothing with it, in one pass that reads each field once. Returns a fault instead for
  * a value that JSON cannot represent: a Map, a Date, bytes, an instance of a class with methods, NaN, a bigint, a function,
  * `undefined` in a list, a value that contains itself or is nested more than 100 levels deep. A field that is `undefined` is left
- * out. With `unicode` all texts must be well-formed, too. Never throws.
+ * out. With `storable` all texts must be such as every database keeps, too: well-formed Unicode without U+0000. Never throws.
  */
-export function asJson(value: unknown, { unicode = false }: { readonly unicode?: boolean } = {}): AsJson {
-  const reader = new Reader(unicode);
+export function asJson(value: unknown, { storable = false }: { readonly storable?: boolean } = {}): AsJson {
+  const reader = new Reader(storable);
   try {
     return { value: reader.copy(value) };
   } catch (error) {
-    const path = reader.place.join('.').slice(0, longestPlace).toWellFormed();
+    const path = bounded(reader.place.join('.'), longestPlace);
     return { fault: { path, message: error instanceof NotJson ? error.message : 'cannot be read: reading it throws' } };
   }
+}
+
+/** Tells whether a text in a JSON value, or the name of a field, has U+0000 in it. */
+function holdsZero(value: unknown): boolean {
+  const all = [value];
+  // A sender chooses how deep a value is nested: a recursive walk could overflow the stack.
+  while (all.length > 0) {
+    const one = all.pop();
+    if (typeof one === 'string' && one.includes('\0')) return true;
+    if (typeof one !== 'object' || one === null) continue;
+    for (const name of Object.keys(one)) {
+      if (name.includes('\0')) return true;
+      all.push((one as Readonly<Record<string, unknown>>)[name]);
+    }
+  }
+  return false;
+}
+
+/** Returns the first text of a JSON value that not every database keeps, for its U+0000; `undefined` for none. */
+export function unstorable(value: unknown): Finding | undefined {
+  if (!holdsZero(value)) return undefined;
+  const json = asJson(value, { storable: true });
+  return 'fault' in json ? json.fault : undefined;
 }

@@ -35,7 +35,7 @@ const wire = contract('wire', {
 });
 const text = fc
   .string({ unit: 'binary', minLength: 1, maxLength: 30 })
-  .filter((value) => value.isWellFormed() && value !== '.' && value !== '..');
+  .filter((value) => value.isWellFormed() && !value.includes('\0') && value !== '.' && value !== '..');
 
 /** Takes an input through a request to the input that a server makes of it. */
 function across(operation: (typeof wire)['put'] | (typeof wire)['find'], input: unknown): unknown {

@@ -16,9 +16,12 @@ export class InputInvalid extends SeaworthyError {
   }
 }
 
-/** Makes the JSON of an input, as its receiver will have it. Throws `InputInvalid` for a value that JSON cannot represent, and for malformed Unicode. */
+/**
+ * Makes the JSON of an input, as its receiver will have it. Throws `InputInvalid` for a value that JSON cannot represent, and for a text
+ * that not every database keeps.
+ */
 export function inputJson(operation: Bound, input: unknown): Readonly<Record<string, unknown>> {
-  const json = asJson(input, { unicode: true });
+  const json = asJson(input, { storable: true });
   if ('fault' in json) throw new InputInvalid(operation, [json.fault]);
   if (isObject(json.value)) return json.value;
   throw new InputInvalid(operation, [{ path: '', message: 'must be an object with named fields' }]);

@@ -1,6 +1,6 @@
 import type { Envelope } from '../bus/envelope.ts';
 import type { Bound, Event } from '../contract/contract.ts';
-import { examine, sentence } from '../contract/schema.ts';
+import { examineReceived, sentence } from '../contract/schema.ts';
 import { type Scope, scope } from '../core/abort.ts';
 import { copied } from '../core/copy.ts';
 import type { Span } from '../core/observe.ts';
@@ -101,7 +101,7 @@ export async function attempt<T>({
   }
   let data: unknown;
   try {
-    const examined = await examine(subscription.event.data, envelope.data);
+    const examined = await examineReceived(subscription.event.data, envelope.data);
     if ('findings' in examined) {
       const { findings } = examined;
       return refused(

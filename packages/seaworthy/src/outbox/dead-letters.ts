@@ -64,7 +64,7 @@ export interface DeadLetters {
   show(id: string): Promise<DeadLetterDetail>;
   /**
    * Replaces the data of an event, also of one that is unreadable. A redrive checks the data against the contract. Throws
-   * `DeadLetterUnknown`, and `EventInvalid` for data that is not JSON.
+   * `DeadLetterUnknown`, and `EventInvalid` for data that is not JSON or has a text that not every database keeps.
    */
   edit(id: string, data: unknown): Promise<void>;
   /**
@@ -214,8 +214,8 @@ export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): D
       };
     },
     async edit(id, given) {
-      const json = asJson(given);
-      if ('fault' in json) throw new EventInvalid(`the new data of ${id} is not JSON: ${sentence([json.fault])}`, [json.fault]);
+      const json = asJson(given, { storable: true });
+      if ('fault' in json) throw new EventInvalid(`the new data of ${id} cannot be published: ${sentence([json.fault])}`, [json.fault]);
       const data = json.value;
       await store.transaction(async (tx) => {
         const sql = store.sql(tx);

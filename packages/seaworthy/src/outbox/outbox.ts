@@ -15,8 +15,8 @@ import { outboxTopic } from './topics.ts';
 /** Collects the events of one run of a handler. Each run needs a new collector, since a conflict may repeat the run. */
 export interface Collector<Events> {
   /**
-   * Collects an event, with its data as it is now. Throws `EventInvalid` when the data is not JSON, breaks the contract or has no key:
-   * let the transaction roll back. Throws `RunOver` after `write`.
+   * Collects an event, with its data as it is now. Throws `EventInvalid` when the data is not JSON, has a text that not every database
+   * keeps, breaks the contract or has no key: let the transaction roll back. Throws `RunOver` after `write`.
    */
   readonly publish: Publish<Events>;
   /**
@@ -50,9 +50,9 @@ const ignore = (): void => {};
 
 /** Returns the data as subscribers will read it. */
 function dataOf({ service, name }: Event & Bound, data: unknown): unknown {
-  const json = asJson(data);
+  const json = asJson(data, { storable: true });
   if ('value' in json) return json.value;
-  throw new EventInvalid(`the data of ${service}.${name} is not JSON: ${sentence([json.fault])}`, [json.fault]);
+  throw new EventInvalid(`the data of ${service}.${name} cannot be published: ${sentence([json.fault])}`, [json.fault]);
 }
 
 /** Returns the key of the data that subscribers will read. */

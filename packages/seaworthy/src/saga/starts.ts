@@ -132,9 +132,9 @@ interface Request extends Effect {
 
 /** Returns the input as JSON keeps it. Throws `SagaInputInvalid`. */
 function inputJson({ name }: Defined, value: unknown): unknown {
-  const json = asJson(value);
+  const json = asJson(value, { storable: true });
   if ('value' in json) return json.value;
-  throw new SagaInputInvalid(`the input of the saga ${name} is not JSON: ${sentence([json.fault])}`);
+  throw new SagaInputInvalid(`the input of the saga ${name} cannot be kept: ${sentence([json.fault])}`);
 }
 
 function givenOf(saga: Defined, examined: Examined<unknown>): Given {

@@ -6,7 +6,7 @@ import { InputInvalid } from '../contract/input.ts';
 import { declaredError } from '../contract/member.ts';
 import { checkPath } from '../contract/request.ts';
 import { locationOf } from '../contract/response.ts';
-import { examine, type Finding, type Schema, sentence } from '../contract/schema.ts';
+import { examine, examineReceived, type Finding, type Schema, sentence } from '../contract/schema.ts';
 import { isA } from '../core/thrown.ts';
 import { OutputInvalid, RefusalNotReturned } from './errors.ts';
 import { Refusal } from './refusal.ts';
@@ -19,7 +19,7 @@ export const nameOf = (operation: Bound): string => `${operation.service}.${oper
 /** Returns the input as the handler gets it, with its defaults. Throws `InputInvalid`, which names each field and its rule. */
 export async function accept(operation: BoundOperation, input: unknown): Promise<unknown> {
   checkPath(operation, input);
-  const result = await examine(operation.input, input);
+  const result = await examineReceived(operation.input, input);
   if ('value' in result) return result.value;
   throw new InputInvalid(operation, result.findings);
 }

@@ -59,7 +59,7 @@ eachWay('a call', (world) => {
     circle['self'] = circle;
     await assert.rejects(world.call(desk.write, { id: 'a', text: 1n as unknown as string }), failsWith('SW_INPUT_INVALID', 400));
     await assert.rejects(world.call(desk.write, { id: 'a', text: circle as unknown as string }), failsWith('SW_INPUT_INVALID', 400));
-    for (const text of ['\ud800', 'a\\\udc00', '\\\\\udfff']) {
+    for (const text of ['\ud800', 'a\\\udc00', '\\\\\udfff', 'a\0b']) {
       await assert.rejects(world.call(desk.write, { id: 'a', text }), failsWith('SW_INPUT_INVALID', 400), JSON.stringify(text));
     }
     await world.call(desk.write, { id: 'a', text: '😀 \\ud800 \\\\udc00' });

@@ -7,7 +7,7 @@ import { CallFailed } from '../client/errors.ts';
 import type { Transport } from '../client/transport.ts';
 import { http } from '../client/transports/http.ts';
 import { local } from '../client/transports/local.ts';
-import { lossy } from '../contract/conformance/lossy.ts';
+import { lossy, unstorableTexts } from '../contract/conformance/lossy.ts';
 import { command, contract, event, query } from '../contract/contract.ts';
 import { silent } from '../core/observe.ts';
 import { runtime } from '../core/runtime.ts';
@@ -270,6 +270,37 @@ describe('what JSON does not keep is refused by name before the commit, wherever
         assert.deepEqual(await outcome(call, desk[name], {}), { value: undefined });
     }
   });
+});
+
+for (const [what, [value]] of Object.entries(unstorableTexts)) {
+  test(`a text that not every database keeps is refused where it enters, and where it would be published: ${what}`, async () => {
+    stage.value = value;
+    const rows = await world.rows();
+    for (const call of [world.here, world.there]) {
+      const refused = await outcome(call, desk.put, { id: 'a', deep: { in: value } });
+      assert.partialDeepStrictEqual(refused, { status: 400, code: 'SW_INPUT_INVALID' });
+      assert.match((refused as { issues: readonly [{ path: string }] }).issues[0].path, /^deep\.in/);
+      for (const name of ['announce', 'begin'] as const)
+        assert.partialDeepStrictEqual(await outcome(call, desk[name], {}), { status: 500 }, name);
+    }
+    assert.equal(await world.rows(), rows);
+  });
+}
+
+test('G14: U+0000 in a body, a path or a query string of any client is refused with its field', async () => {
+  const headers = { 'content-type': 'application/json' };
+  for (const [path, init, field] of [
+    ['/things/a', { method: 'PUT', headers, body: '{"deep": [{"a": "\\u0000"}]}' }, 'deep.0.a'],
+    ['/things/a%00', { method: 'PUT', headers, body: '{"deep": 1}' }, 'id'],
+    ['/things/a%00', {}, 'id'],
+    ['/things/a?text=%00', {}, 'text'],
+    ['/things/a?texts=a&texts=%00', {}, 'texts.1'],
+  ] as const) {
+    const response = await fetch(`${world.server.url}${path}`, init);
+    const { code, issues } = (await response.json()) as { code: string; issues: readonly { path: string; message: string }[] };
+    assert.deepEqual([response.status, code, issues.map((issue) => issue.path)], [400, 'SW_INPUT_INVALID', [field]], path);
+    assert.match(issues[0]?.message ?? '', /U\+0000/);
+  }
 });
 
 test('an output that its receiver would refuse is refused before it is sent', async () => {

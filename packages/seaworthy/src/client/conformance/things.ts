@@ -4,7 +4,7 @@ import { InputInvalid } from '../../contract/input.ts';
 import type { Bound, Operation } from '../../contract/member.ts';
 import { problemOf } from '../../contract/problem.ts';
 import { checkPath, sendable } from '../../contract/request.ts';
-import { examine } from '../../contract/schema.ts';
+import { examineReceived } from '../../contract/schema.ts';
 import type { CallRequest, Endpoint } from '../transport.ts';
 import { anything, fallback, flag, integer, list, number, oneOf, optional, record, text } from './schema.ts';
 
@@ -56,7 +56,7 @@ export const operation = (name: Name): Operation & Bound => things[name] as unkn
 /** Validates an input as a service does, and answers what it accepted. */
 async function accepted(given: Operation & Bound, input: unknown): Promise<Answer> {
   checkPath(given, input);
-  const result = await examine(given.input, input);
+  const result = await examineReceived(given.input, input);
   if ('findings' in result) throw new InputInvalid(given, result.findings);
   return { kind: 'output', output: { asked: result.value } };
 }

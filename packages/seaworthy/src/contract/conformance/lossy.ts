@@ -56,3 +56,11 @@ export const lossy: Readonly<Record<string, readonly [value: unknown, rule: RegE
     /cannot be read/,
   ],
 };
+
+/** Values with a text that JSON keeps and not every database does, each with a word of the rule that it breaks. For tests. */
+export const unstorableTexts: Readonly<Record<string, readonly [value: unknown, rule: RegExp]>> = {
+  'half of a surrogate pair': ['a\ud800', /half of a surrogate pair/],
+  'U+0000': ['a\0b', /U\+0000/],
+  'U+0000 deep inside': [[{ a: { b: ['\0'] } }], /U\+0000/],
+  'U+0000 in the name of a field': [{ 'a\0': 1 }, /U\+0000/],
+};

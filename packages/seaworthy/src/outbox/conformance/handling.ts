@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Bus } from '../../bus/bus.ts';
 import type { Envelope } from '../../bus/envelope.ts';
-import { lossy } from '../../contract/conformance/lossy.ts';
+import { lossy, unstorableTexts } from '../../contract/conformance/lossy.ts';
 import { sleep } from '../../core/sleep.ts';
 import { type Meta, type Subscription, subscription } from '../attempt.ts';
 import { deadLetters } from '../dead-letters.ts';
@@ -24,6 +24,18 @@ export async function subscriber(
   };
   return world.start('stock', { subscriptions: [subscription(event as typeof orders.placed, handle)], ...options });
 }
+
+/** Makes an event of the key `a` that another producer published. */
+const foreign = (n: number, data: unknown): Envelope => ({
+  specversion: '1.0',
+  id: `event ${n}`,
+  source: '/orders',
+  type: 'orders.placed',
+  partitionkey: 'a',
+  time: '2026-01-01T00:00:00Z',
+  datacontenttype: 'application/json',
+  data,
+});
 
 /** Makes a bus that delivers each event twice at one time, and then redelivers all earlier events, the newest first. */
 function repeating(bus: Bus): Bus {
@@ -156,19 +168,8 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
     async body(world) {
       const { bus } = await world.start('anybody');
       const receiver = await subscriber(world);
-      const good = (n: number, data: unknown) =>
-        ({
-          specversion: '1.0',
-          id: `event ${n}`,
-          source: '/orders',
-          type: 'orders.placed',
-          partitionkey: 'a',
-          time: '2026-01-01T00:00:00Z',
-          datacontenttype: 'application/json',
-          data,
-        }) as const;
       await world.run(
-        bus.publish('orders', [good(1, { order: 'a', n: 1 }), good(2, { order: 'a', n: 'two' }), good(3, { order: 'a', n: 3 })]),
+        bus.publish('orders', [foreign(1, { order: 'a', n: 1 }), foreign(2, { order: 'a', n: 'two' }), foreign(3, { order: 'a', n: 3 })]),
       );
       await world.until('the others have their effects', async () => (await effects(receiver.store)).length === 2);
       const dead = deadLetters(receiver.store, receiver.runtime);
@@ -181,13 +182,29 @@ export const handling: readonly { readonly name: string; readonly body: (world: 
       // The edited event is still poison, so it becomes a dead letter again.
       assert.equal(await world.run(dead.redrive({ ids: ['event 2'] })), 1);
       await world.until('it is back', async () => (await dead.list()).length === 1);
-      for (const [value] of Object.values(lossy))
+      for (const [value] of Object.values({ ...lossy, ...unstorableTexts }))
         await assert.rejects(dead.edit('event 2', { order: 'a', n: value }), (error: unknown) => error instanceof EventInvalid);
       await world.run(dead.edit('event 2', { order: 'a', n: 2 }));
       assert.equal(await world.run(dead.redrive({ type: 'orders.placed', reason: 'poison' })), 1);
       await world.until('it has its effect', async () => (await effects(receiver.store)).length === 3);
       assert.deepEqual(await numbers(receiver.store, 'a'), [1, 3, 2]);
       assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'G14: an event of another producer with a text that not every database keeps is poison, and its place is named',
+    async body(world) {
+      const { bus } = await world.start('anybody');
+      const receiver = await subscriber(world);
+      const dead = deadLetters(receiver.store, receiver.runtime);
+      await world.run(bus.publish('orders', [foreign(1, { order: 'a\0b', n: 1 })]));
+      await world.until('it is dead', async () => (await dead.list()).length === 1);
+      const letter = await dead.show('event 1');
+      assert.deepEqual([letter.reason, letter.attempts], ['poison', 1]);
+      assert.deepEqual(
+        letter.history[0]?.error.issues?.map(({ path }) => path),
+        ['order'],
+      );
     },
   },
   {
