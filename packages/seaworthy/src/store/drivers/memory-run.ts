@@ -8,6 +8,7 @@ import type { Changed, Row, TransactionOptions, Tx, Value } from '../store.ts';
 import { copyOf, TxState } from '../tx-state.ts';
 import { type MemoryDatabase, outcomeOf, type Played } from './memory-database.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
+import { shapeOf } from './sqlite-statement.ts';
 
 export interface RunOptions extends TransactionOptions {
   /** Whether foreign keys are enforced. Default true. */
@@ -28,6 +29,8 @@ export class MemoryRun {
   readonly #database: MemoryDatabase;
   readonly #signal: AbortSignal | undefined;
   readonly #foreignKeys: boolean;
+  /** Whether each query reads the latest state, and what it has read may change: as `read committed`. */
+  readonly #latest: boolean;
   readonly #state: TxState;
   readonly #statements: Played[] = [];
   /** The version of the database that the run has seen. */
@@ -36,11 +39,12 @@ export class MemoryRun {
   /** The statement that was given last, while it has not run: they run in the order in which they are given. */
   #last: Promise<unknown> | undefined;
 
-  constructor(database: MemoryDatabase, { signal, foreignKeys = true }: RunOptions) {
+  constructor(database: MemoryDatabase, { signal, isolation, foreignKeys = true }: RunOptions) {
     const { service, runtime } = database;
     this.#database = database;
     this.#signal = signal;
     this.#foreignKeys = foreignKeys;
+    this.#latest = isolation === 'read committed';
     this.#seen = database.version;
     this.#state = new TxState((error) => runtime.observe.log('error', error.message, { service, error }));
   }
@@ -86,7 +90,7 @@ export class MemoryRun {
       dialect: sqliteDialect,
       all: allBy((sql, values) => {
         const now = values.map(copyOf);
-        return this.#given(sql, (): readonly Row[] => connection.all(sql, now));
+        return this.#given(sql, (): readonly Row[] => connection.all(sql, now), this.#latest && shapeOf(sql).reading);
       }),
       run: (sql, ...values) => run(sql, values),
       runAll: (statements) => Promise.all(statements.map(([sql, ...values]) => run(sql, values))),
@@ -103,24 +107,24 @@ export class MemoryRun {
     };
   }
 
-  /** Checks that everything that was read is unchanged. Throws `Conflict`. */
+  /** Checks that everything that was read is unchanged, or for `read committed` what its changes came to. Throws `Conflict`. */
   #revise(): void {
     if (this.#conflict) throw this.#conflict;
     const { version, runtime } = this.#database;
     const same = this.#database.play(this.#statements, this.#foreignKeys);
     if (version === this.#seen) return;
     this.#seen = version;
-    if (same && (this.#statements.length === 0 || runtime.random.next() < 0.5)) return;
+    if (same && (this.#latest || this.#statements.length === 0 || runtime.random.next() < 0.5)) return;
     this.#conflict = new Conflict();
     this.#state.fail(this.#conflict);
     throw this.#conflict;
   }
 
-  #step<R>(execute: () => R): R {
+  #step<R>(execute: () => R, passing = false): R {
     this.#state.check();
     this.#revise();
     const outcome = outcomeOf(execute);
-    this.#statements.push({ execute, outcome });
+    this.#statements.push({ execute, outcome, passing });
     if ('value' in outcome) return copied(outcome.value as R);
     // Some errors roll the whole transaction back, such as `on conflict rollback`.
     if (this.#database.connection.inTransaction) this.#state.lose(outcome.error);
@@ -128,16 +132,16 @@ export class MemoryRun {
     throw outcome.error;
   }
 
-  async #inTurn<R>(before: Promise<unknown> | undefined, execute: () => R): Promise<R> {
+  async #inTurn<R>(before: Promise<unknown> | undefined, execute: () => R, passing: boolean): Promise<R> {
     this.#state.check();
     for (let others = Math.floor(this.#database.runtime.random.next() * 3); others > 0; others--) await macrotask();
     await before;
-    return this.#step(execute);
+    return this.#step(execute, passing);
   }
 
-  #given<R>(sql: string, execute: () => R): Promise<R> {
+  #given<R>(sql: string, execute: () => R, passing = false): Promise<R> {
     return this.#state.begun(statementName(sql), () => {
-      const running = this.#inTurn(this.#last, execute);
+      const running = this.#inTurn(this.#last, execute, passing);
       const ran = (): void => {
         if (this.#last === settled) this.#last = undefined;
       };

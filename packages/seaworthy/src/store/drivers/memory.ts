@@ -14,8 +14,9 @@ import { migrateSqlite } from './sqlite-migrations.ts';
 /**
  * Opens a database in memory for tests, in which transactions interleave. Each transaction keeps the list of its statements, and
  * replays them when another one ran in between. When an outcome differs, it conflicts with a transaction that committed meanwhile, and
- * runs again. It also runs again at random in half of the other cases, as on engines that lock pages or ranges. So code that is
- * correct on it is also correct on an engine with many writers.
+ * runs again. It also runs again at random in half of the other cases, as on engines that lock pages or ranges. At `read committed` it
+ * runs again only when one of its changes would now come to something else. So code that is correct on it is also correct on an
+ * engine with many writers.
  */
 export function memory(): DisposableStoreDriver {
   return { open: async (service, runtime) => disposable(openMemory(service, runtime)) };
