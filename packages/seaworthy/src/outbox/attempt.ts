@@ -4,11 +4,12 @@ import { examineReceived, sentence } from '../contract/schema.ts';
 import { type Scope, scope } from '../core/abort.ts';
 import { copied } from '../core/copy.ts';
 import type { Span } from '../core/observe.ts';
+import { runTime } from '../core/run-time.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { readable } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
 import { StoreClosed, StoreUnusable } from '../store/errors.ts';
-import type { Store, Tx } from '../store/store.ts';
+import type { Isolation, Store, Tx } from '../store/store.ts';
 import { transaction } from '../store/traced.ts';
 import { EventRefused, HandlerTimeout } from './errors.ts';
 
@@ -69,6 +70,7 @@ export interface AttemptDeps<T> {
   readonly evenIfExpired?: boolean;
   readonly number: number;
   readonly timeoutMs: number;
+  readonly isolation: Isolation | undefined;
   readonly span: Span;
   /** When one of them aborts, the process is going down, which says nothing about the event. */
   readonly parents: readonly (AbortSignal | Scope)[];
@@ -91,6 +93,7 @@ export async function attempt<T>({
   evenIfExpired = false,
   number,
   timeoutMs,
+  isolation,
   span,
   parents,
   admit,
@@ -114,9 +117,11 @@ export async function attempt<T>({
     return { kind: 'failed', error: readable(error) };
   }
 
-  const late = (): unknown =>
+  const late = (ofAll: number | undefined): unknown =>
     new HandlerTimeout(
-      `the handler of ${type} did not finish ${id} within ${timeoutMs} ms and was rolled back: make it faster, or raise consumer.timeout`,
+      ofAll === undefined
+        ? `the handler of ${type} did not finish ${id} within ${timeoutMs} ms and was rolled back: make it faster, or raise consumer.timeout`
+        : `the handler of ${type} was run again and again for ${ofAll} ms, since other transactions changed what it had read for ${id}: let it read and lock fewer rows`,
     );
   const work = scope({ clock: runtime.clock, parents });
   const meta: Meta = {
@@ -129,6 +134,8 @@ export async function attempt<T>({
     trace: span.trace,
     signal: work.signal,
   };
+  // The time to wait for the database, before the first run and after a conflict, is not the handler's.
+  const timeOfRun = runTime(runtime.clock, timeoutMs);
   let begun = false;
   let after: AfterCommit | undefined | void;
   let outcome: string;
@@ -139,8 +146,8 @@ export async function attempt<T>({
       async (tx) => {
         begun = true;
         after = undefined;
-        // The time to wait for the database, before the first run and after a conflict, is not the handler's.
-        const timer = runtime.clock.after(timeoutMs, () => work.abort(late()));
+        const { ms, ofAll } = timeOfRun();
+        const timer = runtime.clock.after(ms, () => work.abort(late(ofAll)));
         try {
           const before = await admit(store.sql(tx));
           if (before !== undefined) return before;
@@ -150,7 +157,7 @@ export async function attempt<T>({
           timer.cancel();
         }
       },
-      { signal: work.signal },
+      { signal: work.signal, isolation },
     );
   } catch (thrown) {
     const error = readable(thrown);

@@ -5,7 +5,7 @@ import { type Duration, milliseconds } from '../core/duration.ts';
 import { together } from '../core/ends.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { TraceRelation } from '../core/span-link.ts';
-import type { Store } from '../store/store.ts';
+import type { Isolation, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import type { Subscription } from './attempt.ts';
 import { attemptSpan } from './attempt-span.ts';
@@ -23,7 +23,10 @@ export interface ConsumerOptions {
   readonly retry?: RetryScheduleOptions;
   /** How many events of one topic may be in flight at once, and how many parked ones. Default 64. */
   readonly concurrency?: number;
-  /** How long one run of a handler may take before it is rolled back as a failed attempt. Default 30 s. */
+  /**
+   * How long one run of a handler may take before it is rolled back as a failed attempt. The runs that conflicts repeat take at most ten
+   * times as long together. Default 30 s.
+   */
   readonly timeout?: Duration;
   /** How long the mark of a handled event is kept at least. A mark is always kept while the bus may redeliver its event. Default 7 d. */
   readonly inboxRetention?: Duration | undefined;
@@ -48,6 +51,8 @@ export interface ConsumerDeps<T> extends ConsumerOptions {
   /** The name of the consumer and of its consumer group. */
   readonly service: string;
   readonly subscriptions: readonly Subscription<T>[];
+  /** The isolation of the transactions of handlers. Default `serializable`. */
+  readonly isolation?: Isolation | undefined;
 }
 
 /** Handles the events of other services. The effects of each event take place once. */
@@ -104,7 +109,7 @@ export function consumerSettings<T>({
  * from then on will be handled. Throws `SubscriptionInvalid` when two subscriptions are for the same event.
  */
 export async function consumer<T>(given: ConsumerDeps<T>): Promise<Consumer> {
-  const { store, bus, runtime, worker, service, concurrency = 64, follow = 'parent' } = given;
+  const { store, bus, runtime, worker, service, concurrency = 64, follow = 'parent', isolation } = given;
   const { observe } = runtime;
   const { inboxRetentionMs, unhandledMs, ...settings } = consumerSettings(given);
   const cut = new AbortController();
@@ -117,6 +122,7 @@ export async function consumer<T>(given: ConsumerDeps<T>): Promise<Consumer> {
     ...settings,
     concurrency,
     follow,
+    isolation,
     alone: aloneOn(bus),
     cut: cut.signal,
     closing: () => closing,

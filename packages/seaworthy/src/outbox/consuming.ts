@@ -1,6 +1,6 @@
 import type { Runtime } from '../core/runtime.ts';
 import type { TraceRelation } from '../core/span-link.ts';
-import type { Store } from '../store/store.ts';
+import type { Isolation, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import type { Subscription } from './attempt.ts';
 import type { RetrySchedule } from './retry-schedule.ts';
@@ -18,6 +18,7 @@ export interface Consuming<T> {
   readonly timeoutMs: number;
   readonly pollMs: number;
   readonly follow: TraceRelation;
+  readonly isolation: Isolation | undefined;
   /** An event is a dead letter once so many processes have died while it was in flight. */
   readonly crashes: number;
   /** The slot in which an event that may kill the process is handled. */

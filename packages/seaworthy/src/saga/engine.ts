@@ -6,7 +6,7 @@ import { type Loop, loop } from '../core/loop.ts';
 import type { TraceContext } from '../core/trace.ts';
 import { type Alone, alone as aPlace } from '../outbox/suspects.ts';
 import { isDue, waitOf } from '../store/due.ts';
-import type { Store, Tx } from '../store/store.ts';
+import type { Isolation, Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { type Deadlines, deadlines } from './deadlines.ts';
 import { type AnySaga, SagaInvalid, type Start, type Stop, verifyVersions } from './definition.ts';
@@ -47,6 +47,8 @@ export interface EngineDeps extends Tracing {
   readonly alone?: Alone | undefined;
   /** The largest event that the bus takes, in bytes: `bus.features.maxBytes`. Default: any size. */
   readonly maxBytes?: number | undefined;
+  /** The isolation of transactions with local steps. Default `serializable`. */
+  readonly isolation?: Isolation | undefined;
 }
 
 const pollMs = 1000;

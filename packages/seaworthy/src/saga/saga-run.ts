@@ -2,7 +2,7 @@ import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
 import type { Scope } from '../core/abort.ts';
 import { causedBy } from '../core/span-link.ts';
-import type { Store } from '../store/store.ts';
+import type { Isolation, Store } from '../store/store.ts';
 import { tracedTransaction } from '../store/traced.ts';
 import { unrepeated } from '../store/unrepeated.ts';
 import { type AnySaga, machineOf, planOf, type StepDefinition } from './definition.ts';
@@ -23,6 +23,8 @@ export interface SagaDeps extends Tracing {
   readonly crashes: number;
   /** The largest event that the bus takes, in bytes. Default: any size. */
   readonly maxBytes?: number | undefined;
+  /** The isolation of transactions with local steps. Default `serializable`. */
+  readonly isolation?: Isolation | undefined;
 }
 
 /** The signals by which an engine interrupts one instance. */
@@ -140,7 +142,7 @@ export class SagaRun {
   }
 
   async #write(seen: Instance, work: Instance | LocalWork): Promise<Instance> {
-    const { store, journal } = this.deps;
+    const { store, journal, isolation } = this.deps;
     // Only code that knows the steps of this code may continue what it writes.
     const plan = planOf(this.saga);
     const fresh = (written: Instance | undefined): Instance => {
@@ -153,7 +155,7 @@ export class SagaRun {
       return fresh(await writeTransition(store.sql(tx), seen, { ...after, plan }));
     };
     const once = unrepeated(local, (error) => (error instanceof StepTimeout ? error : undefined));
-    return store.transaction(once.work, { signal: once.signal });
+    return store.transaction(once.work, { signal: once.signal, isolation });
   }
 
   /** Logs a message with the saga and the id of the instance. */

@@ -122,6 +122,7 @@ async function runOn(
     ...options
   }: RunDeps & RunOptions,
 ): Promise<RunningService> {
+  const { isolation } = service;
   const name = service.contract['~contract'];
   const retained: readonly Retained[] = [
     { ms: milliseconds(idempotency, 'retention.idempotency'), forget },
@@ -155,6 +156,7 @@ async function runOn(
     alone: aloneOn(bus),
     follow: tracing,
     maxBytes,
+    isolation,
   });
   const collectors: Collectors = {
     publishing: (tx, trace) =>
@@ -167,7 +169,7 @@ async function runOn(
     const outward = externalOf(handler);
     if (outward) commands.set(of, { operation: operations[of] as Operation & Bound, handler: outward });
   }
-  const externals = new ExternalDriver({ store, runtime, collectors, owner: worker, alone: aloneOn(bus), commands });
+  const externals = new ExternalDriver({ store, runtime, collectors, isolation, owner: worker, alone: aloneOn(bus), commands });
 
   let phase: Phase = 'starting';
   let admitting = false;
@@ -175,8 +177,9 @@ async function runOn(
     if (admitting) return;
     throw new ServiceUnready(`the service ${name} is ${phase === 'closed' ? 'stopping' : 'starting'}`, { retryAfterMs: 1000 });
   };
-  const calls = endpoint({ service, store, runtime, collectors, externals, admit });
-  const consumed = { ...options.consumer, inboxRetention: inbox, subscriptions: reactions(service, { store, runtime, collectors }) };
+  const calls = endpoint({ service, store, runtime, collectors, isolation, externals, admit });
+  const subscriptions = reactions(service, { store, runtime, collectors, isolation });
+  const consumed = { ...options.consumer, inboxRetention: inbox, subscriptions, isolation };
   async function check(): Promise<void> {
     consumerSettings(consumed);
     await externals.verify();

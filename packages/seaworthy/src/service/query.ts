@@ -1,5 +1,6 @@
 import type { Answer } from '../contract/answer.ts';
 import { Lifetime } from '../core/lifetime.ts';
+import { fenced } from '../store/fenced.ts';
 import { lentRead } from '../store/lent.ts';
 import { transaction } from '../store/traced.ts';
 import { declaredOf, nameOf, outputOf } from './answer.ts';
@@ -23,7 +24,7 @@ export async function runQuery(
 ): Promise<Answer> {
   const { store, runtime } = deps;
   if (undoes !== undefined) {
-    const waits = await transaction(deps, span, (tx) => layTombstone(store.sql(tx), undoes, runtime.clock.now()), { signal });
+    const waits = await transaction(deps, span, (tx) => layTombstone(store.sql(tx), undoes, runtime.clock.now()), { ...fenced, signal });
     if (waits) throw waits;
   }
   const begun = { now: runtime.clock.now(), newId: runtime.ids.next, trace: span.trace };

@@ -3,7 +3,7 @@ import { operationsOf } from '../contract/member.ts';
 import type { EventsOf } from '../outbox/publish.ts';
 import type { Attachable } from '../resilience/policy.ts';
 import type { AnySaga } from '../saga/definition.ts';
-import type { Migration, Read, StoreDriver, Tx } from '../store/store.ts';
+import type { Isolation, Migration, Read, StoreDriver, Tx } from '../store/store.ts';
 import { ServiceInvalid } from './errors.ts';
 import { externalOf, type Handlers, type On, type Reacts, remoteOf } from './handler.ts';
 
@@ -19,7 +19,10 @@ export interface Service<S extends string = string, Use extends string = string>
   readonly on: readonly Reacts<Use>[];
   readonly sagas: readonly AnySaga<S, Use>[];
   readonly policies: readonly Attachable[];
+  readonly isolation: Isolation;
 }
+
+const isolations: Readonly<Record<Isolation, true>> = { serializable: true, 'repeatable read': true, 'read committed': true };
 
 /**
  * Defines the service of a contract: a handler for each operation, reactions to other services' events, the sagas it
@@ -44,6 +47,11 @@ export function service<
     readonly sagas?: readonly AnySaga<NoInfer<S>, Used, NoInfer<T>>[];
     /** The policies that its handlers put around third parties. They get its clock, metrics and log while it runs. Default none. */
     readonly policies?: readonly Attachable[];
+    /**
+     * The weakest isolation that its handlers, reactions and local saga steps tolerate. Below `serializable` each must guard what it has
+     * read and decides by, such as by a condition on its update. Default `serializable`.
+     */
+    readonly isolation?: Isolation;
   },
 ): Service<S, Heard | Used> {
   const on: On<S, EventsOf<M>, T> = (event, handle) => ({ event, handle });
@@ -70,6 +78,11 @@ export function service<
     throw new ServiceInvalid(
       `service ${name} lists the saga ${foreign.name} of ${foreign.service}: list it in the service of its contract`,
     );
+  const { isolation = 'serializable' } = spec;
+  if (!Object.hasOwn(isolations, isolation))
+    throw new ServiceInvalid(
+      `service ${name} asks for the isolation ${JSON.stringify(isolation)}: choose one of ${Object.keys(isolations).join(', ')}`,
+    );
   return Object.freeze({
     contract: contract as unknown as Contract<S, Members>,
     store: spec.store as StoreDriver<never, unknown> | undefined,
@@ -78,5 +91,6 @@ export function service<
     on: spec.on?.(on) ?? [],
     sagas: (spec.sagas ?? []) as readonly AnySaga<S, Used>[],
     policies: spec.policies ?? [],
+    isolation,
   });
 }

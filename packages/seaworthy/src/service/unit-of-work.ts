@@ -5,7 +5,7 @@ import type { TraceContext } from '../core/trace.ts';
 import { runHandler } from '../outbox/handler-run.ts';
 import type { Collector } from '../outbox/outbox.ts';
 import type { Started } from '../saga/engine.ts';
-import type { Store, Tx } from '../store/store.ts';
+import type { Isolation, Store, Tx } from '../store/store.ts';
 import { type TracedOptions, transaction } from '../store/traced.ts';
 import type { TransactionContext } from './context.ts';
 import { type Failing, failing } from './failing.ts';
@@ -23,6 +23,8 @@ export interface UnitDeps {
   readonly store: Store<unknown, unknown>;
   readonly runtime: Runtime;
   readonly collectors: Collectors;
+  /** The isolation of their transactions. */
+  readonly isolation: Isolation;
 }
 
 /** Names one run of a handler. */
@@ -106,7 +108,7 @@ export async function unitOfWork<V>(
       unit = new UnitOfWork(deps, tx);
       return work(unit, within);
     },
-    options,
+    { isolation: deps.isolation, ...options },
   );
   unit?.committed();
   return value;

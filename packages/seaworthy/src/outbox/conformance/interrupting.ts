@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { sleep } from '../../core/sleep.ts';
+import { deadLetters } from '../dead-letters.ts';
 import { subscriber } from './handling.ts';
 import { count, effects, type World } from './world.ts';
 
@@ -125,6 +126,44 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
       await world.run(sender.place('a', 1));
       await world.until('it has its effect', async () => (await effects(receiver.store)).length === 1);
       assert.equal(runs, 2);
+    },
+  },
+  {
+    name: 'a handler that meets a conflict again and again is given up after ten times its timeout, which is a failed attempt',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      let conflicts = true;
+      let handled = false;
+      const before = async (): Promise<void> => {
+        await sleep(world.time.clock, 300);
+        handled = true;
+      };
+      const receiver = await subscriber(world, before, {
+        consumer: { timeout: '1s', retry: { attempts: 1 } },
+        database: (store) => ({
+          ...store,
+          async transaction(work, options) {
+            const again = new Error('again');
+            for (;;) {
+              handled = false;
+              try {
+                return await store.transaction(async (tx) => {
+                  const value = await work(tx);
+                  if (conflicts && handled) throw again;
+                  return value;
+                }, options);
+              } catch (error) {
+                if (error !== again) throw error;
+              }
+            }
+          },
+        }),
+      });
+      await world.run(sender.place('a', 1));
+      await world.until('it is a dead letter', async () => (await count(receiver.store, 'sw_dead_letter')) === 1, 20_000);
+      const [letter] = await deadLetters(receiver.store, receiver.runtime).list();
+      assert.match(String(letter?.error), /was run again and again for 10000 ms/);
+      conflicts = false;
     },
   },
   {

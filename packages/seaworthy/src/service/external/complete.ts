@@ -4,7 +4,7 @@ import { type Scope, scope } from '../../core/abort.ts';
 import { copied } from '../../core/copy.ts';
 import { DeadlineExceeded } from '../../core/deadline.ts';
 import type { Span } from '../../core/observe.ts';
-import { timeLeft } from '../../core/time-left.ts';
+import { runTime } from '../../core/run-time.ts';
 import { fenced } from '../../store/fenced.ts';
 import type { Tx } from '../../store/store.ts';
 import { transaction } from '../../store/traced.ts';
@@ -33,8 +33,8 @@ export async function complete(
   const { owner, runtime, store } = deps;
   const late = (): unknown =>
     new DeadlineExceeded(`\`after\` of ${markOf(intent)} took longer than ${handler.timeout ?? '30s'} and is rolled back`);
-  // The time begins with the first run: the wait for the transaction does not count.
-  const left = timeLeft(runtime.clock, timeoutMs(handler));
+  // The wait for the transaction does not count.
+  const timeOfRun = runTime(runtime.clock, timeoutMs(handler));
   let time: Scope | undefined;
 
   /** Ends the intent, which only its owner may do. */
@@ -45,7 +45,7 @@ export async function complete(
 
   async function work(unit: UnitOfWork, span: Span): Promise<Answer> {
     await end(unit.sql);
-    const within = scope({ clock: runtime.clock, parents: [stop], timeout: { ms: left(), reason: late } });
+    const within = scope({ clock: runtime.clock, parents: [stop], timeout: { ms: timeOfRun().ms, reason: late } });
     time = within;
     const run = { name: `\`after\` of ${nameOf(operation)}`, trace: intent.trace };
     const handle = (given: Given, failing: Failing): Promise<unknown> => {
