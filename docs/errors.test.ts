@@ -30,7 +30,7 @@ test('every row says when its error comes and what to do', () => {
 
 test('every class of errors has a code of the form SW_NAME, and its row names the class', () => {
   const classes = texts.flatMap((text) => [
-    ...text.matchAll(/^export class (\w+) extends (?:SeaworthyError|LocalRejection|StatementFailed)\b([\s\S]*?)^}/gm),
+    ...text.matchAll(/^export class (\w+) extends (?:SeaworthyError|LocalRejection|StatementFailed|StoreUnavailable)\b([\s\S]*?)^}/gm),
   ]);
   assert.ok(classes.length > 40, `only ${classes.length} classes were found`);
   for (const [, name, body] of classes) {

@@ -6,9 +6,9 @@ import { copied } from '../core/copy.ts';
 import type { Span } from '../core/observe.ts';
 import { runTime } from '../core/run-time.ts';
 import type { Runtime } from '../core/runtime.ts';
-import { readable } from '../core/thrown.ts';
+import { isA, readable } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
-import { StoreClosed, StoreUnusable } from '../store/errors.ts';
+import { StoreUnavailable } from '../store/errors.ts';
 import type { Isolation, Store, Tx } from '../store/store.ts';
 import { transaction } from '../store/traced.ts';
 import { EventRefused, HandlerTimeout } from './errors.ts';
@@ -161,8 +161,8 @@ export async function attempt<T>({
     );
   } catch (thrown) {
     const error = readable(thrown);
-    const noDatabase = error instanceof StoreClosed || error instanceof StoreUnusable;
-    if (!begun || noDatabase || parents.some((parent) => parent.aborted)) throw error;
+    // Whatever of it was committed, the mark in the inbox makes a repeat harmless.
+    if (!begun || isA(error, StoreUnavailable) || parents.some((parent) => parent.aborted)) throw error;
     return { kind: 'failed', error };
   } finally {
     work.end();

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '../client/call.ts';
 import { memory } from '../store/drivers/memory.ts';
-import { CommitUnknown } from '../store/errors.ts';
-import type { Tx } from '../store/store.ts';
+import { CommitFailed, CommitUnknown, StoreUnusable } from '../store/errors.ts';
+import type { Store, Tx } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
 import { openWorld, Ref, remote, trips } from './world.fixture.ts';
@@ -52,3 +52,60 @@ for (const broke of [false, true]) {
     }
   });
 }
+
+/** A view of a store that refuses the commits of some transactions with local steps, of which it has written half. */
+function refusing(store: Store, errors: Error[]): Store {
+  return {
+    ...store,
+    async transaction(work, options) {
+      let local = false;
+      const before = async (): Promise<number> => (await store.read.all('select 1 from note')).length;
+      const rows = await before();
+      const again = new Error('rolled back');
+      const committed = errors.length % 2 === 0;
+      const run = store.transaction(async (tx) => {
+        const value = await work(tx);
+        local = (await tx.all('select 1 from note')).length > rows;
+        if (local && errors.length > 0 && !committed) throw again;
+        return value;
+      }, options);
+      const value = await run.catch((error: unknown) => {
+        throw error === again ? errors.pop() : error;
+      });
+      if (local && errors.length > 0 && committed) throw errors.pop();
+      return value;
+    },
+  };
+}
+
+for (const broke of [false, true])
+  test(`a database that is not available is no attempt of a local step, in a saga that is ${broke ? 'undone' : 'done'}`, async () => {
+    const once = { retry: { attempts: 1 } } as const;
+    const play = saga(trips, 'single', { input: Ref, uses: [remote], key: ({ id }) => id })
+      .step('book', { do: ({ call, input }) => call(remote.book, input), undo: () => {} })
+      .local('second', { ...once, do: ({ tx }) => add(tx, 'second'), undo: ({ tx }) => add(tx, 'second undone') })
+      .step('pay', {
+        do: () => {
+          if (broke) throw new Failure('Broke', undefined);
+        },
+      })
+      .local('third', { ...once, do: ({ tx }) => add(tx, 'third') });
+    const world = await openWorld(memory(), virtualClock(), seededRandom(3));
+    const errors = [CommitUnknown, CommitFailed, StoreUnusable, CommitFailed, CommitUnknown].map(
+      (Refusal) => new Refusal('as the test says'),
+    );
+    const { engine } = await world.process([play], refusing(world.store, errors));
+    await world.run(engine, ({ start }) => start(play, { id: 't' }));
+    await world.until(broke ? 'undone' : 'done');
+    const rows = await world.store.read.all('select id, text from note order by id');
+    const done = broke ? ['second', 'second undone'] : ['second', 'third'];
+    assert.deepEqual(
+      rows.map((row) => [row['id'], row['text']]),
+      done.map((id) => [id, 'x']),
+    );
+    assert.ok(errors.length < 3, `only ${5 - errors.length} commits were refused`);
+    assert.deepEqual(
+      world.said.filter((line) => /failed/.test(line) && !/the step pay/.test(line)),
+      [],
+    );
+  });

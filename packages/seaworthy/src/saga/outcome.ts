@@ -1,5 +1,7 @@
 import { Failure } from '../client/call.ts';
 import { backoffMs } from '../core/backoff.ts';
+import { isA } from '../core/thrown.ts';
+import { StoreUnavailable } from '../store/errors.ts';
 import type { StepDefinition } from './definition.ts';
 import { type Cause, errorOf, failureData, type Instance, type Refusals } from './instance.ts';
 import type { Ended, Outcome } from './machine.ts';
@@ -30,7 +32,7 @@ async function interruption({ deps, instance }: SagaRun): Promise<Cause> {
 
 /**
  * Returns what an error of a step means. `happened` says whether a command of the run may have taken effect. Throws the error when the
- * engine ends, or another worker has the instance.
+ * engine ends, another worker has the instance, or the database was not available, which says nothing about the step.
  */
 export async function failedStep(
   run: SagaRun,
@@ -40,7 +42,7 @@ export async function failedStep(
   happened: () => boolean = () => false,
 ): Promise<Ended> {
   const { stop, cut } = run.interrupts;
-  if (cut.aborted || isStale(error)) throw error;
+  if (cut.aborted || isStale(error) || isA(error, StoreUnavailable)) throw error;
   if (error instanceof Failure)
     return { outcome: { kind: 'refused', name: error.name, data: failureData(error), happened: happened() }, error };
   if (stop.aborted) return { outcome: { kind: 'interrupted', cause: await interruption(run) }, error };

@@ -1,4 +1,6 @@
 import { copied } from '../core/copy.ts';
+import { isA } from '../core/thrown.ts';
+import { StoreUnavailable } from '../store/errors.ts';
 import type { Calls } from './calls.ts';
 import type { StepDefinition } from './definition.ts';
 import { type Entry, errorOf, type Refusals, resultsOf } from './instance.ts';
@@ -36,7 +38,7 @@ export async function undoStep(run: SagaRun, step: StepDefinition, at: number): 
     }
     await runRemote('undo', deps, instance, step, { seen: seen(), parents: [cut], begun, entry });
   } catch (error) {
-    if (cut.aborted || isStale(error)) throw error;
+    if (cut.aborted || isStale(error) || isA(error, StoreUnavailable)) throw error;
     const waitMs = moved() ? atOnceMs : (postponedMs(error) ?? pendingMs(error));
     if (waitMs === undefined) return run.conclude({ outcome: failedRun(run, error, instance, refusals()), error });
     return run.conclude({ outcome: { kind: 'postponed', message: errorOf(error).message, waitMs, refusals: refusals() }, error });

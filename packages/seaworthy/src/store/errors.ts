@@ -33,16 +33,22 @@ export class RowMismatch extends SeaworthyError {
   readonly kind = 'internal';
 }
 
-/** The commit itself failed: nothing of the transaction is left. */
-export class CommitFailed extends SeaworthyError {
-  readonly code = 'SW_STORE_COMMIT_FAILED';
+/**
+ * The database cannot do the work now, which says nothing about the work: it is repeated, and counts as no attempt. Every error of a
+ * store that a later try may not meet is one.
+ */
+export abstract class StoreUnavailable extends SeaworthyError {
   readonly kind = 'unavailable';
 }
 
+/** The commit itself failed: nothing of the transaction is left. */
+export class CommitFailed extends StoreUnavailable {
+  readonly code = 'SW_STORE_COMMIT_FAILED';
+}
+
 /** The outcome of the commit is unknown: the connection broke meanwhile, or the disk refused its log. Read again what it would have changed. */
-export class CommitUnknown extends SeaworthyError {
+export class CommitUnknown extends StoreUnavailable {
   readonly code = 'SW_STORE_COMMIT_UNKNOWN';
-  readonly kind = 'unavailable';
 }
 
 /** A `tx` was used after its work had settled. */
@@ -52,15 +58,13 @@ export class TransactionOver extends SeaworthyError {
 }
 
 /** The store has been closed. */
-export class StoreClosed extends SeaworthyError {
+export class StoreClosed extends StoreUnavailable {
   readonly code = 'SW_STORE_CLOSED';
-  readonly kind = 'unavailable';
 }
 
 /** The database cannot be opened or written: no such folder, no permission, not a database, a disk that refused its log. */
-export class StoreUnusable extends SeaworthyError {
+export class StoreUnusable extends StoreUnavailable {
   readonly code = 'SW_STORE_UNUSABLE';
-  readonly kind = 'unavailable';
 }
 
 /**

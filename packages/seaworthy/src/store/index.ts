@@ -10,6 +10,7 @@ export {
   StatementFailed,
   StoreClosed,
   StoreTaken,
+  StoreUnavailable,
   StoreUnusable,
   TransactionLost,
   TransactionNested,

@@ -79,8 +79,9 @@ export interface TransactionOptions {
  * - `work` may run more than once, one run after the other: after a conflict, or when it holds up others, everything it did
  *   is rolled back and it runs again, with a fresh `tx`. So it changes nothing outside `tx`; what it collects must begin
  *   empty on every run.
- * - `transaction` resolves only once the commit is durable, unless it is asked for less, and rejects with what `work` threw, with nothing of it
- *   left. When the commit itself fails it rejects with `CommitFailed`, and nothing of it is left. A
+ * - `transaction` resolves only once the commit is durable, unless it is asked for less, and rejects with what `work` threw, with nothing
+ *   of it left. When the commit itself fails it rejects with `CommitFailed`, and nothing of it is left; when a constraint that only the
+ *   commit checks refuses it, with `StatementFailed`. A
  *   driver over a network may not learn the outcome: then it rejects with `CommitUnknown`, and all or nothing of it is there.
  * - A `tx` is usable only until its `work` settles; later use throws `TransactionOver`.
  * - Values are taken as they are when the statement is given.
@@ -90,6 +91,7 @@ export interface TransactionOptions {
  *   commit are refused with `TransactionLost`, and nothing of it is left.
  * - An aborted `signal` rejects with its reason at once, waiting or running; the transaction is rolled back, or was never
  *   begun. Once `work` has settled it may come too late: then the transaction commits and resolves.
+ * - Errors that say nothing about the work are `StoreUnavailable`: a full disk, a lost connection, a closed store.
  * - A statement that a primary key or a unique constraint refuses rejects with `UniqueViolation`, which names the table. So does the
  *   transaction when the statement ran with the commit.
  * - After an error that made the engine roll everything back by itself, the transaction rejects, even if `work` caught it.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { sleep } from '../../core/sleep.ts';
+import { CommitFailed, CommitUnknown, StoreClosed, StoreUnusable } from '../../store/errors.ts';
 import { deadLetters } from '../dead-letters.ts';
 import { subscriber } from './handling.ts';
 import { count, effects, type World } from './world.ts';
@@ -114,6 +115,63 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
       await world.run(sender.place('a', 1));
       await world.until('it has its effect', async () => (await effects(receiver.store)).length === 1);
       assert.equal(refusals < 0, true);
+      assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
+    },
+  },
+  {
+    name: 'a database that is not available during an attempt is not a failure of the event, whether or not it has committed',
+    async body(world) {
+      const sender = await world.start('orders', { relay: true });
+      const down = (): readonly Error[] => [
+        new CommitUnknown('as the test says'),
+        new CommitFailed('as the test says'),
+        new StoreUnusable('as the test says'),
+        new StoreClosed('as the test says'),
+      ];
+      const errors = [...down(), ...down()];
+      let ran = false;
+      let fails = false;
+      const before = (): void => {
+        ran = true;
+        if (fails) throw new Error('not yet');
+      };
+      const receiver = await subscriber(world, before, {
+        consumer: { retry: { attempts: 2, base: '100ms', cap: '100ms' } },
+        database: (store) => ({
+          ...store,
+          async transaction(work, options) {
+            const again = new Error('rolled back');
+            ran = false;
+            const committed = errors.length % 2 === 0;
+            const value = await store
+              .transaction(async (tx) => {
+                const result = await work(tx);
+                if (ran && !fails && errors.length > 0 && !committed) throw again;
+                return result;
+              }, options)
+              .catch((error: unknown) => {
+                throw error === again ? errors.pop() : error;
+              });
+            if (ran && !fails && errors.length > 0 && committed) throw errors.pop();
+            return value;
+          },
+        }),
+      });
+      // The first is attempted on arrival, the other once more after a failure: each has one attempt left.
+      for (const [n, failsAtFirst] of [
+        [1, false],
+        [2, true],
+      ] as const) {
+        if (errors.length === 0) errors.push(...down());
+        fails = failsAtFirst;
+        await world.run(sender.place('a', n));
+        if (failsAtFirst) await world.until('it is parked', async () => (await count(receiver.store, 'sw_parked')) === 1);
+        fails = false;
+        await world.until(`${n} has its effect`, async () => (await effects(receiver.store)).length === n);
+      }
+      await world.until('nothing is parked', async () => (await count(receiver.store, 'sw_parked')) === 0);
+      await world.time.pass(5000);
+      assert.equal((await effects(receiver.store)).length, 2);
       assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
     },
   },

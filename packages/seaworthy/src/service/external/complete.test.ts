@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CallFailed } from '../../client/errors.ts';
-import { openWorld, stop, till } from './world.fixture.ts';
+import { CommitFailed, CommitUnknown } from '../../store/errors.ts';
+import type { Store } from '../../store/store.ts';
+import { failedWith, openWorld, stop, till } from './world.fixture.ts';
 
 test('G6: `do` is repeated with a growing delay until its outcome can be written, and each failure is logged', async () => {
   const world = await openWorld();
@@ -71,3 +73,47 @@ test('G7: a worker whose intent was taken over during `do` writes nothing', asyn
   assert.deepEqual([await world.charges(), await world.intents()], [0, 1]);
   await stop(first.running);
 });
+
+for (const [what, error, committed] of [
+  ['failed', new CommitFailed('as the test says'), false],
+  ['was not reported, and failed', new CommitUnknown('as the test says'), false],
+  ['was not reported, and succeeded', new CommitUnknown('as the test says'), true],
+] as const)
+  test(`an outcome whose commit ${what} is written once, and counts as no run of \`do\` without an outcome`, async () => {
+    const world = await openWorld();
+    await world.migrate();
+    let refused = 0;
+    const view: Store = {
+      ...world.store,
+      async transaction(work, options) {
+        const again = new Error('rolled back');
+        let last = false;
+        const run = world.store.transaction(async (tx) => {
+          const value = await work(tx);
+          last = (await tx.all('select 1 from charge')).length > 0 && refused === 0;
+          if (last && !committed) throw again;
+          return value;
+        }, options);
+        const value = await run.catch((thrown: unknown) => {
+          if (thrown !== again) throw thrown;
+          refused++;
+          throw error;
+        });
+        if (last) {
+          refused++;
+          throw error;
+        }
+        return value;
+      },
+    };
+    const { running, call } = await world.process(undefined, view);
+    let attempts: unknown;
+    world.stage.do = async () => {
+      attempts = await world.attempts();
+    };
+    await assert.rejects(world.clock.run(call(till.charge, { id: 'a' }, { key: 'k' })), failedWith(error.code));
+    await world.charged();
+    assert.deepEqual([refused, attempts, await world.intents()], [1, 0, 0]);
+    assert.deepEqual(await world.clock.run(call(till.charge, { id: 'a' }, { key: 'k' })), { receipt: 'receipt' });
+    await stop(running);
+  });

@@ -4,7 +4,10 @@ import { type Backoff, backoffMs } from '../../core/backoff.ts';
 import { together } from '../../core/ends.ts';
 import { type Amount, InFlight, type RunOptions } from '../../core/in-flight.ts';
 import { type Loop, loop } from '../../core/loop.ts';
+import { isA } from '../../core/thrown.ts';
 import { type Aside, aside } from '../../store/damaged.ts';
+import { StoreUnavailable } from '../../store/errors.ts';
+import { fenced } from '../../store/fenced.ts';
 import { nameOf } from '../answer.ts';
 import type { Received } from '../command.ts';
 import { IntentStranded, KeyInProgress, OutcomePending, ServiceUnready } from '../errors.ts';
@@ -175,13 +178,20 @@ export class ExternalDriver {
     }
   }
 
-  /** Makes the intent due again after a backoff. Returns the milliseconds until then. */
+  /**
+   * Makes the intent due again after a backoff. Returns the milliseconds until then. A database that was not available says nothing
+   * about the run, which then counts as none; while it is not, the intent keeps the time at which it is due anyway.
+   */
   async #postpone(intent: Intent, { operation }: ExternalCommand, error: unknown, message: string): Promise<number> {
     const { store, runtime, owner } = this.#deps;
     const { clock, observe, random } = runtime;
-    const attempts = intent.attempts + 1;
-    const waitMs = backoffMs(backoff, attempts, random);
-    await store.transaction((tx) => postpone(store.sql(tx), intent, owner.id, clock.now() + waitMs));
+    const failed = isA(error, StoreUnavailable) ? 0 : 1;
+    const attempts = intent.attempts + failed;
+    const waitMs = backoffMs(backoff, Math.max(1, attempts), random);
+    const written = store.transaction((tx) => postpone(store.sql(tx), intent, owner.id, clock.now() + waitMs, failed), fenced);
+    await written.catch((refused: unknown) => {
+      if (!isA(refused, StoreUnavailable)) throw refused;
+    });
     observe.count('seaworthy_external_postponed_total', { operation: nameOf(operation) });
     observe.log('warn', message, { operation: nameOf(operation), key: intent.key, attempts, waitMs, error }, intent.trace);
     return waitMs;

@@ -153,10 +153,12 @@ export async function removeIntent(tx: Tx, intent: IntentKey, owner: string): Pr
   return changes > 0;
 }
 
-/** Counts a run of `do` without an outcome. The next run is due at `due`. */
-export async function postpone(tx: Tx, intent: IntentKey, owner: string, due: number): Promise<void> {
+/** Ends a run of `do` without an outcome; `failed` says whether it counts. The next run is due at `due`. */
+export async function postpone(tx: Tx, intent: IntentKey, owner: string, due: number, failed: 0 | 1): Promise<void> {
   await tx.run(
-    'update sw_intent set attempts = attempts + 1, crashes = 0, in_flight = 0, due = ? where operation = ? and idempotency_key = ? and owner = ?',
+    `update sw_intent set attempts = attempts + ?, crashes = 0, in_flight = 0, due = ?
+      where operation = ? and idempotency_key = ? and owner = ?`,
+    failed,
     dueAt(due),
     intent.operation,
     intent.key,

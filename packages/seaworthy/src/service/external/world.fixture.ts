@@ -78,8 +78,8 @@ export interface World {
   readonly logged: string[];
   /** Counters with their operation, and spans with their outcome, of external commands. */
   readonly reported: string[];
-  /** Starts a process that runs the till on the world's database. */
-  process(definition?: ReturnType<typeof tillOf>): Promise<Process>;
+  /** Starts a process that runs the till on the world's database, or on a view of it. */
+  process(definition?: ReturnType<typeof tillOf>, view?: Store): Promise<Process>;
   /** Creates the tables, as a process does that starts and stops. */
   migrate(): Promise<void>;
   insertIntents(rows: readonly IntentRow[]): Promise<void>;
@@ -121,12 +121,12 @@ export async function openWorld(clock: VirtualClock = virtualClock()): Promise<W
   const stage: Stage = { before: () => ({}), do: () => 'yes', after: () => 'receipt' };
   const store = await memory().open('till', rt);
   // A process that stops leaves the database to the others.
-  const shared: StoreDriver = { open: async () => ({ ...store, close: async () => {} }) };
+  const shared = (view: Store): StoreDriver => ({ open: async () => ({ ...view, close: async () => {} }) });
   const bus = await memoryBus().open(rt);
   const read = (sql: string) => store.read.all(sql);
 
-  async function start(definition = tillOf(stage)): Promise<Process> {
-    const running = await run(definition, { runtime: rt, store: shared, bus, call: (() => assert.fail('it calls nobody')) as never });
+  async function start(definition = tillOf(stage), view = store): Promise<Process> {
+    const running = await run(definition, { runtime: rt, store: shared(view), bus, call: (() => assert.fail('it calls nobody')) as never });
     await running.begin();
     const call = caller({ runtime: rt, transportOf: () => local('till', () => running.endpoint), policyOf: () => policyOn(rt) });
     return { running, call };

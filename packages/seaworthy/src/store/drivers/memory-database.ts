@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Runtime } from '../../core/runtime.ts';
 import { CommitFailed } from '../errors.ts';
 import type { Row, Values } from '../store.ts';
+import { isConstraint, refusedCommit } from './sqlite-busy.ts';
 import { Connection } from './sqlite-connection.ts';
 
 /** The outcome of a statement. */
@@ -62,7 +63,7 @@ export class MemoryDatabase {
     if (this.connection.inTransaction) this.connection.exec('rollback');
   }
 
-  /** Commits what has been played. Throws `CommitFailed`. */
+  /** Commits what has been played. Throws `CommitFailed`, and `StatementFailed` when a deferred constraint is broken. */
   commit(): void {
     const { runtime, service } = this;
     try {
@@ -70,6 +71,7 @@ export class MemoryDatabase {
       this.connection.exec('commit');
       this.#played = undefined;
     } catch (cause) {
+      if (isConstraint(cause)) throw refusedCommit(service, cause);
       throw new CommitFailed(`the commit of ${service} failed (${(cause as Error).message}): nothing of it is left`, { cause });
     }
     this.version++;

@@ -1,5 +1,6 @@
 import type { Runtime } from '../../core/runtime.ts';
 import { sleep } from '../../core/sleep.ts';
+import { StatementFailed } from '../errors.ts';
 
 /** SQLite's extended result code (https://sqlite.org/rescode.html). */
 function extendedCode(error: unknown): number | undefined {
@@ -22,6 +23,10 @@ export const isConstraint = (error: unknown): boolean => resultCode(error) === 1
 const uniqueCodes: ReadonlySet<unknown> = new Set([1555, 2067, 2579]);
 /** Whether a primary key, a unique constraint or a rowid was violated. */
 export const isUnique = (error: unknown): boolean => uniqueCodes.has(extendedCode(error));
+
+/** The error of a commit that a deferred constraint refused: it is a fault of the transaction, which would be refused again. */
+export const refusedCommit = (service: string, cause: unknown): StatementFailed =>
+  new StatementFailed(`the commit of ${service} was refused (${(cause as Error).message}): nothing of it is left`, { cause });
 
 export interface Patience {
   readonly service: string;

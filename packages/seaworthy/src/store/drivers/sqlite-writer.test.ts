@@ -329,11 +329,11 @@ named(
 named('a constraint that only the commit finds broken fails the transaction that broke it, and no other', async ({ store }) => {
   const write = (n: number): Promise<unknown> => store.transaction((tx) => insert(tx, n));
   const bad = store.transaction((tx) => tx.run('insert into y values (7)'));
-  await Promise.all([write(1), assert.rejects(bad, CommitFailed), write(2)]);
+  await Promise.all([write(1), assert.rejects(bad, StatementFailed), write(2)]);
   assert.deepEqual(await numbers(store), [1, 2]);
   assert.deepEqual(await store.read.all('select * from y'), []);
   const alone = store.transaction((tx) => tx.run('insert into y values (7)'));
-  await assert.rejects(alone, CommitFailed);
+  await assert.rejects(alone, StatementFailed);
   await write(3);
 });
 

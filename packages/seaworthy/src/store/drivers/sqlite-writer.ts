@@ -5,7 +5,7 @@ import { isA } from '../../core/thrown.ts';
 import { CommitFailed, CommitUnknown, StoreUnusable } from '../errors.ts';
 import type { TransactionOptions, Tx } from '../store.ts';
 import type { Topics } from '../topics.ts';
-import { isConstraint, retryWhileBusy } from './sqlite-busy.ts';
+import { isConstraint, refusedCommit, retryWhileBusy } from './sqlite-busy.ts';
 import type { Connection } from './sqlite-connection.ts';
 import type { Files } from './sqlite-files.ts';
 import type { Standing } from './sqlite-standing.ts';
@@ -232,11 +232,14 @@ export class Writer {
       connection.control('commit');
       runtime.reached('store/commit/after');
     } catch (cause) {
-      if (isConstraint(cause) && done.length > 1) {
+      if (isConstraint(cause)) {
         // A deferred constraint: only a group of one shows which member broke it.
-        for (const member of done) member.solo = true;
-        this.#rerun(done);
-        return;
+        if (done.length > 1) {
+          for (const member of done) member.solo = true;
+          return this.#rerun(done);
+        }
+        this.#rollback();
+        return rejected(refusedCommit(service, cause));
       }
       standing.met('write', cause);
       this.#rollback();
