@@ -57,6 +57,12 @@ interface Context {
   readonly engine: Engine;
 }
 
+interface Committed<V> {
+  readonly value: V;
+  /** The topics to notify. */
+  readonly notices: readonly string[];
+}
+
 /** The transactions that are open in the calling function, whatever it awaits. */
 const within = new AsyncLocalStorage<{ readonly slots: Slots; open: boolean }>();
 
@@ -104,7 +110,7 @@ export function openRemote({ service, runtime, engine }: Context): Store {
   async function once<V>(
     work: (tx: Tx) => Promise<V>,
     { signal, isolation = 'serializable', lane, durable = true }: TransactionOptions,
-  ): Promise<V> {
+  ): Promise<Committed<V>> {
     const state = new TxState((error) => observe.log('error', error.message, { service, error }));
     const session = await engine.session();
     if (signal?.aborted) {
@@ -113,16 +119,15 @@ export function openRemote({ service, runtime, engine }: Context): Store {
     }
     const beginning = { isolation, certain: lane !== 'own', durable };
     const value = await new RemoteRun({ session, dialect: engine.dialect, state, beginning, signal }).commit(work);
-    for (const topic of state.notices) notify(topic);
-    return value;
+    return { value, notices: state.notices };
   }
 
   /** Runs the work until it meets no other transaction. */
-  async function unconflicted<V>(work: (tx: Tx) => Promise<V>, options: TransactionOptions): Promise<V> {
+  async function unconflicted<V>(work: (tx: Tx) => Promise<V>, options: TransactionOptions): Promise<Committed<V>> {
     const { signal } = options;
     for (let runs = 1; ; runs++) {
       try {
-        const run = (): Promise<V> => once(work, options);
+        const run = (): Promise<Committed<V>> => once(work, options);
         return await (runs > runsBesideOthers && options.lane !== 'own' ? turnstile.alone(run) : run());
       } catch (error) {
         if (!isA(error, Again) || error.reason !== 'conflict') throw error;
@@ -156,12 +161,16 @@ export function openRemote({ service, runtime, engine }: Context): Store {
   async function transaction<V>(work: (tx: Tx) => Promise<V>, options: TransactionOptions): Promise<V> {
     const leave = await enter(options);
     const here = { slots: engine.lanes[options.lane ?? 'shared'], open: true };
+    let committed: Committed<V>;
     try {
-      return await within.run(here, () => persistently(() => unconflicted(work, options), options.signal));
+      committed = await within.run(here, () => persistently(() => unconflicted(work, options), options.signal));
     } finally {
       here.open = false;
       leave();
     }
+    // Whoever is woken may begin a transaction at once, which is not inside this one.
+    for (const topic of committed.notices) notify(topic);
+    return committed.value;
   }
 
   const read = readerBy((sql, values, signal) =>
