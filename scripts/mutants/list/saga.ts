@@ -136,15 +136,13 @@ export const saga: readonly Mutant[] = [
   },
   {
     name: 'saga: the same key starts a second instance',
-    edits: [
-      ['saga/starts.ts', 'if (key !== undefined && (await isKeyTaken(sql, saga.name, key))) return undefined;', ''],
-      [
-        'saga/saga-store.ts',
-        "tx.dialect.insertNew({ table: 'sw_saga', columns: startColumns, key: 'name, saga_key' })",
-        "tx.dialect.upsert({ table: 'sw_saga', columns: startColumns, key: 'name, saga_key', set: 'changed' })",
-      ],
-    ],
+    edits: [['saga/saga-store.ts', 'tx.dialect.insertNew(started)', "tx.dialect.upsert({ ...started, set: 'changed' })"]],
     tests: suites,
+  },
+  {
+    name: 'saga: a start under a key that is taken runs the local steps all the same',
+    edits: [['saga/starts.ts', 'if (!(await insertSaga(sql, first))) return undefined;', 'await insertSaga(sql, first);']],
+    tests: inSource('saga/starts', 'saga/local-steps', 'saga/engine'),
   },
   {
     name: 'saga: a saga that is not stuck accepts a verdict',

@@ -231,6 +231,14 @@ export function apply(definition: MachineDefinition, instance: Instance, outcome
   }
 }
 
+/** Returns the instance after all that follows without a run. */
+export function recordAll(definition: MachineDefinition, instance: Instance, now: number): Instance {
+  let after = instance;
+  for (let action = next(definition, after); action.kind === 'record'; action = next(definition, after))
+    after = apply(definition, after, action.outcome, now);
+  return after;
+}
+
 /** The step that an instance is at. */
 export interface SagaPosition {
   readonly step: string;

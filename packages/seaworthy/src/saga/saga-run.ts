@@ -8,7 +8,7 @@ import { unrepeated } from '../store/unrepeated.ts';
 import { type AnySaga, machineOf, planOf, type StepDefinition } from './definition.ts';
 import type { Instance } from './instance.ts';
 import type { JournalWriter } from './journal-writer.ts';
-import { type Action, apply, type Ended, hurried, type MachineDefinition, next, type Outcome } from './machine.ts';
+import { type Action, apply, type Ended, hurried, type MachineDefinition, next, type Outcome, recordAll } from './machine.ts';
 import { reportEnd, reportFailure } from './report.ts';
 import { readSaga, writeTransition } from './saga-store.ts';
 import { StepTimeout, type Tracing } from './step-run.ts';
@@ -85,10 +85,7 @@ export class SagaRun {
 
   /** Returns the instance after an outcome, and after all that follows without a run. */
   settled(from: Instance, outcome: Outcome, now: number): Instance {
-    let after = apply(this.#machine, from, outcome, now);
-    for (let action = next(this.#machine, after); action.kind === 'record'; action = next(this.#machine, after))
-      after = apply(this.#machine, after, action.outcome, now);
-    return after;
+    return recordAll(this.#machine, apply(this.#machine, from, outcome, now), now);
   }
 
   /** Returns whether the instance is as it was seen, except that it was stopped. */

@@ -1,7 +1,8 @@
 import { idsFrom } from '../core/ids.ts';
+import { insertInto } from '../store/dialect.ts';
 import { dueAt } from '../store/due.ts';
 import { readSome } from '../store/read-some.ts';
-import type { Fragment, Migration, Read, Row, Tx, Value } from '../store/store.ts';
+import type { Fragment, Migration, Read, Row, Tx, Value, Values } from '../store/store.ts';
 import { type Entry, type Instance, type Interruption, instanceOf, type SagaState, sagaColumns, shownOf } from './instance.ts';
 import { hurried } from './machine.ts';
 
@@ -41,28 +42,34 @@ export const sagaMigrations: readonly Migration[] = [
 
 const startColumns = 'id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed, deadline, until, trace';
 
+const started = { table: 'sw_saga', columns: startColumns, key: 'name, saga_key' };
+
+const startValues = (instance: Instance): Values => [
+  instance.id,
+  instance.name,
+  instance.key,
+  instance.plan,
+  JSON.stringify(instance.input),
+  instance.state,
+  JSON.stringify(instance.journal),
+  0,
+  instance.due,
+  instance.owner,
+  instance.started,
+  instance.changed,
+  instance.deadlineMs === undefined ? undefined : Math.ceil(instance.deadlineMs),
+  instance.until === undefined ? undefined : dueAt(instance.until),
+  instance.trace && JSON.stringify(instance.trace),
+];
+
 /** Inserts a started instance. Returns false when there is one of the same name and key. */
 export async function insertSaga(tx: Tx, instance: Instance): Promise<boolean> {
-  const { changes } = await tx.run(
-    tx.dialect.insertNew({ table: 'sw_saga', columns: startColumns, key: 'name, saga_key' }),
-    instance.id,
-    instance.name,
-    instance.key,
-    instance.plan,
-    JSON.stringify(instance.input),
-    instance.state,
-    JSON.stringify(instance.journal),
-    0,
-    instance.due,
-    instance.owner,
-    instance.started,
-    instance.changed,
-    instance.deadlineMs === undefined ? undefined : Math.ceil(instance.deadlineMs),
-    instance.until === undefined ? undefined : dueAt(instance.until),
-    instance.trace && JSON.stringify(instance.trace),
-  );
+  const { changes } = await tx.run(tx.dialect.insertNew(started), ...startValues(instance));
   return changes > 0;
 }
+
+/** Inserts a started instance whose key is its own, with the commit. */
+export const insertKeyless = (tx: Tx, instance: Instance): void => tx.runAtCommit(insertInto(started), ...startValues(instance));
 
 /** The columns that a transition may change beside the journal, in their order. */
 const columns = ['plan', 'state', 'cause', 'attempts', 'due', 'error'] as const;
@@ -127,10 +134,6 @@ export async function bytesOf(read: Read, id: string): Promise<number> {
   const [row] = await read.all(`select ${userBytes} as size from sw_saga where id = ?`, id);
   return Number(row?.['size'] ?? 0);
 }
-
-/** Returns whether there is an instance of a key. */
-export const isKeyTaken = async (read: Read, name: string, key: string): Promise<boolean> =>
-  (await read.all('select 1 as known from sw_saga where name = ? and saga_key = ?', name, key)).length > 0;
 
 /** Returns the row of a key as far as a handler sees it. */
 export const keyRow = async (read: Read, name: string, key: string): Promise<Row | undefined> =>

@@ -67,6 +67,38 @@ named('starts and stops inside a savepoint are rolled back with it', async (worl
   assert.deepEqual(await world.store.read.all('select id from sw_saga where stopping is not null'), []);
 });
 
+named('a start under a key that is taken runs no local step', async (world) => {
+  let runs = 0;
+  const noted = saga(trips, 'noted', { input: Ref, uses: [remote], key: ({ id }) => id })
+    .local('note', {
+      async do({ tx, input }) {
+        runs++;
+        await tx.run('insert into note (id, text) values (?, ?)', input.id, 'once');
+      },
+    })
+    .step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  const { engine } = await world.process([noted]);
+  await world.run(engine, ({ start }) => start(noted, { id: 'a' }));
+  const before = runs;
+  await world.run(engine, ({ start }) => start(noted, { id: 'a' }));
+  assert.equal(runs, before);
+  await world.when('it is done', async () => (await states(world)).join() === 'a done');
+  assert.equal(await world.note(), 'once');
+});
+
+named('an instance without a key can be stopped by its id in the handler that starts it', async (world) => {
+  const keyless = saga(trips, 'keyless', { input: Ref, uses: [remote] }).step('pay', { do: ({ call, input }) => call(remote.pay, input) });
+  const { engine } = await world.process([keyless]);
+  await handled(world, engine, async ({ start, stop }) => {
+    stop(keyless, (await start(keyless, { id: 'a' })).id, 'not wanted');
+    start(keyless, { id: 'b' });
+  });
+  const ended = async (): Promise<readonly unknown[]> =>
+    (await world.store.read.all('select state from sw_saga order by state')).map(({ state }) => state);
+  await world.when('both have ended', async () => (await ended()).join() === 'done,undone');
+  assert.deepEqual(world.callee.log, ['pay b']);
+});
+
 test('the input of a saga is taken, and refused, at the call of `start`', async () => {
   const world = await openWorld(memory(), virtualClock(), seededRandom(1));
   const { engine } = await world.process([paying]);

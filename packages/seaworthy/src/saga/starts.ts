@@ -5,11 +5,12 @@ import { SeaworthyError } from '../core/errors.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Level, Read, Tx } from '../store/store.ts';
 import type { Deadlines } from './deadlines.ts';
-import { type AnySaga, planOf, type Start, type Started, type Stop, type Stopping } from './definition.ts';
+import { type AnySaga, machineOf, planOf, type Start, type Started, type Stop, type Stopping } from './definition.ts';
 import type { Instance } from './instance.ts';
 import { runLocals } from './local-step.ts';
+import { recordAll } from './machine.ts';
 import type { SagaDeps } from './saga-run.ts';
-import { insertSaga, isKeyTaken, keyRow, markStopping } from './saga-store.ts';
+import { insertKeyless, insertSaga, keyRow, markStopping, writeTransition } from './saga-store.ts';
 
 /** A saga was started with an input that breaks its schema. The handler's transaction is rolled back. */
 export class SagaInputInvalid extends SeaworthyError {
@@ -126,8 +127,9 @@ interface Given {
 
 /** One call of `start` or `stop`, with its arguments as they were then. */
 interface Request extends Effect {
-  /** Writes the start or the stop. */
-  write(sql: Tx): Promise<void>;
+  readonly stops: boolean;
+  /** Writes the start or the stop. `late`: nothing looks for its row before the commit. */
+  write(sql: Tx, late: boolean): Promise<void>;
 }
 
 /** Returns the input as JSON keeps it. Throws `SagaInputInvalid`. */
@@ -153,16 +155,27 @@ function keyOf({ name, key: keyIn }: Defined, input: unknown): string | undefine
   );
 }
 
-/** Inserts an instance, unless there is one of the same key. Returns the new instance; `undefined` when there is one. */
+/** The transaction in which instances begin. */
+interface Beginning {
+  readonly sql: Tx;
+  readonly tx: unknown;
+  readonly trace: TraceContext | undefined;
+  /** Whether an instance without a key is inserted with the commit: nothing looks for its row before. */
+  readonly late: boolean;
+}
+
+/**
+ * Inserts an instance, unless there is one of the same key, and then runs its first local steps: of two transactions that start it, the
+ * second finds the row of the first before it runs a step. Returns the new instance; `undefined` when there is one already.
+ */
 async function begin(
   deps: StartsDeps,
-  { sql, tx, trace, id }: { readonly sql: Tx; readonly tx: unknown; readonly trace: TraceContext | undefined; readonly id: string },
+  { sql, tx, trace, late }: Beginning,
   saga: Defined,
-  { input, key }: Given,
+  { input, key, id }: Given & { readonly id: string },
 ): Promise<Instance | undefined> {
   const { clock, reached } = deps.runtime;
   const now = clock.now();
-  if (key !== undefined && (await isKeyTaken(sql, saga.name, key))) return undefined;
   const bare: Instance = {
     id,
     name: saga.name,
@@ -185,9 +198,17 @@ async function begin(
     until: deps.deadlines.until(saga.deadlineMs),
     trace,
   };
-  const after = await runLocals(deps, saga, bare, { tx, now, parents: [] });
+  const first = recordAll(machineOf(saga, deps.crashes), bare, now);
+  const locals = { tx, now, parents: [] };
   reached('saga/start/before');
-  return (await insertSaga(sql, after)) ? after : undefined;
+  if (key === undefined && late) {
+    const after = await runLocals(deps, saga, first, locals);
+    insertKeyless(sql, after);
+    return after;
+  }
+  if (!(await insertSaga(sql, first))) return undefined;
+  const after = await runLocals(deps, saga, first, locals);
+  return after === first ? first : ((await writeTransition(sql, first, after)) as Instance);
 }
 
 /** Collects what one run of a handler starts and stops in `tx`, as a part of `trace`. */
@@ -229,9 +250,10 @@ export function collectStarts(deps: StartsDeps, tx: unknown, trace: TraceContext
       saga: name,
       key,
       after: async (before) => before ?? { id, state: 'running', input: (await given).input },
-      async write(sql) {
+      stops: false,
+      async write(sql, late) {
         const what = await given;
-        const begun = await begin(deps, { sql, tx, trace, id }, defined, what);
+        const begun = await begin(deps, { sql, tx, trace, late }, defined, { ...what, id });
         if (begun) fresh.push(begun);
         else if (!awaited) {
           const there = await keyStateOf(sql, name, String(what.key), []);
@@ -253,6 +275,7 @@ export function collectStarts(deps: StartsDeps, tx: unknown, trace: TraceContext
       saga: name,
       key,
       after: (before) => (before?.state === 'running' ? { ...before, state: 'stopping' } : before),
+      stops: true,
       async write(sql) {
         const id = await markStopping(sql, name, key, { kind: 'stopped', reason });
         if (id !== undefined) stopped.push({ id, saga: name });
@@ -267,7 +290,8 @@ export function collectStarts(deps: StartsDeps, tx: unknown, trace: TraceContext
     stop: stop as unknown as Stop,
     async write(sql) {
       const kept = all.filter(({ level }) => !level.undone);
-      for (const one of kept) await one.write(sql);
+      const late = !kept.some(({ stops }) => stops);
+      for (const one of kept) await one.write(sql, late);
       return kept.length;
     },
   };
