@@ -31,10 +31,12 @@ export const outboxMigrations: readonly Migration[] = [
     // number of such workers that died. `redriven` is 1 when an operator redrove the event, which is then handled although it may
     // have expired.
     name: 'seaworthy/parked/1',
-    statements: ({ types, tableOptions }) => [
+    statements: ({ types, hotTableOptions, partialIndex }) => [
       `create table sw_parked (${eventOf(types)}, due ${types.integer}, owner ${types.key} not null, crashes ${types.integer} not null,
-        redriven ${types.integer} not null, unique (consumer, event))${tableOptions}`,
+        redriven ${types.integer} not null, unique (consumer, event))${hotTableOptions}`,
       'create index sw_parked_due on sw_parked (consumer, due)',
+      // Events in flight. Keep this wording: SQLite matches it to the partial index.
+      `create index sw_parked_owner on sw_parked (owner)${partialIndex("owner <> ''")}`,
       'create index sw_parked_key on sw_parked (consumer, topic, ordering_key, arrival, seq)',
     ],
   },

@@ -1,6 +1,7 @@
 import { idsFrom } from '../core/ids.ts';
 import { insertInto } from '../store/dialect.ts';
 import { dueAt } from '../store/due.ts';
+import type { Owned } from '../store/owners.ts';
 import { readSome } from '../store/read-some.ts';
 import type { Fragment, Migration, Read, Row, Tx, Value, Values } from '../store/store.ts';
 import { type Entry, type Instance, type Interruption, instanceOf, type SagaState, sagaColumns, shownOf } from './instance.ts';
@@ -148,9 +149,12 @@ export async function markStopping(tx: Tx, name: string, key: string, why: Inter
 }
 
 /** Marks a running instance as to be interrupted. Returns false when the instance does not run, or was marked before. */
-export async function interrupt(tx: Tx, id: string, why: Interruption): Promise<boolean> {
-  const mark = "update sw_saga set stopping = ? where id = ? and state = 'running' and stopping is null";
-  return (await tx.run(mark, JSON.stringify(why), id)).changes > 0;
+export const interrupt = async (tx: Tx, id: string, why: Interruption): Promise<boolean> => (await interruptAll(tx, [id], why)) > 0;
+
+/** Marks instances as to be interrupted, except for those that do not run or were marked before. Returns the number of the others. */
+export async function interruptAll(tx: Tx, ids: readonly string[], why: Interruption): Promise<number> {
+  const which = `id in (${ids.map(() => '?').join(', ')}) and state = 'running' and stopping is null`;
+  return (await tx.run(`update sw_saga set stopping = ? where ${which}`, JSON.stringify(why), ...ids)).changes;
 }
 
 /** Makes an instance due at once. Its version stays the same, so that its owner can write the outcome of a step that runs now. */
@@ -222,20 +226,8 @@ export const instancesOf = async (
 ): Promise<readonly Summary[]> =>
   (await read.all(`select ${summaryColumns} from sw_saga where owner = ? and ${which} limit ?`, owner, ...values, limit)).map(summaryOf);
 
-/**
- * Returns the owners of active instances that meet a condition on `owner`. The statement enters the index once for each owner, so the
- * number of instances does not matter.
- */
-export async function ownersOfLive(read: Read, which: Fragment): Promise<readonly string[]> {
-  const first = `select min(owner) from sw_saga where ${live}`;
-  const rows = await read.all(
-    `with recursive owners (owner) as (${first}
-      union all select (${first} and sw_saga.owner > owners.owner) from owners where owners.owner is not null)
-      select owner from owners where owner is not null and ${which.sql}`,
-    ...which.values,
-  );
-  return rows.map(({ owner }) => String(owner));
-}
+/** The active instances, by their owners. */
+export const liveSagas: Owned = { table: 'sw_saga', live };
 
 /** An active instance of a dead owner, as far as an engine must know it to tell whether its code can continue it. */
 export interface Orphan {
@@ -246,21 +238,22 @@ export interface Orphan {
   readonly version: number;
 }
 
-/** Returns active instances of an owner, in the order in which they are due. */
-export const orphansOf = async (read: Read, owner: string, limit: number): Promise<readonly Orphan[]> =>
-  (
-    await read.all(
-      `select id, name, saga_key, plan, version from sw_saga where ${live} and owner = ? order by due, id limit ?`,
-      owner,
-      limit,
-    )
-  ).map((row) => ({
+/** Returns active instances of an owner that meet a condition, in the order in which they are due. */
+export async function orphansOf(read: Read, owner: string, which: Fragment, limit: number): Promise<readonly Orphan[]> {
+  const rows = await read.all(
+    `select id, name, saga_key, plan, version from sw_saga where ${live} and owner = ? and ${which.sql} order by due, id limit ?`,
+    owner,
+    ...which.values,
+    limit,
+  );
+  return rows.map((row) => ({
     id: String(row['id']),
     name: String(row['name']),
     key: String(row['saga_key']),
     plan: String(row['plan']),
     version: Number(row['version']),
   }));
+}
 
 /** Returns the rows in an unknown state, without what may be large. */
 export const lostRows = (read: Read, limit: number): Promise<readonly Row[]> =>

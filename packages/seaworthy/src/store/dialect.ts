@@ -33,7 +33,7 @@ export interface Claiming {
   readonly key: readonly string[];
   /** Rows that are work at all, such as those of one consumer. */
   readonly live: Fragment;
-  /** Rows whose time has come; see `isDue`. The column `due` gives the order in any case. Default: all of them. */
+  /** Rows whose time has come; see `isDue` and `isFar`. The column `due` gives the order in any case. Default: all of them. */
   readonly due?: Fragment | undefined;
   /** Rows that the worker may take by their `owner`: free ones, its own, or those of dead workers (`Worker.dead`). */
   readonly owner: Fragment;

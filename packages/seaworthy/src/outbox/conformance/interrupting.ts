@@ -132,8 +132,10 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
       let ran = false;
       let fails = false;
       const before = (): void => {
-        ran = true;
-        if (fails) throw new Error('not yet');
+        ran = !fails;
+        if (ran) return;
+        fails = false;
+        throw new Error('not yet');
       };
       const receiver = await subscriber(world, before, {
         consumer: { retry: { attempts: 2, base: '100ms', cap: '100ms' } },
@@ -146,13 +148,13 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
             const value = await store
               .transaction(async (tx) => {
                 const result = await work(tx);
-                if (ran && !fails && errors.length > 0 && !committed) throw again;
+                if (ran && errors.length > 0 && !committed) throw again;
                 return result;
               }, options)
               .catch((error: unknown) => {
                 throw error === again ? errors.pop() : error;
               });
-            if (ran && !fails && errors.length > 0 && committed) throw errors.pop();
+            if (ran && errors.length > 0 && committed) throw errors.pop();
             return value;
           },
         }),
@@ -165,8 +167,6 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
         if (errors.length === 0) errors.push(...down());
         fails = failsAtFirst;
         await world.run(sender.place('a', n));
-        if (failsAtFirst) await world.until('it is parked', async () => (await count(receiver.store, 'sw_parked')) === 1);
-        fails = false;
         await world.until(`${n} has its effect`, async () => (await effects(receiver.store)).length === n);
       }
       await world.until('nothing is parked', async () => (await count(receiver.store, 'sw_parked')) === 0);
