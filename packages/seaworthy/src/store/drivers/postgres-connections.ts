@@ -2,16 +2,17 @@ import { type Condition, well } from '../../core/condition.ts';
 import { trackIo } from '../../core/event-loop.ts';
 import { StoreUnusable } from '../errors.ts';
 import type { PostgresClient, PostgresPool } from './postgres-client.ts';
-import { isLost } from './postgres-errors.ts';
+import { isTrouble } from './postgres-errors.ts';
+
 import type { Standing } from './postgres-session.ts';
-import { lifeOf } from './postgres-settle.ts';
+import { type Origin, originOf } from './postgres-settle.ts';
 import type { Lanes } from './remote-store.ts';
 import { Slots } from './slots.ts';
 
 /** A connection, and what is known of it. */
 export interface Connected {
   readonly client: PostgresClient;
-  readonly standing: Standing & { readonly life: string | undefined };
+  readonly standing: Standing & Origin;
 }
 
 /** Shares `max` connections out to the lanes, one of them for listening. */
@@ -23,6 +24,9 @@ function lanesOf(max: number): Lanes {
 
 /** The fewest connections: one for each lane, and one for listening. */
 export const fewest = 4;
+
+/** Of several addresses, each of which has refused, Node gives no message. */
+const reasonOf = (error: unknown): string => (error as Error).message || String((error as { code?: unknown }).code ?? error);
 
 /** The connections of one process to one server, which its services share. */
 export class Connections {
@@ -55,27 +59,26 @@ export class Connections {
       if (known) return { client, standing: known };
       // While it is lent its pool does not listen, and an error without a listener ends the process.
       client.on('error', (error) => this.met(error));
-      const standing = { life: await trackIo(lifeOf(client)) };
+      const standing = await trackIo(originOf(client));
       this.#standings.set(client, standing);
       this.met();
       return { client, standing };
     } catch (cause) {
       client?.release(true);
-      this.met(cause);
-      throw new StoreUnusable(
-        `the database cannot be reached (${(cause as Error).message}): check that it runs, its address, user and password`,
-        { cause },
-      );
+      this.#trouble = reasonOf(cause);
+      throw new StoreUnusable(`the database cannot be reached (${this.#trouble}): check that it runs, its address, user and password`, {
+        cause,
+      });
     }
   }
 
   /** Records an error, or a success. */
   met(error?: unknown): void {
     if (error === undefined) this.#trouble = undefined;
-    else if (isLost(error)) this.#trouble = (error as Error).message;
+    else if (isTrouble(error)) this.#trouble = reasonOf(error);
   }
 
   condition(): Condition {
-    return this.#trouble === undefined ? well : { state: 'failing', why: `its database cannot be reached: ${this.#trouble}` };
+    return this.#trouble === undefined ? well : { state: 'failing', why: `its database cannot be used: ${this.#trouble}` };
   }
 }

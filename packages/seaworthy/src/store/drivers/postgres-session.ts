@@ -3,10 +3,10 @@ import { CommitFailed, StatementFailed } from '../errors.ts';
 import type { Changed, Row, Statement, Values } from '../store.ts';
 import { cancel } from './postgres-cancel.ts';
 import type { PostgresClient, Query, Result } from './postgres-client.ts';
-import { explained, isLost, isStalePlan } from './postgres-errors.ts';
+import { explained, isAfterFailure, isLost, isStalePlan, isTrouble, sqlstateOf, unbegun } from './postgres-errors.ts';
 import { postgresSyntax } from './postgres-syntax.ts';
 import { columnTypes, toParameter } from './postgres-values.ts';
-import type { Beginning, Session } from './remote-session.ts';
+import { Again, type Beginning, type Session } from './remote-session.ts';
 import { texts } from './statement-text.ts';
 
 /** A statement that waits for a lock waits for somebody whose virtual time must go on. */
@@ -14,6 +14,15 @@ const ioAtMostMs = 250;
 
 /** Quotes a name (https://www.postgresql.org/docs/current/sql-syntax-lexical.html). */
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+const paths = new Map<string, number>();
+
+/** A short text for each path: the server tells the names of prepared statements apart by 63 bytes. */
+function numberOf(path: string): number {
+  const number = paths.get(path) ?? paths.size;
+  paths.set(path, number);
+  return number;
+}
 
 /** How the statements of a service are sent. */
 export interface Manner {
@@ -28,6 +37,8 @@ export interface Manner {
 /** What a connection keeps while it goes from hand to hand. */
 export interface Standing {
   path?: string;
+  /** A pooler may give each transaction another connection of the server. */
+  readonly pooled: boolean;
 }
 
 /** Settles a commit whose connection was lost. Resolves when it is there, and throws `Again` or `CommitUnknown`. */
@@ -38,7 +49,7 @@ interface SessionDeps {
   readonly standing: Standing;
   readonly manner: Manner;
   readonly settle: Settle;
-  /** Called with each error of the client, and with nothing after a success. */
+  /** Called with what is wrong with the server or the way to it, and with nothing after a success. */
   readonly met: (error?: unknown) => void;
   readonly committed: () => void;
   readonly reached: (point: 'store/commit/before' | 'store/commit/after') => void;
@@ -58,7 +69,11 @@ export class PostgresSession implements Session {
   #lost = false;
   #released = false;
   #began = false;
+  /** It is one query, in a transaction that may not change anything. */
+  #reading = false;
   #pathSet = false;
+  /** Why the server has not begun a transaction or a savepoint. */
+  #refused: unknown;
   /** The id of the transaction, once the server has told it. */
   #transaction: string | undefined;
 
@@ -75,12 +90,13 @@ export class PostgresSession implements Session {
 
   #begin(mode: string, rest = '', done?: (result: Result | readonly Result[]) => void): void {
     const { manner, standing } = this.#deps;
+    const keeps = manner.keepsPath && !standing.pooled;
     this.#began = true;
     let path = '';
     if (standing.path !== manner.path) {
       // A rollback takes it back.
-      this.#pathSet = manner.keepsPath;
-      path = `; set ${manner.keepsPath ? '' : 'local '}search_path to ${manner.path}`;
+      this.#pathSet = keeps;
+      path = `; set ${keeps ? '' : 'local '}search_path to ${manner.path}`;
     }
     this.#control(`begin ${mode}${path}${rest}`, done);
   }
@@ -95,11 +111,21 @@ export class PostgresSession implements Session {
 
   async all(sql: string, values: Values): Promise<readonly Row[]> {
     const query = this.#query(sql, values);
-    const alone = !this.#began;
-    if (alone) this.#begin('read only');
-    const answer = this.#answer(query, sql);
-    if (alone) this.#control('commit', () => this.#keepPath());
-    return (await answer).rows as readonly Row[];
+    const { rows } = await (this.#began ? this.#answer(query, sql) : this.#alone(query, sql));
+    return rows as readonly Row[];
+  }
+
+  async #alone(query: Query, sql: string): Promise<Result> {
+    this.#reading = true;
+    const [answer, ended] = this.#inOneWrite(() => {
+      this.#begin('read only');
+      return [this.#answer(query, sql), this.#send({ text: 'commit' })] as const;
+    });
+    const [result, end] = await Promise.allSettled([answer, ended]);
+    // Whoever gets the connection next relies on its path, so it is known before.
+    if (end.status === 'fulfilled' && one(end.value).command === 'COMMIT') this.#keepPath();
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
   }
 
   async run(sql: string, values: Values): Promise<Changed> {
@@ -107,7 +133,7 @@ export class PostgresSession implements Session {
   }
 
   async commit(last: readonly Statement[]): Promise<void> {
-    const { client, reached, settle } = this.#deps;
+    const { reached, settle } = this.#deps;
     let queries: readonly Query[];
     try {
       queries = last.map(([sql, ...values]) => this.#query(sql, values));
@@ -116,14 +142,18 @@ export class PostgresSession implements Session {
       throw error;
     }
     reached('store/commit/before');
-    const stream = client.connection?.stream;
-    stream?.cork?.();
-    const answers = queries.map((query, index) => this.#answer(query, last[index]?.[0] as string));
-    const committed = this.#send({ text: 'commit' });
-    stream?.uncork?.();
+    const [committed, ...answers] = this.#inOneWrite(() => {
+      const given = queries.map((query, index) => this.#answer(query, last[index]?.[0] as string));
+      return [this.#send({ text: 'commit' }), ...given] as const;
+    });
     const [outcome, ...outcomes] = await Promise.allSettled([committed, ...answers]);
     if (outcome.status === 'rejected' && isLost(outcome.reason)) {
-      await settle(this.#transaction, new Error((outcome.reason as Error).message));
+      const cause = new Error((outcome.reason as Error).message);
+      // The server answers in order: it has refused to begin, and has not come to the commit.
+      if (sqlstateOf(this.#refused) !== undefined) throw new Again('connection', cause);
+      // To ask takes another connection, which others must not wait for while this one is of no use.
+      this.release();
+      await settle(this.#transaction, cause);
     } else {
       const refused = outcomes.find(({ status }) => status === 'rejected');
       if (refused?.status === 'rejected') throw refused.reason;
@@ -157,7 +187,19 @@ export class PostgresSession implements Session {
 
   /** Sends what belongs to the next statement. When it is refused, that statement is refused after it. */
   #control(text: string, done: (result: Result | readonly Result[]) => void = () => {}): void {
-    this.#send({ text }).then(done, () => {});
+    this.#send({ text }).then(done, (error) => {
+      if (!isAfterFailure(error)) this.#refused ??= error;
+    });
+  }
+
+  #inOneWrite<V>(send: () => V): V {
+    const stream = this.#deps.client.connection?.stream;
+    stream?.cork?.();
+    try {
+      return send();
+    } finally {
+      stream?.uncork?.();
+    }
   }
 
   #committed(): void {
@@ -178,8 +220,8 @@ export class PostgresSession implements Session {
       if (fault !== undefined) throw new TypeError(`the statement ${fault}`);
       if (placeholders !== values.length)
         throw new TypeError(`the statement has ${placeholders} placeholders and was given ${values.length} values`);
-      const query = { text, values: values.map(toParameter), types: columnTypes };
-      return manner.prepare && id !== undefined ? { ...query, name: `${manner.path} ${id} ${generation}` } : query;
+      const query = { text, values: values.map(toParameter), types: columnTypes, queryMode: 'extended' } as const;
+      return manner.prepare && id !== undefined ? { ...query, name: `${numberOf(manner.path)} ${id} ${generation}` } : query;
     } catch (cause) {
       throw new StatementFailed(`${(cause as Error).message}, in: ${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}`, { cause });
     }
@@ -189,8 +231,10 @@ export class PostgresSession implements Session {
     try {
       return one(await this.#send(query));
     } catch (error) {
-      if (isStalePlan(error)) generation++;
-      throw explained(error, sql);
+      // Several may meet what one change of a table has left behind.
+      if (isStalePlan(error) && query.name?.endsWith(` ${generation}`)) generation++;
+      if (isAfterFailure(error) && this.#refused !== undefined) throw unbegun(this.#refused);
+      throw explained(error, sql, this.#reading);
     }
   }
 
@@ -201,8 +245,10 @@ export class PostgresSession implements Session {
       met();
       return result;
     } catch (error) {
-      if (isLost(error)) this.#end();
-      met(error);
+      if (isTrouble(error, this.#reading)) {
+        this.#end();
+        met(error);
+      }
       throw error;
     }
   }

@@ -87,7 +87,8 @@ export class RemoteRun {
       return await send();
     } catch (error) {
       if (isA(error, Again)) state.fail(error);
-      else if (isA(error, AfterFailure)) throw level.lostAround ?? error;
+      // It was sent before the level was known to be lost, and may fail in any way after what has failed before it.
+      else if (isA(error, AfterFailure) || level.lostAround) throw level.lostAround ?? error;
       else state.lose(error, level);
       throw error;
     } finally {
