@@ -3,7 +3,7 @@ import { insertInto } from '../store/dialect.ts';
 import { dueAt } from '../store/due.ts';
 import type { Owned } from '../store/owners.ts';
 import { readSome } from '../store/read-some.ts';
-import type { Fragment, Migration, Read, Row, Tx, Value, Values } from '../store/store.ts';
+import type { Fragment, Migration, Read, Row, Statement, Tx, Value, Values } from '../store/store.ts';
 import { type Entry, type Instance, type Interruption, instanceOf, type SagaState, sagaColumns, shownOf } from './instance.ts';
 import { hurried } from './machine.ts';
 
@@ -70,7 +70,7 @@ export async function insertSaga(tx: Tx, instance: Instance): Promise<boolean> {
 }
 
 /** Inserts a started instance whose key is its own, with the commit. */
-export const insertKeyless = (tx: Tx, instance: Instance): void => tx.runAtCommit(insertInto(started), ...startValues(instance));
+export const insertKeyless = (tx: Tx, instance: Instance): void => void tx.runAtCommit(insertInto(started), ...startValues(instance));
 
 /** The columns that a transition may change beside the journal, in their order. */
 const columns = ['plan', 'state', 'cause', 'attempts', 'due', 'error'] as const;
@@ -83,21 +83,34 @@ function updates(unless: string): { readonly step: string; readonly whole: strin
 const forwards = updates(' and stopping is null');
 const backwards = updates('');
 
+/** A transition of one instance as its row gets it. */
+export interface WrittenTransition {
+  /** It changes no row when the transition is refused: read the row again. */
+  readonly statement: Statement;
+  /** The instance as it is written. */
+  readonly written: Instance;
+}
+
 /**
- * Writes the transition from `seen` to `after`, if the instance still belongs to its owner and is still as the owner saw it: a commit
- * whose answer was lost has moved it on as well. A stopped instance makes no transition forwards. Returns the instance as it was
- * written, or `undefined` when the transition was refused: read the row again.
+ * Returns the transition from `seen` to `after`. It is written if the instance still belongs to its owner and is still as the owner saw
+ * it: a commit whose answer was lost has moved it on as well. A stopped instance makes no transition forwards.
  */
-export async function writeTransition(tx: Tx, seen: Instance, after: Instance): Promise<Instance | undefined> {
+export function transitionOf(seen: Instance, after: Instance): WrittenTransition {
   const next: Instance = { ...after, due: dueAt(after.due) };
   const { plan, state, journal, cause, attempts, due, error, changed } = next;
   const fence = [seen.id, seen.owner, seen.version] as const;
   const { step, whole } = state === 'running' || state === 'done' ? forwards : backwards;
   // From step to step nothing else changes, and no index.
-  const { changes } = columns.every((column) => next[column] === seen[column])
-    ? await tx.run(step, JSON.stringify(journal), changed, ...fence)
-    : await tx.run(whole, JSON.stringify(journal), changed, plan, state, cause && JSON.stringify(cause), attempts, due, error, ...fence);
-  return changes > 0 ? { ...next, version: seen.version + 1 } : undefined;
+  const statement: Statement = columns.every((column) => next[column] === seen[column])
+    ? [step, JSON.stringify(journal), changed, ...fence]
+    : [whole, JSON.stringify(journal), changed, plan, state, cause && JSON.stringify(cause), attempts, due, error, ...fence];
+  return { statement, written: { ...next, version: seen.version + 1 } };
+}
+
+/** Writes a transition. Returns the instance as it was written, or `undefined` when the transition was refused. */
+export async function writeTransition(tx: Tx, seen: Instance, after: Instance): Promise<Instance | undefined> {
+  const { statement, written } = transitionOf(seen, after);
+  return (await tx.run(...statement)).changes > 0 ? written : undefined;
 }
 
 /** Returns the row of one instance; `undefined` when there is none. */

@@ -39,6 +39,20 @@ export interface Standing {
   path?: string;
   /** A pooler may give each transaction another connection of the server. */
   readonly pooled: boolean;
+  /** Whether what is sent waits for the end of this turn of the event loop. */
+  corked?: boolean;
+}
+
+/** Lets all that is sent before the end of this turn go out in one write, which costs more than most statements. */
+function inOneWrite({ connection }: PostgresClient, standing: Standing): void {
+  const stream = connection?.stream;
+  if (standing.corked || !stream?.cork || !stream.uncork) return;
+  standing.corked = true;
+  stream.cork();
+  process.nextTick(() => {
+    standing.corked = false;
+    stream.uncork?.();
+  });
 }
 
 /** Settles a commit whose connection was lost. Resolves when it is there, and throws `Again` or `CommitUnknown`. */
@@ -117,11 +131,8 @@ export class PostgresSession implements Session {
 
   async #alone(query: Query, sql: string): Promise<Result> {
     this.#reading = true;
-    const [answer, ended] = this.#inOneWrite(() => {
-      this.#begin('read only');
-      return [this.#answer(query, sql), this.#send({ text: 'commit' })] as const;
-    });
-    const [result, end] = await Promise.allSettled([answer, ended]);
+    this.#begin('read only');
+    const [result, end] = await Promise.allSettled([this.#answer(query, sql), this.#send({ text: 'commit' })]);
     // Whoever gets the connection next relies on its path, so it is known before.
     if (end.status === 'fulfilled' && one(end.value).command === 'COMMIT') this.#keepPath();
     if (result.status === 'rejected') throw result.reason;
@@ -132,7 +143,7 @@ export class PostgresSession implements Session {
     return changed(await this.#answer(this.#query(sql, values), sql));
   }
 
-  async commit(last: readonly Statement[]): Promise<void> {
+  async commit(last: readonly Statement[]): Promise<readonly (Changed | undefined)[]> {
     const { reached, settle } = this.#deps;
     let queries: readonly Query[];
     try {
@@ -142,11 +153,8 @@ export class PostgresSession implements Session {
       throw error;
     }
     reached('store/commit/before');
-    const [committed, ...answers] = this.#inOneWrite(() => {
-      const given = queries.map((query, index) => this.#answer(query, last[index]?.[0] as string));
-      return [this.#send({ text: 'commit' }), ...given] as const;
-    });
-    const [outcome, ...outcomes] = await Promise.allSettled([committed, ...answers]);
+    const answers = queries.map((query, index) => this.#answer(query, last[index]?.[0] as string));
+    const [outcome, ...outcomes] = await Promise.allSettled([this.#send({ text: 'commit' }), ...answers]);
     if (outcome.status === 'rejected' && isLost(outcome.reason)) {
       const cause = new Error((outcome.reason as Error).message);
       // The server answers in order: it has refused to begin, and has not come to the commit.
@@ -163,6 +171,7 @@ export class PostgresSession implements Session {
       this.#committed();
     }
     reached('store/commit/after');
+    return outcomes.map((answer) => (answer.status === 'fulfilled' ? changed(answer.value) : undefined));
   }
 
   async rollback(): Promise<void> {
@@ -190,16 +199,6 @@ export class PostgresSession implements Session {
     this.#send({ text }).then(done, (error) => {
       if (!isAfterFailure(error)) this.#refused ??= error;
     });
-  }
-
-  #inOneWrite<V>(send: () => V): V {
-    const stream = this.#deps.client.connection?.stream;
-    stream?.cork?.();
-    try {
-      return send();
-    } finally {
-      stream?.uncork?.();
-    }
   }
 
   #committed(): void {
@@ -239,8 +238,9 @@ export class PostgresSession implements Session {
   }
 
   async #send(query: Query): Promise<Result | readonly Result[]> {
-    const { client, met } = this.#deps;
+    const { client, standing, met } = this.#deps;
     try {
+      inOneWrite(client, standing);
       const result = await trackIo(client.query(query), ioAtMostMs);
       met();
       return result;

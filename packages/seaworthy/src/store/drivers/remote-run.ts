@@ -45,7 +45,8 @@ export class RemoteRun {
       if (this.#known > 0 || last.length > 0) {
         this.#mark();
         sent = true;
-        await session.commit(last.map(({ sql, values }) => [sql, ...values]));
+        const changed = await session.commit(last.map(({ sql, values }) => [sql, ...values]));
+        for (const [index, one] of last.entries()) one.changes = changed[index]?.changes;
       }
       session.release();
       return value;

@@ -20,8 +20,9 @@ export interface Session {
   endSavepoint(keep: boolean): void;
   all(sql: string, values: Values): Promise<readonly Row[]>;
   run(sql: string, values: Values): Promise<Changed>;
-  /** Runs the statements and commits, in one exchange where the engine can. A begun transaction is over afterwards, whatever the outcome. */
-  commit(last: readonly Statement[]): Promise<void>;
+  /** Runs the statements and commits, in one exchange where the engine can. Resolves with what each has changed, as far as
+   * the engine could say it. A begun transaction is over afterwards, whatever the outcome. */
+  commit(last: readonly Statement[]): Promise<readonly (Changed | undefined)[]>;
   rollback(): Promise<void>;
   /** Ends what is running in the engine, and the connection with it. */
   abandon(): void;

@@ -184,7 +184,7 @@ function openFile(path: string, service: string, runtime: Runtime): Store {
       const value = await (signal ? orAborted(running, signal) : running);
       await state.settled();
       state.finish();
-      for (const { sql, values } of state.deferred) writer.run(sql, values);
+      for (const one of state.deferred) one.changes = writer.run(one.sql, one.values).changes;
       try {
         database.exec('commit');
       } catch (cause) {
