@@ -1,5 +1,6 @@
 import { changedTable } from '../changed-table.ts';
 import { StatementFailed, StoreUnusable, UniqueViolation } from '../errors.ts';
+import { refusalOf } from '../statement-name.ts';
 import { AfterFailure, Again } from './remote-session.ts';
 
 /** An error as the client throws it: with the SQLSTATE of the server, the code of a system call, or none. */
@@ -80,7 +81,7 @@ export function explained(error: unknown, sql: string, reading = false): Error {
   if (isTrouble(error, reading)) return unusable(cause);
   const hint = unprepared.has(state) ? ': a pooler shares connections between clients, so open the store with `prepare: false`' : '';
   const what = quotesValues(state) ? `a value does not fit (SQLSTATE ${state})` : (error as Raw).message;
-  const message = `${what}${hint}, in: ${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}`;
+  const message = refusalOf(`${what}${hint}`, sql);
   if (state === alreadyThere) return new UniqueViolation(message, { cause, table: (error as Raw).table ?? changedTable(sql) });
   return new StatementFailed(message, { cause });
 }

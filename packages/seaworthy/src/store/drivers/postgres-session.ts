@@ -1,16 +1,12 @@
-import { trackIo } from '../../core/event-loop.ts';
-import { CommitFailed, StatementFailed } from '../errors.ts';
+import { CommitFailed } from '../errors.ts';
 import type { Changed, Row, Statement, Values } from '../store.ts';
 import { cancel } from './postgres-cancel.ts';
 import type { PostgresClient, Query, Result } from './postgres-client.ts';
 import { explained, isAfterFailure, isLost, isStalePlan, isTrouble, sqlstateOf, unbegun } from './postgres-errors.ts';
 import { postgresSyntax } from './postgres-syntax.ts';
 import { columnTypes, toParameter } from './postgres-values.ts';
-import { Again, type Beginning, type Session } from './remote-session.ts';
-import { texts } from './statement-text.ts';
-
-/** A statement that waits for a lock waits for somebody whose virtual time must go on. */
-const ioAtMostMs = 250;
+import { Again, type Beginning, exchanged, type Session } from './remote-session.ts';
+import { bound, texts } from './statement-text.ts';
 
 /** Quotes a name (https://www.postgresql.org/docs/current/sql-syntax-lexical.html). */
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
@@ -62,6 +58,8 @@ interface SessionDeps {
   readonly client: PostgresClient;
   readonly standing: Standing;
   readonly manner: Manner;
+  /** `undefined` for a query outside of a transaction. */
+  readonly beginning: Beginning | undefined;
   readonly settle: Settle;
   /** Called with what is wrong with the server or the way to it, and with nothing after a success. */
   readonly met: (error?: unknown) => void;
@@ -95,7 +93,8 @@ export class PostgresSession implements Session {
     this.#deps = deps;
   }
 
-  begin({ isolation, certain, durable }: Beginning): void {
+  begin(): void {
+    const { isolation, certain, durable } = this.#deps.beginning as Beginning;
     const rest = `${durable ? '' : '; set local synchronous_commit to off'}${certain ? '; select pg_current_xact_id()::text as id' : ''}`;
     this.#begin(`isolation level ${isolation}`, rest, (result) => {
       this.#transaction = (one(result).rows[0] as { id?: string } | undefined)?.id;
@@ -214,16 +213,9 @@ export class PostgresSession implements Session {
 
   #query(sql: string, values: Values): Query {
     const { manner } = this.#deps;
-    try {
-      const { sql: text, placeholders, fault, id } = textFor(sql);
-      if (fault !== undefined) throw new TypeError(`the statement ${fault}`);
-      if (placeholders !== values.length)
-        throw new TypeError(`the statement has ${placeholders} placeholders and was given ${values.length} values`);
-      const query = { text, values: values.map(toParameter), types: columnTypes, queryMode: 'extended' } as const;
-      return manner.prepare && id !== undefined ? { ...query, name: `${numberOf(manner.path)} ${id} ${generation}` } : query;
-    } catch (cause) {
-      throw new StatementFailed(`${(cause as Error).message}, in: ${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}`, { cause });
-    }
+    const text = textFor(sql);
+    const query = { text: text.sql, values: bound(text, sql, values, toParameter), types: columnTypes, queryMode: 'extended' } as const;
+    return manner.prepare && text.id !== undefined ? { ...query, name: `${numberOf(manner.path)} ${text.id} ${generation}` } : query;
   }
 
   async #answer(query: Query, sql: string): Promise<Result> {
@@ -241,7 +233,7 @@ export class PostgresSession implements Session {
     const { client, standing, met } = this.#deps;
     try {
       inOneWrite(client, standing);
-      const result = await trackIo(client.query(query), ioAtMostMs);
+      const result = await exchanged(client.query(query));
       met();
       return result;
     } catch (error) {

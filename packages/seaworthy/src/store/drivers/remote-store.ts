@@ -11,27 +11,21 @@ import { readerBy } from '../read-by.ts';
 import type { Fragment, Migration, Row, Store, TransactionOptions, Tx, Values } from '../store.ts';
 import { Topics } from '../topics.ts';
 import { copyOf, TxState } from '../tx-state.ts';
+import type { Lanes } from './lanes.ts';
 import { RemoteRun } from './remote-run.ts';
-import { Again, type Session } from './remote-session.ts';
+import { Again, type Beginning, type Session } from './remote-session.ts';
 import type { Leave, Slots } from './slots.ts';
 import { Turnstile } from './turnstile.ts';
-
-/** The lanes of a process: so many connections for each kind of work. */
-export interface Lanes {
-  readonly shared: Slots;
-  readonly own: Slots;
-  readonly read: Slots;
-}
 
 /** What differs between databases on a network. */
 export interface Engine {
   readonly dialect: Dialect;
   readonly lanes: Lanes;
-  /** Lends a connection. Rejects with `StoreUnusable` when the database cannot be reached. */
-  session(): Promise<Session>;
+  /** Lends a connection to a transaction, or to a query outside of one. Rejects with `StoreUnusable` when the database cannot be reached. */
+  session(beginning?: Beginning): Promise<Session>;
   now(): Fragment;
   condition(): Condition;
-  /** Applies migrations by transactions of `store`. */
+  /** Applies migrations, by transactions of `store` where the engine can. */
   migrate(store: Store, migrations: readonly Migration[]): Promise<void>;
   /** Tells other processes of a notice. */
   announce(topic: string): void;
@@ -133,9 +127,9 @@ export function openRemote({ service, runtime, engine }: Context): Store {
     }
   }
 
-  /** Lends a connection. When the signal aborts first, whoever comes next has it. */
-  async function lend(signal: AbortSignal | undefined): Promise<Session> {
-    const coming = engine.session();
+  /** Lends a connection, to a query when it is given no beginning. When the signal aborts first, whoever comes next has it. */
+  async function lend(signal: AbortSignal | undefined, beginning?: Beginning): Promise<Session> {
+    const coming = engine.session(beginning);
     if (!signal) return coming;
     try {
       return await orAborted(coming, signal);
@@ -153,9 +147,8 @@ export function openRemote({ service, runtime, engine }: Context): Store {
     { signal, isolation = 'serializable', lane, durable = true }: TransactionOptions,
   ): Promise<Committed<V>> {
     const state = new TxState((error) => observe.log('error', error.message, { service, error }));
-    const session = await lend(signal);
-    const beginning = { isolation, certain: lane !== 'own', durable };
-    const value = await new RemoteRun({ session, dialect: engine.dialect, state, beginning, signal }).commit(work);
+    const session = await lend(signal, { isolation, certain: lane !== 'own', durable });
+    const value = await new RemoteRun({ session, dialect: engine.dialect, state, signal }).commit(work);
     return { value, notices: state.notices };
   }
 
