@@ -1,3 +1,4 @@
+import { fieldOf } from '../../core/thrown.ts';
 import { changedTable } from '../changed-table.ts';
 import { StatementFailed, StoreUnusable, UniqueViolation } from '../errors.ts';
 import { refusalOf } from '../statement-name.ts';
@@ -16,8 +17,8 @@ interface Raw {
 
 /** The SQLSTATE, if the server sent one (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 export const sqlstateOf = (error: unknown): string | undefined => {
-  const { code } = error as Raw;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && 'severity' in (error as object) ? code : undefined;
+  const code = fieldOf(error, 'code');
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && fieldOf(error, 'severity') !== undefined ? code : undefined;
 };
 
 /** Whether the connection is gone: the client lost it, or the server ended it. */

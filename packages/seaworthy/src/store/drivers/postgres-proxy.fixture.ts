@@ -9,7 +9,7 @@ export interface Message {
   readonly text: string;
 }
 
-/** `cut` ends the connection on both sides, and the message is lost; `lose` loses the message and all after it in its direction, in silence. */
+/** `cut` ends the connection on both sides, and the message is lost; `lose` loses it and all after it in its direction, in silence. */
 export type Fate = 'pass' | 'cut' | 'lose';
 
 export interface Proxy {
@@ -73,10 +73,10 @@ export async function startProxy(target = postgresUrl): Promise<Proxy> {
       };
       const read = messages(named, (message, bytes) => {
         const pass = (): void => {
-          const decided = lost ? 'lose' : fate(message);
+          const decided = fate(message);
           if (decided === 'cut') cut();
-          else if (decided === 'lose') lost = true;
-          else if (!to.destroyed) to.write(bytes);
+          lost ||= decided === 'lose';
+          if (!lost && !to.destroyed) to.write(bytes);
         };
         if (waiting.push(pass) === 1) setImmediate(next);
       });

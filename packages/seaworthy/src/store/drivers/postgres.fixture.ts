@@ -1,5 +1,9 @@
+import type { TestContext } from 'node:test';
 import pg from 'pg';
+import { systemClock } from '../../core/clock.ts';
+import { type Runtime, runtime } from '../../core/runtime.ts';
 import type { Ground } from '../conformance.ts';
+import type { Store } from '../store.ts';
 import { type PostgresOptions, postgres } from './postgres.ts';
 
 /** The server for tests: a role that may make schemas. */
@@ -57,3 +61,22 @@ export function freshPostgres({
     end: async () => void (await administer(...[...made].map((name) => `drop schema if exists "${name}" cascade`))),
   };
 }
+
+/** A runtime whose waits are fifty times as short, for tests of what the driver does when it has waited in vain. */
+export const hasty = (parts: Partial<Runtime> = {}): Runtime =>
+  runtime({ ...parts, clock: { ...systemClock, after: (ms, run, options) => systemClock.after(ms / 50, run, options) } });
+
+/** Opens the store of the service `bank` with an empty table `item (name)`. After the test it is closed, and all of it is dropped. */
+export async function openBank(t: TestContext, { driver, end }: PostgresGround, machine = runtime()): Promise<Store> {
+  const store = await driver.open('bank', machine);
+  t.after(async () => {
+    await store.close();
+    await end();
+  });
+  await store.migrate([{ name: 'bank/1', statements: ['create table item (name text primary key)'] }]);
+  return store;
+}
+
+/** The names of the items, in their order. */
+export const itemsOf = async (store: Store): Promise<readonly unknown[]> =>
+  (await store.read.all('select name from item order by name')).map(({ name }) => name);
