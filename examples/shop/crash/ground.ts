@@ -1,6 +1,6 @@
-import { type PostgresCluster, startPostgres } from '../../../scripts/postgres-cluster.ts';
+import { startPostgres } from '../../../scripts/postgres-cluster.ts';
 import { cut, disconnect, kill, pause, restart } from './blows.ts';
-import { type CuttingProxy, startCuttingProxy } from './cutting-proxy.ts';
+import { startCuttingProxy } from './cutting-proxy.ts';
 import type { Blow } from './round.ts';
 import type { ServiceProcess } from './several.ts';
 
@@ -8,33 +8,23 @@ import type { ServiceProcess } from './several.ts';
 export interface Ground {
   /** Its address, as `SEAWORTHY_STORE` takes it. */
   readonly store: string;
-  /** What may happen to several processes, in turn. `process` is one of them, chosen by chance. */
-  blow(index: number, process: ServiceProcess): Blow;
+  /** What may happen to several processes, by name; one of them is chosen by chance. */
+  readonly blows: Readonly<Record<string, (process: ServiceProcess) => Blow>>;
   /** Returns what the run has left wrong in the ground itself. */
   faults(): readonly string[];
   close(): Promise<void>;
 }
 
 /** Files in the shop's folder. */
-export const files: Ground = { store: '', blow: (_, process) => kill(process), faults: () => [], close: async () => {} };
+export const files: Ground = { store: '', blows: { kill }, faults: () => [], close: async () => {} };
+
+/** What may happen on each ground. */
+export const blowNames = {
+  files: ['kill'],
+  postgres: ['kill', 'restart', 'cut', 'pause', 'crash', 'disconnect'],
+} as const;
 
 const downMs = 2000;
-
-/** Every third blow is a kill or a pause of one process, so that each service gets its share. */
-function blowsOf(server: PostgresCluster, proxy: CuttingProxy, process: ServiceProcess): readonly Blow[] {
-  return [
-    kill(process),
-    restart(server, 'fast', downMs),
-    cut(proxy, 0.02),
-    pause(process),
-    restart(server, 'immediate', downMs),
-    kill(process),
-    disconnect(server),
-    restart(server, 'immediate', 0),
-    pause(process),
-    cut(proxy, 0.02),
-  ];
-}
 
 /** A server of this run alone. */
 export async function postgresGround(random: () => number): Promise<Ground> {
@@ -43,9 +33,13 @@ export async function postgresGround(random: () => number): Promise<Ground> {
   const proxy = await startCuttingProxy(server.url('shop'), random);
   return {
     store: proxy.url,
-    blow(index, process) {
-      const blows = blowsOf(server, proxy, process);
-      return blows[index % blows.length] as Blow;
+    blows: {
+      kill,
+      restart: () => restart(server, 'fast', downMs),
+      cut: () => cut(proxy, 0.02),
+      pause,
+      crash: () => restart(server, 'immediate', downMs),
+      disconnect: () => disconnect(server),
     },
     faults() {
       const deadlocks = server

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { crashPoints } from 'seaworthy/core';
 import { seededRandom } from 'seaworthy/testing';
 import { chosen, oneOf, whole } from '../options.ts';
-import { files, postgresGround } from './ground.ts';
-import type { RoundResult } from './round.ts';
+import { blowNames, files, postgresGround } from './ground.ts';
+import type { Blow, RoundResult } from './round.ts';
 import { type ServiceProcess, startSeveral } from './several.ts';
 import { roundOfWhole } from './whole.ts';
 
@@ -32,6 +32,7 @@ const values = chosen({
   seed: { type: 'string', default: '1' },
   orders: { type: 'string', default: '120' },
   store: { type: 'string', default: 'files' },
+  blows: { type: 'string', default: '' },
 });
 const [rounds, several] = [whole('rounds', values.rounds), whole('several', values.several)];
 const random = seededRandom(whole('seed', values.seed));
@@ -41,6 +42,8 @@ const moment = (): number => Math.round(50 + random.next() * 900);
 /** The start of the shop alone commits about twenty times. */
 const nthOf = (point: string): number => (point.startsWith('store/') ? 40 : 1) + Math.floor(random.next() * 8);
 const store = oneOf('store', values.store, ['files', 'postgres']);
+const names: readonly string[] = blowNames[store];
+const blows = values.blows === '' ? names : values.blows.split(',').map((name) => oneOf('blows', name, names));
 const reached = crashPoints.filter((point) => !beyond.test(point) && (store === 'files' || !ofFiles.test(point)));
 const points = values.points === 'all' ? reached : values.points.split(',').filter(Boolean);
 
@@ -85,7 +88,7 @@ try {
       for (const index of numbered(several)) {
         const [ms, which] = [moment(), random.next()];
         const one = shop.processes[Math.floor(which * shop.processes.length)] as ServiceProcess;
-        const blow = ground.blow(index - 1, one);
+        const blow = ground.blows[blows[(index - 1) % blows.length] as string]?.(one) as Blow;
         const play = (): Promise<RoundResult> => shop.round({ run: `${values.seed}-${index}`, orders, ms, blow });
         await judge({ name: `two of each ${index}, after ${ms} ms: ${blow.name}`, mustStrike: false, play });
       }
