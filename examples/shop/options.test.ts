@@ -11,7 +11,7 @@ for (const [program, args, says] of [
   [
     'crash',
     ['--round', '5'],
-    "Unknown option '--round'; the options are --rounds, --points, --several, --seed, --orders, --store, --blows\n",
+    "Unknown option '--round'; the options are --rounds, --points, --several, --seed, --orders, --store, --blows, --down\n",
   ],
   ['crash', ['--store', 'oracle'], '--store must be files or postgres, got "oracle"\n'],
 ] as const) {

@@ -24,10 +24,8 @@ export const blowNames = {
   postgres: ['kill', 'restart', 'cut', 'pause', 'crash', 'disconnect'],
 } as const;
 
-const downMs = 2000;
-
-/** A server of this run alone. */
-export async function postgresGround(random: () => number): Promise<Ground> {
+/** A server of this run alone, which is away for `downMs` when it is restarted. */
+export async function postgresGround(random: () => number, downMs: number): Promise<Ground> {
   const server = await startPostgres({ max_connections: '120' });
   await server.createDatabase('shop');
   const proxy = await startCuttingProxy(server.url('shop'), random);

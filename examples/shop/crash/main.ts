@@ -33,6 +33,7 @@ const values = chosen({
   orders: { type: 'string', default: '120' },
   store: { type: 'string', default: 'files' },
   blows: { type: 'string', default: '' },
+  down: { type: 'string', default: '2000' },
 });
 const [rounds, several] = [whole('rounds', values.rounds), whole('several', values.several)];
 const random = seededRandom(whole('seed', values.seed));
@@ -65,7 +66,7 @@ async function judge({ name, mustStrike, play }: Round): Promise<void> {
   process.stdout.write(`  ${found.length === 0 ? 'ok ' : 'BAD'}  ${name.padEnd(44)} ${played} orders, ${fate}\n`);
 }
 
-const ground = store === 'files' ? files : await postgresGround(() => random.next());
+const ground = store === 'files' ? files : await postgresGround(() => random.next(), whole('down', values.down));
 try {
   for (const index of numbered(rounds)) {
     const ms = moment();

@@ -15,8 +15,8 @@ const isNotYet = (error: unknown): boolean => error instanceof CallFailed && (er
 
 /**
  * Returns how long a step waits after a run that says nothing about the step, such as one behind an open breaker, or at a callee whose
- * database is not available; the run is not an attempt. In milliseconds, or `undefined` for any other error. At most a minute: the step waits as long in other processes as
- * well, and the end of the cause is not reported to it.
+ * database is not available; the run is not an attempt. In milliseconds, or `undefined` for any other error. At most a minute: the step
+ * waits as long in other processes as well, and the end of the cause is not reported to it.
  */
 export function postponedMs(error: unknown): number | undefined {
   if (!isNotYet(error) && !(error instanceof LocalRejection)) return undefined;
