@@ -73,13 +73,18 @@ export const outbox: readonly Mutant[] = [
   },
   {
     name: 'inbox: an event behind a parked one of its key is handled at once',
-    edits: [['outbox/delivery.ts', 'if (!(await isBlocked(tx, orderingKey))) return undefined;', 'return undefined;']],
+    edits: [['outbox/delivery.ts', 'if (!(await queueBehind(tx, orderingKey))) return undefined;', 'return undefined;']],
     tests: suites,
     storm,
   },
   {
+    name: 'inbox: an event queues behind a parked one that is gone',
+    edits: [['outbox/parked.ts', 'if (changes > 0) return true;', 'if (changes >= 0) return true;']],
+    tests: suites,
+  },
+  {
     name: 'inbox: an event that fails behind a parked one is due at once',
-    edits: [['outbox/delivery.ts', 'dueMs: (await isBlocked(tx, orderingKey)) ? undefined : dueMs }', 'dueMs }']],
+    edits: [['outbox/delivery.ts', 'dueMs: (await queueBehind(tx, orderingKey)) ? undefined : dueMs }', 'dueMs }']],
     tests: suites,
   },
   {

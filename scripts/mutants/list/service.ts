@@ -98,7 +98,11 @@ export const service: readonly Mutant[] = [
   {
     name: 'service: an intent of a dead process is left alone',
     edits: [
-      ['service/external/claim.ts', "dead: rows.filter(({ what }) => what === 'dead')", "dead: rows.filter(({ what }) => what === 'none')"],
+      [
+        'service/external/claim.ts',
+        'const dead = ({ owner }: Claiming): Fragment => owner.dead();',
+        "const dead = (_: Claiming): Fragment => plain('1 = 0');",
+      ],
     ],
     tests: suites,
     storm,

@@ -134,7 +134,8 @@ export async function attempt<T>({
     trace: span.trace,
     signal: work.signal,
   };
-  // The time to wait for the database, before the first run and after a conflict, is not the handler's.
+  // The time to wait for the database, before the first run and after a conflict, is not the handler's. Nor is that of `admit`, which may
+  // have to wait for an attempt at an earlier event.
   const timeOfRun = runTime(runtime.clock, timeoutMs);
   let begun = false;
   let after: AfterCommit | undefined | void;
@@ -146,11 +147,11 @@ export async function attempt<T>({
       async (tx) => {
         begun = true;
         after = undefined;
+        const before = await admit(store.sql(tx));
+        if (before !== undefined) return before;
         const { ms, ofAll } = timeOfRun();
         const timer = runtime.clock.after(ms, () => work.abort(late(ofAll)));
         try {
-          const before = await admit(store.sql(tx));
-          if (before !== undefined) return before;
           after = await span.run(() => subscription.handle(tx, copied(data), meta));
           return 'handled';
         } finally {

@@ -4,6 +4,7 @@ import { handling } from './conformance/handling.ts';
 import { interrupting } from './conformance/interrupting.ts';
 import { keeping } from './conformance/keeping.ts';
 import { parking } from './conformance/parking.ts';
+import { racing } from './conformance/racing.ts';
 import { sending } from './conformance/sending.ts';
 import { type Ground, type Time, world } from './conformance/world.ts';
 
@@ -17,7 +18,7 @@ export type { Ground, Time } from './conformance/world.ts';
 
 /** The suite of outbox, relay and inbox over a store and a bus. `fresh` gives an empty ground at each call. */
 export function conformance(fresh: () => Ground, time: () => Time): readonly Case[] {
-  return [...sending, ...handling, ...interrupting, ...parking, ...keeping, ...aside].map(({ name, body }) => ({
+  return [...sending, ...handling, ...interrupting, ...parking, ...racing, ...keeping, ...aside].map(({ name, body }) => ({
     name,
     async run() {
       const one = world(fresh(), time());

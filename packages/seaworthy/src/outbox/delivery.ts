@@ -9,7 +9,7 @@ import { deadLetter, deadLetterMessage } from './dead-letter.ts';
 import { EventRefused } from './errors.ts';
 import { settleFailure } from './failure.ts';
 import { arrivalOf, mark } from './inbox.ts';
-import { isBlocked, park } from './parked.ts';
+import { park, queueBehind } from './parked.ts';
 import { suspect, suspicionOf } from './suspects.ts';
 
 /** The error of an event during which too many processes died. */
@@ -49,7 +49,7 @@ export function receiving<T>(deps: Consuming<T>, topic: string, parked: () => vo
       async admit(tx) {
         const now = clock.now();
         if (!(await mark(tx, arrived, now))) return 'repeat';
-        if (!(await isBlocked(tx, orderingKey))) return undefined;
+        if (!(await queueBehind(tx, orderingKey))) return undefined;
         const arrival = await arrivalOf(tx, arrived);
         await park(tx, { orderingKey, arrival, envelope, attempts: 0, history: [], at: now, dueMs: undefined });
         return 'behind';
@@ -108,7 +108,7 @@ export function receiving<T>(deps: Consuming<T>, topic: string, parked: () => vo
             // A member that only stalled may come here long after another member has handled the event.
             if (!(await mark(tx, arrived, now))) return 'repeat';
             const arrival = await arrivalOf(tx, arrived);
-            await park(tx, { ...event, arrival, at: now, dueMs: (await isBlocked(tx, orderingKey)) ? undefined : dueMs });
+            await park(tx, { ...event, arrival, at: now, dueMs: (await queueBehind(tx, orderingKey)) ? undefined : dueMs });
             return 'parked';
           },
           async deadLetter(tx, event, reason, now) {
@@ -130,7 +130,7 @@ export function receiving<T>(deps: Consuming<T>, topic: string, parked: () => vo
           const now = clock.now();
           if (!(await mark(sql, arrived, now))) return;
           const event = { orderingKey, arrival: await arrivalOf(sql, arrived), envelope, attempts: 0, history: [] };
-          await park(sql, { ...event, at: now, dueMs: (await isBlocked(sql, orderingKey)) ? undefined : now });
+          await park(sql, { ...event, at: now, dueMs: (await queueBehind(sql, orderingKey)) ? undefined : now });
         },
         { signal: cut },
       );

@@ -97,12 +97,24 @@ export async function park(tx: Tx, event: Fresh): Promise<void> {
 
 const sameKey = 'consumer = ? and topic = ? and ordering_key = ?';
 const keyValues = ({ consumer, topic, key }: OrderingKey): readonly Value[] => [consumer, topic, key];
-const firstOfKey = `(select seq from sw_parked where ${sameKey} order by arrival, seq limit 1)`;
+/** A table of its own, since not every engine lets an update select from what it changes. */
+const firstOfKey = `(select seq from (select seq from sw_parked where ${sameKey} order by arrival, seq limit 1) as first)`;
+const lastOfKey = `select seq from sw_parked where ${sameKey} order by arrival desc, seq desc limit 1`;
+/** Each look finds what was committed since the one before. */
+const mostLooks = 100;
 
-/** Whether an event of this key is parked: every later one waits behind it. */
-export async function isBlocked(tx: Tx, orderingKey: OrderingKey): Promise<boolean> {
-  const rows = await tx.all(`select 1 as blocked from sw_parked where ${sameKey} limit 1`, ...keyValues(orderingKey));
-  return rows.length > 0;
+/**
+ * Returns whether an event of this key is parked: then the next one waits behind it. The parked one is changed, so that whoever settles
+ * it, and makes the next one due, comes before this transaction or sees what it parks.
+ */
+export async function queueBehind(tx: Tx, orderingKey: OrderingKey): Promise<boolean> {
+  for (let looks = 0; looks < mostLooks; looks++) {
+    const [last] = await tx.all(lastOfKey, ...keyValues(orderingKey));
+    if (!last) return false;
+    const { changes } = await tx.run('update sw_parked set followers = followers + 1 where seq = ?', last['seq']);
+    if (changes > 0) return true;
+  }
+  throw new Error(`the events of the key ${orderingKey.key} that are parked change faster than they can be read`);
 }
 
 /** Removes a parked event, in the transaction that settles it, and makes the next event of its key due. False when another process has it. */
@@ -119,18 +131,20 @@ export async function advance(tx: Tx, orderingKey: OrderingKey, now: number): Pr
 }
 
 /**
- * Makes the first event of a key the next one, also when it was parked after others. It does nothing while an event of the key is in
- * flight: the process that ends that attempt calls this again.
+ * Makes the first event of a key the next one, also when it was parked after others. While an event of the key is in flight none is due:
+ * the process that ends that attempt makes the first one due.
  */
 export async function reorder(tx: Tx, orderingKey: OrderingKey, now: number): Promise<void> {
-  const inFlight = await tx.all(`select 1 as taken from sw_parked where ${sameKey} and owner <> '' limit 1`, ...keyValues(orderingKey));
-  if (inFlight.length > 0) return;
   await tx.run(
-    `update sw_parked set due = null where ${sameKey} and due is not null and seq <> ${firstOfKey}`,
+    `update sw_parked set due = null where ${sameKey} and owner = '' and due is not null and seq <> ${firstOfKey}`,
     ...keyValues(orderingKey),
     ...keyValues(orderingKey),
   );
-  await advance(tx, orderingKey, now);
+  const inFlight = await tx.run(
+    `update sw_parked set followers = followers + 1 where ${sameKey} and owner <> ''`,
+    ...keyValues(orderingKey),
+  );
+  if (inFlight.changes === 0) await advance(tx, orderingKey, now);
 }
 
 /** Ends an attempt: the next one is due at `dueMs`, unless an earlier event of the key was redriven meanwhile. */

@@ -29,14 +29,13 @@ export const outboxMigrations: readonly Migration[] = [
   {
     // `due` is null while an earlier event of the same key is parked. `owner` is the worker that attempts the event, and `crashes` the
     // number of such workers that died. `redriven` is 1 when an operator redrove the event, which is then handled although it may
-    // have expired.
+    // have expired. A transaction that parks an event behind another one adds to the `followers` of that, so that the two transactions
+    // meet which park the one and settle the other.
     name: 'seaworthy/parked/1',
-    statements: ({ types, hotTableOptions, partialIndex }) => [
+    statements: ({ types, tableOptions }) => [
       `create table sw_parked (${eventOf(types)}, due ${types.integer}, owner ${types.key} not null, crashes ${types.integer} not null,
-        redriven ${types.integer} not null, unique (consumer, event))${hotTableOptions}`,
+        redriven ${types.integer} not null, followers ${types.integer} not null default 0, unique (consumer, event))${tableOptions}`,
       'create index sw_parked_due on sw_parked (consumer, due)',
-      // Events in flight. Keep this wording: SQLite matches it to the partial index.
-      `create index sw_parked_owner on sw_parked (owner)${partialIndex("owner <> ''")}`,
       'create index sw_parked_key on sw_parked (consumer, topic, ordering_key, arrival, seq)',
     ],
   },

@@ -1,4 +1,3 @@
-import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { Random } from '../core/random.ts';
 import { seededRandom } from './clock.ts';
 import { FaultsInvalid } from './errors.ts';
@@ -69,12 +68,8 @@ export interface FaultOptions {
   readonly struck?: (name: FaultName) => void;
 }
 
-const names: OptionNames<FaultOptions> = { seed: true, rates: true, struck: true };
-
 /** Makes faults that their seed determines. Throws `FaultsInvalid`. */
-export function seededFaults(options: FaultOptions): Faults {
-  checkOptions('seededFaults', options, names);
-  const { seed, rates = {}, struck = () => {} } = options;
+export function seededFaults({ seed, rates = {}, struck = () => {} }: FaultOptions): Faults {
   const random = typeof seed === 'number' ? seededRandom(seed) : seed;
   for (const [name, rate] of Object.entries(rates)) {
     if (!(name in usualRates)) throw new FaultsInvalid(`there is no fault ${name}: use one of ${Object.keys(usualRates).join(', ')}`);

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { sleep } from '../../core/sleep.ts';
 import { CommitFailed, CommitUnknown, StoreClosed, StoreUnusable } from '../../store/errors.ts';
 import { deadLetters } from '../dead-letters.ts';
 import { subscriber } from './handling.ts';
-import { count, effects, type World } from './world.ts';
+import { count, effects, type Placed, type World } from './world.ts';
 
 /** The cases in which a handler is cut short. They tell which of these interruptions are failures of the event. */
 export const interrupting: readonly { readonly name: string; readonly body: (world: World) => Promise<void> }[] = [
@@ -122,56 +123,52 @@ export const interrupting: readonly { readonly name: string; readonly body: (wor
     name: 'a database that is not available during an attempt is not a failure of the event, whether or not it has committed',
     async body(world) {
       const sender = await world.start('orders', { relay: true });
-      const down = (): readonly Error[] => [
-        new CommitUnknown('as the test says'),
-        new CommitFailed('as the test says'),
-        new StoreUnusable('as the test says'),
-        new StoreClosed('as the test says'),
-      ];
-      const errors = [...down(), ...down()];
-      let ran = false;
-      let fails = false;
-      const before = (): void => {
-        ran = !fails;
-        if (ran) return;
-        fails = false;
-        throw new Error('not yet');
+      /** What each event meets once, when its handler has run: on arrival, or in its last attempt. */
+      const plans = [CommitUnknown, CommitFailed, StoreUnusable, StoreClosed].flatMap((Refusal) =>
+        [true, false].flatMap((committed) =>
+          [true, false].map((parked) => ({ error: new Refusal('as the test says'), committed, fails: parked, met: false })),
+        ),
+      );
+      type Plan = (typeof plans)[number];
+      const here = new AsyncLocalStorage<{ plan: Plan | undefined }>();
+      const before = ({ n }: Placed): void => {
+        const plan = plans[n] as Plan;
+        const fails = plan.fails;
+        plan.fails = false;
+        if (fails) throw new Error('not yet');
+        const run = here.getStore();
+        if (run && !plan.met) run.plan = plan;
       };
       const receiver = await subscriber(world, before, {
         consumer: { retry: { attempts: 2, base: '100ms', cap: '100ms' } },
         database: (store) => ({
           ...store,
           async transaction(work, options) {
-            const again = new Error('rolled back');
-            ran = false;
-            const committed = errors.length % 2 === 0;
-            const value = await store
-              .transaction(async (tx) => {
-                const result = await work(tx);
-                if (ran && errors.length > 0 && !committed) throw again;
+            const run: { plan: Plan | undefined } = { plan: undefined };
+            const refuse = (committed: boolean): void => {
+              if (run.plan?.committed === committed) throw run.plan.error;
+            };
+            try {
+              const value = await store.transaction(async (tx) => {
+                run.plan = undefined;
+                const result = await here.run(run, () => work(tx));
+                refuse(false);
                 return result;
-              }, options)
-              .catch((error: unknown) => {
-                throw error === again ? errors.pop() : error;
-              });
-            if (ran && errors.length > 0 && committed) throw errors.pop();
-            return value;
+              }, options);
+              refuse(true);
+              return value;
+            } finally {
+              if (run.plan) run.plan.met = true;
+            }
           },
         }),
       });
-      // The first is attempted on arrival, the other once more after a failure: each has one attempt left.
-      for (const [n, failsAtFirst] of [
-        [1, false],
-        [2, true],
-      ] as const) {
-        if (errors.length === 0) errors.push(...down());
-        fails = failsAtFirst;
-        await world.run(sender.place('a', n));
-        await world.until(`${n} has its effect`, async () => (await effects(receiver.store)).length === n);
-      }
+      for (const n of plans.keys()) await world.run(sender.place(`line ${n}`, n));
+      await world.until('each has met its error', async () => plans.every(({ met }) => met));
+      await world.until('all have their effects', async () => (await effects(receiver.store)).length === plans.length);
       await world.until('nothing is parked', async () => (await count(receiver.store, 'sw_parked')) === 0);
       await world.time.pass(5000);
-      assert.equal((await effects(receiver.store)).length, 2);
+      assert.equal((await effects(receiver.store)).length, plans.length);
       assert.equal(await count(receiver.store, 'sw_dead_letter'), 0);
     },
   },

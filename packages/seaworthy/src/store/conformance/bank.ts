@@ -12,9 +12,7 @@ export const named = (name: string, body: Promised['body']): Promised => ({ name
 
 export const accounts: Migration = {
   name: 'bank/1',
-  statements: ({ types: { integer, key }, tableOptions }) => [
-    `create table account (name ${key} not null primary key, balance ${integer} not null check (balance >= 0))${tableOptions}`,
-  ],
+  statements: ['create table account (name text primary key, balance integer not null check (balance >= 0))'],
 };
 
 export const balance = async (read: Pick<Tx, 'all'>, name: string): Promise<number> =>

@@ -24,5 +24,4 @@ export const postgresDialect: Dialect = {
     return tx.all(sql, ...values);
   },
   transactionalDdl: true,
-  refusesFractions: true,
 };

@@ -2,16 +2,16 @@ import pg from 'pg';
 import { systemClock } from '../../core/clock.ts';
 import { disposable } from '../../core/disposable.ts';
 import type { Runtime } from '../../core/runtime.ts';
+import { StoreUnusable } from '../errors.ts';
 import type { DisposableStoreDriver, Store } from '../store.ts';
 import type { PostgresPool } from './postgres-client.ts';
-import { Connections } from './postgres-connections.ts';
+import { Connections, fewest } from './postgres-connections.ts';
 import { postgresDialect } from './postgres-dialect.ts';
 import { migratePostgres } from './postgres-migrations.ts';
 import { Notices } from './postgres-notices.ts';
 import { type Manner, PostgresSession, quoted } from './postgres-session.ts';
 import { settleCommit } from './postgres-settle.ts';
 import { type Engine, openRemote } from './remote-store.ts';
-import { sharedByStores } from './shared-by-stores.ts';
 
 export type { PostgresPool } from './postgres-client.ts';
 
@@ -53,10 +53,8 @@ interface Pooled {
  * const store = postgres({ url: 'postgres://shop@localhost/shop' });
  */
 export function postgres(options: PostgresOptions): DisposableStoreDriver {
-  const shared = sharedByStores(async ({ connections, notices }: Pooled) => {
-    await notices.close();
-    await connections.end();
-  });
+  let pooled: Pooled | undefined;
+  let users = 0;
 
   function pool(): { readonly pool: PostgresPool; readonly max: number } {
     if (options.pool) return { pool: options.pool, max: options.pool.options?.max ?? 10 };
@@ -65,19 +63,32 @@ export function postgres(options: PostgresOptions): DisposableStoreDriver {
     return { pool: new pg.Pool(config) as unknown as PostgresPool, max };
   }
 
-  function connect(runtime: Runtime): Pooled {
-    const { pool: given, max } = pool();
-    const connections = new Connections(given, max, options.pool === undefined);
-    return { connections, notices: new Notices(connections, runtime) };
+  function join(runtime: Runtime): Pooled {
+    if (!pooled) {
+      const { pool: given, max } = pool();
+      if (max < fewest) throw new StoreUnusable(`PostgreSQL was given ${max} connections: it needs at least ${fewest}`);
+      const connections = new Connections(given, max, options.pool === undefined);
+      pooled = { connections, notices: new Notices(connections, runtime) };
+    }
+    users++;
+    return pooled;
+  }
+
+  async function leave({ connections, notices }: Pooled): Promise<void> {
+    if (--users > 0) return;
+    pooled = undefined;
+    await notices.close();
+    await connections.end();
   }
 
   return {
     async open(service, runtime) {
-      const { connections, notices } = shared.join(() => connect(runtime));
+      const shared = join(runtime);
+      const { connections, notices } = shared;
       try {
         (await connections.connect()).client.release();
       } catch (error) {
-        await shared.leave();
+        await leave(shared);
         throw error;
       }
       const schema = options.schema?.(service) ?? service;
@@ -91,19 +102,18 @@ export function postgres(options: PostgresOptions): DisposableStoreDriver {
       const engine: Engine = {
         dialect: postgresDialect,
         lanes: connections.lanes,
-        async session(beginning) {
+        async session() {
           const { client, standing } = await connections.connect();
           return new PostgresSession({
             client,
             standing,
             manner,
-            beginning,
             settle: (id, cause) =>
               settleCommit(
                 { id, life: standing.life, cause },
                 { service, clock, connect: async () => (await connections.connect()).client },
               ),
-            met: (error) => connections.reachability.met(error),
+            met: (error) => connections.met(error),
             committed: () => runtime.observe.count('seaworthy_store_commits_total', { service }),
             reached: runtime.reached,
           });
@@ -113,12 +123,12 @@ export function postgres(options: PostgresOptions): DisposableStoreDriver {
           clock === systemClock
             ? { sql: '(extract(epoch from clock_timestamp()) * 1000)::bigint', values: [] }
             : { sql: '?::bigint', values: [clock.now()] },
-        condition: () => connections.reachability.condition(),
+        condition: () => connections.condition(),
         migrate: (store, migrations) => migratePostgres(store, schema, migrations),
         announce: (topic) => notices.tell(schema, topic),
         hear: (heard) => notices.hear(schema, heard),
         hears: () => notices.heard,
-        close: () => shared.leave(),
+        close: () => leave(shared),
       };
       return disposable<Store>(openRemote({ service, runtime, engine }));
     },

@@ -17,5 +17,4 @@ export const sqliteDialect: Dialect = {
     return tx.all(sql, ...values);
   },
   transactionalDdl: true,
-  refusesFractions: true,
 };

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { disposable } from '../../core/disposable.ts';
-import { checkOptions } from '../../core/options.ts';
 import type { DisposableStoreDriver } from '../store.ts';
 import { type Durability, openSqlite } from './sqlite-store.ts';
 
@@ -23,9 +22,7 @@ export type SqliteOptions = (
  * Keeps each service's data in an SQLite file of its own, `<dir>/<service>.db`; transactions that wait together commit
  * together. Opening throws `StoreUnusable` when the folder or the file cannot be used.
  */
-export function sqlite(options: SqliteOptions): DisposableStoreDriver {
-  checkOptions('sqlite', options, { dir: true, file: true, durability: true });
-  const { dir, file, durability = 'full' } = options;
+export function sqlite({ dir, file, durability = 'full' }: SqliteOptions): DisposableStoreDriver {
   return {
     open: async (service, runtime) => disposable(await openSqlite(file ?? join(dir, `${service}.db`), service, durability, runtime)),
   };

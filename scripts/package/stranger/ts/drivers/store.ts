@@ -48,7 +48,6 @@ const dialect: Dialect = {
     return tx.all(sql, ...values);
   },
   transactionalDdl: true,
-  refusesFractions: true,
 };
 
 const control = /^[\s\ufeff]*(\/\*.*?\*\/\s*)?(pragma|attach|detach|vacuum|begin|commit|end|rollback|savepoint|release)\b/is;
@@ -185,7 +184,7 @@ function openFile(path: string, service: string, runtime: Runtime): Store {
       const value = await (signal ? orAborted(running, signal) : running);
       await state.settled();
       state.finish();
-      for (const one of state.deferred) one.changes = writer.run(one.sql, one.values).changes;
+      for (const { sql, values } of state.deferred) writer.run(sql, values);
       try {
         database.exec('commit');
       } catch (cause) {
@@ -223,7 +222,7 @@ function openFile(path: string, service: string, runtime: Runtime): Store {
     listen: (topic, wake) => topics.listen(topic, wake),
     hears: () => false,
     notify: (topic) => topics.notify(topic),
-    migrate: (migrations) => transaction((tx) => applyMigrations(tx, migrations, { guard: refuseDrops })),
+    migrate: (migrations) => transaction((tx) => applyMigrations(tx, migrations, refuseDrops)),
     close() {
       closing ??= (async () => {
         await draining;
