@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { backup as copy, DatabaseSync } from 'node:sqlite';
+import type { Service } from 'seaworthy/service';
 import { FilesInTheWay, UsageInvalid } from './errors.ts';
 import { displayPath, locate } from './fleet-file.ts';
 import { load } from './load.ts';
@@ -41,6 +42,9 @@ function atOneMoment(paths: readonly string[]): { readonly readers: readonly Dat
   }
 }
 
+const adviceFor = (services: readonly string[]): string =>
+  `back up ${services.join(', ')} with the tools of their database, such as pg_dump for PostgreSQL`;
+
 /** Copies the embedded databases of a fleet as of one moment, whether the fleet runs or not. */
 export async function backup(
   target: string,
@@ -51,9 +55,11 @@ export async function backup(
   const folder = resolve(target);
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new FilesInTheWay(`${displayPath(folder)} is not empty: name a new or an empty folder`);
-  const services = launch.fleet.services
-    .filter((service) => service.store === undefined && launch.options?.store === undefined)
-    .map(nameOf);
+  const isEmbedded = (service: Service): boolean => service.store === undefined && launch.options?.store === undefined;
+  const services = launch.fleet.services.filter(isEmbedded).map(nameOf);
+  const elsewhere = launch.fleet.services.filter((service) => !isEmbedded(service)).map(nameOf);
+  // Without the databases of its services the log of events is of no use.
+  if (services.length === 0) throw new UsageInvalid(`no database of the fleet is embedded: ${adviceFor(elsewhere)}`);
   const names = [...services, ...(launch.options?.bus === undefined ? ['bus'] : [])]
     .sort()
     .filter((name) => existsSync(join(dir, `${name}.db`)));
@@ -65,8 +71,9 @@ export async function backup(
   } finally {
     for (const reader of readers) reader.close();
   }
-  if (json) return printJson({ folder, databases: names, heldMs });
+  if (json) return printJson({ folder, databases: names, elsewhere, heldMs });
   print(
     `${counted(names.length, 'database')} (${names.join(', ')}) as of one moment in ${displayPath(folder)}; commits waited ${formatDuration(heldMs)}`,
   );
+  if (elsewhere.length > 0) print(`not every service is in it: ${adviceFor(elsewhere)}`);
 }

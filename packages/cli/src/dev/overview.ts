@@ -17,11 +17,22 @@ function roles(service: Fleet['services'][number]): readonly (readonly [role: st
   return all.filter(([, names]) => names.length > 0);
 }
 
+/** Says what of a fleet is in its folder: its databases, or the events on their way alone, or nothing. */
+function stateIn({ fleet: { services }, options = {} }: Launch, dir: string): string {
+  const embedded = options.store === undefined && services.some(({ store }) => store === undefined);
+  if (embedded) return `with state in ${displayPath(dir)}`;
+  return options.bus === undefined ? `with the log of events in ${displayPath(dir)}` : '';
+}
+
 /** Describes a started fleet for a person: its addresses, its routes, and the events that connect its services. */
-export function overview({ fleet: { services, gateway }, options }: Launch, running: RunningFleet, dir: string): readonly string[] {
+export function overview(launch: Launch, running: RunningFleet, dir: string): readonly string[] {
+  const {
+    fleet: { services, gateway },
+    options,
+  } = launch;
   const names = services.map(nameOf);
   const width = Math.max(...names.map((name) => name.length));
-  const lines = ['', `  ${paint('bold', counted(services.length, 'service'))} ${paint('dim', `with state in ${displayPath(dir)}`)}`, ''];
+  const lines = ['', `  ${paint('bold', counted(services.length, 'service'))} ${paint('dim', stateIn(launch, dir))}`.trimEnd(), ''];
   for (const service of services) {
     const name = nameOf(service);
     const [first = '', ...rest] = [
