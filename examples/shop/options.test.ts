@@ -8,7 +8,12 @@ const flags = ['--conditions=@seaworthy/source', '--disable-warning=Experimental
 for (const [program, args, says] of [
   ['storm', ['--seeds', 'abc'], '--seeds must be a whole number from 0 to 999999999, got "abc"\n'],
   ['fuzz', ['--requests', '1e3'], '--requests must be a whole number from 0 to 999999999, got "1e3"\n'],
-  ['crash', ['--round', '5'], "Unknown option '--round'; the options are --rounds, --points, --several, --seed, --orders\n"],
+  [
+    'crash',
+    ['--round', '5'],
+    "Unknown option '--round'; the options are --rounds, --points, --several, --seed, --orders, --store, --blows, --down\n",
+  ],
+  ['crash', ['--store', 'oracle'], '--store must be files or postgres, got "oracle"\n'],
 ] as const) {
   test(`${program} ${args.join(' ')} is refused before anything runs`, () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, resolve(import.meta.dirname, program, 'main.ts'), ...args], {

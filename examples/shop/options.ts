@@ -25,3 +25,8 @@ export function whole(name: string, text: string): number {
     ? Number(text)
     : refuse(`--${name} must be a whole number from 0 to 999999999, got ${JSON.stringify(text)}`);
 }
+
+/** Reads one of a few words. Anything else is printed and ends the program with 2. */
+export function oneOf<const W extends string>(name: string, text: string, words: readonly W[]): W {
+  return words.find((word) => word === text) ?? refuse(`--${name} must be ${words.join(' or ')}, got ${JSON.stringify(text)}`);
+}

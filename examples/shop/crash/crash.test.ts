@@ -6,7 +6,8 @@ import { after, test } from 'node:test';
 import { thorough } from '../../../scripts/thorough.ts';
 import { shopClient } from '../replay/shop-client.ts';
 import { spawnShop } from '../spawn.ts';
-import { startSeveral } from './several.ts';
+import { kill } from './blows.ts';
+import { type ServiceProcess, startSeveral } from './several.ts';
 import { roundOfWhole } from './whole.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'seaworthy-crash-'));
@@ -28,7 +29,7 @@ for (const kill of [
       kill,
       orders: 30,
     });
-    assert.equal(result.killed, true);
+    assert.equal(result.struck, true);
     assert.deepEqual(result.reconciliation.differences, []);
     assert.ok(result.reconciliation.confirmedTotal > 0);
   });
@@ -58,8 +59,9 @@ test('G7: of two processes on one folder, the survivor settles the orders that t
 test('G7: with two processes of each service, the survivors settle the work in flight of a killed one', async () => {
   const shop = await startSeveral(join(root, 'several'));
   try {
-    const result = await shop.round({ run: 'test', orders: 30, ms: 150, which: 0 });
-    assert.equal(result.killed, true);
+    const blow = kill(shop.processes[0] as ServiceProcess);
+    const result = await shop.round({ run: 'test', orders: 30, ms: 150, blow });
+    assert.equal(result.struck, true);
     assert.deepEqual(result.reconciliation.differences, []);
     assert.ok(result.reconciliation.confirmedTotal > 0);
   } finally {

@@ -48,19 +48,23 @@ export async function record(tx: Tx, orderId: string, items: readonly Item[]): P
   return (await tx.run(insert, orderId, JSON.stringify(items))).changes > 0;
 }
 
-/** Moves units from available to reserved. Returns the first product that has too few. */
+/**
+ * Moves units from available to reserved, in one exchange with the database, since the rows of popular products stay locked meanwhile.
+ * Returns the first product that has too few: then the caller must fail, so that nothing is moved.
+ */
 export async function reserve(tx: Tx, items: readonly Item[]): Promise<{ productId: string; available: number } | undefined> {
-  for (const [productId, units] of unitsOf(items)) {
-    const { changes } = await tx.run(
+  const units = unitsOf(items);
+  const moved = await tx.runAll(
+    units.map(([productId, count]) => [
       'update stock set available = available - ?, reserved = reserved + ? where product_id = ? and available >= ?',
-      units,
-      units,
+      count,
+      count,
       productId,
-      units,
-    );
-    if (changes === 0) return { productId, available: (await stockOf(tx, productId))?.available ?? 0 };
-  }
-  return undefined;
+      count,
+    ]),
+  );
+  const short = units[moved.findIndex(({ changes }) => changes === 0)];
+  return short && { productId: short[0], available: (await stockOf(tx, short[0]))?.available ?? 0 };
 }
 
 export async function reservedFor(read: Read, orderId: string): Promise<Item[] | undefined> {
@@ -68,13 +72,17 @@ export async function reservedFor(read: Read, orderId: string): Promise<Item[] |
   return row?.items;
 }
 
-/** Moves the units of an order back to available. Returns whether there were any. */
+/** Moves the units of an order back to available. Returns whether there were any. Of several that come together one deletes the reservation. */
 export async function release(tx: Tx, orderId: string): Promise<boolean> {
   const items = await reservedFor(tx, orderId);
-  if (!items) return false;
-  for (const [productId, units] of unitsOf(items)) {
-    await tx.run('update stock set available = available + ?, reserved = reserved - ? where product_id = ?', units, units, productId);
-  }
-  await tx.run('delete from reservations where order_id = ?', orderId);
+  if (!items || (await tx.run('delete from reservations where order_id = ?', orderId)).changes === 0) return false;
+  await tx.runAll(
+    unitsOf(items).map(([productId, count]) => [
+      'update stock set available = available + ?, reserved = reserved - ? where product_id = ?',
+      count,
+      count,
+      productId,
+    ]),
+  );
   return true;
 }

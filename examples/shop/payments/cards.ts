@@ -11,7 +11,10 @@ export type Charged =
 
 /** A client of the card processor, which is a third party with an HTTP API. */
 export interface Cards {
-  /** Charges once under `key`. After `withinMs` without an answer it voids the key, so that the outcome is certain. */
+  /**
+   * Charges once under `key`. After `withinMs` without an answer it takes the outcome that the processor has, or voids the key, so that the
+   * outcome is certain.
+   */
   charge(charge: {
     readonly key: string;
     readonly orderId: string;
@@ -32,6 +35,14 @@ export interface Capture {
   readonly paymentId: string;
   readonly amount: number;
   readonly state: 'captured' | 'refunded';
+}
+
+/** A charge as the processor shows it. */
+interface Shown {
+  readonly chargeId: string;
+  readonly orderId: string;
+  readonly amount: number;
+  readonly state: 'captured' | 'declined' | 'refunded' | 'void';
 }
 
 /** The processor gave an answer that its documentation does not describe. */
@@ -84,6 +95,18 @@ export function cards(url: () => string): Cards {
   const unexpected = (reply: Reply, what: string): Unexpected =>
     new Unexpected(`the card processor answered ${reply.status} to ${what}: ${JSON.stringify(reply.body)}`);
 
+  /** Returns what the processor knows of a charge; `undefined` when it has not received it. */
+  const known = async (key: string, asked: { orderId: string; amount: number }, signal: AbortSignal): Promise<Charged | undefined> => {
+    const path = `/charges/${encodeURIComponent(key)}`;
+    const reply = await often((attempt) => send('GET', path, attempt.signal), { signal, key: `read ${key}` });
+    if (reply.status === 404) return undefined;
+    if (reply.status !== 200) throw unexpected(reply, path);
+    const { chargeId, orderId, amount, state } = reply.body as Shown;
+    if (state === 'void' || state === 'refunded') return { state: 'void' };
+    if (orderId !== asked.orderId || amount !== asked.amount) return { state: 'otherwise' };
+    return state === 'captured' ? { state, paymentId: chargeId } : { state };
+  };
+
   const voided = async (key: string, signal: AbortSignal): Promise<void> => {
     const path = `/charges/${encodeURIComponent(key)}/void`;
     const reply = await often((attempt) => send('POST', path, attempt.signal, key), { signal, key: `void ${key}` });
@@ -105,8 +128,11 @@ export function cards(url: () => string): Cards {
         if (reply.status !== 200 && reply.status !== 201) throw unexpected(reply, 'a charge');
         return { state: 'captured', paymentId: String((reply.body as { chargeId: string }).chargeId) };
       } catch (error) {
-        // The outcome of the charge is unknown. Once it is void, it has not happened and cannot happen.
         if (signal.aborted || error instanceof Unexpected) throw error;
+        // No answer came, or the shop could not write it in time: its database may have been away for longer than the patience.
+        const charged = await known(key, { orderId, amount }, signal);
+        if (charged) return charged;
+        // The outcome of the charge is unknown. Once it is void, it has not happened and cannot happen.
         await voided(key, signal);
         return { state: 'void' };
       }

@@ -3,7 +3,7 @@ import { orders } from '../orders/contract.ts';
 import type { Cards } from './cards.ts';
 import { payments } from './contract.ts';
 import { refundOrder } from './refund.ts';
-import { capture, findPayment, markRefunded, migrations } from './tables.ts';
+import { capture, findPayment, markRefunded, migrations, type Payment } from './tables.ts';
 
 /** The time from the intent after which a charge without an answer is voided. */
 const patienceMs = 15_000;
@@ -19,12 +19,12 @@ const charge = (cards: Cards): Handler<typeof payments, 'charge'> =>
       if (outcome.state === 'declined') throw fail('Declined');
       if (outcome.state === 'void') throw fail('Unavailable');
       if (outcome.state === 'otherwise') throw fail('ChargedOtherwise');
+      const { paymentId } = outcome;
       // The order was charged under another idempotency key; the card processor charges an order once.
-      const before = await findPayment(tx, input.orderId);
-      if (before) return before;
-      await capture(tx, { orderId: input.orderId, paymentId: outcome.paymentId, amount: input.amount });
+      if (!(await capture(tx, { orderId: input.orderId, paymentId, amount: input.amount })))
+        return (await findPayment(tx, input.orderId)) as Payment;
       publish('paymentCaptured', { orderId: input.orderId, amount: input.amount });
-      return { paymentId: outcome.paymentId, amount: input.amount, state: 'captured' };
+      return { paymentId, amount: input.amount, state: 'captured' };
     },
   });
 

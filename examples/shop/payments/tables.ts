@@ -22,16 +22,13 @@ export async function findPayment(read: Read, orderId: string): Promise<Payment 
   return payment;
 }
 
+/** Records a capture. Returns false when the order has one: an insert that finds out meets no other order, as a query before it would. */
 export async function capture(
   tx: Tx,
   payment: { readonly orderId: string; readonly paymentId: string; readonly amount: number },
-): Promise<void> {
-  await tx.run(
-    "insert into payments (order_id, payment_id, amount, state) values (?, ?, ?, 'captured')",
-    payment.orderId,
-    payment.paymentId,
-    payment.amount,
-  );
+): Promise<boolean> {
+  const insert = tx.dialect.insertNew({ table: 'payments', columns: 'order_id, payment_id, amount, state', key: 'order_id' });
+  return (await tx.run(insert, payment.orderId, payment.paymentId, payment.amount, 'captured')).changes > 0;
 }
 
 export async function markRefunded(tx: Tx, orderId: string): Promise<void> {

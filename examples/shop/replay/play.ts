@@ -17,6 +17,8 @@ export interface Played {
   readonly status: 'pending' | 'confirmed' | 'cancelled' | undefined;
   readonly reason: string | undefined;
   readonly error: unknown;
+  /** When the order was sent, by `performance.now()`. */
+  readonly beganMs: number;
   /** The milliseconds from sending the order to its acceptance, and until the client saw it settled. */
   readonly placedMs: number;
   readonly settledMs: number;
@@ -60,6 +62,7 @@ export async function play(
       status,
       reason,
       error,
+      beganMs: began,
       placedMs,
       settledMs: since(),
     });

@@ -34,7 +34,16 @@ export function shopStorm(seed: number, options: Partial<StormOptions<string>> =
     const placing = { key: `order-${index}`, customerId: undefined, items, paymentToken };
     await sleep(`${Math.floor(random.next() * 5000)}ms`);
     const orderId = await client.place(placing, placing.key);
-    const played: Played = { placing, orderId, status: undefined, reason: undefined, error: undefined, placedMs: 0, settledMs: 0 };
+    const played: Played = {
+      placing,
+      orderId,
+      status: undefined,
+      reason: undefined,
+      error: undefined,
+      beganMs: 0,
+      placedMs: 0,
+      settledMs: 0,
+    };
     const one = { played, cancelled: false };
     placed.push(one);
     if (index % 3 !== 0) return;

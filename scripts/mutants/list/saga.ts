@@ -123,15 +123,17 @@ export const saga: readonly Mutant[] = [
   {
     name: 'saga: an open breaker counts as an attempt',
     edits: [
-      ['saga/waits.ts', 'if (!inProgress && !(error instanceof LocalRejection)) return undefined;', 'if (!inProgress) return undefined;'],
+      [
+        'saga/waits.ts',
+        'if (!isNotYet(error) && !(error instanceof LocalRejection)) return undefined;',
+        'if (!isNotYet(error)) return undefined;',
+      ],
     ],
     tests: suites,
   },
   {
     name: 'saga: a step in progress elsewhere counts as an attempt',
-    edits: [
-      ['saga/waits.ts', 'const inProgress = error instanceof CallFailed &&', 'const inProgress = false && error instanceof CallFailed &&'],
-    ],
+    edits: [['saga/waits.ts', "inProgress.has(error.problem.code ?? '')", 'false']],
     tests: suites,
   },
   {

@@ -98,11 +98,7 @@ export const service: readonly Mutant[] = [
   {
     name: 'service: an intent of a dead process is left alone',
     edits: [
-      [
-        'service/external/claim.ts',
-        'const dead = ({ owner }: Claiming): Fragment => owner.dead();',
-        "const dead = (_: Claiming): Fragment => plain('1 = 0');",
-      ],
+      ['service/external/claim.ts', "dead: rows.filter(({ what }) => what === 'dead')", "dead: rows.filter(({ what }) => what === 'none')"],
     ],
     tests: suites,
     storm,

@@ -58,6 +58,27 @@ test('a breaker that opens between two attempts does not hide the error of the f
   assert.equal(sent, 1);
 });
 
+test('a service whose database comes back after a long time is called again within two seconds', async () => {
+  const clock = virtualClock();
+  let back = false;
+  const problem = { type: 'about:blank', title: 'Service Unavailable', status: 503, code: 'SW_STORE_UNUSABLE' };
+  const call = caller({
+    runtime: runtime({ clock }),
+    transportOf: () => ({
+      send: async () => (back ? { kind: 'output', output: undefined } : { kind: 'problem', problem }),
+      close: async () => {},
+    }),
+  });
+  const ask = (): Promise<unknown> => call(desk.ask, {}).catch((error: unknown) => error);
+  for (let asked = 0; asked < 120; asked++) {
+    assert.ok((await clock.run(ask())) instanceof Error);
+    await clock.advance(1000);
+  }
+  back = true;
+  await clock.advance(2000);
+  assert.equal(await clock.run(ask()), undefined);
+});
+
 test('G9: all attempts of one call carry the same key, generated or given; another call has another key', async () => {
   const sent: (string | undefined)[] = [];
   const clock = virtualClock();

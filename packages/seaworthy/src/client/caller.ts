@@ -9,6 +9,7 @@ import { disposable } from '../core/disposable.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { together } from '../core/ends.ts';
 import { SeaworthyError } from '../core/errors.ts';
+import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { isA } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
@@ -40,6 +41,8 @@ export interface CallOptions {
   readonly trace?: TraceContext | undefined;
 }
 
+const callNames: OptionNames<CallOptions> = { key: true, deadline: true, signal: true, undoes: true, trace: true };
+
 /** Calls operations of services, typed by their contracts. */
 export type Caller = <Sent, Output, E>(
   operation: Callable<string, Sent, Output, E>,
@@ -64,6 +67,9 @@ export interface CallPolicies {
   /** The deadline of a call that brings none. Default 5 s. */
   readonly timeout?: Duration;
 }
+
+export const policyNames: OptionNames<CallPolicies> = { policyOf: true, guardOf: true, balancer: true, timeout: true };
+const depsNames: OptionNames<CallerDeps> = { ...policyNames, runtime: true, transportOf: true };
 
 export interface CallerDeps extends CallPolicies {
   readonly runtime: Runtime;
@@ -138,6 +144,7 @@ const only = (service: string, transport: Transport): Instances => ({
 
 /** Makes the calling side of a service or gateway. Calls reject with `Failure` for declared errors, else with a `SeaworthyError`. */
 export function caller(deps: CallerDeps): ClosableCaller {
+  checkOptions('caller', deps, depsNames);
   const { runtime, transportOf, policyOf, guardOf, balancer = roundRobin } = deps;
   function guardsOf(service: string, single: boolean): { readonly policy: Guard; readonly guardOf: (instance: Instance) => InstanceGuard } {
     // One instance for good, and the default policies: the same parts, in the same order, are one policy, at half the price.
@@ -176,6 +183,7 @@ export function caller(deps: CallerDeps): ClosableCaller {
 
   async function send(operation: BoundOperation, given: unknown, options: CallOptions): Promise<unknown> {
     const name = `${operation.service}.${operation.name}`;
+    checkOptions(`a call of ${name}`, options, callNames);
     const deadline = deadlineOf(options.deadline);
     const key = checkedKey(options.key) ?? (operation.kind === 'command' ? runtime.ids.next() : undefined);
     const span = runtime.observe.span('seaworthy_call', { operation: name }, { kind: 'client', parent: options.trace });

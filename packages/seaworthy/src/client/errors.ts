@@ -9,6 +9,9 @@ const unknownCodes: ReadonlySet<string | undefined> = new Set(['SW_HTTP_ROUTE_UN
 /** A missing thing is a declared error. Any other 404 is about the operation, as are 405 and 501. */
 const isUnknown = ({ status, code }: Problem): boolean => status === 405 || status === 501 || (status === 404 && unknownCodes.has(code));
 
+/** The database of the service is not available now, which says nothing about the call: every such code begins so, and has this status. */
+const lacksDatabase = ({ status, code }: Problem): boolean => status === 503 && /^SW_STORE_/.test(code ?? '');
+
 /** A service refused a call or failed at it, and its contract does not declare the error. `problem` has the details. */
 export class CallFailed extends SeaworthyError {
   readonly code = 'SW_CALL_FAILED';
@@ -16,7 +19,7 @@ export class CallFailed extends SeaworthyError {
   readonly problem: Problem;
   /** Whether the service does not know the operation, because it is older or newer than the contract of its caller. Nothing was done then. */
   readonly unknown: boolean;
-  /** Whether the service is starting or stopping, so that it does not serve. Nothing was done then. */
+  /** Whether the service does not serve now: it is starting or stopping, or its database is not available. A later call may be served. */
   readonly absent: boolean;
 
   constructor(operation: string, problem: Problem) {
@@ -28,7 +31,7 @@ export class CallFailed extends SeaworthyError {
     this.unknown = unknown;
     this.kind = unknown ? 'upstream' : kindOf(problem.status);
     this.problem = problem;
-    this.absent = problem.code === 'SW_SERVICE_UNREADY';
+    this.absent = problem.code === 'SW_SERVICE_UNREADY' || lacksDatabase(problem);
   }
 }
 

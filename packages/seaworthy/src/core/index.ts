@@ -10,6 +10,7 @@ export { type Ids, seededIds, systemIds } from './ids.ts';
 export { RunOver } from './lifetime.ts';
 export { type Attributes, guarded, type Level, type Observe, type Span, type SpanOptions, silent } from './observe.ts';
 export { NotAwaited } from './open-work.ts';
+export { OptionUnknown } from './options.ts';
 export { parseJson } from './parse-json.ts';
 export { type Random, systemRandom } from './random.ts';
 export { type Runtime, runtime } from './runtime.ts';

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from './clock.ts';
 import type { CrashPoint } from './crash.ts';
 import { type Ids, seededIds, systemIds } from './ids.ts';
 import { guarded, type Observe, silent } from './observe.ts';
+import { checkOptions } from './options.ts';
 import { type Random, systemRandom } from './random.ts';
 
 /** Everything that code takes from its environment. It is passed down and never global. */
@@ -18,6 +19,7 @@ export interface Runtime {
 
 /** Makes a runtime. Default the machine's clock, randomness and ids, without reports. A given clock or randomness also determines the ids. */
 export function runtime(parts: Partial<Runtime> = {}): Runtime {
+  checkOptions('runtime', parts, { clock: true, random: true, ids: true, observe: true, baggage: true, reached: true });
   const { clock = systemClock, random = systemRandom } = parts;
   const ids = parts.clock || parts.random ? seededIds(clock, random) : systemIds;
   return Object.freeze({

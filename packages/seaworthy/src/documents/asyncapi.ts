@@ -1,8 +1,9 @@
 import type { AnyContract, Bound, Event } from '../contract/contract.ts';
 import { eventsOf } from '../contract/member.ts';
 import { jsonSchema } from '../contract/schema.ts';
+import { checkOptions } from '../core/options.ts';
 import { components } from './components.ts';
-import { aboutOf, type Doc, type DocumentOptions, infoOf } from './document.ts';
+import { aboutOf, type Doc, type DocumentOptions, documentNames, infoOf } from './document.ts';
 import { nameOf } from './names.ts';
 
 /** An AsyncAPI document, to be written as JSON. */
@@ -59,6 +60,7 @@ function envelopeDoc({ service, name, key, notAfter }: Event & Bound, data: Doc)
  * (https://www.asyncapi.com/docs/reference/specification/v3.0.0).
  */
 export function asyncapi(contracts: AnyContract | readonly AnyContract[], options: DocumentOptions = {}): AsyncApi {
+  checkOptions('asyncapi', options, documentNames);
   const all = [contracts].flat() as readonly AnyContract[];
   const schemas = components({}, { wrap: (schema) => ({ schemaFormat, schema }), path: '/schema' });
   const messages: Record<string, Doc> = {};

@@ -1,4 +1,5 @@
 import type { AnyContract } from '../contract/contract.ts';
+import type { OptionNames } from '../core/options.ts';
 
 /** A JSON object of a document. */
 export interface Doc {
@@ -14,6 +15,8 @@ export interface DocumentOptions {
   /** The description. Default that of the contract, if there is only one. */
   readonly description?: string;
 }
+
+export const documentNames: OptionNames<DocumentOptions> = { title: true, version: true, description: true };
 
 /** Makes the `info` of a document; `title` is the default title. */
 export const infoOf = (title: string, { title: own = title, version = '1.0.0', description }: DocumentOptions): Doc => ({

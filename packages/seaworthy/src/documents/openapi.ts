@@ -1,8 +1,9 @@
 import type { AnyContract } from '../contract/contract.ts';
 import { type Http, httpParts, shapeOf } from '../contract/http.ts';
 import { operationsOf } from '../contract/member.ts';
+import { checkOptions } from '../core/options.ts';
 import { type Components, components } from './components.ts';
-import { aboutOf, type Doc, type DocumentOptions, infoOf } from './document.ts';
+import { aboutOf, type Doc, type DocumentOptions, documentNames, infoOf } from './document.ts';
 import { pascal } from './names.ts';
 import { aggregateDoc } from './openapi-aggregate.ts';
 import { requestDoc } from './openapi-request.ts';
@@ -69,6 +70,7 @@ function operationDoc({ operation }: ShownOperation, http: Http, template: strin
  * (https://spec.openapis.org/oas/v3.1.0).
  */
 export function openapi(of: AnyContract | Routed, options: OpenApiOptions = {}): OpenApi {
+  checkOptions('openapi', options, { ...documentNames, servers: true });
   const schemas = components({ Problem: problemSchema });
   const endpoints = 'routes' in of && Array.isArray(of.routes) ? gatewayEndpoints(of as Routed) : serviceEndpoints(of as AnyContract);
   const templates = new Map<string, string>();

@@ -1,4 +1,5 @@
 import { SeaworthyError } from '../core/errors.ts';
+import { checkOptions } from '../core/options.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Service } from '../service/service.ts';
 import { nameFault } from './names.ts';
@@ -30,6 +31,7 @@ export function fleet<const Name extends string, Used extends string = never, Ro
     NoInfer<Used> | NoInfer<Routed>
   >,
 ): Fleet<Name> {
+  checkOptions('fleet', spec as Pick<Fleet, 'services' | 'gateway'>, { services: true, gateway: true });
   const names = spec.services.map((service) => service.contract['~contract']);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice) throw new FleetInvalid(`the fleet has two services named ${twice}: give each contract a name of its own`);

@@ -1,12 +1,13 @@
 import type { BusDriver } from '../bus/bus.ts';
-import type { CallPolicies } from '../client/caller.ts';
+import { type CallPolicies, policyNames } from '../client/caller.ts';
 import type { InstanceSource } from '../client/instance-source.ts';
 import type { Duration } from '../core/duration.ts';
+import type { OptionNames } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
-import type { DocumentOptions } from '../documents/document.ts';
-import type { Trust } from '../gateway/serve.ts';
-import type { BodyLimits } from '../http/bodies.ts';
-import type { RunOptions } from '../service/lifecycle.ts';
+import { type DocumentOptions, documentNames } from '../documents/document.ts';
+import { type Trust, trustNames } from '../gateway/serve.ts';
+import { type BodyLimits, bodyNames } from '../http/bodies.ts';
+import { type RunOptions, runNames } from '../service/lifecycle.ts';
 import type { StoreDriver } from '../store/store.ts';
 import type { Environment } from './environment.ts';
 
@@ -73,6 +74,24 @@ export interface StartOptions extends RunOptions {
   /** Whether every port serves `/openapi.json`, `/asyncapi.json` and `/docs`; an object replaces their title, version or description. Default true. */
   readonly documents?: boolean | DocumentOptions;
 }
+
+/** The names of the options of `start`. */
+export const startNames: OptionNames<StartOptions> = {
+  ...{ only: true, addresses: true, dir: true, store: true, bus: true, topology: true },
+  listen: {
+    port: true,
+    host: true,
+    services: true,
+    operations: { port: true, host: true },
+    bodies: bodyNames,
+  } satisfies OptionNames<ListenOptions>,
+  shutdown: { drain: true, grace: true } satisfies OptionNames<ShutdownOptions>,
+  gateway: { requestTimeout: true, trust: trustNames } satisfies OptionNames<FleetGatewayOptions>,
+  calls: policyNames,
+  ...runNames,
+  ...{ logLevel: true, runtime: true, exposition: true },
+  documents: documentNames,
+};
 
 /** Merges two sets of options. Each option of `over` replaces that of `base`, also inside of the groups. */
 export const merged = (base: StartOptions, over: StartOptions): StartOptions => ({

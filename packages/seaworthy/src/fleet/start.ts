@@ -3,6 +3,7 @@ import type { Caller, ClosableCaller } from '../client/caller.ts';
 import { milliseconds } from '../core/duration.ts';
 import { inTurn, together } from '../core/ends.ts';
 import { SeaworthyError } from '../core/errors.ts';
+import { checkOptions } from '../core/options.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import type { Gateway } from '../gateway/gateway.ts';
@@ -14,7 +15,7 @@ import { labelled } from '../telemetry/labelled.ts';
 import { documentsOf } from './documents.ts';
 import type { Fleet } from './fleet.ts';
 import { keepAlive } from './keep-alive.ts';
-import type { StartOptions } from './options.ts';
+import { type StartOptions, startNames } from './options.ts';
 import { type Plan, plan } from './plan.ts';
 import { listen, type Servers } from './servers.ts';
 import { serviceClient } from './service-clients.ts';
@@ -50,9 +51,11 @@ async function logging(level: StartOptions['logLevel'] = 'info'): Promise<Runtim
 /**
  * Runs the services of a fleet and its gateway in this process, or those that `only` names. Resolves once they are ready, and
  * keeps the process alive until `stop` has finished. Accepts nothing before everything that could refuse the start is checked. If one
- * part fails to start, the others are stopped. Throws `FleetInvalid` when something is called that neither runs here nor has an address.
+ * part fails to start, the others are stopped. Throws `FleetInvalid` when something is called that neither runs here nor has an address,
+ * and `OptionUnknown` for an option of another name.
  */
 export async function start(fleet: Fleet, options: StartOptions = {}): Promise<RunningFleet> {
+  checkOptions('start', options, startNames);
   const planned = plan(fleet, options);
   const runtime = options.runtime ?? (await logging(options.logLevel));
   const release = keepAlive(runtime.clock);

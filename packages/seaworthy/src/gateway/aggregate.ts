@@ -3,6 +3,7 @@ import type { Bound, Operation } from '../contract/contract.ts';
 import type { Http, Params } from '../contract/http.ts';
 import { responseOf } from '../contract/response.ts';
 import { sentence } from '../contract/schema.ts';
+import { checkOptions } from '../core/options.ts';
 import type { Shown } from '../documents/shown.ts';
 import { HandlerFailed } from '../service/errors.ts';
 import { callPlan } from './call-plan.ts';
@@ -40,6 +41,7 @@ function make(
   options: { readonly after?: Parts } = {},
   required = true,
 ): Part<string, unknown, boolean> {
+  checkOptions('part', options, { after: true });
   const part = { operation, input, after: options.after ?? {}, required, optional: () => make(operation, input, options, false) };
   return part as Part<string, unknown, boolean>;
 }

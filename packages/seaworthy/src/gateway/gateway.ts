@@ -1,6 +1,7 @@
 import type { CallOptions } from '../client/caller.ts';
 import type { Bound } from '../contract/contract.ts';
 import { type Http, isHttp, methods, type Params, refusedPath, shapeOf } from '../contract/http.ts';
+import { checkOptions } from '../core/options.ts';
 import type { Shown } from '../documents/shown.ts';
 import { GatewayInvalid } from './errors.ts';
 
@@ -41,6 +42,7 @@ export interface Gateway<S extends string = string> {
 
 /** Defines a gateway. Throws `GatewayInvalid` when two routes match the same requests, or the path of one is not allowed. */
 export function gateway<S extends string>(spec: { readonly routes: readonly Route<S>[] }): Gateway<S> {
+  checkOptions('gateway', spec, { routes: true });
   const seen = new Map<string, Http>();
   for (const { http } of spec.routes) {
     if (!isHttp(http)) {

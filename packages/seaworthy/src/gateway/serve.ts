@@ -7,6 +7,7 @@ import { problemResponse } from '../contract/response.ts';
 import { Deadline } from '../core/deadline.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { SpanOptions } from '../core/observe.ts';
+import type { OptionNames } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { isA } from '../core/thrown.ts';
 import { traceOf } from '../core/trace.ts';
@@ -31,6 +32,8 @@ export interface Trust {
   /** The keys of baggage that are accepted, out of those that the runtime allows. Default none. */
   readonly baggage?: readonly string[];
 }
+
+export const trustNames: OptionNames<Trust> = { trace: true, baggage: true };
 
 function spanOptionsOf(request: HttpRequest, runtime: Runtime, { trace = true, baggage = [] }: Trust): SpanOptions {
   const allowed = baggage.filter((key) => runtime.baggage.includes(key));

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { systemClock, type Timer } from '../core/clock.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import type { OptionNames } from '../core/options.ts';
 import { refusal } from './refusal.ts';
 import type { HttpReply } from './reply.ts';
 
@@ -13,6 +14,8 @@ export interface BodyLimits {
   /** The longest pause of a client within a body. Default 5 s. */
   readonly stall?: Duration;
 }
+
+export const bodyNames: OptionNames<BodyLimits> = { each: true, together: true, stall: true };
 
 /** The bytes of a body, `undefined` if there is none, or the refusal of the body. */
 export type Received =

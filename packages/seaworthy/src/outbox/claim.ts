@@ -1,11 +1,11 @@
 import { textOf } from '../core/thrown.ts';
 import { claim } from '../store/claim.ts';
-import { isDue } from '../store/due.ts';
+import { isDue, isFar } from '../store/due.ts';
 import type { Most } from '../store/read-some.ts';
 import type { Fragment, Read, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { deadLetterRow } from './dead-letter.ts';
-import { advance, type Parked, parkedColumns, parkedOf } from './parked.ts';
+import { advance, type OrderingKey, type Parked, parkedColumns, parkedOf } from './parked.ts';
 
 /** Which parked events a process may claim. */
 export interface Claiming {
@@ -20,9 +20,10 @@ export interface Claiming {
   readonly orphan: boolean;
 }
 
-/** A row that is not an event and was moved unchanged to the dead letters. */
+/** A row that is not an event. */
 export interface Unreadable {
   readonly seq: number;
+  readonly orderingKey: OrderingKey;
   readonly id: string;
   readonly type: string;
   readonly error: unknown;
@@ -37,44 +38,58 @@ export interface Claimed {
 
 const known = (types: readonly string[]): string => `type in (${types.map(() => '?').join(', ')})`;
 
-/** Returns when the next event is due that no process has in flight; `undefined` when there is none. */
-export async function nextDue(read: Read, { consumer, worker, now, longestMs, types, orphan }: Claiming): Promise<number | undefined> {
-  const { sql, values } = worker.dead();
-  const free = `${known(types)} and ${orphan ? sql : "owner = ''"}`;
-  const freeValues = [...types, ...(orphan ? values : [])];
-  const [row] = await read.all(
-    `select due from sw_parked where consumer = ? and due is not null and ${free} order by due limit 1`,
-    consumer,
-    ...freeValues,
+/** What there is to claim. */
+export interface Work {
+  /** When the next event is due that no process has in flight; `undefined` when there is none. */
+  readonly next: number | undefined;
+  /** An event's time is too far ahead: a wrong clock wrote it, and it is due. */
+  readonly far: boolean;
+  /** An event was in flight when its process died. */
+  readonly orphaned: boolean;
+}
+
+/** Looks for events to claim, in one statement. */
+export async function findWork(read: Read, { consumer, worker, now, longestMs, types, orphan }: Claiming): Promise<Work> {
+  const [far, dead] = [isFar(now, longestMs), worker.dead()];
+  const rows = await read.all(
+    `select 'next' as what, due from (select due from sw_parked where consumer = ? and due is not null and ${known(types)} and owner = ''
+        order by due limit 1) as first
+      union all select 'far', due from (select due from sw_parked where consumer = ? and ${far.sql} and ${known(types)} and owner = ''
+        limit 1) as far
+      ${
+        orphan
+          ? `union all select 'orphan', due from (select due from sw_parked where owner <> '' and consumer = ? and ${known(types)} and ${dead.sql}
+        limit 1) as orphan`
+          : ''
+      }`,
+    ...[consumer, ...types],
+    ...[consumer, ...far.values, ...types],
+    ...(orphan ? [consumer, ...types, ...dead.values] : []),
   );
-  if (!row || Number(row['due']) <= now) return row && Number(row['due']);
-  // An event whose time is too far ahead was parked by a wrong clock: it comes last in this order, and is due.
-  const far = await read.all(
-    `select due from sw_parked where consumer = ? and due > ? and ${free} limit 1`,
-    consumer,
-    now + longestMs,
-    ...freeValues,
-  );
-  return far.length > 0 ? now : Number(row['due']);
+  const found = new Map(rows.map((row) => [row['what'], Number(row['due'])]));
+  return { next: found.get('next'), far: found.has('far'), orphaned: found.has('orphan') };
 }
 
 const free = { sql: "owner = ''", values: [] };
 
-/** Claims parked events that are due. No other worker attempts them until this one releases them or dies. */
-export async function claimParked(tx: Tx, { consumer, worker, now, longestMs, types, orphan }: Claiming, most: Most): Promise<Claimed> {
-  const dead = worker.dead();
-  const orphaned = { sql: `owner <> '' and ${dead.sql}`, values: dead.values };
+/** Claims parked events. No other worker attempts them until this one releases them or dies. */
+export async function claimParked(
+  tx: Tx,
+  { next, far, orphaned }: Work,
+  { consumer, worker, now, longestMs, types }: Claiming,
+  most: Most,
+): Promise<Claimed> {
   const unreadable: Unreadable[] = [];
 
-  /** Returns the claimed rows as events. A row that is not an event becomes a dead letter, and those behind it go on. */
-  async function claimed(owner: Fragment, died: number, some: Most): Promise<readonly Parked[]> {
+  /** Returns the claimed rows that are events. */
+  async function claimed(owner: Fragment, due: Fragment | undefined, died: number, some: Most): Promise<readonly Parked[]> {
     const rows = await claim(
       tx,
       {
         table: 'sw_parked',
         key: ['seq'],
         live: { sql: `consumer = ? and ${known(types)}`, values: [consumer, ...types] },
-        due: isDue(now, longestMs),
+        due,
         owner,
         worker: worker.id,
         set: { sql: 'crashes = crashes + ?', values: [died] },
@@ -85,21 +100,29 @@ export async function claimParked(tx: Tx, { consumer, worker, now, longestMs, ty
     );
     const events: Parked[] = [];
     for (const row of rows) {
-      const seq = Number(row['seq']);
       try {
         events.push(parkedOf(row));
       } catch (error) {
-        await deadLetterRow(tx, seq, 'unreadable', textOf(error), now);
-        await advance(tx, { consumer, topic: String(row['topic']), key: String(row['ordering_key']) }, now);
-        unreadable.push({ seq, id: String(row['event']), type: String(row['type']), error });
+        const orderingKey = { consumer, topic: String(row['topic']), key: String(row['ordering_key']) };
+        unreadable.push({ seq: Number(row['seq']), orderingKey, id: String(row['event']), type: String(row['type']), error });
       }
     }
     return events;
   }
 
-  const [suspect] = orphan ? await claimed(orphaned, 1, { ...most, rows: Math.min(1, most.rows) }) : [];
-  const events = await claimed(free, 0, { ...most, rows: most.rows - (suspect ? 1 : 0) });
+  const dead = worker.dead();
+  const others = { sql: `owner <> '' and ${dead.sql}`, values: dead.values };
+  const [suspect] = orphaned ? await claimed(others, undefined, 1, { ...most, rows: Math.min(1, most.rows) }) : [];
+  const rest = { ...most, rows: most.rows - (suspect ? 1 : 0) };
+  const isNext = next !== undefined && next <= now;
+  const events = isNext || far ? await claimed(free, isNext ? isDue(now) : isFar(now, longestMs), 0, rest) : [];
   return { events, orphan: suspect, unreadable };
+}
+
+/** Makes a claimed row that is not an event a dead letter, unchanged, so that those behind it go on. */
+export async function deadLetterUnreadable(tx: Tx, { seq, orderingKey, error }: Unreadable, now: number): Promise<void> {
+  await deadLetterRow(tx, seq, 'unreadable', textOf(error), now);
+  await advance(tx, orderingKey, now);
 }
 
 /** Releases what this worker has claimed, except for the rows that it knows of: after a commit whose outcome is unknown. */

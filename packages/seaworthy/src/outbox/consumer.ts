@@ -3,6 +3,7 @@ import { typeOf } from '../bus/envelope.ts';
 import { disposable } from '../core/disposable.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { together } from '../core/ends.ts';
+import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { TraceRelation } from '../core/span-link.ts';
 import type { Isolation, Store } from '../store/store.ts';
@@ -42,6 +43,15 @@ export interface ConsumerOptions {
   /** How often the consumer looks for parked events that other processes left or redrove. Default 1 s. */
   readonly poll?: Duration;
 }
+
+export const consumerNames: OptionNames<ConsumerOptions> = {
+  ...{ retry: { attempts: true, base: true, cap: true }, concurrency: true, timeout: true, inboxRetention: true, crashes: true },
+  ...{ unhandledAfter: true, follow: true, poll: true },
+};
+const depsNames: OptionNames<ConsumerDeps<unknown>> = {
+  ...consumerNames,
+  ...{ store: true, bus: true, runtime: true, worker: true, service: true, subscriptions: true, isolation: true },
+};
 
 export interface ConsumerDeps<T> extends ConsumerOptions {
   readonly store: Store<T, unknown>;
@@ -109,6 +119,7 @@ export function consumerSettings<T>({
  * from then on will be handled. Throws `SubscriptionInvalid` when two subscriptions are for the same event.
  */
 export async function consumer<T>(given: ConsumerDeps<T>): Promise<Consumer> {
+  checkOptions('consumer', given, depsNames);
   const { store, bus, runtime, worker, service, concurrency = 64, follow = 'parent', isolation } = given;
   const { observe } = runtime;
   const { inboxRetentionMs, unhandledMs, ...settings } = consumerSettings(given);

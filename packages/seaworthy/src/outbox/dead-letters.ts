@@ -2,6 +2,7 @@ import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
 import { asJson } from '../contract/as-json.ts';
 import { sentence } from '../contract/schema.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { readSome } from '../store/read-some.ts';
 import type { Row, Store, Tx, Value } from '../store/store.ts';
@@ -47,6 +48,8 @@ export interface DeadLetterFilter {
   /** It became a dead letter at least so long ago. */
   readonly olderThan?: Duration;
 }
+
+const filterNames: OptionNames<DeadLetterFilter> = { consumer: true, type: true, reason: true, key: true, ids: true, olderThan: true };
 
 /** The dead letters in the store of one service. */
 export interface DeadLetters {
@@ -117,10 +120,10 @@ const letterOf = (row: Row): DeadLetter => ({
 export function deadLetters(store: Store<unknown, unknown>, runtime: Runtime): DeadLetters {
   const { clock } = runtime;
 
-  function where({ consumer, type, reason, key, ids, olderThan }: DeadLetterFilter = {}): {
-    readonly sql: string;
-    readonly values: readonly Value[];
-  } {
+  function where(filter: DeadLetterFilter = {}): { readonly sql: string; readonly values: readonly Value[] } {
+    // Without a condition that was misspelt, a filter would select more, or all.
+    checkOptions('a filter of dead letters', filter, filterNames);
+    const { consumer, type, reason, key, ids, olderThan } = filter;
     const terms: string[] = ['1 = 1'];
     const values: Value[] = [];
     for (const [column, value] of Object.entries({ consumer, type, reason, ordering_key: key })) {

@@ -1,7 +1,7 @@
 import type { Bus } from '../bus/bus.ts';
 import { type Loop, loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
-import { isDue } from '../store/due.ts';
+import { isDue, isFar } from '../store/due.ts';
 import type { Fragment, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { deadLetterRow } from './dead-letter.ts';
@@ -96,17 +96,18 @@ export function housekeeping({
     const given = [...since].filter(([, seenAt]) => at - seenAt >= unhandledMs).map(([type]) => type);
     if (given.length === 0) return false;
     const error = `EventRefused: no process of ${service} subscribes to it: subscribe to it and redrive it, or drop it`;
-    const due = isDue(now, longestMs);
+    const [due, far] = [isDue(now), isFar(now, longestMs)];
     const dead = await store.transaction(async (tx) => {
       const sql = store.sql(tx);
       const [still, gone] = [unhandled(), worker.dead()];
       const of = `type in (${given.map(() => '?').join(', ')})`;
       await sql.run(`delete from sw_subscription where consumer = ? and ${of} and ${gone.sql}`, service, ...given, ...gone.values);
       const some = await sql.all(
-        `select seq, event, topic, ordering_key, type from sw_parked where ${still.sql} and ${due.sql}
+        `select seq, event, topic, ordering_key, type from sw_parked where ${still.sql} and (${due.sql} or ${far.sql})
           and ${of} order by due limit ${atOnce}`,
         ...still.values,
         ...due.values,
+        ...far.values,
         ...given,
       );
       for (const row of some) {

@@ -5,6 +5,7 @@ import type { Bound, Contract, Event, Members } from '../contract/contract.ts';
 import { type Examined, examineNow, sentence } from '../contract/schema.ts';
 import { milliseconds } from '../core/duration.ts';
 import { RunOver } from '../core/lifetime.ts';
+import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Level, Tx, Value } from '../store/store.ts';
@@ -36,6 +37,8 @@ export interface CollectorOptions {
   /** The largest event that the bus takes, in bytes of its JSON text: `bus.features.maxBytes`. Default: any size. */
   readonly maxBytes?: number | undefined;
 }
+
+const names: OptionNames<CollectorOptions> = { trace: true, tx: true, maxBytes: true };
 
 interface Collected {
   readonly event: Event & Bound;
@@ -80,8 +83,10 @@ function boundedText(one: Envelope, maxBytes: number): string {
 export function collector<S extends string, M extends Members>(
   contract: Contract<S, M>,
   runtime: Runtime,
-  { trace, tx: within, maxBytes = Number.POSITIVE_INFINITY }: CollectorOptions = {},
+  options: CollectorOptions = {},
 ): Collector<EventsOf<M>> {
+  checkOptions('collector', options, names);
+  const { trace, tx: within, maxBytes = Number.POSITIVE_INFINITY } = options;
   const events = contract as unknown as { readonly [name: string]: (Event & Bound) | undefined };
   const collected: Collected[] = [];
   let written = false;

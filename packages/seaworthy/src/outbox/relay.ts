@@ -4,6 +4,7 @@ import { EventsRefused } from '../bus/errors.ts';
 import { disposable } from '../core/disposable.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { loop } from '../core/loop.ts';
+import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { textOf } from '../core/thrown.ts';
 import { type TraceContext, traceOf } from '../core/trace.ts';
@@ -18,6 +19,9 @@ export interface RelayOptions {
   /** How often the relay looks for events that other processes wrote, and for a lease that became free. Default 1 s. */
   readonly poll?: Duration;
 }
+
+export const relayNames: OptionNames<RelayOptions> = { batch: true, poll: true };
+const depsNames: OptionNames<RelayDeps> = { ...relayNames, store: true, bus: true, runtime: true, worker: true, service: true };
 
 export interface RelayDeps extends RelayOptions {
   readonly store: Store<unknown, unknown>;
@@ -109,7 +113,9 @@ function writers(envelopes: readonly Envelope[]): readonly TraceContext[] {
  * outbox works at a time: it publishes in the term of its worker in which it got the lease, and every deletion checks the lease. Two relays
  * that overlap for a moment all the same publish some events twice, but the first copies keep their order, since both begin at the first row.
  */
-export function relay({ store, bus, runtime, worker, service, batch = 512, poll = '1s' }: RelayDeps): Relay {
+export function relay(deps: RelayDeps): Relay {
+  checkOptions('relay', deps, depsNames);
+  const { store, bus, runtime, worker, service, batch = 512, poll = '1s' } = deps;
   const { clock, observe } = runtime;
   const pollMs = milliseconds(poll, 'relay.poll');
   const attributes = { service };

@@ -6,10 +6,11 @@ import { type Loop, loop } from '../core/loop.ts';
 import type { Span } from '../core/observe.ts';
 import { sleep } from '../core/sleep.ts';
 import { CommitUnknown } from '../store/errors.ts';
+import { fenced } from '../store/fenced.ts';
 import type { Tx } from '../store/store.ts';
 import { attempt } from './attempt.ts';
 import { type AttemptOutcome, attemptSpan } from './attempt-span.ts';
-import { type Claimed, type Claiming, claimParked, nextDue, release, type Unreadable } from './claim.ts';
+import { type Claimed, type Claiming, claimParked, deadLetterUnreadable, findWork, release, type Unreadable, type Work } from './claim.ts';
 import type { Consuming } from './consuming.ts';
 import { deadLetter, type Reason } from './dead-letter.ts';
 import { crashed } from './delivery.ts';
@@ -112,16 +113,18 @@ export function retries<T>(deps: Consuming<T>): Loop {
       });
   }
 
-  function report({ seq, id, type, error }: Unreadable): void {
+  async function setAside(unreadable: Unreadable): Promise<void> {
+    const { seq, id, type, error } = unreadable;
+    await writeUntilClosed((tx) => deadLetterUnreadable(tx, unreadable, clock.now()));
     const message = `row ${seq} of sw_parked is not an event and became a dead letter: edit its data and redrive it`;
     observe.count('seaworthy_outbox_unreadable_total', { service, table: 'sw_parked' });
     observe.log('error', message, { service, id, event: type, error });
   }
 
-  async function take(claiming: Claiming): Promise<Claimed> {
+  async function take(work: Work, claiming: Claiming): Promise<Claimed> {
     runtime.reached('inbox/claim/before');
     const claimed = await store
-      .transaction((tx) => claimParked(store.sql(tx), claiming, inFlight.room()))
+      .transaction((tx) => claimParked(store.sql(tx), work, claiming, inFlight.room()), fenced)
       .catch(async (error: unknown) => {
         // The claim may have been committed. An event that no process knows that it owns would never be attempted again.
         if (error instanceof CommitUnknown) await writeUntilClosed((tx) => release(tx, service, worker, inFlight.ids));
@@ -138,16 +141,16 @@ export function retries<T>(deps: Consuming<T>): Loop {
     // An attempt that is cut short is due again after `poll`.
     const longestMs = Math.max(deps.schedule.longestMs, pollMs);
     const looking = { consumer: service, worker, now, longestMs, types, orphan: deps.alone.free };
-    const due = await nextDue(store.sqlRead, looking);
-    if (due === undefined) return pollMs;
-    if (due > now) return Math.min(pollMs, due - now);
-    const giveBack = deps.alone.tryTake();
+    const work = await findWork(store.sqlRead, looking);
+    const { next = Number.POSITIVE_INFINITY, far, orphaned } = work;
+    if (next > now && !far && !orphaned) return Math.min(pollMs, next - now);
+    const giveBack = orphaned ? deps.alone.tryTake() : undefined;
     try {
-      const { events, orphan, unreadable } = await take({ ...looking, orphan: giveBack !== undefined });
-      for (const one of unreadable) report(one);
+      const { events, orphan, unreadable } = await take({ ...work, orphaned: giveBack !== undefined }, looking);
       if (orphan) begin(orphan, giveBack);
       else giveBack?.();
       for (const event of events) begin(event);
+      for (const one of unreadable) await setAside(one);
       return events.length + unreadable.length > 0 || orphan ? 0 : pollMs;
     } catch (error) {
       giveBack?.();

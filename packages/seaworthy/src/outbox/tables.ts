@@ -32,10 +32,12 @@ export const outboxMigrations: readonly Migration[] = [
     // have expired. A transaction that parks an event behind another one adds to the `followers` of that, so that the two transactions
     // meet which park the one and settle the other.
     name: 'seaworthy/parked/1',
-    statements: ({ types, tableOptions }) => [
+    statements: ({ types, hotTableOptions, partialIndex }) => [
       `create table sw_parked (${eventOf(types)}, due ${types.integer}, owner ${types.key} not null, crashes ${types.integer} not null,
-        redriven ${types.integer} not null, followers ${types.integer} not null default 0, unique (consumer, event))${tableOptions}`,
+        redriven ${types.integer} not null, followers ${types.integer} not null default 0, unique (consumer, event))${hotTableOptions}`,
       'create index sw_parked_due on sw_parked (consumer, due)',
+      // Events in flight. Keep this wording: SQLite matches it to the partial index.
+      `create index sw_parked_owner on sw_parked (owner)${partialIndex("owner <> ''")}`,
       'create index sw_parked_key on sw_parked (consumer, topic, ordering_key, arrival, seq)',
     ],
   },

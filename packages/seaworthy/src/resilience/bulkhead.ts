@@ -1,4 +1,5 @@
 import { silent } from '../core/observe.ts';
+import { checkOptions } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { atLeast, BulkheadFull } from './errors.ts';
 import { register } from './shared-gauges.ts';
@@ -26,6 +27,7 @@ export class Bulkhead {
   #leaveGauges: (() => void) | undefined;
 
   constructor(options: BulkheadOptions) {
+    checkOptions('bulkhead', options, { limit: true, queue: true, name: true });
     this.name = options.name ?? 'bulkhead';
     this.limit = atLeast(1, options.limit, 'bulkhead limit');
     this.queue = atLeast(0, options.queue ?? this.limit, 'bulkhead queue');

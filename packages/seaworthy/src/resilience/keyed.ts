@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import { checkOptions } from '../core/options.ts';
 import { type Runtime, runtime as systemRuntime } from '../core/runtime.ts';
 import { atLeast } from './errors.ts';
 import type { Attachable } from './policy.ts';
@@ -35,7 +36,9 @@ export class Keyed<K, V extends object> {
   /** The entries in the order of their last use. */
   readonly #entries = new Map<K, Entry<V>>();
 
-  constructor(make: (key: K) => V, { limit = 1000, idle = '10m', runtime = standard }: KeyedOptions = {}) {
+  constructor(make: (key: K) => V, options: KeyedOptions = {}) {
+    checkOptions('keyed', options, { limit: true, idle: true, runtime: true });
+    const { limit = 1000, idle = '10m', runtime = standard } = options;
     this.#make = make;
     this.#limit = atLeast(1, limit, 'keyed limit');
     this.#idleMs = milliseconds(idle, 'keyed idle');

@@ -1,5 +1,6 @@
 import { backoffMs } from '../core/backoff.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { Random } from '../core/random.ts';
 import { isA } from '../core/thrown.ts';
 import { classify, isLate, retryAfterOf } from './classify.ts';
@@ -48,6 +49,8 @@ export interface RetryOptions {
   readonly budget?: RetryBudget;
 }
 
+const names: OptionNames<RetryOptions> = { attempts: true, base: true, cap: true, when: true, budget: true };
+
 /** Repeats failed work. Use it only for work that may be done twice: reads, and writes under an idempotency key. */
 export interface Retry {
   readonly kind: 'retry';
@@ -69,6 +72,7 @@ const isRetryable = (error: unknown): boolean =>
  * `PolicyInvalid` or `DurationInvalid`.
  */
 export function retry(options: RetryOptions = {}): Retry {
+  checkOptions('retry', options, names);
   const attempts = atLeast(1, options.attempts ?? 3, 'retry attempts');
   const baseMs = milliseconds(options.base ?? '50ms', 'retry base');
   const capMs = milliseconds(options.cap ?? '2s', 'retry cap');

@@ -1,4 +1,5 @@
 import { type Duration, milliseconds } from '../core/duration.ts';
+import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Classify } from './classify.ts';
 import { atLeast, PolicyInvalid, rate } from './errors.ts';
@@ -38,6 +39,12 @@ export interface BreakerOptions {
   /** The runtime that it reports to. Default that of its first policy. */
   readonly runtime?: Runtime;
 }
+
+const names: OptionNames<BreakerOptions> = {
+  ...{ name: true, failures: true, failureRate: true, slowRate: true, slowAfter: true, minimumCalls: true, window: true },
+  ...{ openFor: true, openForMax: true, successes: true, probeFailures: true, probes: true, probeLease: true, slowStart: true },
+  ...{ classify: true, runtime: true },
+};
 
 /** The options with all defaults, in milliseconds. */
 export interface Settings {
@@ -83,7 +90,9 @@ function settingsOf(options: BreakerOptions): Settings {
 const shared = new Map<string, Settings>();
 
 /** Resolves options to settings. Equal options share one object, since many breakers, one for each callee or key, have the same. */
-export function sharedSettings({ name: _, runtime: __, classify: ___, ...options }: BreakerOptions): Settings {
+export function sharedSettings(given: BreakerOptions): Settings {
+  checkOptions('breaker', given, names);
+  const { name: _, runtime: __, classify: ___, ...options } = given;
   const key = JSON.stringify(options);
   const known = shared.get(key);
   if (known) return known;

@@ -1,18 +1,20 @@
 import { durationOf } from '../core/duration.ts';
 import type { Runtime } from '../core/runtime.ts';
-import type { Store } from '../store/store.ts';
+import type { Fragment, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
-import { interrupt } from './saga-store.ts';
+import { interruptAll } from './saga-store.ts';
 
 /** The deadlines of whole instances, as one process sees them pass. */
 export interface Deadlines {
   /** Returns the moment at which an instance that starts now is late. */
   until(deadlineMs: number | undefined): number | undefined;
+  /** Returns an assignment to the column `until` of an instance that this process takes over: it is reduced to what it can be at most. */
+  reduced(): Fragment;
   /**
-   * Marks the instances of this process whose moment has passed as to be interrupted. `taken` says that some of them may have belonged to
-   * another worker until now.
+   * Marks the instances of this process whose moment has passed as to be interrupted. Returns the milliseconds until the next one is late;
+   * infinity when there is none.
    */
-  check(taken: boolean): Promise<void>;
+  check(): Promise<number>;
 }
 
 const batch = 500;
@@ -31,9 +33,6 @@ export function deadlines(store: Store<unknown, unknown>, { clock }: Runtime, wo
   const now = (): number => Math.floor(clock.monotonic() + known);
   const running = "state = 'running' and owner = ?";
 
-  const write = (sql: string, ...values: readonly (string | number)[]): Promise<unknown> =>
-    store.transaction((tx) => store.sql(tx).run(sql, ...values));
-
   async function shift(jumped: number): Promise<void> {
     const before = known;
     try {
@@ -48,27 +47,37 @@ export function deadlines(store: Store<unknown, unknown>, { clock }: Runtime, wo
     }
   }
 
-  /** Interrupts some instances whose moment has passed. Returns whether there may be more. */
-  async function interruptLate(): Promise<boolean> {
+  const waiting = `from sw_saga where ${running} and until is not null and stopping is null`;
+
+  /** Interrupts some instances whose moment has passed: those of one definition have the same reason. */
+  async function interruptLate(): Promise<void> {
     const rows = await store.sqlRead.all(
-      `select id, deadline from sw_saga where ${running} and until <= ? and stopping is null order by until limit ?`,
+      `select id, deadline ${waiting} and until <= ? order by until limit ?`,
       ...[worker.id, now(), batch],
     );
-    if (rows.length === 0) return false;
+    const late = new Map<number, string[]>();
+    for (const row of rows) {
+      const deadline = Number(row['deadline']);
+      late.set(deadline, [...(late.get(deadline) ?? []), String(row['id'])]);
+    }
     await store.transaction(async (tx) => {
-      const sql = store.sql(tx);
-      for (const row of rows) await interrupt(sql, String(row['id']), { kind: 'late', deadline: durationOf(Number(row['deadline'])) });
+      for (const [deadline, ids] of late) await interruptAll(store.sql(tx), ids, { kind: 'late', deadline: durationOf(deadline) });
     });
-    return rows.length === batch;
   }
 
   return {
     until: (deadlineMs) => (deadlineMs === undefined ? undefined : now() + deadlineMs),
-    async check(taken) {
+    reduced: () => ({ sql: 'until = case when until > ? + deadline then ? + deadline else until end', values: [now(), now()] }),
+    async check() {
       const jumped = Math.round(offset() - known);
       if (Math.abs(jumped) > jumpMs) await shift(jumped);
-      if (taken) await write(`update sw_saga set until = ? + deadline where ${running} and until > ? + deadline`, now(), worker.id, now());
-      while (await interruptLate());
+      for (;;) {
+        const [row] = await store.sqlRead.all(`select min(until) as next ${waiting}`, worker.id);
+        const next = row?.['next'] ?? null;
+        if (next === null) return Number.POSITIVE_INFINITY;
+        if (Number(next) > now()) return Number(next) - now();
+        await interruptLate();
+      }
     },
   };
 }

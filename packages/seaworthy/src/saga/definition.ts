@@ -4,6 +4,7 @@ import { formOf } from '../contract/form.ts';
 import type { Schema } from '../contract/schema.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
+import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { EventsOf, Publish } from '../outbox/publish.ts';
 import type { Read, StoreDriver, Tx } from '../store/store.ts';
 import { type Cause, type Instance, type PlannedStep, plannedSteps, type SagaState } from './instance.ts';
@@ -59,6 +60,7 @@ export interface Step<Do, R> {
   /** How long one run of `do` or `undo` may take. A longer run is rolled back, and the outcome of its calls is unknown. Default 10 s. */
   readonly timeout?: Duration;
 }
+const stepNames: OptionNames<Step<never, unknown>> = { do: true, undo: true, retry: { attempts: true }, timeout: true };
 type Fresh<N extends string, Results> = N extends keyof Results ? `there is already a step named ${N}` : N;
 /** The results and one more. The condition has the compiler write them out as one object, where it would otherwise show a nest of types. */
 type And<Results, N extends string, R> = Results & { readonly [K in N]: R } extends infer All
@@ -160,6 +162,7 @@ export function saga<const S extends string, M extends Members, Input, Use exten
 ): Builder<S, EventsOf<M>, Use, T, Input, Record<never, never>> {
   if (!/^[a-z][a-z0-9-]*$/.test(name))
     throw new SagaInvalid(`a saga name must be lower case letters, digits and hyphens, got ${JSON.stringify(name)}`);
+  checkOptions(`the saga ${name}`, spec, { input: true, uses: true, key: true, concurrency: true, deadline: true, store: true });
   // A saga gets its input as JSON, and keeps the output of the validation as JSON.
   for (const side of ['input', 'output'] as const) {
     const form = formOf(spec.input, side);
@@ -182,6 +185,7 @@ function build(head: Omit<AnySaga, 'steps'>, steps: readonly StepDefinition[]): 
       throw new SagaInvalid(`a step name of ${head.name} must be up to 100 letters, digits, _ and -, got ${JSON.stringify(name)}`);
     if (steps.some((other) => other.name === name))
       throw new SagaInvalid(`the saga ${head.name} has two steps named ${name}; the name is a part of each call's key: rename one`);
+    checkOptions(`the step ${name} of ${head.name}`, step, stepNames);
     const timeoutMs = milliseconds(step.timeout ?? '10s', `the timeout of the step ${name} of ${head.name}`);
     return build(head, [...steps, { kind, name, step, timeoutMs }]);
   }

@@ -5,7 +5,7 @@ import { InFlight } from '../core/in-flight.ts';
 import { type Loop, loop } from '../core/loop.ts';
 import type { TraceContext } from '../core/trace.ts';
 import { type Alone, alone as aPlace } from '../outbox/suspects.ts';
-import { isDue, waitOf } from '../store/due.ts';
+import { isDue, isFar, waitOf } from '../store/due.ts';
 import type { Isolation, Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import { type Deadlines, deadlines } from './deadlines.ts';
@@ -109,7 +109,7 @@ export class SagaEngine {
     this.#sagas = new Map(sagas.map((saga) => [saga.name, saga as Defined]));
     this.#deadlines = deadlines(store, runtime, worker);
     this.#starting = { ...this.#deps, sagas: this.#sagas, owner: worker.id, deadlines: this.#deadlines };
-    this.#orphans = orphans(store, runtime, worker, this.#sagas);
+    this.#orphans = orphans({ store, runtime, worker, sagas: this.#sagas, deadlines: this.#deadlines });
     this.#lanes = lanes(sagas, concurrency);
     this.#inFlight = new InFlight({ clock: runtime.clock });
     const run = ({ id, direction }: { readonly id: string; readonly direction: Direction }): Promise<void> =>
@@ -291,19 +291,19 @@ export class SagaEngine {
     // `SagaEngine.begin` takes over as well, which is not news.
     if (this.#polled && taken.length > 0) observe.log('info', 'sagas of a process that has ended were taken over', { sagas: taken.length });
     this.#polled = true;
-    await this.#deadlines.check(taken.length > 0);
+    await this.#deadlines.check();
     for (const { id, crashes, ...direction } of taken) {
       if (isSuspect(crashes)) this.#suspects.add({ id, direction, crashes });
       else this.#enqueue(id, direction);
     }
     // Waiting instances are due as well, and may be many: each poll begins behind the last one.
-    const missed = isDue(now - pollMs, pollMs + longestWaitMs);
+    const [missed, far] = [isDue(now - pollMs), isFar(now, longestWaitMs)];
     const { due, id: last } = this.#seen;
     const dueOnes = await instancesOf(
       store.sqlRead,
       worker.id,
-      `${live} and ${missed.sql} and (due, id) > (?, ?) order by due, id`,
-      [...missed.values, due, last],
+      `${live} and (${missed.sql} or ${far.sql}) and (due, id) > (?, ?) order by due, id`,
+      [...missed.values, ...far.values, due, last],
       batch,
     );
     for (const one of dueOnes) this.#enqueue(one.id, directionOf(one));

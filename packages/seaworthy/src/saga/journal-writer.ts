@@ -1,6 +1,7 @@
+import { fenced } from '../store/fenced.ts';
 import type { Store } from '../store/store.ts';
 import type { Instance } from './instance.ts';
-import { writeTransition } from './saga-store.ts';
+import { transitionOf } from './saga-store.ts';
 
 /** One transition of one instance: from what its owner saw to what the machine makes of it. */
 export interface Transition {
@@ -11,7 +12,7 @@ export interface Transition {
 /** Writes the transitions of one engine. Transitions that are requested while a transaction runs share the next one. */
 export interface JournalWriter {
   /**
-   * Resolves with the instance once the transition is committed, or with `undefined` when `writeTransition` refused it. Rejects as
+   * Resolves with the instance once the transition is committed, or with `undefined` when the row was no longer as it was seen. Rejects as
    * `transaction` does, for this transition alone.
    */
   write(transition: Transition): Promise<Instance | undefined>;
@@ -35,13 +36,17 @@ export function journalWriter(store: Store<unknown, unknown>): JournalWriter {
       return taken;
     };
     try {
-      const written = await store.transaction(async (tx) => {
+      const moves = await store.transaction(async (tx) => {
         const sql = store.sql(tx);
-        const all: (Instance | undefined)[] = [];
-        for (const { seen, after } of together()) all.push(await writeTransition(sql, seen, after));
-        return all;
-      });
-      for (const [index, { resolve }] of together().entries()) resolve(written[index]);
+        return together().map(({ seen, after }) => {
+          const { statement, written } = transitionOf(seen, after);
+          return { written, changed: sql.runAtCommit(...statement) };
+        });
+      }, fenced);
+      for (const [index, { resolve }] of together().entries()) {
+        const move = moves[index];
+        resolve(move?.changed.changes ? move.written : undefined);
+      }
     } catch (error) {
       const [first, ...others] = together();
       // Alone, each shows whether it was the one that failed. A transition whose commit was not reported has changed its row, and is refused.

@@ -1,3 +1,4 @@
+import { checkOptions } from '../core/options.ts';
 import { readSome } from '../store/read-some.ts';
 import type { Read, Row, Value } from '../store/store.ts';
 import { type Instance, type SagaState, sagaColumns, shownOf } from './instance.ts';
@@ -62,9 +63,11 @@ export async function listFrom(
 /** Returns the instances of one service, the newest first. Default: the first 100 of them. */
 export async function listSagas(
   read: Read,
-  { name, key, state }: SagaFilter = {},
+  filter: SagaFilter = {},
   options: { readonly limit?: number; readonly offset?: number } = {},
 ): Promise<readonly ListedSaga[]> {
+  checkOptions('a filter of sagas', filter, { name: true, key: true, state: true });
+  const { name, key, state } = filter;
   const given = Object.entries({ name, saga_key: key, state }).filter((pair): pair is [string, string] => pair[1] !== undefined);
   const where = given.map(([column]) => `${column} = ?`).join(' and ') || '1 = 1';
   return listFrom(

@@ -25,11 +25,11 @@ const begin = async (world: World): Promise<Awaited<ReturnType<World['process']>
   await world.run(process.engine, ({ start }) => start(patient, { id: 'p' }));
   return process;
 };
-/** Moves the clock until it waits for more than ten seconds. */
+/** Moves the clock until it waits for more than five seconds. */
 async function waits(world: World): Promise<void> {
   for (let seconds = 0; seconds < 600; seconds++) {
     const { due } = await world.instance();
-    if (due - world.clock.now() > 10_000) return;
+    if (due - world.clock.now() > 5000) return;
     await world.clock.advance(500);
   }
   assert.fail(`it never waits for long: ${JSON.stringify(await world.instance())}`);

@@ -1,10 +1,13 @@
 import type { Runtime } from '../core/runtime.ts';
 import { claim } from '../store/claim.ts';
+import { fenced } from '../store/fenced.ts';
+import { ownersOf } from '../store/owners.ts';
 import type { Fragment, Read, Store, Tx } from '../store/store.ts';
 import { crashed, type Worker } from '../store/worker.ts';
-import { type AnySaga, incompatibility, isPlanOf, planOf } from './definition.ts';
+import type { Deadlines } from './deadlines.ts';
+import { type AnySaga, incompatibility, planOf } from './definition.ts';
 import { SagaUnreadable } from './instance.ts';
-import { live, type Orphan, orphansOf, ownersOfLive, readSaga, summaryColumns, summaryOf } from './saga-store.ts';
+import { live, liveSagas, type Orphan, orphansOf, readSaga, summaryColumns, summaryOf } from './saga-store.ts';
 import { type Direction, directionOf, isSuspect, suspectFrom } from './schedule.ts';
 
 /** An instance that was taken over. */
@@ -23,18 +26,26 @@ export interface Orphans {
 /** Instances that this code cannot continue, with their versions; without a version where the row may be corrected by hand. */
 type PassedOver = ReadonlyMap<string, number | undefined>;
 
+export interface OrphansDeps {
+  readonly store: Store<unknown, unknown>;
+  readonly runtime: Runtime;
+  readonly worker: Worker;
+  readonly sagas: ReadonlyMap<string, AnySaga>;
+  readonly deadlines: Pick<Deadlines, 'reduced'>;
+}
+
 /**
- * Returns the orphans that one worker may take. They are read and claimed one owner at a time: the index `sw_saga_live` has the instances
- * of an owner in the order of `due`, so the cost does not grow with the number of active instances.
+ * Returns the orphans that one worker may take. They are claimed one owner at a time: the index `sw_saga_live` has the instances of an
+ * owner in the order of `due`, so the cost does not grow with the number of active instances.
  */
-export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker: Worker, sagas: ReadonlyMap<string, AnySaga>): Orphans {
+export function orphans({ store, runtime, worker, sagas, deadlines }: OrphansDeps): Orphans {
   /** What was passed over, by owner. */
   const passedOver = new Map<string, PassedOver>();
-  const isKnown = ({ name, plan }: Orphan): boolean => isPlanOf(sagas.get(name), plan);
-
-  const free = (): Fragment => {
-    const { sql, values } = worker.dead();
-    return { sql: `(owner = '' or ${sql})`, values };
+  const definitions = [...sagas.values()].map((saga) => [saga.name, planOf(saga)] as const);
+  /** Instances of definitions that this code has as they are. */
+  const isKnown: Fragment = {
+    sql: definitions.length === 0 ? '1 = 0' : `(${definitions.map(() => '(name = ? and plan = ?)').join(' or ')})`,
+    values: definitions.flat(),
   };
 
   /** Returns why this code cannot continue an instance, and whether that lasts for as long as its row does not change. */
@@ -50,8 +61,8 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
   }
 
   /**
-   * Splits the orphans of one owner into those that this code can continue and those that it cannot. An instance is read only where its
-   * definition differs, and one by one, since it may be large.
+   * Splits orphans of another definition into those that this code can continue and those that it cannot. They are read one by one, since
+   * each may be large.
    */
   async function sorted(
     rows: readonly Orphan[],
@@ -65,7 +76,7 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
         unfit.set(id, version);
         continue;
       }
-      const why = isKnown(row) ? undefined : await whyNot(store.sqlRead, id);
+      const why = await whyNot(store.sqlRead, id);
       if (why === undefined) {
         fit.push(row);
         continue;
@@ -78,19 +89,8 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
     return { fit, unfit };
   }
 
-  /** Returns conditions that hold for what may be claimed, and not for an instance that other code has changed since it was read. */
-  function claimable(fit: readonly Orphan[]): readonly Fragment[] {
-    const known = fit.filter(isKnown);
-    const others = fit.filter((one) => !isKnown(one)).map(({ id, version }) => ({ sql: 'id = ? and version = ?', values: [id, version] }));
-    if (known.length === 0) return others;
-    const definitions = [...new Set(known.map(({ name }) => name))].map((name) => [name, planOf(sagas.get(name) as AnySaga)] as const);
-    const plans = definitions.map(() => '(name = ? and plan = ?)').join(' or ');
-    const ids = known.map(({ id }) => id);
-    return [{ sql: `id in (${ids.map(() => '?').join(', ')}) and (${plans})`, values: [...ids, ...definitions.flat()] }, ...others];
-  }
-
   async function claimed(tx: Tx, owner: string, which: Fragment, rows: number): Promise<readonly Taken[]> {
-    const dead = free();
+    const [dead, reduced] = [worker.isDead(owner), deadlines.reduced()];
     const taken = await claim(
       tx,
       {
@@ -102,8 +102,8 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
         worker: worker.id,
         // A suspect's death was written before its run.
         set: {
-          sql: `crashes = crashes + case when crashes < ? and due <= ? and ${crashed} then 1 else 0 end`,
-          values: [suspectFrom, runtime.clock.now()],
+          sql: `crashes = crashes + case when crashes < ? and due <= ? and ${crashed} then 1 else 0 end, ${reduced.sql}`,
+          values: [suspectFrom, runtime.clock.now(), ...reduced.values],
         },
         columns: `${summaryColumns}, crashes`,
         size: '0',
@@ -113,22 +113,30 @@ export function orphans(store: Store<unknown, unknown>, runtime: Runtime, worker
     return taken.map((row) => ({ id: String(row['id']), crashes: Number(row['crashes']), ...directionOf(summaryOf(row)) }));
   }
 
-  async function takeFrom(owner: string, limit: number): Promise<readonly Taken[]> {
+  /** Takes instances of other definitions that this code can continue all the same, unless other code has changed them since they were read. */
+  async function takeOthers(owner: string, limit: number): Promise<readonly Taken[]> {
     const before = passedOver.get(owner) ?? new Map();
-    const { fit, unfit } = await sorted(await orphansOf(store.sqlRead, owner, limit + before.size), before);
+    const others = await orphansOf(store.sqlRead, owner, { ...isKnown, sql: `not (${isKnown.sql})` }, limit + before.size);
+    const { fit, unfit } = await sorted(others, before);
     passedOver.set(owner, unfit);
-    const some = claimable(fit.slice(0, limit));
-    if (some.length === 0) return [];
+    if (fit.length === 0) return [];
     return store.transaction(async (tx) => {
       const taken: Taken[] = [];
-      for (const which of some) taken.push(...(await claimed(store.sql(tx), owner, which, limit)));
+      for (const { id, version } of fit.slice(0, limit))
+        taken.push(...(await claimed(store.sql(tx), owner, { sql: 'id = ? and version = ?', values: [id, version] }, 1)));
       return taken;
-    });
+    }, fenced);
+  }
+
+  async function takeFrom(owner: string, limit: number): Promise<readonly Taken[]> {
+    const known = definitions.length === 0 ? [] : await store.transaction((tx) => claimed(store.sql(tx), owner, isKnown, limit), fenced);
+    return known.length < limit ? [...known, ...(await takeOthers(owner, limit - known.length))] : known;
   }
 
   return {
     async take(limit) {
-      const owners = await ownersOfLive(store.sqlRead, free());
+      const query = ownersOf(liveSagas, worker.dead());
+      const owners = (await store.sqlRead.all(query.sql, ...query.values)).map(({ owner }) => String(owner));
       for (const owner of passedOver.keys()) if (!owners.includes(owner)) passedOver.delete(owner);
       const taken: Taken[] = [];
       for (const owner of owners) if (taken.length < limit) taken.push(...(await takeFrom(owner, limit - taken.length)));

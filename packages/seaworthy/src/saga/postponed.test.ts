@@ -102,7 +102,7 @@ named('G6: another process does not begin a postponed step before its time', asy
   await world.until('done');
 });
 
-for (const code of ['SW_IDEMPOTENCY_IN_PROGRESS', 'SW_SERVICE_UNREADY']) {
+for (const code of ['SW_IDEMPOTENCY_IN_PROGRESS', 'SW_SERVICE_UNREADY', 'SW_STORE_UNUSABLE', 'SW_STORE_COMMIT_UNKNOWN']) {
   named(`G6: ${code} postpones a step for as long as it says`, async (world) => {
     const times: number[] = [];
     world.callee.answers = {

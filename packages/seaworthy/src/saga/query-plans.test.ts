@@ -8,11 +8,9 @@ import { readerBy } from '../store/read-by.ts';
 import type { Store } from '../store/store.ts';
 import { worker } from '../store/worker.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
-import type { AnySaga } from './definition.ts';
 import { listSagas } from './list.ts';
-import { orphans } from './orphans.ts';
 import { stuckSagas } from './verdict.ts';
-import { openWorld, trip } from './world.fixture.ts';
+import { openWorld, orphansOf, trip } from './world.fixture.ts';
 
 /** A store whose reads are noted, and the plans by which it runs them. */
 function watched(store: Store): {
@@ -62,7 +60,7 @@ test('a takeover finds orphans by the index of their owner, in its order, howeve
   await world.store.transaction((tx) => tx.run("update sw_saga set state = 'running', owner = 'dead'"));
   const { view, plans } = watched(world.store);
   const own = await worker(view, world.runtime);
-  const free = orphans(view as Store<unknown, unknown>, world.runtime, own, new Map([['trip', trip as AnySaga]]));
+  const free = orphansOf(world, view, own, trip);
   assert.equal((await free.take(10)).length, 1);
   const steps = (await plans()).flatMap((plan) => plan.steps).filter((step) => /sw_saga|TEMP B-TREE/.test(step));
   assert.ok(steps.length >= 3, steps.join('; '));

@@ -1,8 +1,9 @@
 import { idsFrom } from '../core/ids.ts';
 import { insertInto } from '../store/dialect.ts';
 import { dueAt } from '../store/due.ts';
+import type { Owned } from '../store/owners.ts';
 import { readSome } from '../store/read-some.ts';
-import type { Fragment, Migration, Read, Row, Tx, Value, Values } from '../store/store.ts';
+import type { Fragment, Migration, Read, Row, Statement, Tx, Value, Values } from '../store/store.ts';
 import { type Entry, type Instance, type Interruption, instanceOf, type SagaState, sagaColumns, shownOf } from './instance.ts';
 import { hurried } from './machine.ts';
 
@@ -69,7 +70,7 @@ export async function insertSaga(tx: Tx, instance: Instance): Promise<boolean> {
 }
 
 /** Inserts a started instance whose key is its own, with the commit. */
-export const insertKeyless = (tx: Tx, instance: Instance): void => tx.runAtCommit(insertInto(started), ...startValues(instance));
+export const insertKeyless = (tx: Tx, instance: Instance): void => void tx.runAtCommit(insertInto(started), ...startValues(instance));
 
 /** The columns that a transition may change beside the journal, in their order. */
 const columns = ['plan', 'state', 'cause', 'attempts', 'due', 'error'] as const;
@@ -82,21 +83,34 @@ function updates(unless: string): { readonly step: string; readonly whole: strin
 const forwards = updates(' and stopping is null');
 const backwards = updates('');
 
+/** A transition of one instance as its row gets it. */
+export interface WrittenTransition {
+  /** It changes no row when the transition is refused: read the row again. */
+  readonly statement: Statement;
+  /** The instance as it is written. */
+  readonly written: Instance;
+}
+
 /**
- * Writes the transition from `seen` to `after`, if the instance still belongs to its owner and is still as the owner saw it: a commit
- * whose answer was lost has moved it on as well. A stopped instance makes no transition forwards. Returns the instance as it was
- * written, or `undefined` when the transition was refused: read the row again.
+ * Returns the transition from `seen` to `after`. It is written if the instance still belongs to its owner and is still as the owner saw
+ * it: a commit whose answer was lost has moved it on as well. A stopped instance makes no transition forwards.
  */
-export async function writeTransition(tx: Tx, seen: Instance, after: Instance): Promise<Instance | undefined> {
+export function transitionOf(seen: Instance, after: Instance): WrittenTransition {
   const next: Instance = { ...after, due: dueAt(after.due) };
   const { plan, state, journal, cause, attempts, due, error, changed } = next;
   const fence = [seen.id, seen.owner, seen.version] as const;
   const { step, whole } = state === 'running' || state === 'done' ? forwards : backwards;
   // From step to step nothing else changes, and no index.
-  const { changes } = columns.every((column) => next[column] === seen[column])
-    ? await tx.run(step, JSON.stringify(journal), changed, ...fence)
-    : await tx.run(whole, JSON.stringify(journal), changed, plan, state, cause && JSON.stringify(cause), attempts, due, error, ...fence);
-  return changes > 0 ? { ...next, version: seen.version + 1 } : undefined;
+  const statement: Statement = columns.every((column) => next[column] === seen[column])
+    ? [step, JSON.stringify(journal), changed, ...fence]
+    : [whole, JSON.stringify(journal), changed, plan, state, cause && JSON.stringify(cause), attempts, due, error, ...fence];
+  return { statement, written: { ...next, version: seen.version + 1 } };
+}
+
+/** Writes a transition. Returns the instance as it was written, or `undefined` when the transition was refused. */
+export async function writeTransition(tx: Tx, seen: Instance, after: Instance): Promise<Instance | undefined> {
+  const { statement, written } = transitionOf(seen, after);
+  return (await tx.run(...statement)).changes > 0 ? written : undefined;
 }
 
 /** Returns the row of one instance; `undefined` when there is none. */
@@ -148,9 +162,12 @@ export async function markStopping(tx: Tx, name: string, key: string, why: Inter
 }
 
 /** Marks a running instance as to be interrupted. Returns false when the instance does not run, or was marked before. */
-export async function interrupt(tx: Tx, id: string, why: Interruption): Promise<boolean> {
-  const mark = "update sw_saga set stopping = ? where id = ? and state = 'running' and stopping is null";
-  return (await tx.run(mark, JSON.stringify(why), id)).changes > 0;
+export const interrupt = async (tx: Tx, id: string, why: Interruption): Promise<boolean> => (await interruptAll(tx, [id], why)) > 0;
+
+/** Marks instances as to be interrupted, except for those that do not run or were marked before. Returns the number of the others. */
+export async function interruptAll(tx: Tx, ids: readonly string[], why: Interruption): Promise<number> {
+  const which = `id in (${ids.map(() => '?').join(', ')}) and state = 'running' and stopping is null`;
+  return (await tx.run(`update sw_saga set stopping = ? where ${which}`, JSON.stringify(why), ...ids)).changes;
 }
 
 /** Makes an instance due at once. Its version stays the same, so that its owner can write the outcome of a step that runs now. */
@@ -222,20 +239,8 @@ export const instancesOf = async (
 ): Promise<readonly Summary[]> =>
   (await read.all(`select ${summaryColumns} from sw_saga where owner = ? and ${which} limit ?`, owner, ...values, limit)).map(summaryOf);
 
-/**
- * Returns the owners of active instances that meet a condition on `owner`. The statement enters the index once for each owner, so the
- * number of instances does not matter.
- */
-export async function ownersOfLive(read: Read, which: Fragment): Promise<readonly string[]> {
-  const first = `select min(owner) from sw_saga where ${live}`;
-  const rows = await read.all(
-    `with recursive owners (owner) as (${first}
-      union all select (${first} and sw_saga.owner > owners.owner) from owners where owners.owner is not null)
-      select owner from owners where owner is not null and ${which.sql}`,
-    ...which.values,
-  );
-  return rows.map(({ owner }) => String(owner));
-}
+/** The active instances, by their owners. */
+export const liveSagas: Owned = { table: 'sw_saga', live };
 
 /** An active instance of a dead owner, as far as an engine must know it to tell whether its code can continue it. */
 export interface Orphan {
@@ -246,21 +251,22 @@ export interface Orphan {
   readonly version: number;
 }
 
-/** Returns active instances of an owner, in the order in which they are due. */
-export const orphansOf = async (read: Read, owner: string, limit: number): Promise<readonly Orphan[]> =>
-  (
-    await read.all(
-      `select id, name, saga_key, plan, version from sw_saga where ${live} and owner = ? order by due, id limit ?`,
-      owner,
-      limit,
-    )
-  ).map((row) => ({
+/** Returns active instances of an owner that meet a condition, in the order in which they are due. */
+export async function orphansOf(read: Read, owner: string, which: Fragment, limit: number): Promise<readonly Orphan[]> {
+  const rows = await read.all(
+    `select id, name, saga_key, plan, version from sw_saga where ${live} and owner = ? and ${which.sql} order by due, id limit ?`,
+    owner,
+    ...which.values,
+    limit,
+  );
+  return rows.map((row) => ({
     id: String(row['id']),
     name: String(row['name']),
     key: String(row['saga_key']),
     plan: String(row['plan']),
     version: Number(row['version']),
   }));
+}
 
 /** Returns the rows in an unknown state, without what may be large. */
 export const lostRows = (read: Read, limit: number): Promise<readonly Row[]> =>

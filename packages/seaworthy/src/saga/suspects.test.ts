@@ -4,8 +4,7 @@ import { worker } from '../store/worker.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { SagaInvalid, saga } from './definition.ts';
 import { eachStore } from './each-store.fixture.ts';
-import { orphans } from './orphans.ts';
-import { Ref, remote, trip, trips, type World } from './world.fixture.ts';
+import { orphansOf, Ref, remote, trip, trips, type World } from './world.fixture.ts';
 
 const { named } = eachStore(virtualClock, () => seededRandom(1));
 
@@ -63,7 +62,7 @@ named('a death counts for an instance that was due and owned by a process that d
   await insert(world, 'stopped', { owner: 'stopped', due });
   await insert(world, 'free', { due });
   await insert(world, 'suspect', { owner: 'killed', due, crashes: 2 });
-  const taken = await orphans(world.store as never, world.runtime, own, new Map([['paying', paying]])).take(10);
+  const taken = await orphansOf(world, world.store, own, paying).take(10);
   assert.equal(taken.length, 5);
   assert.deepEqual(await crashes(world), [
     ['due', 1],

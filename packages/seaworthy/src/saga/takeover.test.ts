@@ -13,8 +13,7 @@ import { Died, processLife } from '../testing/process-life.ts';
 import { saga } from './definition.ts';
 import { eachStore } from './each-store.fixture.ts';
 import type { SagaEngine } from './engine.ts';
-import { orphans } from './orphans.ts';
-import { openWorld, Ref, remote, trip, trips } from './world.fixture.ts';
+import { openWorld, orphansOf, Ref, remote, trip, trips } from './world.fixture.ts';
 
 const { named } = eachStore(virtualClock, () => seededRandom(1));
 
@@ -271,7 +270,7 @@ named('G7: a worker that was taken for dead and lives keeps its sagas: a takeove
       return world.store.transaction(work, options);
     },
   };
-  const free = orphans(view as Store<unknown, unknown>, world.runtime, other, new Map([['one', one]]));
+  const free = orphansOf(world, view, other, one);
   assert.deepEqual(await free.take(10), []);
   assert.ok(back, 'it was seen as dead');
   assert.equal((await world.instance()).owner, owner.id);
@@ -294,7 +293,7 @@ named('G7: orphans of other code, however many, do not hide one that this code c
       return world.store.sqlRead.all(sql, ...values);
     }),
   };
-  const free = orphans(view as Store<unknown, unknown>, world.runtime, own, new Map([['one', one]]));
+  const free = orphansOf(world, view, own, one);
   const taken: string[] = [];
   for (let looks = 0; looks < 4; looks++) taken.push(...(await free.take(1)).map(({ id }) => id));
   assert.deepEqual(taken, ['d']);
@@ -317,7 +316,7 @@ named('G7: orphans of several owners are taken over, no more than the limit', as
       );
   });
   const own = await worker(world.store, world.runtime);
-  const free = orphans(world.store as Store<unknown, unknown>, world.runtime, own, new Map([['one', one]]));
+  const free = orphansOf(world, world.store, own, one);
   const taken: (readonly string[])[] = [];
   for (let looks = 0; looks < 3; looks++) taken.push((await free.take(2)).map(({ id }) => id));
   assert.deepEqual(taken, [['a', 'b'], ['d', 'c'], []]);
@@ -343,7 +342,7 @@ named('G7, G8: an instance that other code changed between the read and the take
       return world.store.transaction(work, options);
     },
   };
-  const free = orphans(view as Store<unknown, unknown>, world.runtime, own, new Map([['one', one]]));
+  const free = orphansOf(world, view, own, one);
   assert.deepEqual(await free.take(10), []);
   const owners = await world.store.read.all('select distinct owner from sw_saga');
   assert.deepEqual(owners, [{ owner: 'dead' }]);

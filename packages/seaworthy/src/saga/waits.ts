@@ -8,17 +8,18 @@ export const atOnceMs = 50;
 /** The longest wait that a row can hold, in milliseconds. */
 export const longestWaitMs = 60_000;
 
-/** The codes of a callee that has done nothing, and may do it later. */
-const notYet: ReadonlySet<string> = new Set(['SW_IDEMPOTENCY_IN_PROGRESS', 'SW_STEP_IN_PROGRESS', 'SW_SERVICE_UNREADY']);
+/** The codes of a callee that is still at it, or at another command of the same step. */
+const inProgress: ReadonlySet<string> = new Set(['SW_IDEMPOTENCY_IN_PROGRESS', 'SW_STEP_IN_PROGRESS']);
+
+const isNotYet = (error: unknown): boolean => error instanceof CallFailed && (error.absent || inProgress.has(error.problem.code ?? ''));
 
 /**
- * Returns how long a step waits after a run in which nothing was done and nobody is at fault, such as behind an open breaker; the run is
- * not an attempt. In milliseconds, or `undefined` for any other error. At most a minute: the step waits as long in other processes as
- * well, and the end of the cause is not reported to it.
+ * Returns how long a step waits after a run that says nothing about the step, such as one behind an open breaker, or at a callee whose
+ * database is not available; the run is not an attempt. In milliseconds, or `undefined` for any other error. At most a minute: the step
+ * waits as long in other processes as well, and the end of the cause is not reported to it.
  */
 export function postponedMs(error: unknown): number | undefined {
-  const inProgress = error instanceof CallFailed && notYet.has(error.problem.code ?? '');
-  if (!inProgress && !(error instanceof LocalRejection)) return undefined;
+  if (!isNotYet(error) && !(error instanceof LocalRejection)) return undefined;
   return Math.min(longestWaitMs, Math.max(atOnceMs, retryAfterOf(error) ?? 500));
 }
 

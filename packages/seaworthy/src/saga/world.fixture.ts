@@ -13,9 +13,11 @@ import { memory } from '../store/drivers/memory.ts';
 import { sqlite } from '../store/drivers/sqlite.ts';
 import type { Store, StoreDriver, Tx } from '../store/store.ts';
 import { type Worker, worker, workerMigrations } from '../store/worker.ts';
+import { deadlines } from './deadlines.ts';
 import { type AnySaga, saga } from './definition.ts';
 import { type EngineDeps, SagaEngine } from './engine.ts';
 import { type Instance, instanceOf } from './instance.ts';
+import { type Orphans, orphans } from './orphans.ts';
 import { sagaMigrations } from './saga-store.ts';
 
 /** Makes a schema by hand, so that the module's tests need no schema library. */
@@ -202,6 +204,16 @@ export async function openWorld(driver: StoreDriver, clock: Time, random: Random
     note: async () => (await store.read.all('select text from note'))[0]?.['text'],
   };
   return made;
+}
+
+/** Returns the orphans that a worker may take from a view of the world's database. */
+export function orphansOf(world: World, view: Store, worker: Worker, ...sagas: readonly AnySaga[]): Orphans {
+  const given = { store: view as Store<unknown, unknown>, runtime: world.runtime, worker };
+  return orphans({
+    ...given,
+    sagas: new Map(sagas.map((one) => [one.name, one])),
+    deadlines: deadlines(given.store, given.runtime, worker),
+  });
 }
 
 /** Returns the stores that the tests run on: a database in `dir`, and one whose transactions conflict. */

@@ -1,5 +1,6 @@
 import type { Bound, Contract, Event, Operation } from '../contract/contract.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import { checkOptions } from '../core/options.ts';
 import type { EventsOf } from '../outbox/publish.ts';
 import type { Read, Tx } from '../store/store.ts';
 import type { AnyCommandContext, CommandContext, EventContext, ExternalContext, QueryContext, RemoteQueryContext } from './context.ts';
@@ -81,6 +82,7 @@ export function external<
    */
   readonly timeout?: Duration;
 }): CommandHandler<Input, E, S, Events, T, Returned | Actual> {
+  checkOptions('external', parts, { before: true, do: true, after: true, timeout: true });
   return branded({ '~external': { ...parts } });
 }
 

@@ -5,11 +5,12 @@ import type { Bound, Operation } from '../contract/contract.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import { inTurn, together } from '../core/ends.ts';
 import type { Loop } from '../core/loop.ts';
+import type { OptionNames } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { TraceRelation } from '../core/span-link.ts';
-import { type ConsumerOptions, consumer, consumerSettings } from '../outbox/consumer.ts';
+import { type ConsumerOptions, consumer, consumerNames, consumerSettings } from '../outbox/consumer.ts';
 import { collector } from '../outbox/outbox.ts';
-import { type Relay, type RelayOptions, relay } from '../outbox/relay.ts';
+import { type Relay, type RelayOptions, relay, relayNames } from '../outbox/relay.ts';
 import { aloneOn } from '../outbox/suspects.ts';
 import { outboxMigrations } from '../outbox/tables.ts';
 import { SagaEngine } from '../saga/engine.ts';
@@ -91,6 +92,14 @@ export interface RunOptions {
   readonly relay?: RelayOptions;
   readonly consumer?: Omit<ConsumerOptions, 'inboxRetention'>;
 }
+
+const { inboxRetention: _, ...ownConsumerNames } = consumerNames;
+export const runNames: OptionNames<RunOptions> = {
+  retention: { idempotency: true, steps: true, inbox: true, sagas: true } satisfies OptionNames<RetentionOptions>,
+  sagas: { concurrency: true, crashes: true, tracing: true } satisfies OptionNames<SagaRunOptions>,
+  relay: relayNames,
+  consumer: ownConsumerNames,
+};
 
 /** Opens a service and migrates its store. It does no work of its own until `begin`. */
 export async function run(service: Service, deps: RunDeps & RunOptions): Promise<RunningService> {

@@ -1,5 +1,6 @@
 import type { Contract, Members, Operation } from '../contract/contract.ts';
 import { operationsOf } from '../contract/member.ts';
+import { checkOptions } from '../core/options.ts';
 import type { EventsOf } from '../outbox/publish.ts';
 import type { Attachable } from '../resilience/policy.ts';
 import type { AnySaga } from '../saga/definition.ts';
@@ -57,6 +58,9 @@ export function service<
   const on: On<S, EventsOf<M>, T> = (event, handle) => ({ event, handle });
   const handlers = spec.handlers as { readonly [name: string]: unknown };
   const name = contract['~contract'];
+  checkOptions(`the service ${name}`, spec, {
+    ...{ store: true, migrations: true, handlers: true, on: true, sagas: true, policies: true, isolation: true },
+  });
   const wanted = operationsOf(contract).map((operation) => operation.name);
   const missing = wanted.filter((member) => handlers[member] === undefined);
   const unknown = Object.keys(handlers).filter((member) => !wanted.includes(member));

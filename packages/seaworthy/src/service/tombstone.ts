@@ -27,7 +27,7 @@ export const undoneError = (operation: string, step: string): StepUndone =>
  * step was undone since, it throws `Overtaken`, or the commit is refused: look again.
  */
 export async function enterStep(tx: Tx, step: string, begun: boolean, now: number): Promise<void> {
-  if (!begun) return tx.runAtCommit('insert into sw_tombstone (step, at, undone) values (?, ?, 0)', step, now);
+  if (!begun) return void tx.runAtCommit('insert into sw_tombstone (step, at, undone) values (?, ?, 0)', step, now);
   const { changes } = await tx.run('update sw_tombstone set at = ? where step = ? and undone = 0', now, step);
   if (changes === 0) throw new Overtaken(`the step ${step} was undone meanwhile`);
 }

@@ -6,7 +6,7 @@ import { seededRandom } from '../testing/clock.ts';
 import { claim } from './claim.ts';
 import type { Claiming } from './dialect.ts';
 import { memory } from './drivers/memory.ts';
-import { isDue } from './due.ts';
+import { isDue, isFar } from './due.ts';
 import type { Most } from './read-some.ts';
 import type { Row, Store } from './store.ts';
 
@@ -43,7 +43,7 @@ const claiming = (more: Partial<Claiming> = {}): Claiming => ({
   table: 'piece',
   key: ['yard', 'id'],
   live: { sql: 'yard = ?', values: ['here'] },
-  due: isDue(now, longestMs),
+  due: isDue(now),
   owner: { sql: "owner = ''", values: [] },
   worker: 'me',
   columns: 'id, owner, crashes, size',
@@ -66,7 +66,12 @@ const cases: Readonly<
     [2, 3, 1],
   ],
   'what is not due yet waits': [[piece(1), piece(2, { due: now + 1 })], all, {}, [1]],
-  'a time that no one can have meant is due': [[piece(1, { due: now + longestMs + 1 })], all, {}, [1]],
+  'a time that no one can have meant is due': [
+    [piece(1, { due: now + longestMs + 1 }), piece(2, { due: now + longestMs })],
+    all,
+    { due: isFar(now, longestMs) },
+    [1],
+  ],
   'without a time everything is due': [[piece(1), piece(2, { due: now + 1 })], all, { due: undefined }, [1, 2]],
   'rows of another owner are left': [[piece(1, { owner: 'you' }), piece(2)], all, {}, [2]],
   'rows of dead owners, where these are asked for': [

@@ -33,7 +33,7 @@ export interface Claiming {
   readonly key: readonly string[];
   /** Rows that are work at all, such as those of one consumer. */
   readonly live: Fragment;
-  /** Rows whose time has come; see `isDue`. The column `due` gives the order in any case. Default: all of them. */
+  /** Rows whose time has come; see `isDue` and `isFar`. The column `due` gives the order in any case. Default: all of them. */
   readonly due?: Fragment | undefined;
   /** Rows that the worker may take by their `owner`: free ones, its own, or those of dead workers (`Worker.dead`). */
   readonly owner: Fragment;
@@ -52,7 +52,7 @@ export interface Claiming {
  * out where it is used.
  */
 export interface Dialect {
-  /** Of the engine, for telemetry: `sqlite`, `postgres`. */
+  /** Of the engine, for telemetry: `sqlite`, `postgres`, `mysql`. */
   readonly name: string;
   readonly types: ColumnTypes;
   /** Follows the closing parenthesis of a `create table`. */
@@ -69,8 +69,13 @@ export interface Dialect {
   upsert(insertion: Insertion & { readonly set: string }): string;
   /** Takes the rows for a worker, in any order, each with its time in the column `claim_due`. */
   claim(tx: Statements, claiming: Claiming, most: Most): Promise<readonly Row[]>;
-  /** Whether a table that is made or changed in a transaction is as before when the transaction is rolled back. */
+  /**
+   * Whether a table that is made or changed in a transaction is as before when the transaction is rolled back. Where it is not, the driver
+   * refuses to make or change tables outside of migrations.
+   */
   readonly transactionalDdl: boolean;
+  /** Whether a column of whole numbers refuses a fraction. Where it does not, the engine rounds the fraction. */
+  readonly refusesFractions: boolean;
 }
 
 const listed = (columns: string): readonly string[] => columns.split(',').map((column) => column.trim());

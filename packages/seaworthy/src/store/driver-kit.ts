@@ -5,7 +5,7 @@ export { inTurn } from '../core/ends.ts';
 export { changedTable } from './changed-table.ts';
 export { claimStatement } from './claim.ts';
 export { type Claiming, insertInto, overwriting } from './dialect.ts';
-export { applyMigrations, type Verify, type Written } from './migrations.ts';
+export { type Applying, applyMigrations, type Migrator, type Verify, type Written } from './migrations.ts';
 export { allBy, readerBy } from './read-by.ts';
 export type { Most } from './read-some.ts';
 export { statementName } from './statement-name.ts';

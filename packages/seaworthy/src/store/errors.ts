@@ -88,7 +88,10 @@ export class SavepointMisused extends SeaworthyError {
   readonly kind = 'internal';
 }
 
-/** A statement of a migration was refused; nothing of the migrations that were to be applied with it is left. */
+/**
+ * A statement of a migration was refused. Nothing of the migrations that were to be applied with it is left; where the engine commits each
+ * change of a table by itself, those before it stay, and the message says what is left of it.
+ */
 export class MigrationFailed extends SeaworthyError {
   readonly code = 'SW_STORE_MIGRATION_FAILED';
   readonly kind = 'invalid';

@@ -27,7 +27,7 @@ class LentTx implements Tx {
 
   readonly runAtCommit: Tx['runAtCommit'] = (...given) => {
     this.#life.check('tx');
-    this.#tx.runAtCommit(...given);
+    return this.#tx.runAtCommit(...given);
   };
 
   readonly notify: Tx['notify'] = (topic) => {

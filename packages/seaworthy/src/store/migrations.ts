@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Dialect } from './dialect.ts';
 import { MigrationEdited, MigrationFailed, StatementFailed } from './errors.ts';
-import type { Migration, Tx } from './store.ts';
+import type { Migration, Statements, Tx } from './store.ts';
 
 /** A migration in the dialect of one engine. */
 export interface Written {
@@ -15,19 +15,37 @@ const writtenIn =
 
 const fingerprint = (migration: Written): string => hash('sha256', migration.statements.join(';\n'), 'base64url');
 
-async function apply(tx: Tx, { name, statements }: Written): Promise<void> {
-  for (const statement of statements) {
-    try {
-      await tx.run(statement);
-    } catch (cause) {
-      if (!(cause instanceof StatementFailed)) throw cause;
-      throw new MigrationFailed(`the migration ${name} was refused, nothing of it is left: ${cause.message}`, { cause });
-    }
-  }
-}
+/** What applies migrations: a transaction, or a connection where changes of tables commit by themselves. */
+export type Migrator = Statements & Pick<Tx, 'dialect'>;
 
 /** Checks what a migration did. Throws `MigrationFailed`. */
 export type Verify = (migration: Written) => Promise<void>;
+
+export interface Applying<T> {
+  /**
+   * Called before the first migration; the function that it returns is called after each, and throws for damage that an engine would
+   * silently accept. Default none.
+   */
+  readonly guard?: ((migrator: T) => Promise<Verify>) | undefined;
+  /** Commits one migration and its record, where all of them are not one transaction. Default nothing. */
+  readonly applied?: (() => Promise<void>) | undefined;
+  /** Words what is left of a migration whose statement `index` was refused. Default nothing. */
+  readonly leftAt?: ((migration: Written, index: number) => string) | undefined;
+}
+
+const nothing = (): string => 'nothing of it is left';
+
+async function apply(migrator: Migrator, migration: Written, leftAt: (migration: Written, index: number) => string): Promise<void> {
+  for (const [index, statement] of migration.statements.entries()) {
+    try {
+      await migrator.run(statement);
+    } catch (cause) {
+      if (!(cause instanceof StatementFailed)) throw cause;
+      const left = leftAt(migration, index);
+      throw new MigrationFailed(`the migration ${migration.name} was refused, ${left}: ${cause.message}`, { cause });
+    }
+  }
+}
 
 /** Refuses two different migrations of one name: the second would look like an edit of the first. */
 function refuseTwins(migrations: readonly Written[]): void {
@@ -40,23 +58,21 @@ function refuseTwins(migrations: readonly Written[]): void {
   }
 }
 
-/**
- * Applies the new migrations in `tx`, in order. `guard` is called before the first one, and the function that it returns after each: it
- * throws for damage that an engine would silently accept. Throws `MigrationEdited` and `MigrationFailed`, which name the migration.
- */
-export async function applyMigrations(
-  tx: Tx,
+/** Applies the new migrations, in order. Throws `MigrationEdited` and `MigrationFailed`, which name the migration. */
+export async function applyMigrations<T extends Migrator>(
+  migrator: T,
   given: readonly Migration[],
-  guard: (tx: Tx) => Promise<Verify> = async () => async () => {},
+  { guard = async () => async () => {}, applied: commit = async () => {}, leftAt = nothing }: Applying<T> = {},
 ): Promise<void> {
-  const migrations = given.map(writtenIn(tx.dialect));
+  const migrations = given.map(writtenIn(migrator.dialect));
   refuseTwins(migrations);
   let verify: Verify | undefined;
-  const { types, tableOptions } = tx.dialect;
-  await tx.run(
+  const { types, tableOptions } = migrator.dialect;
+  await migrator.run(
     `create table if not exists sw_migration (name ${types.key} not null primary key, fingerprint ${types.text} not null)${tableOptions}`,
   );
-  const applied = new Map((await tx.all('select name, fingerprint from sw_migration')).map((row) => [row['name'], row['fingerprint']]));
+  const rows = await migrator.all('select name, fingerprint from sw_migration');
+  const applied = new Map(rows.map((row) => [row['name'], row['fingerprint']]));
   for (const migration of migrations) {
     const { name } = migration;
     const print = fingerprint(migration);
@@ -67,10 +83,11 @@ export async function applyMigrations(
         `the migration ${name} was edited after it had been applied: restore it, and put the change into a new one`,
       );
     }
-    verify ??= await guard(tx);
-    await apply(tx, migration);
+    verify ??= await guard(migrator);
+    await apply(migrator, migration, leftAt);
     await verify(migration);
-    await tx.run('insert into sw_migration (name, fingerprint) values (?, ?)', name, print);
+    await migrator.run('insert into sw_migration (name, fingerprint) values (?, ?)', name, print);
+    await commit();
     applied.set(name, print);
   }
 }

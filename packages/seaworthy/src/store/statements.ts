@@ -43,6 +43,15 @@ export interface Changed {
   readonly changes: number;
 }
 
+/** The result of a statement that runs with the commit. */
+export interface ChangedAtCommit {
+  /**
+   * The number of rows, once the transaction has committed. `undefined` before, after a rollback of its savepoint, and when the connection
+   * was lost before the engine said so, though the transaction is committed: read again.
+   */
+  readonly changes: number | undefined;
+}
+
 /** Reads and changes rows in a transaction. */
 export interface Statements extends Read {
   /** Runs one statement that changes rows. */

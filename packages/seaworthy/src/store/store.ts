@@ -1,9 +1,9 @@
 import type { Condition } from '../core/condition.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Dialect } from './dialect.ts';
-import type { Fragment, Reader, Statements, Values } from './statements.ts';
+import type { ChangedAtCommit, Fragment, Reader, Statements, Values } from './statements.ts';
 
-export type { Changed, Fragment, Read, Reader, Row, Statement, Statements, Value, Values } from './statements.ts';
+export type { Changed, ChangedAtCommit, Fragment, Read, Reader, Row, Statement, Statements, Value, Values } from './statements.ts';
 
 /** A transaction, or a savepoint in it, as long as it is open and after it. */
 export interface Level {
@@ -30,7 +30,7 @@ export interface Tx extends Statements {
    * which they were given. Nothing reads its rows before. A statement that was given in a savepoint is dropped with it. When it is refused the
    * transaction rejects with `StatementFailed`, and nothing of it is left.
    */
-  runAtCommit(sql: string, ...values: Values): void;
+  runAtCommit(sql: string, ...values: Values): ChangedAtCommit;
   /** Notifies the listeners of `topic` once the transaction has committed; see `Store.listen`. A savepoint that is rolled back drops its notices. */
   notify(topic: string): void;
   /** The innermost savepoint that is open, or the transaction itself. What is collected for the commit belongs to it. */

@@ -4,7 +4,7 @@ import { reported } from '../core/strays.ts';
 import { textOf } from '../core/thrown.ts';
 import { SavepointMisused, TransactionLost, TransactionOver } from './errors.ts';
 import { statementName } from './statement-name.ts';
-import type { Level, Value, Values } from './store.ts';
+import type { ChangedAtCommit, Level, Value, Values } from './store.ts';
 
 /** Copies a value as it is now, for a statement that runs later. */
 export const copyOf = <V extends Value | undefined>(value: V): V => (value instanceof Uint8Array ? (value.slice() as typeof value) : value);
@@ -57,11 +57,12 @@ export class Mark implements Level {
   }
 }
 
-/** A statement that runs with the commit, and the level that it was given in. */
-interface Deferred {
+/** A statement that runs with the commit, and the level that it was given in. The driver writes what it has changed. */
+interface Deferred extends ChangedAtCommit {
   readonly mark: Mark;
   readonly sql: string;
   readonly values: Values;
+  changes: number | undefined;
 }
 
 /** The state of one run of a transaction's work. Once it has failed it stays failed, whatever the work catches. */
@@ -137,10 +138,12 @@ export class TxState {
   }
 
   /** Keeps a statement for the commit, with its values as they are now. */
-  defer(sql: string, values: Values): void {
+  defer(sql: string, values: Values): ChangedAtCommit {
     this.check();
+    const deferred: Deferred = { mark: this.level, sql, values: values.map(copyOf), changes: undefined };
     this.#deferred ??= [];
-    this.#deferred.push({ mark: this.level, sql, values: values.map(copyOf) });
+    this.#deferred.push(deferred);
+    return deferred;
   }
 
   /** The statements that run with the commit, in the order in which they were given. */

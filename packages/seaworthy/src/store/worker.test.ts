@@ -108,7 +108,7 @@ test('a heartbeat is one statement, in the own lane, and need not be durable', a
         run: (sql) => assert.fail(sql),
         runAtCommit(sql, ...values) {
           given.push(`${options?.lane} ${options?.isolation} ${options?.durable}: ${sql.slice(0, 21).trim()}`);
-          tx.runAtCommit(sql, ...values);
+          return tx.runAtCommit(sql, ...values);
         },
       });
       return one.store.transaction((tx) => work(observed(tx)), options);

@@ -2,6 +2,7 @@ import { type Condition, well } from '../core/condition.ts';
 import { disposable } from '../core/disposable.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Loop } from '../core/loop.ts';
+import { checkOptions } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { heartbeat } from './heartbeat.ts';
 import { steady } from './steady.ts';
@@ -75,7 +76,9 @@ export const fenced: TransactionOptions = { lane: 'own', isolation: 'read commit
 const fleeting: TransactionOptions = { ...fenced, durable: false };
 
 /** Registers a worker and keeps its heartbeat going. */
-export async function worker(store: Store<unknown, unknown>, runtime: Runtime, { ttl = '3s' }: WorkerOptions = {}): Promise<Worker> {
+export async function worker(store: Store<unknown, unknown>, runtime: Runtime, options: WorkerOptions = {}): Promise<Worker> {
+  checkOptions('worker', options, { ttl: true });
+  const { ttl = '3s' } = options;
   const { clock, ids, observe } = runtime;
   const ttlMs = Math.ceil(milliseconds(ttl, 'ttl'));
   const id = ids.next();

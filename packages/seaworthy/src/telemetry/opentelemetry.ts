@@ -1,4 +1,5 @@
 import type { Attributes, Span, SpanOptions } from '../core/observe.ts';
+import { checkOptions } from '../core/options.ts';
 import { described } from '../core/thrown.ts';
 import { formatTraceparent, parseTraceparent, type TraceContext } from '../core/trace.ts';
 import type { Bridge } from './bridge.ts';
@@ -74,8 +75,9 @@ const failed = 2;
  * Makes a bridge to OpenTelemetry, for the option `bridge` of `telemetry`. It takes the module `@opentelemetry/api` (1.3 or newer) after
  * the SDK has been registered with it. Without an SDK the bridge does nothing, at little cost.
  */
-export function openTelemetry(api: OpenTelemetryApi, { messaging }: OpenTelemetryOptions = {}): Bridge {
-  const names = messaging ?? messagingNames(process.env['OTEL_SEMCONV_STABILITY_OPT_IN']);
+export function openTelemetry(api: OpenTelemetryApi, options: OpenTelemetryOptions = {}): Bridge {
+  checkOptions('openTelemetry', options, { messaging: true });
+  const names = options.messaging ?? messagingNames(process.env['OTEL_SEMCONV_STABILITY_OPT_IN']);
   const tracer = api.trace.getTracer(scope);
   const meter = api.metrics.getMeter(scope);
 

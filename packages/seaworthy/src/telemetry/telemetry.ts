@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { type Attributes, guarded, type Observe } from '../core/observe.ts';
+import { checkOptions, type OptionNames } from '../core/options.ts';
 import { type Random, systemRandom } from '../core/random.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Bridge } from './bridge.ts';
@@ -22,6 +23,10 @@ export interface TelemetryOptions extends LogOptions {
   readonly bridge?: Bridge;
 }
 
+const names: OptionNames<TelemetryOptions> = {
+  ...{ level: true, destination: true, clock: true, spans: true, sample: true, random: true, bridge: true },
+};
+
 /** The metrics, traces and logs of one process. */
 export interface Telemetry {
   /** The port for the runtime, through which every module reports. */
@@ -32,6 +37,7 @@ export interface Telemetry {
 
 /** Makes metrics, traces and JSON logs (pino). Each span is measured in the histogram `<name>_seconds`, labelled with its outcome. */
 export function telemetry(options: TelemetryOptions = {}): Telemetry {
+  checkOptions('telemetry', options, names);
   const { clock = systemClock, random = systemRandom, sample = 1, spans, bridge } = options;
   // An error of the bridge must not lose a metric or a log line.
   const beyond = bridge && guarded({ count: bridge.count, gauge: bridge.gauge, span: bridge.span, log: () => {} });

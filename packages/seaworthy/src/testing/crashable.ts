@@ -68,7 +68,7 @@ function crashableTx(tx: Tx, life: ProcessLife): Tx {
     savepoint: (work) => tx.savepoint(work),
     runAtCommit(sql, ...values) {
       life.pass(sql);
-      tx.runAtCommit(sql, ...values);
+      return tx.runAtCommit(sql, ...values);
     },
     notify: (topic) => tx.notify(topic),
     get level() {

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { Random } from '../core/random.ts';
 import { seededRandom } from './clock.ts';
 import { FaultsInvalid } from './errors.ts';
@@ -68,8 +69,12 @@ export interface FaultOptions {
   readonly struck?: (name: FaultName) => void;
 }
 
+const names: OptionNames<FaultOptions> = { seed: true, rates: true, struck: true };
+
 /** Makes faults that their seed determines. Throws `FaultsInvalid`. */
-export function seededFaults({ seed, rates = {}, struck = () => {} }: FaultOptions): Faults {
+export function seededFaults(options: FaultOptions): Faults {
+  checkOptions('seededFaults', options, names);
+  const { seed, rates = {}, struck = () => {} } = options;
   const random = typeof seed === 'number' ? seededRandom(seed) : seed;
   for (const [name, rate] of Object.entries(rates)) {
     if (!(name in usualRates)) throw new FaultsInvalid(`there is no fault ${name}: use one of ${Object.keys(usualRates).join(', ')}`);

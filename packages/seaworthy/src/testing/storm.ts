@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
 import { embeddedOn } from '../bus/drivers/embedded.ts';
 import { memory as memoryBus } from '../bus/drivers/memory.ts';
-import type { Caller, CallPolicies } from '../client/caller.ts';
+import { type Caller, type CallPolicies, policyNames } from '../client/caller.ts';
 import { orAborted } from '../core/abort.ts';
 import { type Duration, milliseconds } from '../core/duration.ts';
+import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { Random } from '../core/random.ts';
 import { type Runtime, runtime } from '../core/runtime.ts';
 import { sleep } from '../core/sleep.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type DeadLetters, deadLetters } from '../outbox/dead-letters.ts';
 import { policyOn } from '../resilience/policy.ts';
-import type { RunOptions } from '../service/lifecycle.ts';
+import { type RunOptions, runNames } from '../service/lifecycle.ts';
 import { memory } from '../store/drivers/memory.ts';
 import type { Read, Store, StoreDriver } from '../store/store.ts';
 import { seededRandom, virtualClock } from './clock.ts';
@@ -88,6 +89,11 @@ export interface StormOptions<Name extends string> {
   readonly trace?: (line: string) => void;
 }
 
+const optionNames: OptionNames<StormOptions<string>> = {
+  ...{ fleet: true, seed: true, faults: true, deaths: true, instances: true, load: true, settled: true, always: true, check: true },
+  ...{ within: true, options: runNames, calls: policyNames, store: true, bus: true, trace: true },
+};
+
 /** The report of a storm that succeeded. */
 export interface StormReport {
   readonly seed: number;
@@ -115,6 +121,7 @@ const stormMs = 40_000;
  * repeats the storm.
  */
 export async function storm<const Name extends string>(options: StormOptions<Name>): Promise<StormReport> {
+  checkOptions('storm', options as StormOptions<string>, optionNames);
   const { seed, deaths = 3, instances = 1, within = '30m', trace: traced } = options;
   const digest = createHash('sha256');
   const clock = virtualClock();

@@ -3,6 +3,7 @@ import { disposable } from '../../core/disposable.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
 import { inTurn, together } from '../../core/ends.ts';
 import { loop } from '../../core/loop.ts';
+import { checkOptions, type OptionNames } from '../../core/options.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import { sqlite } from '../../store/drivers/sqlite.ts';
 import { claimStore } from '../../store/owner.ts';
@@ -24,14 +25,19 @@ export interface EmbeddedOptions {
   readonly maxBytes?: number;
 }
 
+const logNames: OptionNames<Omit<EmbeddedOptions, 'dir'>> = { retention: true, maxBytes: true };
+
 /** Opens a durable log in one SQLite file, `<dir>/bus.db`, which the processes of one machine share. Opening throws `StoreUnusable`. */
-export const embedded = ({ dir, ...options }: EmbeddedOptions): DisposableBusDriver => embeddedOn(sqlite({ dir }), options);
+export function embedded(options: EmbeddedOptions): DisposableBusDriver {
+  checkOptions('embedded', options, { dir: true, ...logNames });
+  const { dir, ...rest } = options;
+  return embeddedOn(sqlite({ dir }), rest);
+}
 
 /** Opens the same log in the database `bus` of any driver that understands SQLite's SQL. */
-export function embeddedOn(
-  stores: StoreDriver,
-  { retention = '7d', maxBytes = 16 * 2 ** 20 }: Omit<EmbeddedOptions, 'dir'> = {},
-): DisposableBusDriver {
+export function embeddedOn(stores: StoreDriver, options: Omit<EmbeddedOptions, 'dir'> = {}): DisposableBusDriver {
+  checkOptions('embeddedOn', options, logNames);
+  const { retention = '7d', maxBytes = 16 * 2 ** 20 } = options;
   const keepMs = milliseconds(retention, 'retention');
   return {
     async open(runtime) {

@@ -1,6 +1,7 @@
 import { well } from '../../core/condition.ts';
 import { disposable } from '../../core/disposable.ts';
 import { macrotask } from '../../core/event-loop.ts';
+import { checkOptions } from '../../core/options.ts';
 import type { Random } from '../../core/random.ts';
 import type { Runtime } from '../../core/runtime.ts';
 import type { Bus, BusFeatures, DisposableBusDriver, Membership, Topology } from '../bus.ts';
@@ -155,7 +156,9 @@ const sentences = ({ topics, groups }: Topology): readonly string[] => [
  * A bus in memory for tests, lost with the process. As a `log`, the default, it keeps what was published for groups that come later;
  * with `keeps: 'queues'` a group gets what is published once it is registered. `maxBytes` is 16 MiB by default.
  */
-export function memory({ duplicates = 0, keeps = 'log', maxBytes = 16 * 2 ** 20 }: MemoryOptions = {}): MemoryBusDriver {
+export function memory(options: MemoryOptions = {}): MemoryBusDriver {
+  checkOptions('memory', options, { duplicates: true, keeps: true, maxBytes: true });
+  const { duplicates = 0, keeps = 'log', maxBytes = 16 * 2 ** 20 } = options;
   const features: BusFeatures = { keeps, maxBytes };
   const topics = new Topics(features, duplicates);
   return {

@@ -6,6 +6,7 @@ import { httpDate } from '../../contract/retry-after.ts';
 import { longestTimerMs, systemClock } from '../../core/clock.ts';
 import { disposable } from '../../core/disposable.ts';
 import { type Duration, milliseconds } from '../../core/duration.ts';
+import { checkOptions } from '../../core/options.ts';
 import { textOf } from '../../core/thrown.ts';
 import { isBeyondLimit } from '../../resilience/classify.ts';
 import { AnswerTooLarge, Unreachable } from '../errors.ts';
@@ -27,10 +28,9 @@ const header = (value: string | string[] | undefined): string | undefined => (Ar
 const unbounded = { headersTimeout: 0, bodyTimeout: 0 } as const;
 
 /** Returns a transport that calls the service at `url` over HTTP/1.1, with a pool of connections. */
-export function http(
-  url: string,
-  { connections = 100, connect = '2s', answerLimit = 8 * 1024 * 1024 }: HttpOptions = {},
-): Transport & AsyncDisposable {
+export function http(url: string, options: HttpOptions = {}): Transport & AsyncDisposable {
+  checkOptions('http', options, { connections: true, connect: true, answerLimit: true });
+  const { connections = 100, connect = '2s', answerLimit = 8 * 1024 * 1024 } = options;
   const timeout = Math.min(milliseconds(connect, 'connect'), longestTimerMs);
   const pool = new Pool(url, { connections, connect: { timeout }, maxResponseSize: answerLimit });
   return disposable({

@@ -1,6 +1,7 @@
 import { claim } from '../../store/claim.ts';
 import type { Aside } from '../../store/damaged.ts';
-import { dueAt, isDue } from '../../store/due.ts';
+import { dueAt, isDue, isFar } from '../../store/due.ts';
+import { ownersQuery } from '../../store/owners.ts';
 import type { Most } from '../../store/read-some.ts';
 import type { Fragment, Read, Row, Tx } from '../../store/store.ts';
 import { crashed } from '../../store/worker.ts';
@@ -46,7 +47,8 @@ export const either = (...of: readonly Fragment[]): Fragment => ({
   values: of.flatMap(({ values }) => values),
 });
 export const plain = (sql: string): Fragment => ({ sql, values: [] });
-export const due = ({ now, longestMs }: Claiming): Fragment => isDue(now, longestMs);
+/** The two parts of an intent's being due are `or`ed only where few intents are concerned: no index serves both at once. */
+export const due = ({ now, longestMs }: Claiming): Fragment => either(isDue(now), isFar(now, longestMs));
 export const own = ({ owner }: Claiming): Fragment => ({ sql: 'owner = ?', values: [owner.id] });
 export const dead = ({ owner }: Claiming): Fragment => owner.dead();
 
@@ -80,31 +82,81 @@ export async function claimed(
   return { rows: rows.length, intents };
 }
 
-/** Returns those of the operations that have an intent for `claimIntents`. Most of the time none has, and a read waits for no writer. */
-export async function dueOperations(read: Read, operations: readonly string[], claiming: Claiming): Promise<ReadonlySet<string>> {
-  const free = either(all(due(claiming), own(claiming)), dead(claiming));
+/** What there is to claim. */
+export interface Work {
+  /** For each operation, when the next intent of this worker is due. One whose time is too far ahead is due: a wrong clock wrote it. */
+  readonly next: ReadonlyMap<string, { readonly due: number; readonly far: boolean }>;
+  /** The dead workers that have intents. */
+  readonly dead: readonly string[];
+  /** The number of suspects, whoever has them. */
+  readonly suspects: number;
+}
+
+/** Looks for intents to claim, in one statement: most of the time there is none. */
+export async function findWork(read: Read, operations: readonly string[], { owner, now, longestMs }: Claiming): Promise<Work> {
+  const dead = owner.dead();
+  const own = 'from sw_intent where owner = ? and operation = ?';
   const rows = await read.all(
-    `select distinct operation from sw_intent where ${oneOf(operations)} and not ${suspect} and (${free.sql})`,
-    ...operations,
-    ...free.values,
+    `with recursive ${ownersQuery({ table: 'sw_intent', live: "owner <> ''" })}
+      select 'dead' as what, owner as name, 0 as first, 0 as last from owners where owner is not null and ${dead.sql}
+      union all select 'suspects', '', count(*), 0 from sw_intent where ${suspect}
+      ${operations.map(() => `union all select 'next', ?, (select min(due) ${own}), (select max(due) ${own})`).join(' ')}`,
+    ...dead.values,
+    ...operations.flatMap((operation) => [operation, owner.id, operation, owner.id, operation]),
   );
-  return new Set(rows.map((row) => String(row['operation'])));
+  const next = new Map<string, { readonly due: number; readonly far: boolean }>();
+  for (const { what, name, first, last } of rows)
+    if (what === 'next' && first !== null && first !== undefined)
+      next.set(String(name), { due: Number(first), far: Number(last) > now + longestMs });
+  return {
+    next,
+    dead: rows.filter(({ what }) => what === 'dead').map(({ name }) => String(name)),
+    suspects: Number(rows.find(({ what }) => what === 'suspects')?.['first']),
+  };
+}
+
+const driven = (again: number, deaths: 0 | 1): Fragment => ({
+  sql: 'crashes = crashes + ?, in_flight = 1, due = ?',
+  values: [deaths, dueAt(again)],
+});
+const of = (operation: string, condition: string): Fragment => ({ sql: `operation = ? and ${condition}`, values: [operation] });
+
+/** Claims intents of this worker that are due, or whose time is too `far` ahead. They are due again at `again`. */
+export async function claimDue(
+  tx: Tx,
+  { operation, far }: { readonly operation: string; readonly far: boolean },
+  again: number,
+  claiming: Claiming,
+  most: Most,
+): Promise<readonly Claimed[]> {
+  const { now, longestMs } = claiming;
+  const time = far ? isFar(now, longestMs) : isDue(now);
+  const live = all(of(operation, `not (${suspect})`), time);
+  return (await claimed(tx, claiming, { live, by: own(claiming), set: driven(again, 0) }, most)).intents;
 }
 
 /**
- * Claims intents of one operation that are due, or whose worker is dead. They are due again at `again`. An intent that two processes
- * had in flight when they died becomes a suspect.
+ * Claims intents of a dead worker. They are due again at `again`. An intent that two processes had in flight when they died becomes a
+ * suspect.
  */
-export async function claimIntents(tx: Tx, operation: string, again: number, claiming: Claiming, most: Most): Promise<Claims> {
-  const of = (condition: string): Fragment => ({ sql: `operation = ? and ${condition}`, values: [operation] });
-  const driven = (deaths: 0 | 1): Fragment => ({ sql: 'crashes = crashes + ?, in_flight = 1, due = ?', values: [deaths, dueAt(again)] });
+export async function claimOrphans(
+  tx: Tx,
+  { operation, worker }: { readonly operation: string; readonly worker: string },
+  again: number,
+  claiming: Claiming,
+  most: Most,
+): Promise<Claims> {
   const suspected = { sql: 'crashes = crashes + 1, in_flight = 0, due = ?', values: [dueAt(claiming.now)] };
-  const orphaned = dead(claiming);
-  const free = either(all(due(claiming), own(claiming)), all(orphaned, plain(`not (${died})`)));
-  const suspects = await claimed(tx, claiming, { live: of(`crashes = 1 and ${died}`), by: orphaned, set: suspected }, most);
-  const blamed = await claimed(tx, claiming, { live: of(`crashes = 0 and ${died}`), by: orphaned, set: driven(1) }, most);
+  const by = all({ sql: 'owner = ?', values: [worker] }, claiming.owner.isDead(worker));
+  const suspects = await claimed(tx, claiming, { live: of(operation, `crashes = 1 and ${died}`), by, set: suspected }, most);
+  const blamed = await claimed(tx, claiming, { live: of(operation, `crashes = 0 and ${died}`), by, set: driven(again, 1) }, most);
   const bytes = most.bytes - blamed.intents.reduce((sum, one) => sum + one.bytes, 0);
   const left = { rows: bytes > 0 ? most.rows - blamed.rows : 0, bytes };
-  const others = await claimed(tx, claiming, { live: of(`not ${suspect}`), by: free, set: driven(0) }, left);
+  const others = await claimed(
+    tx,
+    claiming,
+    { live: of(operation, `not (${suspect}) and not (${died})`), by, set: driven(again, 0) },
+    left,
+  );
   return { claimed: [...blamed.intents, ...others.intents], suspects: suspects.intents };
 }

@@ -8,19 +8,24 @@ import { isA } from '../../core/thrown.ts';
 import { type Aside, aside } from '../../store/damaged.ts';
 import { StoreUnavailable } from '../../store/errors.ts';
 import { fenced } from '../../store/fenced.ts';
+import type { Most } from '../../store/read-some.ts';
+import type { Tx } from '../../store/store.ts';
 import { nameOf } from '../answer.ts';
 import type { Received } from '../command.ts';
 import { IntentStranded, KeyInProgress, OutcomePending, ServiceUnready } from '../errors.ts';
 import { type AnyExternal, timeoutMs } from '../handler.ts';
 import { withDefaults } from '../older-code.ts';
 import { attempt } from './attempt.ts';
-import { type Claiming, claimIntents, dueOperations } from './claim.ts';
+import { type Claiming, type Claims, claimDue, claimOrphans, findWork } from './claim.ts';
 import { complete } from './complete.ts';
 import { type Intent, type IntentKey, markOf, postpone, putBack } from './intent-table.ts';
 import { type ExternalCommand, type ExternalDeps, prepare } from './prepare.ts';
 import { type ExternalSuspects, externalSuspects } from './suspects.ts';
 
-const pollMs = 1000;
+/** The wait before the next look while something cannot be claimed that is due. */
+const soonMs = 1000;
+/** The wait where nothing is due. A postponed intent, and the end of another worker, wake the driver earlier. */
+const restMs = 10_000;
 /** So many intents of one command are claimed at one time. */
 const batch = 64;
 /** No more intents are claimed while so much is in flight: rows of each command, bytes of all together. */
@@ -35,6 +40,7 @@ export class ExternalDriver {
   readonly #aside: Aside;
   readonly #longestMs: number;
   #turns: Loop | undefined;
+  #stops: readonly (() => void)[] = [];
   #removeGauge = (): void => {};
 
   constructor(deps: ExternalDeps) {
@@ -80,14 +86,17 @@ export class ExternalDriver {
 
   /** Drives intents that are due, and those of dead workers, until `close`. */
   begin(): void {
-    const { runtime, commands } = this.#deps;
+    const { runtime, commands, owner } = this.#deps;
     if (commands.size === 0) return;
     this.#removeGauge = runtime.observe.gauge('seaworthy_external_suspect', {}, () => this.#suspects.count);
-    this.#turns = loop({ runtime, name: 'external', turn: () => this.#turn() });
+    const turns = loop({ runtime, name: 'external', turn: () => this.#turn() });
+    this.#turns = turns;
+    this.#stops = [owner.onTerm(turns.wake), owner.onGone(turns.wake)];
   }
 
   /** Begins nothing new and waits for what runs. When `signal` aborts, what still runs is aborted: the next start drives it. */
   async close(signal?: AbortSignal): Promise<void> {
+    for (const stop of this.#stops) stop();
     await together([this.#turns?.close(), this.#inFlight.close(signal)]);
     // The last turn may have begun more.
     await this.#inFlight.close(signal);
@@ -107,32 +116,41 @@ export class ExternalDriver {
     return this.#inFlight.run(mark, work, options);
   }
 
+  /** Claims and drives what is due, and what dead workers left. Returns the milliseconds until the next look. */
   async #turn(): Promise<number> {
-    if (this.#deps.owner.term() === undefined) return pollMs;
-    await this.#claim();
-    await this.#suspects.claim();
-    return pollMs;
+    const { owner, store, runtime, commands } = this.#deps;
+    if (owner.term() === undefined) return restMs;
+    const now = runtime.clock.now();
+    const { next, dead, suspects } = await findWork(store.sqlRead, [...commands.keys()], this.#claiming());
+    let claimed = 0;
+    for (const [operation, { due, far }] of next)
+      if (due <= now || far)
+        claimed += await this.#claim(operation, async (tx, again, room) => {
+          const own = await claimDue(tx, { operation, far: due > now }, again, this.#claiming(), room);
+          return { claimed: own, suspects: [] };
+        });
+    for (const worker of dead)
+      for (const operation of commands.keys())
+        claimed += await this.#claim(operation, (tx, again, room) =>
+          claimOrphans(tx, { operation, worker }, again, this.#claiming(), room),
+        );
+    await this.#suspects.claim(suspects);
+    if (claimed > 0) return 0;
+    if (dead.length > 0 || suspects > 0) return soonMs;
+    return Math.min(restMs, ...[...next.values()].map(({ due, far }) => (due <= now || far ? soonMs : due - now)));
   }
 
-  /** Claims and drives what is due. Each command has room of its own: one whose third party is down does not hold up the others. */
-  async #claim(): Promise<void> {
-    const names = [...this.#deps.commands.keys()].filter(
-      (name) => this.#inFlight.room(name).rows > 0 && this.#inFlight.room(name).bytes > 0,
-    );
-    if (names.length === 0) return;
-    for (const name of await dueOperations(this.#deps.store.sqlRead, names, this.#claiming())) await this.#claimOf(name);
-  }
-
-  async #claimOf(name: string): Promise<void> {
-    const { store, runtime, commands } = this.#deps;
+  /** Claims and drives intents of a command. Each has room of its own: one whose third party is down does not hold up the others. */
+  async #claim(name: string, claim: (tx: Tx, again: number, room: Most) => Promise<Claims>): Promise<number> {
+    const { store, runtime, commands, owner } = this.#deps;
     const command = commands.get(name) as ExternalCommand;
     const room = this.#inFlight.room(name);
-    const term = this.#deps.owner.term();
-    const { claimed, suspects } = await store.transaction((tx) => {
-      const claiming = this.#claiming();
-      const again = claiming.now + 2 * timeoutMs(command.handler);
-      return claimIntents(store.sql(tx), name, again, claiming, { ...room, rows: Math.min(batch, room.rows) });
-    });
+    if (room.rows <= 0 || room.bytes <= 0) return 0;
+    const term = owner.term();
+    const { claimed, suspects } = await store.transaction(
+      (tx) => claim(store.sql(tx), runtime.clock.now() + 2 * timeoutMs(command.handler), { ...room, rows: Math.min(batch, room.rows) }),
+      fenced,
+    );
     for (const { intent, crashes } of suspects) {
       const { operation, key, trace } = intent;
       const attributes = { operation, key, crashes };
@@ -142,8 +160,11 @@ export class ExternalDriver {
       // A call under the same key may have come first.
       if (this.#inFlight.has(markOf(intent))) continue;
       // A failure is logged and counted where it happens, and the intent is kept.
-      this.#exclusively(intent, (within) => this.#drive(intent, command, term, within), { load: { kind: name, bytes } }).catch(() => {});
+      this.#exclusively(intent, (within) => this.#drive(intent, command, term, within), { load: { kind: name, bytes } })
+        .catch(() => {})
+        .finally(() => this.#turns?.wake());
     }
+    return claimed.length;
   }
 
   /**
@@ -155,7 +176,8 @@ export class ExternalDriver {
     const intent = { ...begun, input: await withDefaults(command.operation, begun.input) };
     runtime.reached('external/do/before');
     if (term === undefined || owner.term() !== term) {
-      await store.transaction((tx) => putBack(store.sql(tx), intent, owner.id, runtime.clock.now()));
+      await store.transaction((tx) => putBack(store.sql(tx), intent, owner.id, runtime.clock.now()), fenced);
+      this.#turns?.wake();
       throw new KeyInProgress(`${markOf(intent)} was not begun, because this process missed a heartbeat: repeat the call after a while`, {
         retryAfterMs: 1000,
       });
@@ -192,6 +214,7 @@ export class ExternalDriver {
     await written.catch((refused: unknown) => {
       if (!isA(refused, StoreUnavailable)) throw refused;
     });
+    this.#turns?.wake();
     observe.count('seaworthy_external_postponed_total', { operation: nameOf(operation) });
     observe.log('warn', message, { operation: nameOf(operation), key: intent.key, attempts, waitMs, error }, intent.trace);
     return waitMs;

@@ -3,7 +3,7 @@ import { keptTrace, type TraceContext } from '../../core/trace.ts';
 import { readable } from '../../store/damaged.ts';
 import { dueAt } from '../../store/due.ts';
 import type { Migration, Read, Row, Tx } from '../../store/store.ts';
-import { crashed, type DeadOwner } from '../../store/worker.ts';
+import { crashed, type Worker } from '../../store/worker.ts';
 import { type KeyedCall, sameOrThrow } from '../idempotency.ts';
 import { stepOf } from '../tombstone.ts';
 
@@ -30,13 +30,13 @@ export const isSuspect = (crashes: number): boolean => crashes >= 2;
 export const intentMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/intent/1',
-    statements: ({ types: { integer, key, text }, tableOptions, partialIndex }) => [
+    statements: ({ types: { integer, key, text }, hotTableOptions, partialIndex }) => [
       `create table sw_intent (
         operation ${key} not null, idempotency_key ${key} not null, fingerprint ${text} not null, input ${text} not null,
         intent ${text} not null, since ${integer} not null, attempts ${integer} not null, due ${integer} not null, owner ${key} not null,
         trace ${text}, step ${key},
-        in_flight ${integer} not null default 0, crashes ${integer} not null default 0, primary key (operation, idempotency_key))${tableOptions}`,
-      'create index sw_intent_due on sw_intent (due)',
+        in_flight ${integer} not null default 0, crashes ${integer} not null default 0, primary key (operation, idempotency_key))${hotTableOptions}`,
+      'create index sw_intent_owner on sw_intent (owner, operation, due)',
       `create index sw_intent_suspect on sw_intent (due)${partialIndex(suspect)}`,
       // An undo asks whether its step has an intent.
       'create index sw_intent_step on sw_intent (step)',
@@ -87,12 +87,7 @@ export function insertIntent(tx: Tx, intent: Intent, owner: string, due: number)
 export type IntentKey = Pick<KeyedCall, 'operation' | 'key'>;
 
 /** The worker of this process on the service's database. Its id in the column `owner` of a row is the fence of its writes. */
-export interface Owner {
-  readonly id: string;
-  /** The term of the worker: as long as it lasts no other worker takes an intent of this one. `undefined` after a missed heartbeat. */
-  term(): number | undefined;
-  dead(): DeadOwner;
-}
+export type Owner = Pick<Worker, 'id' | 'term' | 'onTerm' | 'onGone' | 'dead' | 'isDead'>;
 
 /** Returns the name of an intent in this process, in the log and in errors. */
 export const markOf = ({ operation, key }: IntentKey): string => `${operation} ${key}`;
@@ -212,10 +207,4 @@ export async function takeDeathBack(tx: Tx, intent: IntentKey, owner: string, du
     owner,
     crashes,
   );
-}
-
-/** Counts the suspects. */
-export async function countSuspects(read: Read): Promise<number> {
-  const [row] = await read.all(`select count(*) as n from sw_intent where ${suspect}`);
-  return Number(row?.['n']);
 }

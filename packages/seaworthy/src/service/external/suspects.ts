@@ -4,15 +4,15 @@ import type { Most } from '../../store/read-some.ts';
 import type { Fragment, Read, Tx } from '../../store/store.ts';
 import { timeoutMs } from '../handler.ts';
 import { all, type Claimed, type Claiming, claimed, dead, due, either, oneOf, own, plain } from './claim.ts';
-import { countSuspects, type Intent, markOf, setAside, suspect, take, takeDeathBack } from './intent-table.ts';
+import { type Intent, markOf, setAside, suspect, take, takeDeathBack } from './intent-table.ts';
 import type { ExternalCommand, ExternalDeps } from './prepare.ts';
 
 /** The open intents that may be what kills their processes, as one process drives them. */
 export interface ExternalSuspects {
   /** How many there were at the last look, in the whole database. */
   readonly count: number;
-  /** Begins with one that is due, unless another suspect of the process runs. */
-  claim(): Promise<void>;
+  /** Begins with one that is due, unless another suspect of the process runs. `found` is how many there are. */
+  claim(found: number): Promise<void>;
 }
 
 export interface SuspectsDeps extends ExternalDeps {
@@ -121,8 +121,8 @@ export function externalSuspects(deps: SuspectsDeps): ExternalSuspects {
     get count() {
       return count;
     },
-    async claim() {
-      count = await countSuspects(store.sqlRead);
+    async claim(found) {
+      count = found;
       const leave = count === 0 ? undefined : alone.tryTake();
       if (!leave) return;
       let running: Promise<unknown> = Promise.resolve();

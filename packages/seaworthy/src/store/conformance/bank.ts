@@ -12,7 +12,9 @@ export const named = (name: string, body: Promised['body']): Promised => ({ name
 
 export const accounts: Migration = {
   name: 'bank/1',
-  statements: ['create table account (name text primary key, balance integer not null check (balance >= 0))'],
+  statements: ({ types: { integer, key }, tableOptions }) => [
+    `create table account (name ${key} not null primary key, balance ${integer} not null check (balance >= 0))${tableOptions}`,
+  ],
 };
 
 export const balance = async (read: Pick<Tx, 'all'>, name: string): Promise<number> =>

@@ -35,6 +35,24 @@ export const ending: readonly Promised[] = [
       { name: 'b', balance: 2 },
     ]);
   }),
+  named('a statement for the commit says what it has changed once its transaction has committed', async (store) => {
+    const opened = await store.transaction(async (tx) => {
+      const all = [tx.runAtCommit(opening, 'a', 1), tx.runAtCommit('update account set balance = 0 where balance > ?', 2)];
+      const inner = tx.savepoint(async () => {
+        all.push(tx.runAtCommit(opening, 'lost', 1));
+        throw new Error('inside');
+      });
+      await assert.rejects(inner, /inside/);
+      await open(tx, 'b', 3);
+      all.push(tx.runAtCommit('update account set balance = 4'));
+      for (const { changes } of all) assert.equal(changes, undefined);
+      return all;
+    });
+    assert.deepEqual(
+      opened.map(({ changes }) => changes),
+      [1, 1, undefined, 2],
+    );
+  }),
   named('a statement for the commit is dropped with its savepoint, and with its transaction', async (store) => {
     await store.transaction(async (tx) => {
       tx.runAtCommit(opening, 'kept', 1);

@@ -65,8 +65,16 @@ export const losing: readonly Promised[] = [
         .toSorted(),
     );
   }),
-  named('of statements that are given at once, those after a failed one have no effect', async (store) => {
+  named('of statements that are given at once, those after a failed one are refused and have no effect', async (store) => {
     await store.transaction(async (tx) => {
+      const inner = tx.savepoint(async () => {
+        const settled = await Promise.allSettled([open(tx, 'a', 1), open(tx, 'b', -1), open(tx, 'c', 1)]);
+        assert.deepEqual(
+          settled.map(({ status }) => status),
+          ['fulfilled', 'rejected', 'rejected'],
+        );
+      });
+      await assert.rejects(inner, isLost);
       await tx
         .savepoint(() => Promise.all([open(tx, 'a', 1), open(tx, 'b', -1), open(tx, 'c', 1)]))
         .catch((error: unknown) => assert.ok(error instanceof StatementFailed));

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { MigrationEdited, MigrationFailed, StatementFailed } from '../errors.ts';
+import type { Migration } from '../store.ts';
 import { accounts, balance, named, open, type Promised } from './bank.ts';
 
-const entries = {
+const entries: Migration = {
   name: 'bank/2',
-  statements: ['create table entry (n integer primary key, account text not null references account (name) on delete cascade)'],
+  statements: ({ types: { key } }) => [
+    `create table entry (n integer primary key, account ${key} not null, foreign key (account) references account (name) on delete cascade)`,
+  ],
 };
 
 /** Migrations, and statements that would outlive their transaction. */
@@ -16,8 +19,9 @@ export const migrating: readonly Promised[] = [
     await assert.rejects(edited, (error: unknown) => error instanceof MigrationEdited && /bank\/2/.test(error.message));
   }),
   named(
-    'a migration that fails half way, or uses a statement that it may not, leaves nothing of itself and of those before it',
+    'with transactional DDL, a migration that fails half way, or uses a statement that it may not, leaves nothing of itself and of those before it',
     async (store) => {
+      if (!store.dialect.transactionalDdl) return 'transactional DDL';
       const good = { name: 'bank/2', statements: ['create table note (name text)'] };
       for (const wrong of ['insert into nowhere values (1)', 'pragma foreign_keys = off', "attach ':memory:' as other", 'vacuum', 'commit'])
         await assert.rejects(
@@ -25,6 +29,29 @@ export const migrating: readonly Promised[] = [
           (error: unknown) => error instanceof MigrationFailed && /bank\/3/.test(error.message),
         );
       await store.migrate([good, { name: 'bank/3', statements: ['create table other (name text)'] }]);
+    },
+  ),
+  named(
+    'without transactional DDL, a migration that fails half way says what is left of it, and those before it stay applied',
+    async (store) => {
+      if (store.dialect.transactionalDdl) return 'DDL that commits by itself';
+      const good = { name: 'bank/2', statements: ['create table note (n integer)'] };
+      const wrong = ['insert into nowhere values (1)', 'vacuum', 'commit'];
+      for (const [index, statement] of wrong.entries()) {
+        const statements = [`create table other${index} (n integer)`, 'insert into note values (1)', statement];
+        await assert.rejects(
+          store.migrate([good, { name: 'bank/3', statements }]),
+          (error: unknown) => error instanceof MigrationFailed && /bank\/3.* first 1 of 3 statements stay/.test(error.message),
+          statement,
+        );
+      }
+      assert.deepEqual(await store.read.all('select n from note'), [], 'a change of rows is undone');
+      const atOnce = store.migrate([good, { name: 'bank/3', statements: ['insert into note values (1)', 'vacuum'] }]);
+      await assert.rejects(atOnce, (error: unknown) => error instanceof MigrationFailed && /nothing of it is left/.test(error.message));
+      const before = store.migrate([{ name: 'bank/3', statements: ['insert into note values (1)', 'create table other0 (n integer)'] }]);
+      await assert.rejects(before, (error: unknown) => error instanceof MigrationFailed && /first 1 of 2/.test(error.message));
+      await store.migrate([good, { name: 'bank/3', statements: ['create table other3 (n integer)', 'insert into note values (2)'] }]);
+      assert.deepEqual(await store.read.all('select n from note order by n'), [{ n: 1 }, { n: 2 }]);
     },
   ),
   named('two migrations of one name are refused by name, and not as an edit', async (store) => {
@@ -45,7 +72,7 @@ export const migrating: readonly Promised[] = [
       {
         name: 'bank/3',
         statements: [
-          'create table account_new (name text primary key, balance integer not null)',
+          `create table account_new (name ${store.dialect.types.key} not null primary key, balance integer not null)`,
           'insert into account_new select name, balance from account',
           'drop table account',
           'alter table account_new rename to account',
@@ -62,17 +89,18 @@ export const migrating: readonly Promised[] = [
     await store.transaction((tx) => tx.run("delete from account where name = 'a'"));
     assert.deepEqual(await store.read.all('select n from entry'), []);
   }),
-  named('a migration that leaves references to nothing is refused by name, with all that it did', async (store) => {
+  named('a migration that leaves references to nothing is refused by name, and with transactional DDL undone', async (store) => {
     await store.migrate([entries]);
     await store.transaction(async (tx) => {
       await open(tx, 'a', 1);
       await tx.run("insert into entry values (1, 'a')");
     });
-    const broken = [
-      ["insert into entry values (2, 'nobody')"],
-      ['alter table account rename to account_old', 'create table account (name text primary key)', 'drop table account_old'],
+    const replaced = [
+      'alter table account rename to account_old',
+      `create table account (name ${store.dialect.types.key} not null primary key)`,
+      'drop table account_old',
     ];
-    for (const statements of broken)
+    for (const statements of [["insert into entry values (2, 'nobody')"], ...(store.dialect.transactionalDdl ? [replaced] : [])])
       await assert.rejects(
         store.migrate([{ name: 'bank/3', statements }]),
         (error: unknown) => error instanceof MigrationFailed && /bank\/3/.test(error.message),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { StatementFailed } from '../errors.ts';
 import type { Store } from '../store.ts';
-import { named, type Promised } from './bank.ts';
+import { named, names, open, type Promised } from './bank.ts';
 
 /** A table in the words of the dialect. */
 const letters = (store: Store): Promise<void> =>
@@ -61,7 +61,7 @@ export const wording: readonly Promised[] = [
       for (const name of names) await tx.run(tx.dialect.insertNew(letter), name, null, null);
     });
     assert.equal((await all(store)).length, names.length);
-    for (const at of [1.5, 'soon'])
+    for (const at of store.dialect.refusesFractions ? [1.5, 'soon'] : ['soon'])
       await assert.rejects(
         store.transaction((tx) => tx.run('insert into letter (name, at) values (?, ?)', 'wrong', at)),
         StatementFailed,
@@ -88,5 +88,20 @@ export const wording: readonly Promised[] = [
     });
     await assert.rejects(work, /no/);
     await assert.rejects(store.read.all('select n from brief'), StatementFailed);
+  }),
+  named('dialect: without transactional DDL, a transaction that makes or changes a table is refused by name', async (store) => {
+    if (store.dialect.transactionalDdl) return 'DDL that commits by itself';
+    for (const statement of [
+      'create table brief (n integer)',
+      ' /* so */ alter table account add column n integer',
+      'drop table account',
+    ]) {
+      const work = store.transaction(async (tx) => {
+        await open(tx, 'a', 1);
+        await tx.run(statement);
+      });
+      await assert.rejects(work, (error: unknown) => error instanceof StatementFailed && /migration/.test(error.message), statement);
+    }
+    assert.deepEqual(await names(store), []);
   }),
 ];

@@ -55,6 +55,21 @@ for (const [name, driver] of [
   });
 }
 
+for (const [name, driver] of [
+  ['sqlite', () => sqlite({ dir: join(root, String(folder++)) })],
+  ['memory', memory],
+] as const) {
+  test(`${name}: a change that begins with a query of its own, and a statement that changes no rows, say what they changed`, async () => {
+    const store = await driver().open('bank', runtime());
+    await store.migrate([{ name: 'x/1', statements: ['create table x (n integer)', 'insert into x values (1), (2)'] }]);
+    await store.transaction(async (tx) => {
+      assert.deepEqual(await tx.run('with first as (select 1 as n) delete from x where n in (select n from first)'), { changes: 1 });
+      assert.deepEqual(await tx.run('create table y (n integer)'), { changes: 0 });
+    });
+    await store.close();
+  });
+}
+
 test('sqlite: `select *` names the columns as they are now, also after another process changed them', async () => {
   const dir = join(root, String(folder++));
   const store = await sqlite({ dir }).open('bank', runtime());

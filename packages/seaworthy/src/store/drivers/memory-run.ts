@@ -66,7 +66,7 @@ export class MemoryRun {
       await macrotask();
       if (signal?.aborted) throw signal.reason;
       this.#revise();
-      for (const { sql, values } of state.deferred) this.#database.connection.run(sql, values);
+      for (const one of state.deferred) one.changes = this.#database.connection.run(one.sql, one.values).changes;
       this.#database.commit();
       return value;
     } catch (error) {

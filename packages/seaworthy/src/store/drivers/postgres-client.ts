@@ -18,6 +18,8 @@ export interface Query {
   readonly text: string;
   readonly name?: string;
   readonly values?: (string | Buffer | null)[];
+  /** `extended` takes one statement only. */
+  readonly queryMode?: 'extended';
   readonly types?: { getTypeParser(oid: number): (text: string) => unknown };
 }
 

@@ -24,4 +24,5 @@ export const postgresDialect: Dialect = {
     return tx.all(sql, ...values);
   },
   transactionalDdl: true,
+  refusesFractions: true,
 };

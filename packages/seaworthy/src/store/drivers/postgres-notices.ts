@@ -102,13 +102,16 @@ export class Notices {
       this.#end = end;
       try {
         const { client } = await this.#connections.connect();
-        client.on('error', () => end());
-        client.on('notification', ({ payload }) => this.#take(payload));
-        await client.query({ text: `listen ${channel}` });
-        this.#heard = true;
-        this.#wakeAll();
-        if (!this.#closed) await ended;
-        client.release(true);
+        try {
+          client.on('error', () => end());
+          client.on('notification', ({ payload }) => this.#take(payload));
+          await client.query({ text: `listen ${channel}` });
+          this.#heard = true;
+          this.#wakeAll();
+          if (!this.#closed) await ended;
+        } finally {
+          client.release(true);
+        }
       } catch (error) {
         observe.log('debug', 'notices of other processes are not heard', { error });
       }

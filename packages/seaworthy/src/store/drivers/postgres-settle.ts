@@ -11,18 +11,25 @@ import { Again } from './remote-session.ts';
  */
 const life = `select pg_postmaster_start_time()::text || ' ' || coalesce(stats_reset::text, '') as life from pg_stat_bgwriter`;
 
-const textOf = async (client: PostgresClient, text: string, column: string, values: string[] = []): Promise<string | undefined> => {
-  const { rows } = (await client.query({ text, values })) as Result;
-  return (rows[0] as Record<string, string | null> | undefined)?.[column] ?? undefined;
-};
+/** What is known of a connection from its beginning. */
+export interface Origin {
+  /** The life of the server. */
+  readonly life: string | undefined;
+  /** Whether it is one to a pooler: then the process of the server is another than the client was told. */
+  readonly pooled: boolean;
+}
 
-/** Reads which life of the server a connection belongs to. */
-export const lifeOf = (client: PostgresClient): Promise<string | undefined> => textOf(client, life, 'life');
+export async function originOf(client: PostgresClient): Promise<Origin> {
+  const { rows } = (await client.query({ text: `select pg_backend_pid() as pid, (${life}) as life` })) as Result;
+  const { pid, life: now } = rows[0] as { readonly pid: number; readonly life?: string | null };
+  return { life: now ?? undefined, pooled: pid !== client.processID };
+}
 
-/** Returns the state of a transaction, `unheard` when the server has no such transaction. */
+/** Returns the state of a transaction; `undefined` when the server has forgotten it. */
 async function statusOf(client: PostgresClient, id: string): Promise<string | undefined> {
   try {
-    return await textOf(client, 'select pg_xact_status($1::xid8) as status', 'status', [id]);
+    const { rows } = (await client.query({ text: 'select pg_xact_status($1::xid8) as status', values: [id] })) as Result;
+    return (rows[0] as { readonly status?: string | null }).status ?? undefined;
   } catch (error) {
     // In the future of a server that forgot it, as after a crash.
     if (sqlstateOf(error) === '22023') return 'aborted';
@@ -60,7 +67,7 @@ export async function settleCommit({ id, life: then, cause }: Lost, { service, c
     try {
       client = await connect();
       const status = await statusOf(client, id as string);
-      const now = await lifeOf(client);
+      const { life: now } = await originOf(client);
       client.release();
       client = undefined;
       if (status === 'aborted') throw new Again('connection', cause);

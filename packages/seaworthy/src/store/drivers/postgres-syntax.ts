@@ -7,6 +7,7 @@ export const postgresSyntax: Syntax = {
   token:
     /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|\b[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([a-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$[\s\S]*?\$\1\$|[a-z_\u0080-\uffff][\w$\u0080-\uffff]*|\?\?|\?|\$\d+|[^\s\w]/giu,
   placeholder: (position) => `$${position}`,
+  faultOf: (token) => (/^\$\d/.test(token) ? `has the placeholder ${token}: write every one as a bare ?` : undefined),
   refused: {
     ...controls,
     set: `${wide}leave it out, or set it for the role`,

@@ -9,9 +9,18 @@ function whole(text: string): number | bigint {
   return Number.isSafeInteger(number) ? number : BigInt(text);
 }
 
+/** Bytes are in one of two forms, which the role or the database may choose (https://www.postgresql.org/docs/current/datatype-binary.html). */
+function bytesOf(text: string): Uint8Array {
+  if (text.startsWith('\\x')) return new Uint8Array(Buffer.from(text.slice(2), 'hex'));
+  const plain = text.replaceAll(/\\(\\|[0-7]{3})/g, (_, code: string) =>
+    code === '\\' ? code : String.fromCharCode(Number.parseInt(code, 8)),
+  );
+  return new Uint8Array(Buffer.from(plain, 'latin1'));
+}
+
 const parsers: Readonly<Record<number, (text: string) => Value>> = {
   [oids.bool]: (text) => text === 't',
-  [oids.bytea]: (text) => new Uint8Array(Buffer.from(text.slice(2), 'hex')),
+  [oids.bytea]: bytesOf,
   [oids.int8]: whole,
   [oids.int2]: Number,
   [oids.int4]: Number,

@@ -2,16 +2,16 @@ import pg from 'pg';
 import { systemClock } from '../../core/clock.ts';
 import { disposable } from '../../core/disposable.ts';
 import type { Runtime } from '../../core/runtime.ts';
-import { StoreUnusable } from '../errors.ts';
 import type { DisposableStoreDriver, Store } from '../store.ts';
 import type { PostgresPool } from './postgres-client.ts';
-import { Connections, fewest } from './postgres-connections.ts';
+import { Connections } from './postgres-connections.ts';
 import { postgresDialect } from './postgres-dialect.ts';
 import { migratePostgres } from './postgres-migrations.ts';
 import { Notices } from './postgres-notices.ts';
 import { type Manner, PostgresSession, quoted } from './postgres-session.ts';
 import { settleCommit } from './postgres-settle.ts';
 import { type Engine, openRemote } from './remote-store.ts';
+import { sharedByStores } from './shared-by-stores.ts';
 
 export type { PostgresPool } from './postgres-client.ts';
 
@@ -53,8 +53,10 @@ interface Pooled {
  * const store = postgres({ url: 'postgres://shop@localhost/shop' });
  */
 export function postgres(options: PostgresOptions): DisposableStoreDriver {
-  let pooled: Pooled | undefined;
-  let users = 0;
+  const shared = sharedByStores(async ({ connections, notices }: Pooled) => {
+    await notices.close();
+    await connections.end();
+  });
 
   function pool(): { readonly pool: PostgresPool; readonly max: number } {
     if (options.pool) return { pool: options.pool, max: options.pool.options?.max ?? 10 };
@@ -63,32 +65,19 @@ export function postgres(options: PostgresOptions): DisposableStoreDriver {
     return { pool: new pg.Pool(config) as unknown as PostgresPool, max };
   }
 
-  function join(runtime: Runtime): Pooled {
-    if (!pooled) {
-      const { pool: given, max } = pool();
-      if (max < fewest) throw new StoreUnusable(`PostgreSQL was given ${max} connections: it needs at least ${fewest}`);
-      const connections = new Connections(given, max, options.pool === undefined);
-      pooled = { connections, notices: new Notices(connections, runtime) };
-    }
-    users++;
-    return pooled;
-  }
-
-  async function leave({ connections, notices }: Pooled): Promise<void> {
-    if (--users > 0) return;
-    pooled = undefined;
-    await notices.close();
-    await connections.end();
+  function connect(runtime: Runtime): Pooled {
+    const { pool: given, max } = pool();
+    const connections = new Connections(given, max, options.pool === undefined);
+    return { connections, notices: new Notices(connections, runtime) };
   }
 
   return {
     async open(service, runtime) {
-      const shared = join(runtime);
-      const { connections, notices } = shared;
+      const { connections, notices } = shared.join(() => connect(runtime));
       try {
         (await connections.connect()).client.release();
       } catch (error) {
-        await leave(shared);
+        await shared.leave();
         throw error;
       }
       const schema = options.schema?.(service) ?? service;
@@ -102,18 +91,19 @@ export function postgres(options: PostgresOptions): DisposableStoreDriver {
       const engine: Engine = {
         dialect: postgresDialect,
         lanes: connections.lanes,
-        async session() {
+        async session(beginning) {
           const { client, standing } = await connections.connect();
           return new PostgresSession({
             client,
             standing,
             manner,
+            beginning,
             settle: (id, cause) =>
               settleCommit(
                 { id, life: standing.life, cause },
                 { service, clock, connect: async () => (await connections.connect()).client },
               ),
-            met: (error) => connections.met(error),
+            met: (error) => connections.reachability.met(error),
             committed: () => runtime.observe.count('seaworthy_store_commits_total', { service }),
             reached: runtime.reached,
           });
@@ -123,12 +113,12 @@ export function postgres(options: PostgresOptions): DisposableStoreDriver {
           clock === systemClock
             ? { sql: '(extract(epoch from clock_timestamp()) * 1000)::bigint', values: [] }
             : { sql: '?::bigint', values: [clock.now()] },
-        condition: () => connections.condition(),
+        condition: () => connections.reachability.condition(),
         migrate: (store, migrations) => migratePostgres(store, schema, migrations),
         announce: (topic) => notices.tell(schema, topic),
         hear: (heard) => notices.hear(schema, heard),
         hears: () => notices.heard,
-        close: () => leave(shared),
+        close: () => shared.leave(),
       };
       return disposable<Store>(openRemote({ service, runtime, engine }));
     },

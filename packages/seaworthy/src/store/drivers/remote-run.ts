@@ -5,13 +5,12 @@ import { allBy } from '../read-by.ts';
 import { statementName } from '../statement-name.ts';
 import type { Changed, Tx, Values } from '../store.ts';
 import { copyOf, type TxState } from '../tx-state.ts';
-import { AfterFailure, Again, type Beginning, type Session } from './remote-session.ts';
+import { AfterFailure, Again, type Session } from './remote-session.ts';
 
 export interface RunDeps {
   readonly session: Session;
   readonly dialect: Dialect;
   readonly state: TxState;
-  readonly beginning: Beginning;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -45,7 +44,8 @@ export class RemoteRun {
       if (this.#known > 0 || last.length > 0) {
         this.#mark();
         sent = true;
-        await session.commit(last.map(({ sql, values }) => [sql, ...values]));
+        const changed = await session.commit(last.map(({ sql, values }) => [sql, ...values]));
+        for (const [index, one] of last.entries()) one.changes = changed[index]?.changes;
       }
       session.release();
       return value;
@@ -70,9 +70,9 @@ export class RemoteRun {
 
   /** Tells the engine of the transaction and of the savepoints that it does not know yet. */
   #mark(): void {
-    const { session, beginning } = this.#deps;
+    const { session } = this.#deps;
     if (this.#known === this.#open) return;
-    if (this.#known === 0) session.begin(beginning);
+    if (this.#known === 0) session.begin();
     for (let level = Math.max(this.#known, 1); level < this.#open; level++) session.savepoint();
     this.#known = this.#open;
   }
@@ -87,7 +87,8 @@ export class RemoteRun {
       return await send();
     } catch (error) {
       if (isA(error, Again)) state.fail(error);
-      else if (isA(error, AfterFailure)) throw level.lostAround ?? error;
+      // It was sent before the level was known to be lost, and may fail in any way after what has failed before it.
+      else if (isA(error, AfterFailure) || level.lostAround) throw level.lostAround ?? error;
       else state.lose(error, level);
       throw error;
     } finally {

@@ -8,30 +8,24 @@ import { isA } from '../../core/thrown.ts';
 import type { Dialect } from '../dialect.ts';
 import { StoreClosed, StoreUnusable, TransactionNested } from '../errors.ts';
 import { readerBy } from '../read-by.ts';
-import type { Fragment, Migration, Store, TransactionOptions, Tx } from '../store.ts';
+import type { Fragment, Migration, Row, Store, TransactionOptions, Tx, Values } from '../store.ts';
 import { Topics } from '../topics.ts';
-import { TxState } from '../tx-state.ts';
+import { copyOf, TxState } from '../tx-state.ts';
+import type { Lanes } from './lanes.ts';
 import { RemoteRun } from './remote-run.ts';
-import { Again, type Session } from './remote-session.ts';
+import { Again, type Beginning, type Session } from './remote-session.ts';
 import type { Leave, Slots } from './slots.ts';
 import { Turnstile } from './turnstile.ts';
-
-/** The lanes of a process: so many connections for each kind of work. */
-export interface Lanes {
-  readonly shared: Slots;
-  readonly own: Slots;
-  readonly read: Slots;
-}
 
 /** What differs between databases on a network. */
 export interface Engine {
   readonly dialect: Dialect;
   readonly lanes: Lanes;
-  /** Lends a connection. Rejects with `StoreUnusable` when the database cannot be reached. */
-  session(): Promise<Session>;
+  /** Lends a connection to a transaction, or to a query outside of one. Rejects with `StoreUnusable` when the database cannot be reached. */
+  session(beginning?: Beginning): Promise<Session>;
   now(): Fragment;
   condition(): Condition;
-  /** Applies migrations by transactions of `store`. */
+  /** Applies migrations, by transactions of `store` where the engine can. */
   migrate(store: Store, migrations: readonly Migration[]): Promise<void>;
   /** Tells other processes of a notice. */
   announce(topic: string): void;
@@ -63,8 +57,20 @@ interface Committed<V> {
   readonly notices: readonly string[];
 }
 
-/** The transactions that are open in the calling function, whatever it awaits. */
-const within = new AsyncLocalStorage<{ readonly slots: Slots; open: boolean }>();
+interface Inside {
+  readonly slots: Slots;
+  open: boolean;
+  readonly outer: Inside | undefined;
+}
+
+const within = new AsyncLocalStorage<Inside>();
+
+/** The transactions that are open in the calling function, whatever it awaits, the innermost first. */
+function openAround(): readonly Inside[] {
+  const all: Inside[] = [];
+  for (let one = within.getStore(); one; one = one.outer) if (one.open) all.push(one);
+  return all;
+}
 
 export function openRemote({ service, runtime, engine }: Context): Store {
   const { clock, observe, random } = runtime;
@@ -99,7 +105,8 @@ export function openRemote({ service, runtime, engine }: Context): Store {
         return await work();
       } catch (error) {
         const cause = isA(error, Again) && error.reason === 'connection' ? error.cause : undefined;
-        if ((cause === undefined && !isA(error, StoreUnusable)) || signal?.aborted) throw error;
+        if (cause === undefined && !isA(error, StoreUnusable)) throw error;
+        if (signal?.aborted) throw signal.reason;
         if (lost >= connectionsAtMost || closing)
           throw cause === undefined ? error : new StoreUnusable(`the connection to the database of ${service} was lost`, { cause });
         await sleep(clock, backoffMs(reconnectWait, lost, random), signal);
@@ -107,28 +114,11 @@ export function openRemote({ service, runtime, engine }: Context): Store {
     }
   }
 
-  async function once<V>(
-    work: (tx: Tx) => Promise<V>,
-    { signal, isolation = 'serializable', lane, durable = true }: TransactionOptions,
-  ): Promise<Committed<V>> {
-    const state = new TxState((error) => observe.log('error', error.message, { service, error }));
-    const session = await engine.session();
-    if (signal?.aborted) {
-      session.release();
-      throw signal.reason;
-    }
-    const beginning = { isolation, certain: lane !== 'own', durable };
-    const value = await new RemoteRun({ session, dialect: engine.dialect, state, beginning, signal }).commit(work);
-    return { value, notices: state.notices };
-  }
-
-  /** Runs the work until it meets no other transaction. */
-  async function unconflicted<V>(work: (tx: Tx) => Promise<V>, options: TransactionOptions): Promise<Committed<V>> {
-    const { signal } = options;
+  /** Runs `work` until it meets no other transaction; after several runs by `alone`. */
+  async function unconflicted<V>(work: () => Promise<V>, signal: AbortSignal | undefined, alone = work): Promise<V> {
     for (let runs = 1; ; runs++) {
       try {
-        const run = (): Promise<Committed<V>> => once(work, options);
-        return await (runs > runsBesideOthers && options.lane !== 'own' ? turnstile.alone(run) : run());
+        return await (runs > runsBesideOthers ? alone() : work());
       } catch (error) {
         if (!isA(error, Again) || error.reason !== 'conflict') throw error;
         observe.count('seaworthy_store_conflicts_total', { service });
@@ -137,14 +127,40 @@ export function openRemote({ service, runtime, engine }: Context): Store {
     }
   }
 
+  /** Lends a connection, to a query when it is given no beginning. When the signal aborts first, whoever comes next has it. */
+  async function lend(signal: AbortSignal | undefined, beginning?: Beginning): Promise<Session> {
+    const coming = engine.session(beginning);
+    if (!signal) return coming;
+    try {
+      return await orAborted(coming, signal);
+    } catch (error) {
+      coming.then(
+        (session) => session.release(),
+        () => {},
+      );
+      throw error;
+    }
+  }
+
+  async function once<V>(
+    work: (tx: Tx) => Promise<V>,
+    { signal, isolation = 'serializable', lane, durable = true }: TransactionOptions,
+  ): Promise<Committed<V>> {
+    const state = new TxState((error) => observe.log('error', error.message, { service, error }));
+    const session = await lend(signal, { isolation, certain: lane !== 'own', durable });
+    const value = await new RemoteRun({ session, dialect: engine.dialect, state, signal }).commit(work);
+    return { value, notices: state.notices };
+  }
+
   async function enter({ signal, lane = 'shared' }: TransactionOptions): Promise<Leave> {
     const slots = engine.lanes[lane];
-    const outer = within.getStore();
-    if (slots.full && outer?.open && outer.slots === slots)
+    const around = openAround();
+    if (slots.full && around.some((outer) => outer.slots === slots))
       throw new TransactionNested(
         `a transaction of ${service} was begun inside another one, which has to wait for it, while all connections are in use: use the \`tx\` of the outer one, or begin it after the outer one has ended`,
       );
-    const beside = lane === 'own' ? undefined : turnstile;
+    // One that is inside another is never held up: the outer one may be the one that runs alone.
+    const beside = lane === 'own' || around.length > 0 ? undefined : turnstile;
     await beside?.enter(signal);
     try {
       const leave = await slots.enter(signal);
@@ -159,11 +175,14 @@ export function openRemote({ service, runtime, engine }: Context): Store {
   }
 
   async function transaction<V>(work: (tx: Tx) => Promise<V>, options: TransactionOptions): Promise<V> {
+    const { signal, lane = 'shared' } = options;
     const leave = await enter(options);
-    const here = { slots: engine.lanes[options.lane ?? 'shared'], open: true };
+    const here: Inside = { slots: engine.lanes[lane], open: true, outer: openAround()[0] };
+    const run = (): Promise<Committed<V>> => once(work, options);
+    const alone = lane === 'own' ? run : () => turnstile.alone(run, signal);
     let committed: Committed<V>;
     try {
-      committed = await within.run(here, () => persistently(() => unconflicted(work, options), options.signal));
+      committed = await within.run(here, () => persistently(() => unconflicted(run, signal, alone), signal));
     } finally {
       here.open = false;
       leave();
@@ -173,25 +192,26 @@ export function openRemote({ service, runtime, engine }: Context): Store {
     return committed.value;
   }
 
+  async function query(sql: string, values: Values, signal: AbortSignal | undefined): Promise<readonly Row[]> {
+    const session = await lend(signal);
+    let done = false;
+    const rows = session.all(sql, values).finally(() => {
+      done = true;
+    });
+    try {
+      return await (signal ? orAborted(rows, signal) : rows);
+    } finally {
+      if (done) session.release();
+      else session.abandon();
+    }
+  }
+
   const read = readerBy((sql, values, signal) =>
     busy(async () => {
+      const now = values.map(copyOf);
       const leave = await engine.lanes.read.enter(signal);
-      const query = async () => {
-        const session = await engine.session();
-        const rows = session.all(sql, values);
-        let done = false;
-        const settled = rows.finally(() => {
-          done = true;
-        });
-        try {
-          return await (signal ? orAborted(settled, signal) : settled);
-        } finally {
-          if (done) session.release();
-          else session.abandon();
-        }
-      };
       try {
-        return await persistently(query, signal);
+        return await persistently(() => unconflicted(() => query(sql, now, signal), signal), signal);
       } finally {
         leave();
       }

@@ -1,6 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { changedTable } from '../changed-table.ts';
 import { StatementFailed, UniqueViolation } from '../errors.ts';
+import { refusalOf } from '../statement-name.ts';
 import type { Row, Value, Values } from '../store.ts';
 import { refuseValue } from '../values.ts';
 import { isUnique } from './sqlite-busy.ts';
@@ -151,7 +152,7 @@ export class Connection {
   #explain(sql: string, cause: unknown): StatementFailed {
     this.#met(cause);
     const { message: refusal } = cause as Error;
-    const message = `${refusal}, in: ${sql.replaceAll(/\s+/g, ' ').slice(0, 300)}`;
+    const message = refusalOf(refusal, sql);
     if (!isUnique(cause)) return new StatementFailed(message, { cause });
     // A trigger may have changed another table than the statement names; SQLite says which, unless the index has expressions.
     return new UniqueViolation(message, { cause, table: /constraint failed: (\w+)\./.exec(refusal)?.[1] ?? changedTable(sql) });

@@ -17,4 +17,5 @@ export const sqliteDialect: Dialect = {
     return tx.all(sql, ...values);
   },
   transactionalDdl: true,
+  refusesFractions: true,
 };

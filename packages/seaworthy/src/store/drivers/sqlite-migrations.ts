@@ -82,4 +82,4 @@ async function guard(tx: Tx): Promise<Verify> {
  * Applies migrations on a connection whose foreign keys are off, as a table can only be rebuilt so: with them on, the `drop`
  * deletes the rows that refer to it (https://sqlite.org/lang_altertable.html#otheralter).
  */
-export const migrateSqlite = (tx: Tx, migrations: readonly Migration[]): Promise<void> => applyMigrations(tx, migrations, guard);
+export const migrateSqlite = (tx: Tx, migrations: readonly Migration[]): Promise<void> => applyMigrations(tx, migrations, { guard });

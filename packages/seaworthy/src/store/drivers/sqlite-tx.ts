@@ -151,7 +151,7 @@ export class Run {
   /** Keeps the changes of the work, and runs the statements for the commit. Throws when the transaction is lost. */
   keep(): void {
     this.#state.finish();
-    for (const { sql, values } of this.#state.deferred) this.#connection.run(sql, values, this.#levels.mark);
+    for (const one of this.#state.deferred) one.changes = this.#connection.run(one.sql, one.values, this.#levels.mark).changes;
     this.#levels.closeAll(true);
   }
 

@@ -1,3 +1,7 @@
+import { StatementFailed } from '../errors.ts';
+import { refusalOf } from '../statement-name.ts';
+import type { Value, Values } from '../store.ts';
+
 /** A statement for an engine on a network, as far as its text shows before it runs. */
 export interface Text {
   /** With the placeholders of the engine. */
@@ -15,6 +19,8 @@ export interface Syntax {
   readonly token: RegExp;
   /** Writes the placeholder of the value at a position, counted from 1. */
   readonly placeholder: (position: number) => string;
+  /** What is wrong with a token wherever it stands, as the end of a sentence. */
+  readonly faultOf: (token: string) => string | undefined;
   /** Statements that concern the connection or the transaction, by their first word, with what to do instead. */
   readonly refused: Readonly<Record<string, string>>;
 }
@@ -32,15 +38,15 @@ const isComment = (text: string): boolean => text.startsWith('--') || text.start
  * Reads a statement whose placeholders are `?`; `??` stands for one question mark, such as an operator. It refuses texts by which a
  * connection or a transaction would not be afterwards what others take it for.
  */
-export function textOf(sql: string, { token, placeholder, refused }: Syntax): Text {
+export function textOf(sql: string, { token, placeholder, faultOf, refused }: Syntax): Text {
   let placeholders = 0;
   let fault: string | undefined;
   const words: string[] = [];
   const text = sql.replace(token, (found) => {
+    fault ??= faultOf(found);
     if (isComment(found)) return found;
     if (found === '??') return '?';
     if (words.length < 3) words.push(found.toLowerCase());
-    if (/^\$\d/.test(found)) fault = `has the placeholder ${found}: write every one as a bare ?`;
     if (found !== '?') return found;
     placeholders++;
     return placeholder(placeholders);
@@ -65,4 +71,16 @@ export function texts(syntax: Syntax): (sql: string) => Text {
     known.set(sql, numbered);
     return numbered;
   };
+}
+
+/** Returns the values of a statement as the client takes them. Throws `StatementFailed` when they are not those of its placeholders. */
+export function bound<P>(text: Text, sql: string, values: Values, toParameter: (value: Value | undefined, index: number) => P): P[] {
+  try {
+    if (text.fault !== undefined) throw new TypeError(`the statement ${text.fault}`);
+    if (text.placeholders !== values.length)
+      throw new TypeError(`the statement has ${text.placeholders} placeholders and was given ${values.length} values`);
+    return values.map(toParameter);
+  } catch (cause) {
+    throw new StatementFailed(refusalOf((cause as Error).message, sql), { cause });
+  }
 }

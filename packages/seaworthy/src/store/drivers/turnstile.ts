@@ -1,3 +1,4 @@
+import { orAborted } from '../../core/abort.ts';
 import type { Clock } from '../../core/clock.ts';
 
 /** The longest wait until everybody else has left. */
@@ -42,11 +43,14 @@ export class Turnstile {
     if (this.#inside <= 1) this.#emptied();
   }
 
-  /** Runs `work` of somebody who is inside while the others are not; they have a second to leave. Those who ask together run together. */
-  async alone<V>(work: () => Promise<V>): Promise<V> {
+  /**
+   * Runs `work` of somebody who is inside while the others are not; they have a second to leave. Those who ask together run together.
+   * Rejects with the signal's reason if it aborts before the work begins.
+   */
+  async alone<V>(work: () => Promise<V>, signal?: AbortSignal): Promise<V> {
     const first = this.#alone++ === 0;
     try {
-      if (first && this.#inside > 1) await this.#empty();
+      if (first && this.#inside > 1) await this.#empty(signal);
       return await work();
     } finally {
       this.#alone--;
@@ -55,15 +59,13 @@ export class Turnstile {
     }
   }
 
-  #empty(): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        timer.cancel();
-        this.#emptied = () => {};
-        resolve();
-      };
-      const timer = this.#clock.after(patienceMs, done, { background: true });
-      this.#emptied = done;
+  #empty(signal?: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#clock.after(patienceMs, resolve, { background: true });
+    this.#emptied = resolve;
+    return (signal ? orAborted(promise, signal) : promise).finally(() => {
+      timer.cancel();
+      this.#emptied = () => {};
     });
   }
 }

@@ -48,6 +48,7 @@ const dialect: Dialect = {
     return tx.all(sql, ...values);
   },
   transactionalDdl: true,
+  refusesFractions: true,
 };
 
 const control = /^[\s\ufeff]*(\/\*.*?\*\/\s*)?(pragma|attach|detach|vacuum|begin|commit|end|rollback|savepoint|release)\b/is;
@@ -184,7 +185,7 @@ function openFile(path: string, service: string, runtime: Runtime): Store {
       const value = await (signal ? orAborted(running, signal) : running);
       await state.settled();
       state.finish();
-      for (const { sql, values } of state.deferred) writer.run(sql, values);
+      for (const one of state.deferred) one.changes = writer.run(one.sql, one.values).changes;
       try {
         database.exec('commit');
       } catch (cause) {
@@ -222,7 +223,7 @@ function openFile(path: string, service: string, runtime: Runtime): Store {
     listen: (topic, wake) => topics.listen(topic, wake),
     hears: () => false,
     notify: (topic) => topics.notify(topic),
-    migrate: (migrations) => transaction((tx) => applyMigrations(tx, migrations, refuseDrops)),
+    migrate: (migrations) => transaction((tx) => applyMigrations(tx, migrations, { guard: refuseDrops })),
     close() {
       closing ??= (async () => {
         await draining;

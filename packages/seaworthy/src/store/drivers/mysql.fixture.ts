@@ -1,0 +1,44 @@
+import mysql2 from 'mysql2/promise';
+import type { Ground } from '../conformance.ts';
+import { type MysqlPool, mysql } from './mysql.ts';
+
+/** The server for tests: a user that may make databases. */
+export const mysqlUrl = process.env['SEAWORTHY_TEST_MYSQL'] ?? 'mysql://root@127.0.0.1:3306';
+
+/** Runs statements one by one, beside the driver. */
+export async function administer(...statements: readonly string[]): Promise<readonly Record<string, unknown>[]> {
+  const client = await mysql2.createConnection({ uri: mysqlUrl, connectTimeout: 2000 });
+  try {
+    let rows: readonly Record<string, unknown>[] = [];
+    for (const statement of statements) [rows] = (await client.query(statement)) as unknown as [readonly Record<string, unknown>[]];
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Why there is no server to test on; `undefined` when there is one. Throws where one is required. */
+export const mysqlMissing: string | undefined = await administer('select 1').then(
+  () => undefined,
+  (error: Error) => {
+    const reason = `no MySQL or MariaDB answers at ${mysqlUrl} (${error.message}): start one, or set SEAWORTHY_TEST_MYSQL`;
+    if (process.env['REQUIRE_ENGINES'] === '1') throw new Error(reason, { cause: error });
+    return reason;
+  },
+);
+
+let grounds = 0;
+
+/** A driver whose databases are new, and are dropped at its end, on a pool of its own unless it is given one. */
+export function freshMysql(pool?: MysqlPool): Ground & { readonly driver: ReturnType<typeof mysql> } {
+  const prefix = `sw_test_${process.pid}_${grounds++}_`;
+  const made = new Set<string>();
+  const database = (service: string): string => {
+    made.add(`${prefix}${service}`);
+    return `${prefix}${service}`;
+  };
+  return {
+    driver: mysql(pool ? { pool, database } : { url: mysqlUrl, connections: 8, database }),
+    end: async () => void (await administer(...[...made].map((name) => `drop database if exists \`${name}\``))),
+  };
+}
