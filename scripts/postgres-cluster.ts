@@ -33,6 +33,17 @@ function programs(): string {
   return found;
 }
 
+/** Says why this machine cannot start a server; `undefined` when it can. Throws where one is required. */
+export function postgresProgramsMissing(): string | undefined {
+  try {
+    programs();
+    return undefined;
+  } catch (error) {
+    if (process.env['REQUIRE_ENGINES'] === '1') throw error;
+    return (error as Error).message;
+  }
+}
+
 /** The user of the server, which refuses to run as root. */
 function serverUser(): { readonly uid: number; readonly gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;

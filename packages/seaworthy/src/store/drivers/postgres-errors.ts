@@ -1,6 +1,6 @@
 import { fieldOf } from '../../core/thrown.ts';
 import { changedTable } from '../changed-table.ts';
-import { StatementFailed, StoreUnusable, UniqueViolation } from '../errors.ts';
+import { CommitUnknown, StatementFailed, StoreUnusable, UniqueViolation } from '../errors.ts';
 import { refusalOf } from '../statement-name.ts';
 import { AfterFailure, Again } from './remote-session.ts';
 
@@ -71,6 +71,15 @@ export function unbegun(error: unknown): Error {
   const why = explained(error, 'begin');
   return why instanceof StatementFailed ? unusable(bare(error, sqlstateOf(error))) : why;
 }
+
+/** Returns the error of a statement that ran although the server had refused to begin a transaction for it. */
+export const ranAlone = (error: unknown): CommitUnknown => {
+  const cause = bare(error, sqlstateOf(error));
+  return new CommitUnknown(
+    `the database did not begin a transaction (${cause.message}), and what was sent with it may have been run without one: read again what it would have changed`,
+    { cause },
+  );
+};
 
 /** Translates the error of a statement. The texts of the result have no values in them. `reading`: in a query that may not change anything. */
 export function explained(error: unknown, sql: string, reading = false): Error {

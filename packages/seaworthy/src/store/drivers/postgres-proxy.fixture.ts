@@ -9,10 +9,16 @@ export interface Message {
   readonly text: string;
 }
 
-/** `cut` ends the connection on both sides, and the message is lost; `lose` loses it and all after it in its direction, in silence. */
-export type Fate = 'pass' | 'cut' | 'lose';
+/** `cut` ends the connection on both sides, and the message is lost; `lose` loses it and all after it in its direction, in silence; `instead` is the text of a simple query in its place. */
+export type Fate = 'pass' | 'cut' | 'lose' | { readonly instead: string };
 
-export interface Proxy {
+const queryOf = (text: string): Buffer => {
+  const bytes = Buffer.from(`Q\0\0\0\0${text}\0`);
+  bytes.writeInt32BE(bytes.length - 1, 1);
+  return bytes;
+};
+
+export interface PostgresProxy {
   readonly url: string;
   /** Decides what becomes of each message to the server. Everything passes until it is set. */
   toServer: (message: Message) => Fate;
@@ -45,7 +51,7 @@ function messages(named: boolean, each: (message: Message, bytes: Buffer) => voi
 }
 
 /** Stands between the driver and a server, and loses what a test tells it to lose. It passes on one message in each turn of the event loop. */
-export async function startProxy(target = postgresUrl): Promise<Proxy> {
+export async function startProxy(target = postgresUrl): Promise<PostgresProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   let made = 0;
@@ -76,7 +82,7 @@ export async function startProxy(target = postgresUrl): Promise<Proxy> {
           const decided = fate(message);
           if (decided === 'cut') cut();
           lost ||= decided === 'lose';
-          if (!lost && !to.destroyed) to.write(bytes);
+          if (!lost && !to.destroyed) to.write(typeof decided === 'object' ? queryOf(decided.instead) : bytes);
         };
         if (waiting.push(pass) === 1) setImmediate(next);
       });
@@ -88,7 +94,7 @@ export async function startProxy(target = postgresUrl): Promise<Proxy> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = new URL(target);
   url.host = `127.0.0.1:${(server.address() as { port: number }).port}`;
-  const proxy: Proxy = {
+  const proxy: PostgresProxy = {
     url: url.href,
     toServer: () => 'pass',
     toClient: () => 'pass',

@@ -2,7 +2,7 @@ import { CommitFailed } from '../errors.ts';
 import type { Changed, Row, Statement, Values } from '../store.ts';
 import { cancel } from './postgres-cancel.ts';
 import type { PostgresClient, Query, Result } from './postgres-client.ts';
-import { explained, isAfterFailure, isLost, isStalePlan, isTrouble, sqlstateOf, unbegun } from './postgres-errors.ts';
+import { explained, isAfterFailure, isLost, isStalePlan, isTrouble, ranAlone, sqlstateOf, unbegun } from './postgres-errors.ts';
 import { postgresSyntax } from './postgres-syntax.ts';
 import { columnTypes, toParameter } from './postgres-values.ts';
 import { Again, type Beginning, exchanged, type Session } from './remote-session.ts';
@@ -61,7 +61,7 @@ interface SessionDeps {
   /** `undefined` for a query outside of a transaction. */
   readonly beginning: Beginning | undefined;
   readonly settle: Settle;
-  /** Called with what is wrong with the server or the way to it, and with nothing after a success. */
+  /** Called with what is wrong with the server or the way to it, and with nothing after a statement or a commit. */
   readonly met: (error?: unknown) => void;
   readonly committed: () => void;
   readonly reached: (point: 'store/commit/before' | 'store/commit/after') => void;
@@ -81,6 +81,8 @@ export class PostgresSession implements Session {
   #lost = false;
   #released = false;
   #began = false;
+  /** The server has begun it. */
+  #begun = false;
   /** It is one query, in a transaction that may not change anything. */
   #reading = false;
   #pathSet = false;
@@ -96,12 +98,13 @@ export class PostgresSession implements Session {
   begin(): void {
     const { isolation, certain, durable } = this.#deps.beginning as Beginning;
     const rest = `${durable ? '' : '; set local synchronous_commit to off'}${certain ? '; select pg_current_xact_id()::text as id' : ''}`;
-    this.#begin(`isolation level ${isolation}`, rest, (result) => {
+    // Of a `begin` with a level that a standby refuses nothing is left, and what follows would not be in a transaction.
+    this.#begin(`; set transaction isolation level ${isolation}`, rest, (result) => {
       this.#transaction = (one(result).rows[0] as { id?: string } | undefined)?.id;
     });
   }
 
-  #begin(mode: string, rest = '', done?: (result: Result | readonly Result[]) => void): void {
+  #begin(mode: string, rest = '', done: (result: Result | readonly Result[]) => void = () => {}): void {
     const { manner, standing } = this.#deps;
     const keeps = manner.keepsPath && !standing.pooled;
     this.#began = true;
@@ -111,7 +114,10 @@ export class PostgresSession implements Session {
       this.#pathSet = keeps;
       path = `; set ${keeps ? '' : 'local '}search_path to ${manner.path}`;
     }
-    this.#control(`begin ${mode}${path}${rest}`, done);
+    this.#control(`begin${mode}${path}${rest}`, (result) => {
+      this.#begun = true;
+      done(result);
+    });
   }
 
   savepoint(): void {
@@ -130,7 +136,7 @@ export class PostgresSession implements Session {
 
   async #alone(query: Query, sql: string): Promise<Result> {
     this.#reading = true;
-    this.#begin('read only');
+    this.#begin(' read only');
     const [result, end] = await Promise.allSettled([this.#answer(query, sql), this.#send({ text: 'commit' })]);
     // Whoever gets the connection next relies on its path, so it is known before.
     if (end.status === 'fulfilled' && one(end.value).command === 'COMMIT') this.#keepPath();
@@ -165,6 +171,7 @@ export class PostgresSession implements Session {
       const refused = outcomes.find(({ status }) => status === 'rejected');
       if (refused?.status === 'rejected') throw refused.reason;
       if (outcome.status === 'rejected') throw explained(outcome.reason, 'commit');
+      if (!this.#begun) throw ranAlone(this.#refused);
       if (one(outcome.value).command === 'ROLLBACK')
         throw new CommitFailed('the database rolled the transaction back instead of committing it: nothing of it is left');
       this.#committed();
@@ -201,8 +208,9 @@ export class PostgresSession implements Session {
   }
 
   #committed(): void {
-    const { committed } = this.#deps;
+    const { committed, met } = this.#deps;
     this.#keepPath();
+    met();
     committed();
   }
 
@@ -219,23 +227,33 @@ export class PostgresSession implements Session {
   }
 
   async #answer(query: Query, sql: string): Promise<Result> {
+    let result: Result;
     try {
-      return one(await this.#send(query));
+      result = one(await this.#send(query));
     } catch (error) {
       // Several may meet what one change of a table has left behind.
       if (isStalePlan(error) && query.name?.endsWith(` ${generation}`)) generation++;
-      if (isAfterFailure(error) && this.#refused !== undefined) throw unbegun(this.#refused);
+      if (this.#refused !== undefined && (isAfterFailure(error) || !this.#begun)) throw this.#unbegun();
       throw explained(error, sql, this.#reading);
     }
+    if (!this.#begun) throw ranAlone(this.#refused);
+    this.#deps.met();
+    return result;
+  }
+
+  /** Another connection may lead to another server. */
+  #unbegun(): Error {
+    const error = unbegun(this.#refused);
+    this.#end();
+    this.#deps.met(error);
+    return error;
   }
 
   async #send(query: Query): Promise<Result | readonly Result[]> {
     const { client, standing, met } = this.#deps;
     try {
       inOneWrite(client, standing);
-      const result = await exchanged(client.query(query));
-      met();
-      return result;
+      return await exchanged(client.query(query));
     } catch (error) {
       if (isTrouble(error, this.#reading)) {
         this.#end();
