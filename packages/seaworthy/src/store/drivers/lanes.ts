@@ -33,7 +33,7 @@ export class Reachability {
     this.#isTrouble = isTrouble;
   }
 
-  /** Records an error, or a success. */
+  /** Records an error, or that the database did what it was asked. A connection alone says little: one to a standby is made, too. */
   met(error?: unknown): void {
     if (error === undefined) this.#trouble = undefined;
     else if (this.#isTrouble(error)) this.#trouble = reasonOf(error);

@@ -44,7 +44,6 @@ export class Connections {
       client.on('error', (error) => this.reachability.met(error));
       const standing = await trackIo(originOf(client));
       this.#standings.set(client, standing);
-      this.reachability.met();
       return { client, standing };
     } catch (cause) {
       client?.release(true);

@@ -23,6 +23,10 @@ export interface Syntax {
   readonly faultOf: (token: string) => string | undefined;
   /** Statements that concern the connection or the transaction, by their first word, with what to do instead. */
   readonly refused: Readonly<Record<string, string>>;
+  /** Statements that end with the transaction all the same, by their first two words. Default none. */
+  readonly accepted?: readonly string[];
+  /** What else a statement may not be, by its words in small letters with a space after each; strings are `''`. Default nothing. */
+  readonly faults?: readonly (readonly [pattern: RegExp, fault: string])[];
 }
 
 const ends = 'begins or ends a transaction: that is for `transaction` and `savepoint` alone';
@@ -32,13 +36,29 @@ export const controls = Object.fromEntries(
   ['begin', 'start', 'commit', 'end', 'abort', 'rollback', 'savepoint', 'release'].map((word) => [word, ends]),
 );
 
+const temporary: readonly [RegExp, string] = [
+  /^create (?:or replace )?(?:global |local )?temp(?:orary)? /,
+  'makes something temporary, which others on the same connection would see in place of what they mean: make it without `temp`',
+];
+
 const isComment = (text: string): boolean => text.startsWith('--') || text.startsWith('/*') || text.startsWith('#');
+const isString = (text: string): boolean => /^[eE]?'|^\$(?!\d)/.test(text);
+
+/** Returns the rule that a statement breaks by its words. */
+function faultIn(words: readonly string[], { refused, accepted = [], faults = [] }: Syntax): string | undefined {
+  const [first, second] = words;
+  if (first === undefined) return 'is empty';
+  if (Object.hasOwn(refused, first) && !accepted.includes(`${first} ${second}`)) return refused[first];
+  const text = `${words.join(' ')} `;
+  return [temporary, ...faults].find(([pattern]) => pattern.test(text))?.[1];
+}
 
 /**
  * Reads a statement whose placeholders are `?`; `??` stands for one question mark, such as an operator. It refuses texts by which a
  * connection or a transaction would not be afterwards what others take it for.
  */
-export function textOf(sql: string, { token, placeholder, faultOf, refused }: Syntax): Text {
+export function textOf(sql: string, syntax: Syntax): Text {
+  const { token, placeholder, faultOf } = syntax;
   let placeholders = 0;
   let fault: string | undefined;
   const words: string[] = [];
@@ -46,17 +66,12 @@ export function textOf(sql: string, { token, placeholder, faultOf, refused }: Sy
     fault ??= faultOf(found);
     if (isComment(found)) return found;
     if (found === '??') return '?';
-    if (words.length < 3) words.push(found.toLowerCase());
+    if (found !== ';' || words.length > 0) words.push(isString(found) ? "''" : found.toLowerCase());
     if (found !== '?') return found;
     placeholders++;
     return placeholder(placeholders);
   });
-  const [first, ...next] = words;
-  if (first === undefined) fault = 'is empty';
-  else if (Object.hasOwn(refused, first)) fault = refused[first];
-  else if (first === 'create' && next.some((word) => word === 'temp' || word === 'temporary'))
-    fault = 'makes something temporary, which others on the same connection would see in place of what they mean: make it without `temp`';
-  return { sql: text, placeholders, fault, id: undefined };
+  return { sql: text, placeholders, fault: faultIn(words, syntax) ?? fault, id: undefined };
 }
 
 const kept = 1000;
