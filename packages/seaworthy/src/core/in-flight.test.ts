@@ -75,36 +75,13 @@ test('a further parent, such as the ownership of a partition, aborts the work', 
   assert.deepEqual([outcomes.get('a'), inFlight.size], ['lost', 0]);
 });
 
-test('a delayed id resumes at its time, unless it runs, is cancelled or is delayed again before', async () => {
-  const { clock, inFlight, run } = flight();
-  const resumed: (readonly [string, number])[] = [];
-  const later = (id: string, ms: number): void => inFlight.later(id, ms, () => resumed.push([id, clock.monotonic()]));
-  for (const id of ['a', 'b', 'c', 'd']) later(id, 100);
-  run('b');
-  inFlight.cancel('c');
-  later('d', 200);
-  assert.deepEqual(
-    ['a', 'b', 'c', 'd'].map((id) => inFlight.isDelayed(id)),
-    [true, false, false, true],
-  );
-  await clock.advance(1000);
-  assert.deepEqual(resumed, [
-    ['a', 100],
-    ['d', 200],
-  ]);
-  assert.equal(inFlight.isDelayed('a'), false);
-});
-
-test('a close waits for all runs and cancels all waits', async () => {
+test('a close waits for all runs', async () => {
   const { clock, inFlight, run, end, scopes } = flight();
-  const fail = (): void => assert.fail('it was resumed');
-  inFlight.later('late', 100, fail);
   run('a');
   let left: number | undefined;
   const closing = inFlight.close().then((count) => {
     left = count;
   });
-  inFlight.later('later', 100, fail);
   await clock.advance(1000);
   assert.deepEqual([inFlight.closing.aborted, left, scopes.get('a')?.aborted], [true, undefined, false]);
   await end('a');
@@ -143,33 +120,22 @@ test('property: the room is always the limit without the load of the runs', asyn
   const id = fc.constantFrom('a', 'b', 'c', 'd', 'e');
   const step = fc.oneof(
     fc.record({ does: fc.constant('run' as const), id, bytes: fc.nat(50), kind: fc.constantFrom('one', 'two') }),
-    fc.record({ does: fc.constantFrom('end' as const, 'abort' as const, 'later' as const, 'cancel' as const), id }),
+    fc.record({ does: fc.constantFrom('end' as const, 'abort' as const), id }),
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
       const { clock, inFlight, run, end } = flight();
       const model = new Map<string, { readonly bytes: number; readonly kind: string }>();
-      const delayed = new Set<string>();
       for (const one of steps) {
         if (one.does === 'run' && !model.has(one.id)) {
           run(one.id, one);
           model.set(one.id, one);
-          delayed.delete(one.id);
         }
         if (one.does === 'end' || one.does === 'abort') {
           if (one.does === 'abort') inFlight.abort(one.id, 'stop');
           if (model.delete(one.id)) await end(one.id);
         }
-        if (one.does === 'later') {
-          inFlight.later(one.id, 100, () => {});
-          delayed.add(one.id);
-        }
-        if (one.does === 'cancel') {
-          inFlight.cancel(one.id);
-          delayed.delete(one.id);
-        }
         assert.deepEqual([...inFlight.ids].sort(), [...model.keys()].sort());
-        assert.equal(clock.waiting, delayed.size);
         for (const kind of ['one', 'two']) {
           const loads = [...model.values()].filter((load) => load.kind === kind);
           const bytes = loads.reduce((sum, load) => sum + load.bytes, 0);

@@ -1,5 +1,5 @@
 import { orAborted, type Scope, scope } from './abort.ts';
-import type { Clock, Timer } from './clock.ts';
+import type { Clock } from './clock.ts';
 
 /** An amount of work: so many pieces, and so many bytes that they hold in memory. */
 export interface Amount {
@@ -36,17 +36,13 @@ interface Run {
 
 const nothing: Promise<unknown> = Promise.resolve();
 
-/**
- * The work that one process has in flight, by its id: running work, and work that waits for its next run. The database cannot tell these
- * apart, since all of it carries the id of this worker.
- */
+/** The work that one process has in flight, by its id. The database cannot tell it from work that waits: all of it carries the id of this worker. */
 export class InFlight<Id = string> {
   readonly #clock: Clock;
   readonly #most: Amount;
   /** The parent of every run; it aborts when a close is cut short. */
   readonly #cut: Scope;
   readonly #running = new Map<Id, Run>();
-  readonly #delayed = new Map<Id, Timer>();
   readonly #loads = new Map<string, Amount>();
   readonly #closing = new AbortController();
 
@@ -81,11 +77,6 @@ export class InFlight<Id = string> {
     return this.#running.has(id);
   }
 
-  /** Tells whether `id` waits for the time given to `later`. */
-  isDelayed(id: Id): boolean {
-    return this.#delayed.has(id);
-  }
-
   /** Returns how much work of a kind may still start. The numbers may be negative, since a piece of work may exceed the limit. */
   room(kind = ''): Amount {
     const load = this.#loads.get(kind);
@@ -93,11 +84,10 @@ export class InFlight<Id = string> {
   }
 
   /**
-   * Runs `work` under `id` and returns its outcome. Check `has` before: an id may have one run at a time. Cancels a wait of the id. The
-   * scope `within` aborts by `abort` and when a close is cut short.
+   * Runs `work` under `id` and returns its outcome. Check `has` before: an id may have one run at a time. The scope `within`
+   * aborts by `abort` and when a close is cut short.
    */
   run<V>(id: Id, work: (within: Scope) => Promise<V>, { load, parents = [] }: RunOptions = {}): Promise<V> {
-    this.cancel(id);
     const run = { scope: scope({ clock: this.#clock, parents: [this.#cut, ...parents] }), done: nothing };
     this.#running.set(id, run);
     if (load) this.#add(load, 1);
@@ -123,30 +113,12 @@ export class InFlight<Id = string> {
     return run !== undefined;
   }
 
-  /** Calls `resume` after `ms`, unless `run`, `cancel` or `close` comes first. A later call replaces an earlier one. */
-  later(id: Id, ms: number, resume: () => void): void {
-    this.cancel(id);
-    if (this.closing.aborted) return;
-    const due = (): void => {
-      this.#delayed.delete(id);
-      resume();
-    };
-    this.#delayed.set(id, this.#clock.after(ms, due, { background: true }));
-  }
-
-  /** Cancels the wait of `id`. */
-  cancel(id: Id): void {
-    this.#delayed.get(id)?.cancel();
-    this.#delayed.delete(id);
-  }
-
   /**
-   * Cancels all waits, and waits for all runs. When `signal` aborts, the remaining runs are aborted with its reason; runs that ignore this
+   * Waits for all runs. When `signal` aborts, the remaining runs are aborted with its reason; runs that ignore this
    * are abandoned after `graceMs`. Returns the number of abandoned runs. Default: waits for all of them.
    */
   async close(signal?: AbortSignal, graceMs?: number): Promise<number> {
     this.#closing.abort();
-    for (const id of [...this.#delayed.keys()]) this.cancel(id);
     const drained = this.#drain();
     if (signal) {
       await orAborted(drained, signal).catch((reason: unknown) => {

@@ -1,6 +1,7 @@
 import type { Bus } from '../bus/bus.ts';
 import { type Loop, loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { countUpTo, mostCounted } from '../store/count.ts';
 import { isDue, isFar } from '../store/due.ts';
 import type { Fragment, Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
@@ -54,8 +55,7 @@ export function housekeeping({
   const since = new Map<string, number>();
   let lookedAt = clock.monotonic();
 
-  const count = async (table: string): Promise<number> =>
-    Number((await store.sqlRead.all(`select count(*) as n from ${table} where consumer = ?`, service))[0]?.['n']);
+  const count = (table: string): Promise<number> => countUpTo(store.sqlRead, mostCounted, `${table} where consumer = ?`, service);
 
   /** A condition on parked events that no living process subscribes to and none has in flight. */
   const unhandled = (): Fragment => {

@@ -10,6 +10,7 @@ import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
 import { eachStore } from './each-store.fixture.ts';
+import { sagaTopic } from './topics.ts';
 import { openWorld, Ref, remote, trip, trips, type World } from './world.fixture.ts';
 
 const { named } = eachStore(virtualClock, () => seededRandom(1));
@@ -61,8 +62,8 @@ named('no more instances than allowed are active at one time; the others follow 
     for (const id of ids) start(paying, { id });
   });
   await world.when('two are at work', () => world.callee.log.length === 2);
-  // The clock moves beyond the next poll.
-  await world.clock.advance(5000);
+  // The clock moves beyond the next polls, and the next count.
+  await world.clock.advance(61_000);
   assert.deepEqual(world.callee.log, ['pay a', 'pay b']);
   assert.deepEqual([gauges.get('seaworthy_saga_active')?.(), gauges.get('seaworthy_saga_live')?.()], [2, 5]);
   for (const count of [3, 4, 5]) {
@@ -152,7 +153,7 @@ named('a saga whose start was not reported is found by the next poll', async (wo
     started.start(trip, { id: 't' });
     await started.write(tx);
   });
-  await world.clock.advance(3000);
+  await world.clock.advance(11_000);
   assert.equal((await world.instance()).state, 'done');
 });
 
@@ -215,6 +216,7 @@ named('a close waits for the running poll, so that the store can be closed then'
   await world.clock.advance(10);
   const { promise, resolve } = Promise.withResolvers<void>();
   hold = promise;
+  world.store.notify(sagaTopic);
   await world.when('it looks', () => looking);
   const closing = engine.close();
   assert.equal(await settles(closing), false);

@@ -2,22 +2,23 @@ import type { Caller } from '../client/caller.ts';
 import type { Contract, Members } from '../contract/contract.ts';
 import { type Scope, scope } from '../core/abort.ts';
 import { InFlight } from '../core/in-flight.ts';
-import { type Loop, loop } from '../core/loop.ts';
 import type { TraceContext } from '../core/trace.ts';
 import { type Alone, alone as aPlace } from '../outbox/suspects.ts';
-import { isDue, isFar, waitOf } from '../store/due.ts';
+import { waitOf } from '../store/due.ts';
 import type { Isolation, Store, Tx } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
+import { type Census, census } from './census.ts';
 import { type Deadlines, deadlines } from './deadlines.ts';
 import { type AnySaga, SagaInvalid, type Start, type Stop, verifyVersions } from './definition.ts';
+import { type Delays, delays } from './delays.ts';
 import { drive, type Next } from './executor.ts';
-import { type Instance, SagaUnreadable, shownOf } from './instance.ts';
+import { type Instance, SagaUnreadable } from './instance.ts';
 import { journalWriter } from './journal-writer.ts';
-import { hurried } from './machine.ts';
-import { type Orphans, orphans } from './orphans.ts';
+import { type Lookout, lookout } from './lookout.ts';
+import { orphans } from './orphans.ts';
 import type { SagaDeps } from './saga-run.ts';
-import { bytesOf, countSagas, instancesOf, live, lostRows, readSaga, takeDeathBack, writeDeath } from './saga-store.ts';
-import { type Direction, directionOf, isSuspect, type Lanes, lanes, type Room, room, type Suspects, suspects } from './schedule.ts';
+import { bytesOf, readSaga, type Summary, takeDeathBack, writeDeath } from './saga-store.ts';
+import { type Direction, directionOf, isSuspect, type Lanes, laneOf, lanes, type Room, room, type Suspects, suspects } from './schedule.ts';
 import { collectStarts, type Defined, type StartsDeps } from './starts.ts';
 import { SagaStopping, type Tracing } from './step-run.ts';
 import { longestWaitMs } from './waits.ts';
@@ -51,17 +52,14 @@ export interface EngineDeps extends Tracing {
   readonly isolation?: Isolation | undefined;
 }
 
-const pollMs = 1000;
-/** How many instances one poll takes of each kind. */
-const batch = 500;
+/** The wait, in milliseconds, after a failure of the database. */
+const againMs = 1000;
+/** How many instances of each direction of a saga wait in memory for their turn, and as many for their time. The rest is in the database alone. */
+const mostWaiting = 5000;
 /** How many bytes of instances are in memory at one time. Each direction of each saga has its share. */
 const mostBytes = 16 * 2 ** 20;
 /** The wait, in milliseconds, before an instance that cannot be read is read again. */
 const asideMs = 30_000;
-/** How many instances in an unknown state are reported. */
-const lostAtMost = 100;
-/** The place before the first instance that is due. */
-const unseen = { due: 0, id: '' };
 
 /** Returns a number of crashes. Throws `SagaInvalid` for one after which the saga to blame is not known. */
 function crashesOf(crashes: number): number {
@@ -84,20 +82,16 @@ export class SagaEngine {
   readonly #sagas: ReadonlyMap<string, Defined>;
   readonly #starting: StartsDeps;
   readonly #deadlines: Deadlines;
-  readonly #orphans: Orphans;
+  readonly #census: Census;
   readonly #lanes: Lanes;
+  readonly #delays: Delays;
   readonly #suspects: Suspects;
   readonly #inFlight: InFlight;
   readonly #rooms = new Map<string, Room>();
   /** The ids of instances whose rows cannot be read. */
   readonly #aside = new Set<string>();
   readonly #closing = new AbortController();
-  #lost: ReadonlySet<string> = new Set();
-  #seen = unseen;
-  #stuck = 0;
-  #live = 0;
-  #polled = false;
-  #polling: Loop | undefined;
+  #lookout: Lookout | undefined;
   #verified: Promise<void> | undefined;
   #gauges: readonly (() => void)[] = [];
   #stopListening = (): void => {};
@@ -109,8 +103,9 @@ export class SagaEngine {
     this.#sagas = new Map(sagas.map((saga) => [saga.name, saga as Defined]));
     this.#deadlines = deadlines(store, runtime, worker);
     this.#starting = { ...this.#deps, sagas: this.#sagas, owner: worker.id, deadlines: this.#deadlines };
-    this.#orphans = orphans({ store, runtime, worker, sagas: this.#sagas, deadlines: this.#deadlines });
-    this.#lanes = lanes(sagas, concurrency);
+    this.#census = census(store.sqlRead, runtime);
+    this.#lanes = lanes(sagas, concurrency, mostWaiting);
+    this.#delays = delays(runtime.clock, mostWaiting);
     this.#inFlight = new InFlight({ clock: runtime.clock });
     const run = ({ id, direction }: { readonly id: string; readonly direction: Direction }): Promise<void> =>
       this.#run(id, direction, (stop) => this.#aloneIn(id, direction, stop));
@@ -125,9 +120,11 @@ export class SagaEngine {
       for (const one of ignored) this.#given.runtime.observe.log('warn', 'saga not started: an instance of its key has another input', one);
       // An instance that was stopped in the same transaction is read again, since its row says so and `fresh` does not.
       const halted = new Set(stopped.map(({ id }) => id));
-      for (const one of fresh) this.#enqueue(one.id, directionOf(one), halted.has(one.id) ? undefined : { instance: one, term });
-      for (const { id, saga } of stopped)
-        if (this.#inFlight.isDelayed(id) || this.#lanes.has(id) || this.#inFlight.has(id)) this.#halt(id, saga);
+      for (const one of fresh) {
+        if (one.deadlineMs !== undefined) this.#lookout?.expect(one.deadlineMs);
+        this.#enqueue(one.id, directionOf(one), halted.has(one.id) ? undefined : { instance: one, term });
+      }
+      for (const { id, saga } of stopped) this.#halt(id, saga);
     };
     return { start, stop, write, committed };
   }
@@ -141,20 +138,26 @@ export class SagaEngine {
   /** Verifies, takes up what an earlier process left, and runs sagas from then on. Throws `SagaStranded`. */
   async begin(): Promise<void> {
     await this.verify();
-    const { runtime, worker, sagas } = this.#given;
+    const { store, runtime, worker, sagas } = this.#given;
     const { observe } = runtime;
     this.#gauges = [
       observe.gauge('seaworthy_saga_active', {}, () => this.#lanes.active),
       ...sagas.map(({ name }) => observe.gauge('seaworthy_saga_waiting', { saga: name }, () => this.#lanes.waiting(name))),
-      observe.gauge('seaworthy_saga_unreadable', {}, () => new Set([...this.#aside, ...this.#lost]).size),
-      observe.gauge('seaworthy_saga_live', {}, () => this.#live),
-      observe.gauge('seaworthy_saga_stuck', {}, () => this.#stuck),
+      observe.gauge('seaworthy_saga_unreadable', {}, () => new Set([...this.#aside, ...this.#census.lost]).size),
+      observe.gauge('seaworthy_saga_live', {}, () => this.#census.live),
+      observe.gauge('seaworthy_saga_stuck', {}, () => this.#census.stuck),
       observe.gauge('seaworthy_saga_suspect', {}, () => this.#suspects.size),
     ];
-    this.#polling = loop({ runtime, name: 'saga poll', turn: () => this.#poll() });
-    this.#stopListening = worker.onTerm(() => {
-      this.#polling?.wake();
-      this.#runNext();
+    this.#stopListening = worker.onTerm(() => this.#runNext());
+    this.#lookout = lookout({
+      ...{ store, runtime, worker, deadlines: this.#deadlines, census: this.#census },
+      orphans: orphans({ store, runtime, worker, sagas: this.#sagas, deadlines: this.#deadlines }),
+      isAside: (id) => this.#aside.has(id),
+      takeUp: (found) => this.#takeUp(found),
+      interrupt: ({ id, stopping, ...found }) => {
+        if (stopping && found.state === 'running') this.#halt(id, found.name);
+        else this.#hurry(id, directionOf({ ...found, stopping }));
+      },
     });
   }
 
@@ -162,17 +165,39 @@ export class SagaEngine {
   async close(signal?: AbortSignal): Promise<void> {
     this.#closing.abort();
     this.#stopListening();
+    this.#delays.close();
     const drained = this.#inFlight.close(signal);
-    await this.#polling?.close();
+    await this.#lookout?.close();
     await Promise.all([drained, this.#suspects.close()]);
     for (const remove of this.#gauges) remove();
   }
 
   /** Adds an instance to its lane. `fresh` is the instance as it was just written, which saves reading it if it runs at once. */
   #enqueue(id: string, direction: Direction, fresh?: Fresh): void {
-    if (this.#inFlight.isDelayed(id) || this.#inFlight.has(id) || this.#suspects.has(id)) return;
-    this.#lanes.add(id, direction);
+    if (this.#isKnown(id)) return;
+    if (!this.#lanes.add(id, direction)) this.#lookout?.fallBehind();
     this.#runNext(fresh);
+  }
+
+  /** Returns whether an instance runs, or waits for its time. */
+  #isKnown(id: string): boolean {
+    return this.#delays.has(id) || this.#inFlight.has(id) || this.#suspects.has(id);
+  }
+
+  /** Lets an instance wait for its time: in memory, if that comes soon and there is room. */
+  #delay(id: string, direction: Direction, ms: number): void {
+    if (ms > longestWaitMs) return;
+    if (!this.#delays.add(id, direction, ms, () => this.#enqueue(id, direction))) this.#lookout?.fallBehind();
+  }
+
+  /** Runs an instance that was found in the database, once it is due. */
+  #takeUp({ id, due, changed, crashes, ...found }: Summary): void {
+    if (this.#isKnown(id)) return;
+    const direction = directionOf(found);
+    const ms = waitOf({ due, written: changed }, this.#given.runtime.clock.now());
+    if (isSuspect(crashes)) this.#suspects.add({ id, direction, crashes });
+    else if (ms > 0 && !(found.stopping && found.state === 'running')) this.#delay(id, direction, ms);
+    else this.#enqueue(id, direction);
   }
 
   /** Runs the instances whose turn it is. None begins after a missed heartbeat, when other processes may have taken them over. */
@@ -187,7 +212,7 @@ export class SagaEngine {
 
   /** Ends the wait of an instance. */
   #hurry(id: string, direction: Direction): void {
-    this.#inFlight.cancel(id);
+    this.#delays.cancel(id);
     this.#enqueue(id, direction);
   }
 
@@ -199,11 +224,12 @@ export class SagaEngine {
 
   async #run(id: string, direction: Direction, work: (stop: Scope) => Promise<Next>): Promise<void> {
     const term = this.#given.worker.term();
+    this.#delays.cancel(id);
     const next = await this.#inFlight.run(id, (stop) => work(stop).catch((error: unknown) => this.#failed(id, direction, error)));
     this.#lanes.leave(id);
     if (next && 'suspect' in next) this.#suspects.add({ id, direction, crashes: next.suspect.crashes });
     else if (next && 'turned' in next) this.#enqueue(id, directionOf(next.turned), { instance: next.turned, term });
-    else if (next) this.#inFlight.later(id, next.ms, () => this.#enqueue(id, direction));
+    else if (next) this.#delay(id, direction, next.ms);
     this.#runNext();
   }
 
@@ -211,18 +237,19 @@ export class SagaEngine {
     const { observe } = this.#given.runtime;
     if (!(error instanceof SagaUnreadable)) {
       observe.log('error', 'saga could not read or write its journal; retrying in 1 s', { id, error });
-      return { ms: pollMs };
+      return { ms: againMs };
     }
     // It is reported once, and read again every half minute: its row may be corrected.
-    if (!this.#aside.has(id) && !this.#lost.has(id)) observe.log('error', 'saga cannot be read; leaving it aside', { saga, id, error });
+    if (!this.#aside.has(id) && !this.#census.lost.has(id))
+      observe.log('error', 'saga cannot be read; leaving it aside', { saga, id, error });
     this.#aside.add(id);
     return { ms: asideMs };
   }
 
   /** Waits until there is room for the bytes of an instance. Returns a function that gives the room back. */
-  async #enter(id: string, { saga, back }: Direction, stop: Scope): Promise<() => void> {
+  async #enter(id: string, direction: Direction, stop: Scope): Promise<() => void> {
     const { store, runtime } = this.#given;
-    const name = `${saga} ${back}`;
+    const name = laneOf(direction);
     const shared = this.#rooms.get(name) ?? room(mostBytes / 2 / this.#sagas.size);
     this.#rooms.set(name, shared);
     const bytes = await bytesOf(store.sqlRead, id);
@@ -275,57 +302,5 @@ export class SagaEngine {
     const saga = this.#sagas.get(instance.name) as AnySaga;
     const isOwn = (): boolean => fresh?.term !== undefined && worker.term() === fresh.term;
     return drive(this.#deps, saga, instance, { stop, closing: this.#closing.signal, cut: this.#inFlight.cut, isOwn });
-  }
-
-  /**
-   * Takes over instances without a living owner, and takes up those of this process that no wake-up reported. Returns the milliseconds
-   * until the next poll.
-   */
-  async #poll(): Promise<number> {
-    const { store, runtime, worker } = this.#given;
-    const { observe } = runtime;
-    if (worker.term() === undefined) return pollMs;
-    const now = runtime.clock.now();
-    const taken = await this.#orphans.take(batch);
-    observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
-    // `SagaEngine.begin` takes over as well, which is not news.
-    if (this.#polled && taken.length > 0) observe.log('info', 'sagas of a process that has ended were taken over', { sagas: taken.length });
-    this.#polled = true;
-    await this.#deadlines.check();
-    for (const { id, crashes, ...direction } of taken) {
-      if (isSuspect(crashes)) this.#suspects.add({ id, direction, crashes });
-      else this.#enqueue(id, direction);
-    }
-    // Waiting instances are due as well, and may be many: each poll begins behind the last one.
-    const [missed, far] = [isDue(now - pollMs), isFar(now, longestWaitMs)];
-    const { due, id: last } = this.#seen;
-    const dueOnes = await instancesOf(
-      store.sqlRead,
-      worker.id,
-      `${live} and (${missed.sql} or ${far.sql}) and (due, id) > (?, ?) order by due, id`,
-      [...missed.values, ...far.values, due, last],
-      batch,
-    );
-    for (const one of dueOnes) this.#enqueue(one.id, directionOf(one));
-    this.#seen = dueOnes.length < batch ? unseen : (dueOnes.at(-1) ?? unseen);
-    const readable = ({ id }: { readonly id: string }): boolean => !this.#aside.has(id);
-    const stopping = await instancesOf(store.sqlRead, worker.id, "state = 'running' and stopping is not null", [], batch);
-    for (const { id, name } of stopping.filter(readable)) this.#halt(id, name);
-    const hurriedOnes = await instancesOf(store.sqlRead, worker.id, `${live} and due = ?`, [hurried], batch);
-    for (const one of hurriedOnes.filter(readable)) this.#hurry(one.id, directionOf(one));
-    await this.#reportLost();
-    this.#stuck = await countSagas(store.sqlRead, "state = 'stuck'");
-    this.#live = await countSagas(store.sqlRead, live);
-    return taken.length === batch ? 0 : pollMs;
-  }
-
-  /** Reports instances in an unknown state, which no other query finds. */
-  async #reportLost(): Promise<void> {
-    const { store, runtime } = this.#given;
-    const rows = await lostRows(store.sqlRead, lostAtMost);
-    const news = rows.map(shownOf).filter(({ id }) => !this.#lost.has(id) && !this.#aside.has(id));
-    for (const { id, name: saga, unreadable: reason } of news)
-      runtime.observe.log('error', 'saga cannot be read; leaving it aside', { saga, id, reason });
-    this.#lost = new Set(rows.map((row) => String(row['id'])));
   }
 }

@@ -7,20 +7,13 @@ import { crashed, type Worker } from '../store/worker.ts';
 import type { Deadlines } from './deadlines.ts';
 import { type AnySaga, incompatibility, planOf } from './definition.ts';
 import { SagaUnreadable } from './instance.ts';
-import { live, liveSagas, type Orphan, orphansOf, readSaga, summaryColumns, summaryOf } from './saga-store.ts';
-import { type Direction, directionOf, isSuspect, suspectFrom } from './schedule.ts';
-
-/** An instance that was taken over. */
-export interface Taken extends Direction {
-  readonly id: string;
-  /** How many processes died while they had the instance in flight. */
-  readonly crashes: number;
-}
+import { live, liveSagas, type Orphan, orphansOf, readSaga, type Summary, summaryColumns, summaryOf } from './saga-store.ts';
+import { isSuspect, suspectFrom } from './schedule.ts';
 
 /** The active instances without a living owner. */
 export interface Orphans {
   /** Takes over up to `limit` instances. Those that this code cannot continue wait for code that can. */
-  take(limit: number): Promise<readonly Taken[]>;
+  take(limit: number): Promise<readonly Summary[]>;
 }
 
 /** Instances that this code cannot continue, with their versions; without a version where the row may be corrected by hand. */
@@ -89,7 +82,7 @@ export function orphans({ store, runtime, worker, sagas, deadlines }: OrphansDep
     return { fit, unfit };
   }
 
-  async function claimed(tx: Tx, owner: string, which: Fragment, rows: number): Promise<readonly Taken[]> {
+  async function claimed(tx: Tx, owner: string, which: Fragment, rows: number): Promise<readonly Summary[]> {
     const [dead, reduced] = [worker.isDead(owner), deadlines.reduced()];
     const taken = await claim(
       tx,
@@ -105,30 +98,30 @@ export function orphans({ store, runtime, worker, sagas, deadlines }: OrphansDep
           sql: `crashes = crashes + case when crashes < ? and due <= ? and ${crashed} then 1 else 0 end, ${reduced.sql}`,
           values: [suspectFrom, runtime.clock.now(), ...reduced.values],
         },
-        columns: `${summaryColumns}, crashes`,
+        columns: summaryColumns,
         size: '0',
       },
       { rows, bytes: 0 },
     );
-    return taken.map((row) => ({ id: String(row['id']), crashes: Number(row['crashes']), ...directionOf(summaryOf(row)) }));
+    return taken.map(summaryOf);
   }
 
   /** Takes instances of other definitions that this code can continue all the same, unless other code has changed them since they were read. */
-  async function takeOthers(owner: string, limit: number): Promise<readonly Taken[]> {
+  async function takeOthers(owner: string, limit: number): Promise<readonly Summary[]> {
     const before = passedOver.get(owner) ?? new Map();
     const others = await orphansOf(store.sqlRead, owner, { ...isKnown, sql: `not (${isKnown.sql})` }, limit + before.size);
     const { fit, unfit } = await sorted(others, before);
     passedOver.set(owner, unfit);
     if (fit.length === 0) return [];
     return store.transaction(async (tx) => {
-      const taken: Taken[] = [];
+      const taken: Summary[] = [];
       for (const { id, version } of fit.slice(0, limit))
         taken.push(...(await claimed(store.sql(tx), owner, { sql: 'id = ? and version = ?', values: [id, version] }, 1)));
       return taken;
     }, fenced);
   }
 
-  async function takeFrom(owner: string, limit: number): Promise<readonly Taken[]> {
+  async function takeFrom(owner: string, limit: number): Promise<readonly Summary[]> {
     const known = definitions.length === 0 ? [] : await store.transaction((tx) => claimed(store.sql(tx), owner, isKnown, limit), fenced);
     return known.length < limit ? [...known, ...(await takeOthers(owner, limit - known.length))] : known;
   }
@@ -138,9 +131,9 @@ export function orphans({ store, runtime, worker, sagas, deadlines }: OrphansDep
       const query = ownersOf(liveSagas, worker.dead());
       const owners = (await store.sqlRead.all(query.sql, ...query.values)).map(({ owner }) => String(owner));
       for (const owner of passedOver.keys()) if (!owners.includes(owner)) passedOver.delete(owner);
-      const taken: Taken[] = [];
+      const taken: Summary[] = [];
       for (const owner of owners) if (taken.length < limit) taken.push(...(await takeFrom(owner, limit - taken.length)));
-      for (const { id, saga, crashes } of taken)
+      for (const { id, name: saga, crashes } of taken)
         if (isSuspect(crashes))
           runtime.observe.log('error', 'a saga may be what kills its processes; running it alone', { saga, id, crashes });
       return taken;

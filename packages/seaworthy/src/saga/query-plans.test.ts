@@ -46,8 +46,11 @@ test('no query of an engine or of a list scans the sagas that have ended', async
 
   const all = await plans();
   assert.ok(all.length > 5);
-  for (const { sql, steps } of all)
-    for (const step of steps) assert.ok(!/^SCAN sw_saga$|USE TEMP B-TREE/.test(step), `${sql.replaceAll(/\s+/g, ' ')}: ${step}`);
+  for (const { sql, steps } of all) {
+    // The stuck ones are few, and wait for people: sorting them costs nothing beside an index on a column that changes with each step.
+    const wrong = /state = 'stuck' order by/.test(sql) ? /^SCAN sw_saga$/ : /^SCAN sw_saga$|USE TEMP B-TREE/;
+    for (const step of steps) assert.doesNotMatch(step, wrong, sql.replaceAll(/\s+/g, ' '));
+  }
   await world.store.close();
 });
 

@@ -59,7 +59,7 @@ for (const [where, change] of changes) {
   named(`stop: a transition ${where} is ${forward ? 'barred' : 'written'} once somebody has stopped the instance`, async ({ store }) => {
     await store.transaction(async (tx) => {
       await insertSaga(tx, fresh);
-      assert.equal(await markStopping(tx, 'trip', 'a', { kind: 'stopped', reason: 'enough' }), 'a');
+      assert.deepEqual(await markStopping(tx, 'trip', 'a', { kind: 'stopped', reason: 'enough' }), { id: 'a', owner: fresh.owner });
     });
     const written = await store.transaction((tx) => writeTransition(tx, fresh, after(fresh, change)));
     assert.equal(written?.state, forward ? undefined : change.state);

@@ -3,7 +3,7 @@ import { insertInto } from '../store/dialect.ts';
 import { dueAt } from '../store/due.ts';
 import type { Owned } from '../store/owners.ts';
 import { readSome } from '../store/read-some.ts';
-import type { Fragment, Migration, Read, Row, Statement, Tx, Value, Values } from '../store/store.ts';
+import type { Fragment, Migration, Read, Row, Statement, Tx, Values } from '../store/store.ts';
 import { type Entry, type Instance, type Interruption, instanceOf, type SagaState, sagaColumns, shownOf } from './instance.ts';
 import { hurried } from './machine.ts';
 
@@ -23,20 +23,21 @@ export const userBytes = 'octet_length(input) + octet_length(journal)';
 export const sagaMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/saga/1',
-    statements: ({ types: { integer, key, text }, tableOptions, partialIndex }) => [
+    statements: ({ types: { integer, key, text }, hotTableOptions, partialIndex }) => [
+      // No index has a column that changes from step to step: PostgreSQL then writes none (heap-only tuples).
       // `journal` is a JSON array with an entry for each step that was started, in order; see instance.ts.
       `create table sw_saga (
         id ${key} not null primary key, name ${key} not null, saga_key ${key} not null, plan ${key} not null, input ${text} not null,
         state ${key} not null, journal ${text} not null, cause ${text}, stopping ${text}, attempts ${integer} not null,
         due ${integer} not null, error ${text}, owner ${key} not null, version ${integer} not null default 0,
         started ${integer} not null, changed ${integer} not null, deadline ${integer}, until ${integer}, trace ${text},
-        crashes ${integer} not null default 0, unique (name, saga_key))${tableOptions}`,
+        crashes ${integer} not null default 0, unique (name, saga_key))${hotTableOptions}`,
       `create index sw_saga_live on sw_saga (owner, due, id)${partialIndex(live)}`,
       `create index sw_saga_late on sw_saga (owner, until)${partialIndex("state = 'running' and until is not null")}`,
       `create index sw_saga_stopping on sw_saga (owner)${partialIndex("state = 'running' and stopping is not null")}`,
       `create index sw_saga_plan on sw_saga (name, plan, id)${partialIndex(open)}`,
       `create index sw_saga_lost on sw_saga (id)${partialIndex(lost)}`,
-      `create index sw_saga_stuck on sw_saga (changed)${partialIndex("state = 'stuck'")}`,
+      `create index sw_saga_stuck on sw_saga (id)${partialIndex("state = 'stuck'")}`,
     ],
   },
 ];
@@ -123,12 +124,20 @@ export async function readSaga(read: Read, id: string): Promise<Instance | undef
   return row && instanceOf(row);
 }
 
-/** Returns the definitions of instances that have not ended: their names, and their steps as they were written. */
-export const openPlans = async (read: Read): Promise<readonly { readonly name: string; readonly plan: string }[]> =>
-  (await read.all(`select distinct name, plan from sw_saga where ${open}`)).map((row) => ({
-    name: String(row['name']),
-    plan: String(row['plan']),
-  }));
+/**
+ * Returns the definitions of instances that have not ended: their names, and their steps as they were written. Each statement enters the
+ * index once, so that the number of instances does not matter.
+ */
+export async function openPlans(read: Read): Promise<readonly { readonly name: string; readonly plan: string }[]> {
+  const first = async (which: string, ...values: readonly string[]): Promise<Row | undefined> =>
+    (await read.all(`select name, plan from sw_saga where ${open} and ${which} order by name, plan limit 1`, ...values))[0];
+  const plans: { readonly name: string; readonly plan: string }[] = [];
+  for (let [name, plan] = ['', '']; ; plans.push({ name, plan })) {
+    const row = (await first('name = ? and plan > ?', name, plan)) ?? (await first('name > ?', name));
+    if (!row) return plans;
+    [name, plan] = [String(row['name']), String(row['plan'])];
+  }
+}
 
 const page = { rows: 16, bytes: 2 ** 22 };
 
@@ -153,12 +162,17 @@ export async function bytesOf(read: Read, id: string): Promise<number> {
 export const keyRow = async (read: Read, name: string, key: string): Promise<Row | undefined> =>
   (await read.all('select id, state, stopping, input from sw_saga where name = ? and saga_key = ?', name, key))[0];
 
-/** Marks the running instance of a key as to be interrupted. Returns its id; `undefined` when none runs, or it was marked before. */
-export async function markStopping(tx: Tx, name: string, key: string, why: Interruption): Promise<string | undefined> {
-  const [row] = await tx.all("select id from sw_saga where name = ? and saga_key = ? and state = 'running'", name, key);
+/** Marks the running instance of a key as to be interrupted. Returns its id and its owner; `undefined` when none runs, or it was marked before. */
+export async function markStopping(
+  tx: Tx,
+  name: string,
+  key: string,
+  why: Interruption,
+): Promise<{ readonly id: string; readonly owner: string } | undefined> {
+  const [row] = await tx.all("select id, owner from sw_saga where name = ? and saga_key = ? and state = 'running'", name, key);
   if (!row) return undefined;
   const id = String(row['id']);
-  return (await interrupt(tx, id, why)) ? id : undefined;
+  return (await interrupt(tx, id, why)) ? { id, owner: String(row['owner']) } : undefined;
 }
 
 /** Marks a running instance as to be interrupted. Returns false when the instance does not run, or was marked before. */
@@ -215,10 +229,13 @@ export interface Summary {
   readonly state: SagaState;
   readonly stopping: boolean;
   readonly due: number;
+  readonly changed: number;
+  /** How many processes died while they had the instance in flight. */
+  readonly crashes: number;
 }
 
 /** The columns that `summaryOf` reads. */
-export const summaryColumns = 'id, name, state, stopping, due';
+export const summaryColumns = 'id, name, state, stopping, due, changed, crashes';
 
 /** Returns an instance as far as its row says it in `summaryColumns`. */
 export const summaryOf = (row: Row): Summary => ({
@@ -227,17 +244,34 @@ export const summaryOf = (row: Row): Summary => ({
   state: String(row['state']) as SagaState,
   stopping: row['stopping'] !== null,
   due: Number(row['due']),
+  changed: Number(row['changed']),
+  crashes: Number(row['crashes']),
 });
 
-/** Returns the instances of an owner that meet a condition, in its order. */
-export const instancesOf = async (
+/** Returns active instances of an owner that are due up to a moment, in their order, from behind one on. */
+export async function pageOf(
   read: Read,
   owner: string,
-  which: string,
-  values: readonly Value[],
+  { after, until }: { readonly after: Pick<Summary, 'due' | 'id'>; readonly until: number },
   limit: number,
-): Promise<readonly Summary[]> =>
-  (await read.all(`select ${summaryColumns} from sw_saga where owner = ? and ${which} limit ?`, owner, ...values, limit)).map(summaryOf);
+): Promise<readonly Summary[]> {
+  const rows = await read.all(
+    `select ${summaryColumns} from sw_saga where owner = ? and ${live} and due <= ? and (due, id) > (?, ?) order by due, id limit ?`,
+    ...[owner, until, after.due, after.id, limit],
+  );
+  return rows.map(summaryOf);
+}
+
+/** Returns instances of an owner that are to be stopped, and those that an operator hurried. */
+export async function urgentOf(read: Read, owner: string, limit: number): Promise<readonly Summary[]> {
+  const some = (which: string): string =>
+    `select ${summaryColumns} from (select ${summaryColumns} from sw_saga where owner = ? and ${which} limit ?) as urgent`;
+  const rows = await read.all(
+    `${some("state = 'running' and stopping is not null")} union all ${some(`${live} and due = ${hurried}`)}`,
+    ...[owner, limit, owner, limit],
+  );
+  return rows.map(summaryOf);
+}
 
 /** The active instances, by their owners. */
 export const liveSagas: Owned = { table: 'sw_saga', live };
@@ -271,12 +305,6 @@ export async function orphansOf(read: Read, owner: string, which: Fragment, limi
 /** Returns the rows in an unknown state, without what may be large. */
 export const lostRows = (read: Read, limit: number): Promise<readonly Row[]> =>
   read.all(`select id, name, saga_key, state from sw_saga where ${lost} limit ?`, limit);
-
-/** Returns how many instances meet a condition on their state. */
-export async function countSagas(read: Read, which: string): Promise<number> {
-  const [row] = await read.all(`select count(*) as n from sw_saga where ${which}`);
-  return Number(row?.['n'] ?? 0);
-}
 
 /**
  * Writes a death into the row of an instance before it runs, so that the death counts if the run kills the process. Returns the number of

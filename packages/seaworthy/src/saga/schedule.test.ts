@@ -28,7 +28,7 @@ test('in every order of events no more instances are active than allowed, and a 
       fc.option(fc.integer({ min: 1, max: 4 })),
       fc.array(step, { maxLength: 200 }),
       (most, limit, steps) => {
-        const line = lanes([plain('a'), plain('b', limit ?? undefined), plain('c')], most);
+        const line = lanes([plain('a'), plain('b', limit ?? undefined), plain('c')], most, 200);
         const share = most > 6 ? Math.max(1, Math.floor(most / 12)) : 0;
         const at = new Map<string, Direction>();
         const waits = new Map<string, Direction>();
@@ -64,7 +64,7 @@ test('in every order of events no more instances are active than allowed, and a 
 });
 
 test('waiting instances take turns by saga and direction, and within one in their order', () => {
-  const line = lanes([plain('a'), plain('b')], 1);
+  const line = lanes([plain('a'), plain('b')], 1, 200);
   for (const n of [1, 2, 3]) line.add(`a${n}`, { saga: 'a', back: false });
   line.add('a0', { saga: 'a', back: true });
   line.add('b1', { saga: 'b', back: false });
@@ -76,8 +76,20 @@ test('waiting instances take turns by saga and direction, and within one in thei
   assert.deepEqual(order, ['a1', 'a0', 'b1', 'a2', 'a3']);
 });
 
+test('no more instances of a direction wait than are allowed, and those of others are not concerned', () => {
+  const line = lanes([plain('a'), plain('b')], 1, 2);
+  const forwards = (saga: string) => ({ saga, back: false });
+  assert.deepEqual(
+    ['x', 'y', 'z', 'x'].map((id) => line.add(id, forwards('a'))),
+    [true, true, false, true],
+  );
+  assert.deepEqual([line.has('z'), line.add('w', { saga: 'a', back: true }), line.add('v', forwards('b'))], [false, true, true]);
+  assert.equal(line.next()?.id, 'x');
+  assert.deepEqual([line.add('x', forwards('a')), line.add('z', forwards('a'))], [true, true]);
+});
+
 test('an instance waits once, in the direction that it was given last', () => {
-  const line = lanes([plain('a')], 1);
+  const line = lanes([plain('a')], 1, 200);
   line.add('x', { saga: 'a', back: false });
   line.add('x', { saga: 'a', back: false });
   line.add('y', { saga: 'a', back: false });
@@ -196,11 +208,13 @@ named('however many instances wait, a poll finds one that no wake-up reported', 
       worker.id,
     ),
   );
-  await world.when('some hang', () => world.callee.log.length > 100);
+  await world.clock.advance(11_000);
+  assert.ok(world.callee.log.length > 100);
   await world.store.transaction(async (tx) => {
     const started = engine.collect(tx);
     started.start(quick, { id: 'q' });
     await started.write(tx);
   });
-  await world.when('it has its turn', () => world.callee.log.includes('seats q'));
+  await world.clock.advance(20_000);
+  assert.ok(world.callee.log.includes('seats q'));
 });

@@ -9,6 +9,9 @@ export interface Direction {
   readonly back: boolean;
 }
 
+/** Returns the name of a direction. */
+export const laneOf = ({ saga, back }: Direction): string => `${saga} ${back}`;
+
 /** Returns the direction of an instance, or of its row. */
 export const directionOf = ({ name, state, stopping }: Pick<Summary, 'name' | 'state'> & { readonly stopping: unknown }): Direction => ({
   saga: name,
@@ -23,8 +26,11 @@ export interface Lanes {
   has(id: string): boolean;
   /** Returns how many instances of a saga wait for their turn. */
   waiting(saga: string): number;
-  /** Adds an instance behind the others of its direction, unless it waits there already or runs. */
-  add(id: string, direction: Direction): void;
+  /**
+   * Adds an instance behind the others of its direction, unless it waits there already or runs. Returns false when too many wait there: it
+   * is not added.
+   */
+  add(id: string, direction: Direction): boolean;
   /** Returns the next instance, if there is room for it. The instance holds its room until `leave`. */
   next(): { readonly id: string; readonly direction: Direction } | undefined;
   /** Gives the room of an instance back. */
@@ -49,9 +55,9 @@ interface Lane {
 /**
  * Makes the lanes of one engine. Half of the room for `concurrency` instances is shared equally, one share for each direction of each saga. The other half, and what
  * rounding leaves, goes to the instances that come first. Directions that wait take turns. When there is not more room than one for each
- * direction, there are no shares.
+ * direction, there are no shares. Up to `most` instances of each direction wait.
  */
-export function lanes(sagas: Iterable<AnySaga>, concurrency: number): Lanes {
+export function lanes(sagas: Iterable<AnySaga>, concurrency: number, most: number): Lanes {
   const usages = new Map<string, Usage>();
   for (const { name, concurrency: limit = concurrency } of sagas) usages.set(name, { limit: Math.min(limit, concurrency), active: 0 });
   const directions = 2 * usages.size;
@@ -68,7 +74,7 @@ export function lanes(sagas: Iterable<AnySaga>, concurrency: number): Lanes {
       const lane = { usage, direction: { saga, back }, share: Math.min(share, usage.limit), waiting: new Set<string>(), active: 0 };
       common -= lane.share;
       all.push(lane);
-      known.set(`${saga} ${back}`, lane);
+      known.set(laneOf(lane.direction), lane);
     }
   }
 
@@ -81,13 +87,16 @@ export function lanes(sagas: Iterable<AnySaga>, concurrency: number): Lanes {
     },
     has: (id) => queued.has(id) || working.has(id),
     waiting: (saga) => all.reduce((sum, lane) => sum + (lane.direction.saga === saga ? lane.waiting.size : 0), 0),
-    add(id, { saga, back }) {
-      const lane = known.get(`${saga} ${back}`);
+    add(id, direction) {
+      const lane = known.get(laneOf(direction));
       const before = queued.get(id);
-      if (!lane || before === lane || working.has(id)) return;
+      if (!lane || before === lane || working.has(id)) return true;
       before?.waiting.delete(id);
+      queued.delete(id);
+      if (lane.waiting.size >= most) return false;
       queued.set(id, lane);
       lane.waiting.add(id);
+      return true;
     },
     next() {
       for (let tried = 0; tried < all.length; tried++) {

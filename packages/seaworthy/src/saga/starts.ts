@@ -11,6 +11,7 @@ import { runLocals } from './local-step.ts';
 import { recordAll } from './machine.ts';
 import type { SagaDeps } from './saga-run.ts';
 import { insertKeyless, insertSaga, keyRow, markStopping, writeTransition } from './saga-store.ts';
+import { sagaTopic } from './topics.ts';
 
 /** A saga was started with an input that breaks its schema. The handler's transaction is rolled back. */
 export class SagaInputInvalid extends SeaworthyError {
@@ -106,7 +107,7 @@ export interface Starts {
   readonly fresh: readonly Instance[];
   /** Starts under the key of an instance that began with another input, whose outcome was not awaited. */
   readonly ignored: readonly { readonly saga: string; readonly key: string; readonly id: string }[];
-  /** Instances that are to be stopped. */
+  /** Instances of this worker that are to be stopped. */
   readonly stopped: readonly { readonly id: string; readonly saga: string }[];
 }
 
@@ -277,8 +278,9 @@ export function collectStarts(deps: StartsDeps, tx: unknown, trace: TraceContext
       after: (before) => (before?.state === 'running' ? { ...before, state: 'stopping' } : before),
       stops: true,
       async write(sql) {
-        const id = await markStopping(sql, name, key, { kind: 'stopped', reason });
-        if (id !== undefined) stopped.push({ id, saga: name });
+        const marked = await markStopping(sql, name, key, { kind: 'stopped', reason });
+        if (marked?.owner === deps.owner) stopped.push({ id: marked.id, saga: name });
+        else if (marked) sql.notify(sagaTopic);
       },
     });
     return lazy(async () => stoppingOf(await keyStateOf(within, name, key, earlier)));

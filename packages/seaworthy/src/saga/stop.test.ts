@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import { scope } from '../core/abort.ts';
 import { BreakerOpen } from '../resilience/errors.ts';
 import { memory } from '../store/drivers/memory.ts';
+import type { Store } from '../store/store.ts';
 import { seededRandom, virtualClock } from '../testing/clock.ts';
 import { saga } from './definition.ts';
 import { eachStore } from './each-store.fixture.ts';
 import { markStopping } from './saga-store.ts';
 import { bounded } from './step-run.ts';
+import { stopSaga } from './verdict.ts';
 import { openWorld, Ref, remote, stuck, trip, trips } from './world.fixture.ts';
 
 const { named } = eachStore(virtualClock, () => seededRandom(1));
@@ -177,7 +179,7 @@ named('stop: when it comes from elsewhere while a failed step waits for its next
   await world.run(engine, ({ start }) => start(slow, { id: 's' }));
   // The waits grow up to half a minute.
   await world.when('it waits for long', async () => (await world.instance()).due - world.clock.now() > 2500);
-  await world.store.transaction((tx) => markStopping(tx, 'slow', 's', { kind: 'stopped', reason: 'elsewhere' }));
+  await stopSaga(world.store as Store<unknown, unknown>, (await world.instance()).id, { reason: 'elsewhere' });
   const from = world.clock.monotonic();
   await world.when('it is undone', async () => (await world.instance()).state === 'undone');
   assert.ok(world.clock.monotonic() - from <= 1200);

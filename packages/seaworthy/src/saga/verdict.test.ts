@@ -49,9 +49,11 @@ named('G6: after a verdict, an undo that still fails has as many attempts as at 
 });
 
 named('G6: a verdict takes effect also when the owner of the instance is dead: another worker continues it', async (world) => {
-  const { id } = (await stuck(world)).instance;
+  const { engine, instance } = await stuck(world);
+  const { id } = instance;
   world.callee.answers = {};
   const first = unbooked(world);
+  await engine.close();
   await world.store.transaction((tx) => tx.run('delete from sw_worker'));
   await judged(world, id, { kind: 'retry' });
   const second = await world.process([trip]);

@@ -5,6 +5,7 @@ import { causeText, type Entry, type GivenVerdict } from './instance.ts';
 import { type ListedSaga, listFrom } from './list.ts';
 import { hurry, interrupt, readSaga, readStuck, writeVerdict } from './saga-store.ts';
 import { resultJson } from './step-run.ts';
+import { sagaTopic } from './topics.ts';
 
 /** A verdict was given on a saga that is not stuck, or does not exist. */
 export class SagaNotStuck extends SeaworthyError {
@@ -36,12 +37,12 @@ export type Verdict =
    */
   | { readonly kind: 'result'; readonly result: unknown };
 
-/** Returns the instances that wait for a verdict, the oldest first. Default: the first 100 of them. */
+/** Returns the instances that wait for a verdict, those that wait for longest first. Default: the first 100 of them. */
 export async function stuckSagas(
   read: Read,
   options: { readonly limit?: number; readonly offset?: number } = {},
 ): Promise<readonly ListedSaga[]> {
-  return listFrom(read, "sw_saga where state = 'stuck' order by changed", [], options);
+  return listFrom(read, "sw_saga where state = 'stuck' order by changed, id", [], options);
 }
 
 /** Returns what a verdict changes in the entry of the step whose undo is stuck. */
@@ -72,6 +73,7 @@ export async function resolveStuck(
     const given: GivenVerdict = { kind: verdict.kind, ...(by !== undefined && { by }), at: now, ...(entry.undo && { stuck: entry.undo }) };
     const resolved: Entry = { ...entry, ...changeOf(verdict, entry, now), verdicts: [...(entry.verdicts ?? []), given] };
     await writeVerdict(sql, id, journal.with(index, resolved), now);
+    sql.notify(sagaTopic);
   });
 }
 
@@ -84,7 +86,7 @@ const notStopped: Readonly<Record<string, string>> = {
 
 /**
  * Stops a running saga, also one that only waits: it is undone, with `reason` and `by` in its cause. The process that runs the saga notices
- * within a second or so; if none runs, the next one does when it starts. Throws `SagaNotRunning` and `SagaUnreadable`.
+ * within seconds; if none runs, the next one does when it starts. Throws `SagaNotRunning` and `SagaUnreadable`.
  */
 export async function stopSaga(
   store: Store<unknown, unknown>,
@@ -101,12 +103,13 @@ export async function stopSaga(
       throw new SagaNotRunning(`${which} is stopped already, and will be undone: ${causeText(stopping)}`);
     if (state !== 'running') throw new SagaNotRunning(`${which} ${notStopped[state]}; only a running saga can be stopped`);
     await interrupt(sql, id, { kind: 'stopped', reason, ...(by !== undefined && { by }) });
+    sql.notify(sagaTopic);
   });
 }
 
 /**
  * Makes a saga that waits for the next run of a step or of its undo continue at once. A stuck saga gets the verdict `retry`, given by `by`.
- * The process that runs the saga notices within a second or so. Throws `SagaNotWaiting` and `SagaUnreadable`.
+ * The process that runs the saga notices within seconds. Throws `SagaNotWaiting` and `SagaUnreadable`.
  */
 export async function retrySaga(
   store: Store<unknown, unknown>,
@@ -126,6 +129,7 @@ export async function retrySaga(
     if (due <= runtime.clock.now())
       throw new SagaNotWaiting(`${which} does not wait: it runs or is due, and continues once a process runs its service`);
     await hurry(sql, id);
+    sql.notify(sagaTopic);
     return false;
   });
   if (stuck) await resolveStuck(store, runtime, id, { kind: 'retry' }, by === undefined ? {} : { by });

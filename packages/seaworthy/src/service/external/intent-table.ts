@@ -37,6 +37,8 @@ export const intentMigrations: readonly Migration[] = [
         trace ${text}, step ${key},
         in_flight ${integer} not null default 0, crashes ${integer} not null default 0, primary key (operation, idempotency_key))${hotTableOptions}`,
       'create index sw_intent_owner on sw_intent (owner, operation, due)',
+      // What a dead worker had in flight is claimed first.
+      `create index sw_intent_in_flight on sw_intent (owner)${partialIndex('in_flight = 1')}`,
       `create index sw_intent_suspect on sw_intent (due)${partialIndex(suspect)}`,
       // An undo asks whether its step has an intent.
       'create index sw_intent_step on sw_intent (step)',

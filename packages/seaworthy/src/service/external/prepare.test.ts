@@ -124,7 +124,9 @@ test('an intent of an older version gets the defaults of new input fields; its o
   const { running } = await world.process(now.definition as never);
   await world.when('it has its outcome', async () => (await world.intents()) === 0);
   const input = { id: 'a', price: 500, by: 'till', lines: [{ price: 200, unit: 'kg' }] };
-  assert.deepEqual(seen, [input, input]);
+  // `after` may run again after a conflict.
+  assert.ok(seen.length >= 2);
+  for (const one of seen) assert.deepEqual(one, input);
   await stop(running);
 });
 

@@ -112,7 +112,8 @@ export function externalSuspects(deps: SuspectsDeps): ExternalSuspects {
     try {
       await deps.drive(intent, commands.get(intent.operation) as ExternalCommand, term, within);
     } finally {
-      const at = within.aborted ? clock.now() : again;
+      // A run that was cut short, or never began since a heartbeat was missed, need not wait.
+      const at = within.aborted || owner.term() !== term ? clock.now() : again;
       await store.transaction((tx) => takeDeathBack(store.sql(tx), intent, owner.id, at, crashes));
     }
   }
