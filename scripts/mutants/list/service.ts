@@ -105,7 +105,7 @@ export const service: readonly Mutant[] = [
   },
   {
     name: 'service: idempotency records are forgotten at once',
-    edits: [['service/idempotency.ts', 'where of_step = ? and at < ? and (answer', 'where of_step = ? and at < ? + 9e15 and (answer']],
+    edits: [['service/idempotency.ts', 'sql: `of_step = ? and at < ? and (answer', 'sql: `of_step = ? and at < ? + 9e15 and (answer']],
     tests: inSource('service/idempotency', 'service/service'),
   },
 ];

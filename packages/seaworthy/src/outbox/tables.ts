@@ -38,7 +38,7 @@ export const outboxMigrations: readonly Migration[] = [
       'create index sw_parked_due on sw_parked (consumer, due)',
       // Events in flight. Keep this wording: SQLite matches it to the partial index.
       `create index sw_parked_owner on sw_parked (owner)${partialIndex("owner <> ''")}`,
-      'create index sw_parked_key on sw_parked (consumer, topic, ordering_key, arrival, seq)',
+      'create index sw_parked_key on sw_parked (consumer, topic, ordering_key, arrival)',
     ],
   },
   {

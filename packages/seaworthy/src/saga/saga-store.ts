@@ -212,14 +212,9 @@ export async function writeVerdict(tx: Tx, id: string, journal: readonly Entry[]
  * so the statement does not visit younger instances.
  */
 export async function forgetEnded(tx: Tx, before: number, limit: number): Promise<number> {
-  const { changes } = await tx.run(
-    `delete from sw_saga where id in
-      (select id from sw_saga where id < ? and changed < ? and state in ('done', 'undone') order by id limit ?)`,
-    idsFrom(before),
-    before,
-    limit,
-  );
-  return changes;
+  const where = { sql: "id < ? and changed < ? and state in ('done', 'undone')", values: [idsFrom(before), before] };
+  const { sql, values } = tx.dialect.deleteFirst({ table: 'sw_saga', key: 'id', where, order: 'id', limit });
+  return (await tx.run(sql, ...values)).changes;
 }
 
 /** An instance as far as an engine must know it to plan its run. */

@@ -201,11 +201,18 @@ named('however many instances wait, a poll finds one that no wake-up reported', 
   });
   const { engine, worker } = await world.process([slow, quick]);
   await world.store.transaction((tx) =>
-    tx.run(
-      `with recursive n (i) as (select 1 union all select i + 1 from n where i < 1200)
-        insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
-        select 'i' || i, 'slow', i, 'remote pay', '{"id":"s"}', 'running', '[{"step":"pay","state":"intended"}]', 0, 0, ?, 0, 0 from n`,
-      worker.id,
+    tx.runAll(
+      Array.from(
+        { length: 1200 },
+        (_, index) =>
+          [
+            `insert into sw_saga (id, name, saga_key, plan, input, state, journal, attempts, due, owner, started, changed)
+              values (?, 'slow', ?, 'remote pay', '{"id":"s"}', 'running', '[{"step":"pay","state":"intended"}]', 0, 0, ?, 0, 0)`,
+            `i${index}`,
+            String(index),
+            worker.id,
+          ] as const,
+      ),
     ),
   );
   await world.clock.advance(11_000);

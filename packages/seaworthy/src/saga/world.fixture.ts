@@ -137,7 +137,10 @@ export async function openWorld(driver: StoreDriver, clock: Time, random: Random
     ...workerMigrations,
     ...outboxMigrations,
     ...sagaMigrations,
-    { name: 'trips/1', statements: ['create table note (id text primary key, text text not null)'] },
+    {
+      name: 'trips/1',
+      statements: ({ types: { key, text } }) => [`create table note (id ${key} not null primary key, text ${text} not null)`],
+    },
   ]);
   const callee: Callee = { log: [], options: [], answers: {} };
   const counts = new Map<string, number>();

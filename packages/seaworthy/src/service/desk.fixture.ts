@@ -62,11 +62,17 @@ export interface Backstage {
 
 export const deskService = (stage: Backstage) =>
   service(desk, {
-    migrations: [{ name: 'desk/1', statements: ['create table note (id text primary key, text text not null)'] }],
+    migrations: [
+      {
+        name: 'desk/1',
+        statements: ({ types: { key, text } }) => [`create table note (id ${key} not null primary key, text ${text} not null)`],
+      },
+    ],
     handlers: {
       async write({ input, tx, publish, fail }) {
         stage.runs++;
-        await tx.run('insert into note (id, text) values (?, ?) on conflict (id) do update set text = excluded.text', input.id, input.text);
+        const noting = tx.dialect.upsert({ table: 'note', columns: 'id, text', key: 'id', set: 'text' });
+        await tx.run(noting, input.id, input.text);
         publish('written', { id: input.id });
         if (input.text === 'refuse') throw fail('Refused', { why: 'asked for' });
         await stage.write(input);

@@ -119,15 +119,17 @@ export function recordOutcome(tx: Tx, call: KeyedCall, answer: Answer, now: numb
 }
 
 async function forgetRecords(tx: Tx, ofStep: 0 | 1, before: number, limit: number): Promise<number> {
-  const { changes } = await tx.run(
-    `delete from sw_idempotency where (operation, idempotency_key) in
-      (select operation, idempotency_key from sw_idempotency r where of_step = ? and at < ? and (answer is not null or not exists
-        (select 1 from sw_intent i where i.operation = r.operation and i.idempotency_key = r.idempotency_key)) order by at limit ?)`,
-    ofStep,
-    before,
+  const intent =
+    'select 1 from sw_intent i where i.operation = sw_idempotency.operation and i.idempotency_key = sw_idempotency.idempotency_key';
+  const where = { sql: `of_step = ? and at < ? and (answer is not null or not exists (${intent}))`, values: [ofStep, before] };
+  const { sql, values } = tx.dialect.deleteFirst({
+    table: 'sw_idempotency',
+    key: 'operation, idempotency_key',
+    where,
+    order: 'at',
     limit,
-  );
-  return changes;
+  });
+  return (await tx.run(sql, ...values)).changes;
 }
 
 /** Deletes up to `limit` records older than `before`, but none of steps of sagas, or of an open intent. Returns how many. */

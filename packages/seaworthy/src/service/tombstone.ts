@@ -53,12 +53,8 @@ export async function layTombstone(tx: Tx, step: string, now: number): Promise<S
 
 /** Deletes up to `limit` rows of steps older than `before`, but none of a step with an open intent. Returns how many. */
 export async function forgetTombstones(tx: Tx, before: number, limit: number): Promise<number> {
-  const { changes } = await tx.run(
-    `delete from sw_tombstone where at < ? and step in (
-      select step from sw_tombstone t where at < ? and not exists (select 1 from sw_intent i where i.step = t.step) order by at limit ?)`,
-    before,
-    before,
-    limit,
-  );
-  return changes;
+  const open = 'select 1 from sw_intent i where i.step = sw_tombstone.step';
+  const where = { sql: `at < ? and not exists (${open})`, values: [before] };
+  const { sql, values } = tx.dialect.deleteFirst({ table: 'sw_tombstone', key: 'step', where, order: 'at', limit });
+  return (await tx.run(sql, ...values)).changes;
 }

@@ -12,6 +12,19 @@ export interface Insertion {
   readonly from?: string;
 }
 
+/** Which rows a deletion removes: the first ones that meet a condition. */
+export interface Deletion {
+  readonly table: string;
+  /** The columns of its primary key, separated by commas. */
+  readonly key: string;
+  /** A condition. A query in it names the columns of the table with the table. */
+  readonly where: Fragment;
+  /** The columns whose order it is. */
+  readonly order: string;
+  /** How many rows are removed at most. */
+  readonly limit: number;
+}
+
 /** The types of columns. */
 export interface ColumnTypes {
   /** Numbers the rows in the order of their insertion, never uses a number again, and is the primary key. */
@@ -39,7 +52,10 @@ export interface Claiming {
   readonly owner: Fragment;
   /** The worker's id, written into the column `owner`. It is the fence of every later write. */
   readonly worker: string;
-  /** Further columns to write, such as `crashes = crashes + 1`. Default none. */
+  /**
+   * Further columns to write, such as `crashes = crashes + 1`, by the owner that the row had before. No assignment reads a column that one
+   * before it sets: engines differ in what it would see. Default none.
+   */
   readonly set?: Fragment;
   /** The columns that are returned. */
   readonly columns: string;
@@ -67,6 +83,8 @@ export interface Dialect {
   insertNew(insertion: Insertion): string;
   /** An insert that overwrites the columns `set` of a row whose key is there already. */
   upsert(insertion: Insertion & { readonly set: string }): string;
+  /** A deletion of so many rows. */
+  deleteFirst(deletion: Deletion): Fragment;
   /** Takes the rows for a worker, in any order, each with its time in the column `claim_due`. */
   claim(tx: Statements, claiming: Claiming, most: Most): Promise<readonly Row[]>;
   /**
@@ -83,6 +101,12 @@ const listed = (columns: string): readonly string[] => columns.split(',').map((c
 /** Writes the part of an insertion that all engines share. */
 export const insertInto = ({ table, columns, from }: Insertion): string =>
   `insert into ${table} (${columns}) ${from ?? `values (${listed(columns).map(() => '?')})`}`;
+
+/** Writes a deletion for engines whose `delete` has no limit. A row that was changed meanwhile must meet the condition still. */
+export const deleteChosen = ({ table, key, where: { sql, values }, order, limit }: Deletion): Fragment => ({
+  sql: `delete from ${table} where ${sql} and (${key}) in (select ${key} from ${table} where ${sql} order by ${order} limit ?)`,
+  values: [...values, ...values, limit],
+});
 
 /** Writes the assignments of an upsert. `value` names what the refused row had for a column. */
 export const overwriting = (set: string, value: (column: string) => string): string =>

@@ -83,7 +83,7 @@ test('G7: many overdue intents of one command do not hold up another command', a
   });
   let asked = 0;
   const both = service(refunds, {
-    migrations: [{ name: 'till/1', statements: ['create table charge (id text primary key)'] }],
+    migrations: [{ name: 'till/1', statements: ({ types: { key } }) => [`create table charge (id ${key} not null primary key)`] }],
     handlers: {
       charge: tillOf(world.stage).handlers['charge'] as never,
       refund: external({

@@ -35,7 +35,7 @@ export interface Stage {
 /** The service of the till. `plain` makes `charge` an ordinary command. */
 export const tillOf = (stage: Stage, { plain = false, timeout = '1s' as Duration } = {}) =>
   service(till, {
-    migrations: [{ name: 'till/1', statements: ['create table charge (id text primary key)'] }],
+    migrations: [{ name: 'till/1', statements: ({ types: { key } }) => [`create table charge (id ${key} not null primary key)`] }],
     handlers: {
       charge: plain
         ? () => ({ receipt: 'plain' })

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { claim } from '../claim.ts';
+import type { Claiming } from '../dialect.ts';
 import { StatementFailed } from '../errors.ts';
 import type { Store } from '../store.ts';
 import { named, names, open, type Promised } from './bank.ts';
@@ -67,6 +69,82 @@ export const wording: readonly Promised[] = [
         StatementFailed,
         String(at),
       );
+  }),
+  named('dialect: a deletion removes the first rows that meet its condition, and no more than so many', async (store) => {
+    await letters(store);
+    await store.transaction(async (tx) => {
+      for (const [index, name] of ['a', 'b', 'c', 'd', 'e'].entries())
+        await tx.run(tx.dialect.insertNew(letter), name, name === 'b' ? 'kept' : null, 10 - index);
+      const where = {
+        sql: 'at < ? and body is null and not exists (select 1 from account where account.name = letter.name)',
+        values: [10],
+      };
+      await open(tx, 'e', 1);
+      const { sql, values } = tx.dialect.deleteFirst({ table: 'letter', key: 'seq', where, order: 'at', limit: 1 });
+      assert.deepEqual(await tx.run(sql, ...values), { changes: 1 });
+      assert.deepEqual(await tx.run(sql, ...values), { changes: 1 });
+      assert.deepEqual(await tx.run(sql, ...values), { changes: 0 });
+    });
+    assert.deepEqual(await all(store), ['a null 10', 'b kept 9', 'e null 6']);
+  }),
+  named('dialect: a claim takes the first rows up to its bounds, and writes them by what they were', async (store) => {
+    await store.migrate([
+      {
+        name: 'pieces/1',
+        statements: ({ types: { integer, key }, tableOptions }) => [
+          `create table piece (hall ${key} not null, n ${integer} not null, owner ${key} not null, due ${integer} not null,
+            deaths ${integer} not null, primary key (hall, n))${tableOptions}`,
+        ],
+      },
+    ]);
+    const owners = ['', 'dead', 'living', 'dead', ''];
+    await store.transaction((tx) =>
+      tx.runAll(owners.map((owner, index) => ["insert into piece values ('a', ?, ?, ?, 0)", index, owner, 10 - index] as const)),
+    );
+    const claiming: Claiming = {
+      table: 'piece',
+      key: ['hall', 'n'],
+      live: { sql: 'hall = ?', values: ['a'] },
+      owner: { sql: "owner in ('', 'dead')", values: [] },
+      worker: 'me',
+      set: { sql: 'deaths = deaths + case when owner = ? then ? else 0 end', values: ['dead', 10] },
+      columns: 'n, owner, deaths',
+      size: 'n + 1',
+    };
+    const claimed = async (rows: number, bytes: number): Promise<readonly unknown[]> =>
+      (await store.transaction((tx) => claim(tx, claiming, { rows, bytes }), { isolation: 'read committed' })).map(
+        ({ n, owner, deaths }) => `${n} ${owner} ${deaths}`,
+      );
+    assert.deepEqual(await claimed(1, 0), ['4 me 0']);
+    assert.deepEqual(await claimed(3, 6), ['3 me 10', '1 me 10']);
+    assert.deepEqual(await claimed(3, 6), ['0 me 0']);
+    assert.deepEqual(await claimed(3, 6), []);
+  }),
+  named('dialect: claims at the same time share the rows', async (store) => {
+    await letters(store);
+    await store.migrate([
+      {
+        name: 'pieces/1',
+        statements: ({ types: { identity, integer, key }, tableOptions }) => [
+          `create table piece (seq ${identity}, owner ${key} not null, due ${integer} not null)${tableOptions}`,
+        ],
+      },
+    ]);
+    await store.transaction((tx) =>
+      tx.runAll(Array.from({ length: 40 }, () => ["insert into piece (owner, due) values ('', 1)"] as const)),
+    );
+    const free = { sql: "owner = ''", values: [] };
+    const work = async (worker: string): Promise<readonly unknown[]> => {
+      const all: unknown[] = [];
+      for (;;) {
+        const claiming: Claiming = { table: 'piece', key: ['seq'], live: free, owner: free, worker, columns: 'seq', size: '0' };
+        const rows = await store.transaction((tx) => claim(tx, claiming, { rows: 3, bytes: 0 }), { isolation: 'read committed' });
+        if (rows.length === 0) return all;
+        all.push(...rows.map(({ seq }) => seq));
+      }
+    };
+    const taken = (await Promise.all(['one', 'two', 'three'].map(work))).flat();
+    assert.deepEqual([taken.length, new Set(taken).size], [40, 40]);
   }),
   named('dialect: JSON is known from other text', async (store) => {
     await letters(store);

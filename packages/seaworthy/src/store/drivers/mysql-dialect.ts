@@ -37,7 +37,8 @@ async function claim(tx: Statements, claiming: Claiming, most: Most): Promise<re
   const keys = taken.flatMap((row) => key.map((column): Value => row[column] ?? null));
   const which =
     key.length === 1 ? `${id} in (${marks(taken.length)})` : `(${id}) in (${taken.map(() => `(${marks(key.length)})`).join(', ')})`;
-  await tx.run(`update ${table} set owner = ?${set ? `, ${set.sql}` : ''} where ${which}`, worker, ...(set?.values ?? []), ...keys);
+  // An assignment sees what those before it have set, so the owner comes last.
+  await tx.run(`update ${table} set ${set ? `${set.sql}, ` : ''}owner = ? where ${which}`, ...(set?.values ?? []), worker, ...keys);
   return tx.all(`select ${columns}, due as claim_due from ${table} where ${which}`, ...keys);
 }
 
@@ -61,6 +62,10 @@ export function mysqlDialect(flavour: Flavour): Dialect {
     insertNew: (insertion) => `${insertInto(insertion).replace('insert', 'insert ignore')} ${newRowsOnly}`,
     upsert: ({ set, ...insertion }) =>
       `${insertInto(insertion)} on duplicate key update ${overwriting(set, (column) => `values(${column})`)}`,
+    deleteFirst: ({ table, where, order, limit }) => ({
+      sql: `delete from ${table} where ${where.sql} order by ${order} limit ?`,
+      values: [...where.values, limit],
+    }),
     claim,
     transactionalDdl: false,
     refusesFractions: false,

@@ -1,5 +1,5 @@
 import { claimStatement } from '../claim.ts';
-import { type Dialect, insertInto, overwriting } from '../dialect.ts';
+import { type Dialect, deleteChosen, insertInto, overwriting } from '../dialect.ts';
 
 export const postgresDialect: Dialect = {
   name: 'postgres',
@@ -19,6 +19,7 @@ export const postgresDialect: Dialect = {
   insertNew: (insertion) => `${insertInto(insertion)} on conflict (${insertion.key}) do nothing`,
   upsert: ({ set, ...insertion }) =>
     `${insertInto(insertion)} on conflict (${insertion.key}) do update set ${overwriting(set, (column) => `excluded.${column}`)}`,
+  deleteFirst: deleteChosen,
   claim(tx, claiming, most) {
     const { sql, values } = claimStatement(claiming, most, 'for update skip locked');
     return tx.all(sql, ...values);

@@ -1,5 +1,5 @@
 import { claimStatement } from '../claim.ts';
-import { type Dialect, insertInto, overwriting } from '../dialect.ts';
+import { type Dialect, deleteChosen, insertInto, overwriting } from '../dialect.ts';
 
 /** Strict tables refuse a value that is not of its column's type, as other engines do (https://sqlite.org/stricttables.html). */
 export const sqliteDialect: Dialect = {
@@ -12,6 +12,7 @@ export const sqliteDialect: Dialect = {
   insertNew: (insertion) => `${insertInto(insertion)} on conflict (${insertion.key}) do nothing`,
   upsert: ({ set, ...insertion }) =>
     `${insertInto(insertion)} on conflict (${insertion.key}) do update set ${overwriting(set, (column) => `excluded.${column}`)}`,
+  deleteFirst: deleteChosen,
   claim(tx, claiming, most) {
     const { sql, values } = claimStatement(claiming, most);
     return tx.all(sql, ...values);

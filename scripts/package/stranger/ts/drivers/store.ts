@@ -23,6 +23,7 @@ import {
   applyMigrations,
   changedTable,
   claimStatement,
+  deleteChosen,
   insertInto,
   orAborted,
   overwriting,
@@ -43,6 +44,7 @@ const dialect: Dialect = {
   insertNew: (insertion) => `${insertInto(insertion)} on conflict (${insertion.key}) do nothing`,
   upsert: ({ set, ...insertion }) =>
     `${insertInto(insertion)} on conflict (${insertion.key}) do update set ${overwriting(set, (column) => `excluded.${column}`)}`,
+  deleteFirst: deleteChosen,
   claim(tx, claiming, most) {
     const { sql, values } = claimStatement(claiming, most);
     return tx.all(sql, ...values);
