@@ -64,6 +64,8 @@ export class Notices {
     this.#end();
     await this.#listening;
     await this.#sending;
+    // The last notice says that a worker has left.
+    if (this.#pending.size > 0) await this.#send();
   }
 
   async #send(): Promise<void> {
