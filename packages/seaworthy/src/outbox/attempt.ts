@@ -2,6 +2,7 @@ import type { Envelope } from '../bus/envelope.ts';
 import type { Bound, Event } from '../contract/contract.ts';
 import { examineReceived, sentence } from '../contract/schema.ts';
 import { type Scope, scope } from '../core/abort.ts';
+import type { Timer } from '../core/clock.ts';
 import { copied } from '../core/copy.ts';
 import type { Span } from '../core/observe.ts';
 import { runTime } from '../core/run-time.ts';
@@ -137,6 +138,7 @@ export async function attempt<T>({
   // The time to wait for the database, before the first run and after a conflict, is not the handler's. Nor is that of `admit`, which may
   // have to wait for an attempt at an earlier event.
   const timeOfRun = runTime(runtime.clock, timeoutMs);
+  let timer: Timer | undefined;
   let begun = false;
   let after: AfterCommit | undefined | void;
   let outcome: string;
@@ -150,7 +152,7 @@ export async function attempt<T>({
         const before = await admit(store.sql(tx));
         if (before !== undefined) return before;
         const { ms, ofAll } = timeOfRun();
-        const timer = runtime.clock.after(ms, () => work.abort(late(ofAll)));
+        timer = runtime.clock.after(ms, () => work.abort(late(ofAll)));
         try {
           after = await span.run(() => subscription.handle(tx, copied(data), meta));
           return 'handled';
@@ -167,6 +169,8 @@ export async function attempt<T>({
     return { kind: 'failed', error };
   } finally {
     work.end();
+    // A handler that hangs never comes to its end.
+    timer?.cancel();
   }
   after?.();
   return { kind: 'done', outcome };

@@ -174,7 +174,9 @@ export async function runCase(ground: Ground, { runtime: parts = {} }: SuiteOpti
     // After a failure a handler may hang: it is cut short, and whatever hangs all the same does not hide the failure.
     const cut = AbortSignal.abort(new Error('the case failed'));
     const ended = Promise.all(subscriptions.map((one) => one.close(cut))).then(end);
-    await Promise.race([ended.catch(() => {}), sleep(clock, patienceMs)]);
+    const waiting = new AbortController();
+    await Promise.race([ended, sleep(clock, patienceMs, waiting.signal)]).catch(() => {});
+    waiting.abort();
     throw error;
   }
 }
