@@ -17,7 +17,15 @@ test('a handler that hangs leaves no timer behind when its process goes down', a
   const began = Promise.withResolvers<void>();
   const down = new AbortController();
   const hanging = attempt({
-    ...{ store, runtime: machine, number: 1, timeoutMs: 30_000, parents: [down.signal], isolation: undefined, admit: async () => undefined },
+    ...{
+      store,
+      runtime: machine,
+      number: 1,
+      timeoutMs: 30_000,
+      parents: [down.signal],
+      isolation: undefined,
+      admit: async () => undefined,
+    },
     subscription: subscription(orders.placed, () => {
       began.resolve();
       return new Promise<undefined>(() => {});
