@@ -56,7 +56,9 @@ test('G7: of two processes on one folder, the survivor settles the orders that t
   }
 });
 
-test('G7: with two processes of each service, the survivors settle the work in flight of a killed one', async () => {
+// Eight processes cost more than all other tests of the shop together.
+const several = { skip: thorough ? false : 'for the thorough run' };
+test('G7: with two processes of each service, the survivors settle the work in flight of a killed one', several, async () => {
   const shop = await startSeveral(join(root, 'several'));
   try {
     const blow = kill(shop.processes[0] as ServiceProcess);
