@@ -28,6 +28,8 @@ export interface PostgresProxy {
   refuses: boolean;
   /** The number of connections that were made. */
   readonly connections: number;
+  /** The number of connections that the client has open. */
+  readonly open: number;
   close(): Promise<void>;
 }
 
@@ -54,10 +56,12 @@ function messages(named: boolean, each: (message: Message, bytes: Buffer) => voi
 export async function startProxy(target = postgresUrl): Promise<PostgresProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
+  const clients = new Set<Socket>();
   let made = 0;
   const server = createServer((client) => {
     if (proxy.refuses) return client.destroy();
     made++;
+    clients.add(client.on('close', () => clients.delete(client)));
     const upstream = connect(Number(port || 5432), hostname);
     const ends = [client, upstream];
     const cut = (): void => {
@@ -101,6 +105,9 @@ export async function startProxy(target = postgresUrl): Promise<PostgresProxy> {
     refuses: false,
     get connections() {
       return made;
+    },
+    get open() {
+      return clients.size;
     },
     close: () =>
       new Promise((resolve) => {
