@@ -1,3 +1,4 @@
+import { isKey, keyRule } from '../core/key.ts';
 import { parseJson } from '../core/parse-json.ts';
 import { textOf } from '../core/thrown.ts';
 import type { TraceContext } from '../core/trace.ts';
@@ -61,15 +62,18 @@ const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$
 const isTime = (value: unknown): boolean => typeof value === 'string' && rfc3339.test(value) && !Number.isNaN(Date.parse(value));
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
 
+const isKeyText = (value: unknown): boolean => isText(value) && isKey(value as string);
+
 const text = 'must be a non-empty string';
+const keyText = `${text} ${keyRule}`;
 const time = 'must be a time as RFC 3339 writes it, such as 2026-01-31T12:00:00Z';
 const rules: readonly [name: string, holds: (value: unknown) => boolean, rule: string][] = [
   ['specversion', (value) => value === '1.0', 'must be "1.0"'],
-  // Engines compare ids as UTF-8, in which all halves of a surrogate pair are one and the same character.
-  ['id', (value) => isText(value) && (value as string).isWellFormed(), `${text} of well-formed Unicode`],
+  // Engines compare keys as UTF-8, in which all halves of a surrogate pair are one and the same character.
+  ['id', isKeyText, keyText],
   ['source', isText, text],
-  ['type', isText, text],
-  ['partitionkey', isText, text],
+  ['type', isKeyText, keyText],
+  ['partitionkey', isKeyText, keyText],
   ['time', isTime, time],
   ['datacontenttype', (value) => value === 'application/json', 'must be "application/json"'],
   ['data_base64', (value) => value === undefined, 'must be absent: data is JSON, not bytes'],

@@ -1,3 +1,4 @@
+import { isKey } from '../core/key.ts';
 import type { Runtime } from '../core/runtime.ts';
 import type { Delivered } from './bus.ts';
 import type { Delivery } from './dispatch.ts';
@@ -48,7 +49,7 @@ export function incoming(
   } catch (error) {
     if (!(error instanceof EnvelopeInvalid)) throw error;
     const id = unreadableId(topic, position);
-    const unread = { id, key: message.key || id, text: textOfBody(message.body), error };
+    const unread = { id, key: message.key && isKey(message.key) ? message.key : id, text: textOfBody(message.body), error };
     observe.count('seaworthy_bus_unreadable_total', { topic, group });
     const fate = unreadable ? 'goes to the dead letters' : 'is passed over';
     observe.log('error', `${place} is not an event and ${fate}`, { topic, group, position, error });

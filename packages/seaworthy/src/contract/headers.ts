@@ -1,8 +1,8 @@
 import { longestMs } from '../core/duration.ts';
 import { SeaworthyError } from '../core/errors.ts';
+import { longestKey } from '../core/key.ts';
 import type { TraceContext } from '../core/trace.ts';
 
-export const longestKey = 255;
 export const longestDeadlineMs = longestMs;
 
 /** A header that breaks its rule; the message names both. */

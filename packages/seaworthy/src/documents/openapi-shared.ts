@@ -1,5 +1,6 @@
-import { longestDeadlineMs, longestKey } from '../contract/headers.ts';
+import { longestDeadlineMs } from '../contract/headers.ts';
 import { statusOf } from '../contract/problem.ts';
+import { longestKey } from '../core/key.ts';
 import type { Doc } from './document.ts';
 
 /** The headers of a call, without those that sagas use internally. */

@@ -4,6 +4,7 @@ import { asJson } from '../contract/as-json.ts';
 import type { Bound, Contract, Event, Members } from '../contract/contract.ts';
 import { type Examined, examineNow, sentence } from '../contract/schema.ts';
 import { milliseconds } from '../core/duration.ts';
+import { isKey, keyRule } from '../core/key.ts';
 import { RunOver } from '../core/lifetime.ts';
 import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
@@ -66,8 +67,8 @@ function keyOf(event: Event & Bound, examined: Examined<unknown>): string {
     throw new EventInvalid(`the data of ${type} breaks its contract (${sentence(findings)}): correct what is published`, findings);
   }
   const key = (examined.value as Readonly<Record<string, unknown>>)[event.key];
-  if (typeof key === 'string' && key !== '' && key.isWellFormed() && !key.includes('\0')) return key;
-  const issue = { path: event.key, message: 'is the key and must be a string that is not empty, of well-formed Unicode without U+0000' };
+  if (typeof key === 'string' && key !== '' && isKey(key)) return key;
+  const issue = { path: event.key, message: `is the key and must be a string that is not empty, ${keyRule}` };
   throw new EventInvalid(`the data of ${type} has no key (${sentence([issue])})`, [issue]);
 }
 

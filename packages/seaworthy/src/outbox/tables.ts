@@ -37,7 +37,7 @@ export const outboxMigrations: readonly Migration[] = [
         redriven ${types.integer} not null, followers ${types.integer} not null default 0, unique (consumer, event))${hotTableOptions}`,
       'create index sw_parked_due on sw_parked (consumer, due)',
       // Events in flight. Keep this wording: SQLite matches it to the partial index.
-      `create index sw_parked_owner on sw_parked (owner)${partialIndex("owner <> ''")}`,
+      ...partialIndex({ name: 'sw_parked_owner', table: 'sw_parked', columns: 'owner', where: "owner <> ''", whole: 'owner' }),
       'create index sw_parked_key on sw_parked (consumer, topic, ordering_key, arrival)',
     ],
   },

@@ -72,7 +72,7 @@ export function deadlines(store: Store<unknown, unknown>, { clock }: Runtime, wo
       const jumped = Math.round(offset() - known);
       if (Math.abs(jumped) > jumpMs) await shift(jumped);
       for (;;) {
-        const [row] = await store.sqlRead.all(`select min(until) as next ${waiting}`, worker.id);
+        const [row] = await store.sqlRead.all(`select until as next ${waiting} order by until limit 1`, worker.id);
         const next = row?.['next'] ?? null;
         if (next === null) return Number.POSITIVE_INFINITY;
         if (Number(next) > now()) return Number(next) - now();

@@ -15,6 +15,19 @@ test('two steps of one name, names that cannot be kept, and a timeout without a 
   );
 });
 
+test('more steps than an index can keep are refused by their length', () => {
+  const grow = (count: number): unknown => {
+    let one = saga(trips, 'long', { input: Ref });
+    for (let step = 0; step < count; step++) one = one.local(`${'x'.repeat(90)}${step}`, { do: () => 1 }) as never;
+    return one;
+  };
+  grow(9);
+  assert.throws(
+    () => grow(12),
+    (error: unknown) => error instanceof SagaInvalid && /the steps of long have \d+ characters .* 1000/.test(error.message),
+  );
+});
+
 test('an input whose values JSON does not keep, as they are sent or as validation makes them, is refused; one with another form of JSON is not', () => {
   for (const field of [
     z.date(),

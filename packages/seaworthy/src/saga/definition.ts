@@ -178,6 +178,9 @@ export function saga<const S extends string, M extends Members, Input, Use exten
   return build(head, []) as never;
 }
 
+/** The most characters of a plan (`planOf`). */
+const longestPlan = 1000;
+
 function build(head: Omit<AnySaga, 'steps'>, steps: readonly StepDefinition[]): object {
   function grown(kind: StepDefinition['kind'], name: string, step: Step<never, unknown>): object {
     // The name is part of the keys of the step's calls, which are headers of at most 255 characters.
@@ -187,7 +190,14 @@ function build(head: Omit<AnySaga, 'steps'>, steps: readonly StepDefinition[]): 
       throw new SagaInvalid(`the saga ${head.name} has two steps named ${name}; the name is a part of each call's key: rename one`);
     checkOptions(`the step ${name} of ${head.name}`, step, stepNames);
     const timeoutMs = milliseconds(step.timeout ?? '10s', `the timeout of the step ${name} of ${head.name}`);
-    return build(head, [...steps, { kind, name, step, timeoutMs }]);
+    const all = [...steps, { kind, name, step, timeoutMs }];
+    // An index has it, with the name of the saga.
+    const { length } = planOf({ steps: all });
+    if (length > longestPlan)
+      throw new SagaInvalid(
+        `the steps of ${head.name} have ${length} characters with their kinds; at most ${longestPlan} are kept: use shorter names, or two sagas`,
+      );
+    return build(head, all);
   }
   return Object.freeze({
     ...head,
@@ -206,7 +216,7 @@ export class SagaStranded extends SeaworthyError {
 const plans = new WeakMap<AnySaga['steps'], string>();
 
 /** Returns what instances depend on in a definition: the names, kinds and order of its steps, and which of them can be undone. */
-export function planOf({ steps }: AnySaga): string {
+export function planOf({ steps }: Pick<AnySaga, 'steps'>): string {
   let plan = plans.get(steps);
   if (plan === undefined) {
     plan = steps.map(({ kind, name, step }) => `${kind} ${name}${step.undo ? ' undo' : ''}`).join(', ');

@@ -70,7 +70,7 @@ named('G6: a local step that was given up writes no events when it returns later
 named('G14: an event that is larger than the bus takes fails the local step that publishes it', async (world) => {
   const large = saga(trips, 'large', { input: Ref, uses: [remote] })
     .step('book', { do: ({ call, input }) => call(remote.book, input), undo: ({ call, input }) => call(remote.unbook, input) })
-    .local('finish', { retry: { attempts: 1 }, do: ({ publish }) => publish('booked', { id: 'x'.repeat(500) }) });
+    .local('finish', { retry: { attempts: 1 }, do: ({ publish }) => publish('booked', { id: 'x'.repeat(200) }) });
   const { engine } = await world.process([large], world.store, { maxBytes: 500 });
   await world.run(engine, ({ start }) => start(large, { id: 'l' }));
   const { cause } = await world.until('undone');

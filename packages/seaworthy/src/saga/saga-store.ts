@@ -1,5 +1,5 @@
 import { idsFrom } from '../core/ids.ts';
-import { insertInto } from '../store/dialect.ts';
+import { insertInto, type PartialIndex } from '../store/dialect.ts';
 import { dueAt } from '../store/due.ts';
 import type { Owned } from '../store/owners.ts';
 import { readSome } from '../store/read-some.ts';
@@ -19,25 +19,31 @@ const lost = "state not in ('running', 'undoing', 'stuck', 'done', 'undone')";
 /** The bytes of a row whose number its user decides on. */
 export const userBytes = 'octet_length(input) + octet_length(journal)';
 
+const running = "state = 'running'";
+
+const sagaIndexes: readonly Omit<PartialIndex, 'table'>[] = [
+  { name: 'sw_saga_live', columns: 'owner, due, id', where: live, whole: 'state, owner, due' },
+  { name: 'sw_saga_late', columns: 'owner, until', where: `${running} and until is not null`, whole: 'state, owner, until' },
+  { name: 'sw_saga_stopping', columns: 'owner', where: `${running} and stopping is not null`, whole: 'state, owner, stopping(1)' },
+  { name: 'sw_saga_plan', columns: 'name, plan, id', where: open, whole: 'state, name, plan' },
+  { name: 'sw_saga_lost', columns: 'id', where: lost },
+  { name: 'sw_saga_stuck', columns: 'id', where: "state = 'stuck'" },
+];
+
 /** The table of the journal, for `store.migrate`. */
 export const sagaMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/saga/1',
-    statements: ({ types: { integer, key, text }, hotTableOptions, partialIndex }) => [
+    statements: ({ types: { ascii, integer, key, text }, hotTableOptions, partialIndex }) => [
       // No index has a column that changes from step to step: PostgreSQL then writes none (heap-only tuples).
       // `journal` is a JSON array with an entry for each step that was started, in order; see instance.ts.
       `create table sw_saga (
-        id ${key} not null primary key, name ${key} not null, saga_key ${key} not null, plan ${key} not null, input ${text} not null,
+        id ${key} not null primary key, name ${key} not null, saga_key ${key} not null, plan ${ascii} not null, input ${text} not null,
         state ${key} not null, journal ${text} not null, cause ${text}, stopping ${text}, attempts ${integer} not null,
         due ${integer} not null, error ${text}, owner ${key} not null, version ${integer} not null default 0,
         started ${integer} not null, changed ${integer} not null, deadline ${integer}, until ${integer}, trace ${text},
         crashes ${integer} not null default 0, unique (name, saga_key))${hotTableOptions}`,
-      `create index sw_saga_live on sw_saga (owner, due, id)${partialIndex(live)}`,
-      `create index sw_saga_late on sw_saga (owner, until)${partialIndex("state = 'running' and until is not null")}`,
-      `create index sw_saga_stopping on sw_saga (owner)${partialIndex("state = 'running' and stopping is not null")}`,
-      `create index sw_saga_plan on sw_saga (name, plan, id)${partialIndex(open)}`,
-      `create index sw_saga_lost on sw_saga (id)${partialIndex(lost)}`,
-      `create index sw_saga_stuck on sw_saga (id)${partialIndex("state = 'stuck'")}`,
+      ...sagaIndexes.flatMap((index) => partialIndex({ table: 'sw_saga', ...index })),
     ],
   },
 ];

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { asJson } from '../contract/as-json.ts';
 import { type Examined, examineNow, type Schema, sentence } from '../contract/schema.ts';
 import { SeaworthyError } from '../core/errors.ts';
+import { isKey, keyRule } from '../core/key.ts';
 import type { TraceContext } from '../core/trace.ts';
 import type { Level, Read, Tx } from '../store/store.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -150,9 +151,9 @@ function givenOf(saga: Defined, examined: Examined<unknown>): Given {
 /** Throws `SagaInputInvalid` for a key that not every database keeps as it is. */
 function keyOf({ name, key: keyIn }: Defined, input: unknown): string | undefined {
   const key = keyIn?.(input);
-  if (key === undefined || (key.isWellFormed() && !key.includes('\0'))) return key;
+  if (key === undefined || isKey(key)) return key;
   throw new SagaInputInvalid(
-    `the input of the saga ${name} gives the key ${JSON.stringify(key)}; a key must be well-formed Unicode without U+0000: correct the saga's \`key\``,
+    `the input of the saga ${name} gives the key ${JSON.stringify(key)}; a key must be a text ${keyRule}: correct the saga's \`key\``,
   );
 }
 

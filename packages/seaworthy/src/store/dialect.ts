@@ -25,12 +25,28 @@ export interface Deletion {
   readonly limit: number;
 }
 
+/** An index that the queries for some rows of a table enter. */
+export interface PartialIndex {
+  readonly name: string;
+  readonly table: string;
+  readonly columns: string;
+  /** The rows that it covers. The queries say the same, in the same words. */
+  readonly where: string;
+  /**
+   * The columns of an index that serves these queries where every index covers all rows. A text that is no key is indexed by its first
+   * characters, `note(1)`. Default: another index serves them.
+   */
+  readonly whole?: string;
+}
+
 /** The types of columns. */
 export interface ColumnTypes {
   /** Numbers the rows in the order of their insertion, never uses a number again, and is the primary key. */
   readonly identity: string;
-  /** Text that may be part of a key, and is equal only to itself: case and accents count. */
+  /** Text of up to 255 characters that may be part of a key, and is equal only to itself: case, accents and spaces at its end count. */
   readonly key: string;
+  /** Text of up to 1,000 ASCII characters that may be part of a key. A space at its end may not count. */
+  readonly ascii: string;
   /** Text of any length, outside of keys. */
   readonly text: string;
   /** Whole numbers of 64 bits. */
@@ -75,8 +91,8 @@ export interface Dialect {
   readonly tableOptions: string;
   /** The same for a table whose rows change or go soon after they were written: an engine may leave room beside them, or clean up earlier. */
   readonly hotTableOptions: string;
-  /** The end of a `create index` that covers only rows which meet `condition`; empty where every index covers all rows. */
-  partialIndex(condition: string): string;
+  /** The statements that make an index for some rows of a table. */
+  partialIndex(index: PartialIndex): readonly string[];
   /** A condition: the text of `expression` is JSON. */
   isJson(expression: string): string;
   /** An insert that leaves a row alone whose key is there already: its `changes` count only rows that it made. */
@@ -101,6 +117,11 @@ const listed = (columns: string): readonly string[] => columns.split(',').map((c
 /** Writes the part of an insertion that all engines share. */
 export const insertInto = ({ table, columns, from }: Insertion): string =>
   `insert into ${table} (${columns}) ${from ?? `values (${listed(columns).map(() => '?')})`}`;
+
+/** Writes an index for engines whose indexes may cover some rows alone. */
+export const partialIndex = ({ name, table, columns, where }: PartialIndex): readonly string[] => [
+  `create index ${name} on ${table} (${columns}) where ${where}`,
+];
 
 /** Writes a deletion for engines whose `delete` has no limit. A row that was changed meanwhile must meet the condition still. */
 export const deleteChosen = ({ table, key, where: { sql, values }, order, limit }: Deletion): Fragment => ({

@@ -27,6 +27,8 @@ export interface Intent extends KeyedCall {
 export const suspect = 'crashes >= 2';
 export const isSuspect = (crashes: number): boolean => crashes >= 2;
 
+const index = { table: 'sw_intent' };
+
 export const intentMigrations: readonly Migration[] = [
   {
     name: 'seaworthy/intent/1',
@@ -38,8 +40,8 @@ export const intentMigrations: readonly Migration[] = [
         in_flight ${integer} not null default 0, crashes ${integer} not null default 0, primary key (operation, idempotency_key))${hotTableOptions}`,
       'create index sw_intent_owner on sw_intent (owner, operation, due)',
       // What a dead worker had in flight is claimed first.
-      `create index sw_intent_in_flight on sw_intent (owner)${partialIndex('in_flight = 1')}`,
-      `create index sw_intent_suspect on sw_intent (due)${partialIndex(suspect)}`,
+      ...partialIndex({ ...index, name: 'sw_intent_in_flight', columns: 'owner', where: 'in_flight = 1', whole: 'in_flight, owner' }),
+      ...partialIndex({ ...index, name: 'sw_intent_suspect', columns: 'due', where: suspect, whole: 'crashes, due' }),
       // An undo asks whether its step has an intent.
       'create index sw_intent_step on sw_intent (step)',
     ],

@@ -12,7 +12,8 @@ const letters = (store: Store): Promise<void> =>
       name: 'letters/1',
       statements: ({ types: { identity, integer, key, text }, tableOptions, partialIndex }) => [
         `create table letter (seq ${identity}, name ${key} not null, body ${text}, at ${integer}, unique (name))${tableOptions}`,
-        `create index letter_open on letter (at)${partialIndex('body is null')}`,
+        ...partialIndex({ name: 'letter_open', table: 'letter', columns: 'at', where: 'body is null', whole: 'at, body(1)' }),
+        ...partialIndex({ name: 'letter_none', table: 'letter', columns: 'name', where: 'at is null' }),
       ],
     },
   ]);

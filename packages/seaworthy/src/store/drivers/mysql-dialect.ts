@@ -51,13 +51,14 @@ export function mysqlDialect(flavour: Flavour): Dialect {
       identity: 'bigint not null auto_increment primary key',
       // An index has at most 3072 bytes, at four for each character.
       key: `varchar(255) ${charset}`,
+      ascii: `varchar(1000) character set ascii collate ${flavour === 'mariadb' ? 'ascii_nopad_bin' : 'ascii_bin'}`,
       text: `longtext ${charset}`,
       integer: 'bigint',
       bytes: 'longblob',
     },
     tableOptions: options,
     hotTableOptions: options,
-    partialIndex: () => '',
+    partialIndex: ({ name, table, whole }) => (whole === undefined ? [] : [`create index ${name} on ${table} (${whole})`]),
     isJson: (expression) => `json_valid(${expression})`,
     insertNew: (insertion) => `${insertInto(insertion).replace('insert', 'insert ignore')} ${newRowsOnly}`,
     upsert: ({ set, ...insertion }) =>

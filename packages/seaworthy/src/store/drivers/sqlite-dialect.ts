@@ -1,13 +1,13 @@
 import { claimStatement } from '../claim.ts';
-import { type Dialect, deleteChosen, insertInto, overwriting } from '../dialect.ts';
+import { type Dialect, deleteChosen, insertInto, overwriting, partialIndex } from '../dialect.ts';
 
 /** Strict tables refuse a value that is not of its column's type, as other engines do (https://sqlite.org/stricttables.html). */
 export const sqliteDialect: Dialect = {
   name: 'sqlite',
-  types: { identity: 'integer primary key autoincrement', key: 'text', text: 'text', integer: 'integer', bytes: 'blob' },
+  types: { identity: 'integer primary key autoincrement', key: 'text', ascii: 'text', text: 'text', integer: 'integer', bytes: 'blob' },
   tableOptions: ' strict',
   hotTableOptions: ' strict',
-  partialIndex: (condition) => ` where ${condition}`,
+  partialIndex,
   isJson: (expression) => `json_valid(${expression})`,
   insertNew: (insertion) => `${insertInto(insertion)} on conflict (${insertion.key}) do nothing`,
   upsert: ({ set, ...insertion }) =>

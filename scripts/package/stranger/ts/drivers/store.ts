@@ -27,6 +27,7 @@ import {
   insertInto,
   orAborted,
   overwriting,
+  partialIndex,
   readerBy,
   Topics,
   TxState,
@@ -36,10 +37,10 @@ import {
 
 const dialect: Dialect = {
   name: 'sqlite',
-  types: { identity: 'integer primary key autoincrement', key: 'text', text: 'text', integer: 'integer', bytes: 'blob' },
+  types: { identity: 'integer primary key autoincrement', key: 'text', ascii: 'text', text: 'text', integer: 'integer', bytes: 'blob' },
   tableOptions: ' strict',
   hotTableOptions: ' strict',
-  partialIndex: (condition) => ` where ${condition}`,
+  partialIndex,
   isJson: (expression) => `json_valid(${expression})`,
   insertNew: (insertion) => `${insertInto(insertion)} on conflict (${insertion.key}) do nothing`,
   upsert: ({ set, ...insertion }) =>
