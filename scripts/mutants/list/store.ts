@@ -23,6 +23,11 @@ export const store: readonly Mutant[] = [
     tests: inSource('store/worker', 'outbox/relay', 'saga/takeover', 'service/external/driver'),
   },
   {
+    name: 'store: a process that hears the others polls all the same',
+    edits: [['store/rest.ts', '10_000 : 1000', '1000 : 1000']],
+    tests: inSource('service/idle'),
+  },
+  {
     name: 'store: a transaction continues after a failed statement',
     edits: [['store/tx-state.ts', '    level.lose(cause);', '']],
     tests: inSource('store/drivers/drivers'),

@@ -14,7 +14,7 @@ import type { Consuming } from './consuming.ts';
 import { receiving } from './delivery.ts';
 import { SubscriptionInvalid } from './errors.ts';
 import { housekeeping } from './housekeeping.ts';
-import { retries } from './retries.ts';
+import { againMs, retries } from './retries.ts';
 import { type RetryScheduleOptions, retrySchedule } from './retry-schedule.ts';
 import { subscribed } from './subscribed.ts';
 import { aloneOn } from './suspects.ts';
@@ -40,7 +40,10 @@ export interface ConsumerOptions {
   readonly unhandledAfter?: Duration;
   /** Whether the handling of an event is part of the trace that published it, or has a trace of its own that links there. Default `parent`. */
   readonly follow?: TraceRelation;
-  /** How often the consumer looks for parked events that other processes left or redrove. Default 1 s. */
+  /**
+   * How often the consumer looks for parked events that other processes left or redrove, when nothing wakes it. Default 10 s while the store
+   * hears other processes, else 1 s.
+   */
   readonly poll?: Duration;
 }
 
@@ -97,7 +100,7 @@ export function consumerSettings<T>({
   inboxRetention = '7d',
   crashes = 5,
   unhandledAfter = '10m',
-  poll = '1s',
+  poll,
 }: ConsumerOptions & Pick<ConsumerDeps<T>, 'subscriptions'>): Settings<T> {
   if (!Number.isSafeInteger(crashes) || crashes < 2)
     throw new SubscriptionInvalid(
@@ -107,7 +110,7 @@ export function consumerSettings<T>({
     schedule: retrySchedule(retry),
     subscriptions: byType(subscriptions),
     timeoutMs: milliseconds(timeout, 'consumer.timeout'),
-    pollMs: milliseconds(poll, 'consumer.poll'),
+    pollMs: poll === undefined ? undefined : milliseconds(poll, 'consumer.poll'),
     inboxRetentionMs: milliseconds(inboxRetention, 'consumer.inboxRetention'),
     crashes,
     unhandledMs: milliseconds(unhandledAfter, 'consumer.unhandledAfter'),
@@ -141,7 +144,7 @@ export async function consumer<T>(given: ConsumerDeps<T>): Promise<Consumer> {
   const retrying = retries(deps);
   const types = [...deps.subscriptions.keys()];
   const known = subscribed({ store, runtime, worker, service, types });
-  const longestMs = Math.max(deps.schedule.longestMs, deps.pollMs);
+  const longestMs = Math.max(deps.schedule.longestMs, againMs(deps));
   const keeping = housekeeping({
     store,
     bus,
@@ -165,7 +168,7 @@ export async function consumer<T>(given: ConsumerDeps<T>): Promise<Consumer> {
   }
 
   async function subscribe(topic: string): Promise<BusSubscription> {
-    const { handle, keep, unreadable } = receiving(deps, topic, retrying.wake);
+    const { handle, keep, unreadable } = receiving(deps, topic);
     return bus.subscribe({
       topic,
       group: service,

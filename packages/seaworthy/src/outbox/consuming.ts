@@ -16,7 +16,8 @@ export interface Consuming<T> {
   readonly subscriptions: ReadonlyMap<string, Subscription<T>>;
   readonly concurrency: number;
   readonly timeoutMs: number;
-  readonly pollMs: number;
+  /** How often to look for parked events when nothing wakes the consumer. Default: as `restMs` says. */
+  readonly pollMs: number | undefined;
   readonly follow: TraceRelation;
   readonly isolation: Isolation | undefined;
   /** An event is a dead letter once so many processes have died while it was in flight. */

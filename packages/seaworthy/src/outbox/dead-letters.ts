@@ -73,7 +73,7 @@ export interface DeadLetters {
   /**
    * Gives dead letters back to their handlers, with all attempts before them and although they may have expired. Within a key they
    * are handled in the order of publication, also among parked events. Returns their number. A consumer in another process finds them
-   * within its `poll`.
+   * within its `poll`, or at once where its store hears other processes.
    */
   redrive(filter: DeadLetterFilter): Promise<number>;
   /** Deletes dead letters. Returns their number. */

@@ -26,7 +26,7 @@ export interface Receiving<T> {
   unreadable(message: UnreadableMessage, delivered: Delivered): Promise<void>;
 }
 
-export function receiving<T>(deps: Consuming<T>, topic: string, parked: () => void): Receiving<T> {
+export function receiving<T>(deps: Consuming<T>, topic: string): Receiving<T> {
   const { store, runtime, service, cut } = deps;
   const { clock } = runtime;
 
@@ -118,7 +118,6 @@ export function receiving<T>(deps: Consuming<T>, topic: string, parked: () => vo
           },
         },
       );
-      if (result[0] === 'parked') parked();
       return result;
     },
     async keep(envelope, { position = '' }) {

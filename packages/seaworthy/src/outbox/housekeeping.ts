@@ -11,7 +11,7 @@ import { advance } from './parked.ts';
 import { livingSubscription } from './subscribed.ts';
 import { cleared } from './suspects.ts';
 
-const everyMs = 10_000;
+const [leastMs, mostMs] = [10_000, 60_000];
 const atOnce = 500;
 
 interface Parts {
@@ -47,6 +47,7 @@ export function housekeeping({
 }: Parts): Loop {
   const { clock, observe } = runtime;
   const attributes = { service };
+  const everyMs = Math.min(mostMs, Math.max(leastMs, unhandledMs / 10));
   let parked = 0;
   let dead = 0;
   /** The marks up to this number were checked. */
@@ -148,9 +149,12 @@ export function housekeeping({
       return more || seen > 0 ? 0 : everyMs;
     },
   });
+  // Other processes may have deleted the subscriptions of one that missed heartbeats.
+  const stopListening = worker.onTerm(turns.wake);
   return {
     wake: turns.wake,
     close(signal) {
+      stopListening();
       for (const remove of removals) remove();
       return turns.close(signal);
     },

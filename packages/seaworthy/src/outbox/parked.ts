@@ -2,6 +2,7 @@ import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
 import { dueAt } from '../store/due.ts';
 import type { Row, Tx, Value } from '../store/store.ts';
 import type { FailedAttempt } from './history.ts';
+import { parkedTopic } from './topics.ts';
 
 /** Events of one consumer, topic and key are handled one after another. */
 export interface OrderingKey {
@@ -86,13 +87,17 @@ export const eventValues = ({ orderingKey, arrival, envelope, attempts, history 
 
 export const parkingColumns = `${eventColumns}, due, owner, crashes, redriven`;
 
-/** Parks an event. It does nothing when the event is parked already: a repeat may come after the mark of the first copy is gone. */
+/**
+ * Parks an event, and notifies those that may attempt it. It does nothing when the event is parked already: a repeat may come after the
+ * mark of the first copy is gone.
+ */
 export async function park(tx: Tx, event: Fresh): Promise<void> {
   await tx.run(
     tx.dialect.insertNew({ table: 'sw_parked', columns: parkingColumns, key: 'consumer, event' }),
     ...eventValues(event, event.at),
     ...[event.dueMs === undefined ? null : dueAt(event.dueMs), '', 0, 0],
   );
+  if (event.dueMs !== undefined) tx.notify(parkedTopic);
 }
 
 const sameKey = 'consumer = ? and topic = ? and ordering_key = ?';
@@ -127,7 +132,13 @@ export async function unpark(tx: Tx, { seq, orderingKey }: Parked, owner: string
 
 /** Makes the first event of a key due, unless it is due already. */
 export async function advance(tx: Tx, orderingKey: OrderingKey, now: number): Promise<void> {
-  await tx.run(`update sw_parked set due = ? where due is null and seq = ${firstOfKey}`, now, ...keyValues(orderingKey));
+  const { changes } = await tx.run(
+    `update sw_parked set due = ? where due is null and seq = ${firstOfKey}`,
+    now,
+    ...keyValues(orderingKey),
+  );
+  // It may be an event that the code of another process subscribes to.
+  if (changes > 0) tx.notify(parkedTopic);
 }
 
 /**
@@ -158,5 +169,8 @@ export async function postpone(tx: Tx, event: Parked, owner: string, dueMs: numb
     seq,
     owner,
   );
-  if (changes > 0) await reorder(tx, orderingKey, now);
+  if (changes === 0) return;
+  await reorder(tx, orderingKey, now);
+  // This process may be about to close.
+  tx.notify(parkedTopic);
 }

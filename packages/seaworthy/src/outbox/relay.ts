@@ -9,6 +9,7 @@ import type { Runtime } from '../core/runtime.ts';
 import { textOf } from '../core/thrown.ts';
 import { type TraceContext, traceOf } from '../core/trace.ts';
 import { readSome } from '../store/read-some.ts';
+import { restMs } from '../store/rest.ts';
 import type { Row, Store, Tx } from '../store/store.ts';
 import { fenced, type Worker } from '../store/worker.ts';
 import { outboxTopic } from './topics.ts';
@@ -16,7 +17,10 @@ import { outboxTopic } from './topics.ts';
 export interface RelayOptions {
   /** How many events are published at once. Default 512. */
   readonly batch?: number;
-  /** How often the relay looks for events that other processes wrote, and for a lease that became free. Default 1 s. */
+  /**
+   * How often the relay looks for events that other processes wrote, and for a lease that became free, when nothing wakes it. Default 10 s
+   * while the store hears other processes, else 1 s.
+   */
   readonly poll?: Duration;
 }
 
@@ -115,9 +119,9 @@ function writers(envelopes: readonly Envelope[]): readonly TraceContext[] {
  */
 export function relay(deps: RelayDeps): Relay {
   checkOptions('relay', deps, depsNames);
-  const { store, bus, runtime, worker, service, batch = 512, poll = '1s' } = deps;
+  const { store, bus, runtime, worker, service, batch = 512, poll } = deps;
   const { clock, observe } = runtime;
-  const pollMs = milliseconds(poll, 'relay.poll');
+  const givenMs = poll === undefined ? undefined : milliseconds(poll, 'relay.poll');
   const attributes = { service };
   /** The worker's term in which this relay last had the lease. */
   let ledIn: number | undefined;
@@ -173,8 +177,9 @@ export function relay(deps: RelayDeps): Relay {
   }
 
   async function turn(): Promise<number> {
+    const pollMs = givenMs ?? restMs(store);
     const term = worker.term();
-    if (term !== undefined && ledIn !== term) await asLeader(async () => {});
+    if (term !== undefined && ledIn !== term && !(await worker.isLeasedElsewhere('relay'))) await asLeader(async () => {});
     if (term === undefined || ledIn !== term) {
       oldest = undefined;
       waiting = 0;
@@ -226,6 +231,8 @@ export function relay(deps: RelayDeps): Relay {
       if (ledIn !== undefined) turns.wake();
     }),
     worker.onTerm(turns.wake),
+    // The lease may be free.
+    worker.onGone(turns.wake),
   ];
   return disposable({
     close(signal?: AbortSignal) {

@@ -7,6 +7,7 @@ import type { Span } from '../core/observe.ts';
 import { sleep } from '../core/sleep.ts';
 import { CommitUnknown } from '../store/errors.ts';
 import { fenced } from '../store/fenced.ts';
+import { restMs } from '../store/rest.ts';
 import type { Tx } from '../store/store.ts';
 import { attempt } from './attempt.ts';
 import { type AttemptOutcome, attemptSpan } from './attempt-span.ts';
@@ -23,12 +24,15 @@ import { parkedTopic } from './topics.ts';
 const mostBytes = 8 * 2 ** 20;
 const writeBackoff = { baseMs: 100, capMs: 10_000, jitter: 'full' } as const;
 
+/** Returns after how many milliseconds an attempt that was cut short is due again. */
+export const againMs = ({ pollMs = 1000 }: { readonly pollMs: number | undefined }): number => pollMs;
+
 /**
  * Attempts parked events again when they are due. A process that claims an event writes the id of its worker into the row, and every
  * later write asks for that id: two processes never both commit an attempt.
  */
 export function retries<T>(deps: Consuming<T>): Loop {
-  const { store, runtime, worker, service, subscriptions, concurrency, pollMs, cut, closing } = deps;
+  const { store, runtime, worker, service, subscriptions, concurrency, cut, closing } = deps;
   const { clock, random, observe } = runtime;
   const inFlight = new InFlight<number>({ clock, most: { rows: concurrency, bytes: mostBytes } });
   const types = [...subscriptions.keys()];
@@ -100,7 +104,7 @@ export function retries<T>(deps: Consuming<T>): Loop {
     } catch (error) {
       span.end('again', error);
       observe.log('warn', 'an attempt at a parked event was interrupted; retrying', { id: event.envelope.id, service, error });
-      await writeUntilClosed((tx) => postpone(tx, event, worker.id, clock.now() + pollMs, clock.now()));
+      await writeUntilClosed((tx) => postpone(tx, event, worker.id, clock.now() + againMs(deps), clock.now()));
     }
   }
 
@@ -135,11 +139,11 @@ export function retries<T>(deps: Consuming<T>): Loop {
   }
 
   async function turn(): Promise<number> {
+    const pollMs = deps.pollMs ?? restMs(store);
     const room = inFlight.room();
     if (room.rows <= 0 || room.bytes <= 0 || types.length === 0 || worker.term() === undefined) return pollMs;
     const now = clock.now();
-    // An attempt that is cut short is due again after `poll`.
-    const longestMs = Math.max(deps.schedule.longestMs, pollMs);
+    const longestMs = Math.max(deps.schedule.longestMs, againMs(deps));
     const looking = { consumer: service, worker, now, longestMs, types, orphan: deps.alone.free };
     const work = await findWork(store.sqlRead, looking);
     const { next = Number.POSITIVE_INFINITY, far, orphaned } = work;
@@ -159,7 +163,7 @@ export function retries<T>(deps: Consuming<T>): Loop {
   }
 
   const turns = loop({ runtime, name: 'retries', turn });
-  const stops = [store.listen(parkedTopic, turns.wake), worker.onTerm(turns.wake)];
+  const stops = [store.listen(parkedTopic, turns.wake), worker.onTerm(turns.wake), worker.onGone(turns.wake)];
   return {
     wake: turns.wake,
     async close(signal) {

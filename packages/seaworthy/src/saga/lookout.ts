@@ -1,5 +1,6 @@
 import { type Loop, loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { restMs } from '../store/rest.ts';
 import type { Store } from '../store/store.ts';
 import type { Worker } from '../store/worker.ts';
 import type { Census } from './census.ts';
@@ -37,8 +38,8 @@ export interface LookoutDeps {
 
 /** The wait before the next look where something is left to do. */
 const soonMs = 1000;
-/** The wait where a notice, or the end of another worker, comes first. */
-const heardMs = 10_000;
+/** How often an engine that hears other processes looks for what nothing reported. */
+const thoroughMs = 30_000;
 /** How many instances are read at one time. */
 const batch = 500;
 /** How many times that many are read at one look while memory has no room for all that are due. */
@@ -61,8 +62,8 @@ export function lookout({ store, runtime, worker, orphans, deadlines, census, is
   /** The clock was set back, and the rows that it wrote lie far ahead: this pass looks at all rows. */
   let everything = false;
   let offset = clock.now() - clock.monotonic();
-  /** When the next look is planned, monotonic. */
-  let nextAt = Number.NEGATIVE_INFINITY;
+  /** When the next look is planned, when a thorough one is due, and when the next instance is late; monotonic. */
+  let [nextAt, thoroughAt, lateAt] = [0, 0, 0];
 
   function watchClock(): void {
     const now = clock.now() - clock.monotonic();
@@ -85,21 +86,23 @@ export function lookout({ store, runtime, worker, orphans, deadlines, census, is
   }
 
   async function turn(): Promise<number> {
-    const restMs = store.hears() ? heardMs : soonMs;
-    if (worker.term() === undefined) return restMs;
+    const rest = restMs(store);
+    if (worker.term() === undefined) return rest;
     watchClock();
     const taken = await orphans.take(batch);
     observe.count('seaworthy_saga_taken_over_total', {}, taken.length);
     // The start takes over as well, which is not news.
     if (!first && taken.length > 0) observe.log('info', 'sagas of a process that has ended were taken over', { sagas: taken.length });
     first = false;
-    const lateMs = await deadlines.check();
+    const thorough = clock.monotonic() >= thoroughAt || behind || everything || seen !== start;
+    if (thorough || taken.length > 0 || clock.monotonic() >= lateAt) lateAt = clock.monotonic() + (await deadlines.check());
     for (const one of taken) takeUp(one);
     for (const one of await urgentOf(store.sqlRead, worker.id, batch)) if (!isAside(one.id)) interrupt(one);
-    let more = true;
+    let more = thorough;
     for (let pages = behind ? pagesBehind : 1; more && pages > 0; pages--) more = await page();
+    if (thorough && !more) thoroughAt = clock.monotonic() + (store.hears() ? thoroughMs : 0);
     await census.take(isAside);
-    const waitMs = taken.length === batch ? 0 : Math.min(more || behind ? soonMs : restMs, lateMs);
+    const waitMs = taken.length === batch ? 0 : Math.min(more || behind ? soonMs : rest, Math.max(0, lateAt - clock.monotonic()));
     nextAt = clock.monotonic() + waitMs;
     return waitMs;
   }
@@ -118,7 +121,8 @@ export function lookout({ store, runtime, worker, orphans, deadlines, census, is
       behind = true;
     },
     expect(ms) {
-      if (clock.monotonic() + ms < nextAt) turns.wake();
+      lateAt = Math.min(lateAt, clock.monotonic() + ms);
+      if (lateAt < nextAt) turns.wake();
     },
     close,
     [Symbol.asyncDispose]: close,

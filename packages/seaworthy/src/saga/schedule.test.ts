@@ -215,13 +215,13 @@ named('however many instances wait, a poll finds one that no wake-up reported', 
       ),
     ),
   );
-  await world.clock.advance(11_000);
+  await world.clock.advance(31_000);
   assert.ok(world.callee.log.length > 100);
   await world.store.transaction(async (tx) => {
     const started = engine.collect(tx);
     started.start(quick, { id: 'q' });
     await started.write(tx);
   });
-  await world.clock.advance(20_000);
+  await world.clock.advance(40_000);
   assert.ok(world.callee.log.includes('seats q'));
 });

@@ -211,6 +211,7 @@ named('G7, G8: a process does not take over a saga that only newer code can cont
       '[{"step":"pay","state":"intended"}]',
     ),
   );
+  await world.clock.advance(5000);
   await world.when(
     'the other is done',
     async () => (await world.store.read.all("select 1 from sw_saga where id = 'other' and state = 'done'")).length > 0,

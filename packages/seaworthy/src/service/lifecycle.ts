@@ -149,7 +149,7 @@ async function runOn(
     ...service.migrations,
   ]);
   const worker = await registerWorker(store, runtime);
-  milliseconds(options.relay?.poll ?? '1s', 'relay.poll');
+  if (options.relay?.poll !== undefined) milliseconds(options.relay.poll, 'relay.poll');
   if (inbox !== undefined) milliseconds(inbox, 'retention.inbox');
   let relaying: Relay | undefined;
   const { maxBytes } = bus.features;

@@ -10,10 +10,10 @@ export interface Retained {
   readonly forget: (tx: Tx, before: number, limit: number) => Promise<number>;
 }
 
-const everyMs = 60_000;
+const everyMs = 300_000;
 const batch = 1000;
 
-/** Deletes rows that have reached their age, once a minute and in small transactions, until it is closed. */
+/** Deletes rows that have reached their age, every five minutes and in small transactions, until it is closed. */
 export function retention(store: Store<unknown, unknown>, runtime: Runtime, all: readonly Retained[]): Loop {
   async function turn(closing: AbortSignal): Promise<number> {
     for (const { ms, forget } of all) {
@@ -22,5 +22,5 @@ export function retention(store: Store<unknown, unknown>, runtime: Runtime, all:
     }
     return everyMs;
   }
-  return loop({ runtime, name: 'retention', turn, delayMs: everyMs, backoff: { baseMs: 1000, capMs: everyMs, jitter: 'full' } });
+  return loop({ runtime, name: 'retention', turn, delayMs: everyMs, backoff: { baseMs: 1000, capMs: 60_000, jitter: 'full' } });
 }

@@ -1,6 +1,7 @@
 import type { Runtime } from '../core/runtime.ts';
 import type { Steady } from './steady.ts';
 import type { Store, TransactionOptions } from './store.ts';
+import { workerTopic } from './topics.ts';
 
 /** The heartbeat of one worker. */
 export interface Heartbeat {
@@ -61,6 +62,8 @@ export async function heartbeat({ store, runtime, id, ttlMs, steadily, options, 
         }),
         ...[id, ...values, ttlMs, ttlMs],
       );
+      // The others learn of a worker that may die.
+      if (number === 0) statements.notify(workerTopic);
       if (trusted && at.monotonic >= pruneAt)
         statements.runAtCommit(
           `delete from sw_worker where until < ${sql} - ? or until > ${sql} + ?`,

@@ -1,5 +1,8 @@
 import type { Observe } from '../core/observe.ts';
 
+/** Each commit by which a worker begins or closes notifies the others on this topic. */
+export const workerTopic = 'seaworthy/worker';
+
 /** The listeners of one process, by topic. */
 export class Topics {
   readonly #observe: Pick<Observe, 'log'>;

@@ -1,10 +1,9 @@
 import { type Loop, loop } from '../core/loop.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { restMs } from './rest.ts';
 import type { Steady } from './steady.ts';
 import type { Fragment, Store } from './store.ts';
-
-/** Each commit by which a worker closes notifies the others on this topic. */
-export const workerTopic = 'seaworthy/worker';
+import { workerTopic } from './topics.ts';
 
 /** Returns a condition on rows of `sw_worker` whose worker lives at `now`. A heartbeat further ahead than its `ttl` was written by a wrong clock. */
 export const livingRow = ({ sql, values }: Fragment): Fragment => ({
@@ -28,7 +27,8 @@ export interface WatchDeps {
 
 /**
  * Watches the other workers of a store. A heartbeat says until when its worker counts as living, so the next look comes at the first
- * moment at which one of them can be dead. A worker that starts after a look is seen before it can be dead, too.
+ * moment at which one of them can be dead. A worker that starts after a look is seen before it can be dead, too: by the time of its first
+ * heartbeat, or by its notice.
  */
 export function watch({ store, runtime, id, ttlMs, steadily, gone }: WatchDeps): Loop {
   let living: ReadonlySet<string> = new Set();
@@ -49,6 +49,7 @@ export function watch({ store, runtime, id, ttlMs, steadily, gone }: WatchDeps):
     living = new Set([...rests].filter(([, rest]) => rest >= 0).map(([one]) => one));
     dead = new Set([...rests].filter(([, rest]) => rest < 0).map(([one]) => one));
     if ([...dead].some((one) => !before.dead.has(one)) || [...before.living].some((one) => !rests.has(one))) gone();
+    if (living.size === 0) return store.hears() ? restMs(store) : ttlMs;
     return Math.min(ttlMs, ...[...living].map((one) => Number(rests.get(one)) + marginMs));
   }
 

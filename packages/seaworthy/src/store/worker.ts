@@ -7,8 +7,8 @@ import type { Runtime } from '../core/runtime.ts';
 import { heartbeat } from './heartbeat.ts';
 import { steady } from './steady.ts';
 import type { Fragment, Migration, Store, TransactionOptions, Tx } from './store.ts';
-import { Topics } from './topics.ts';
-import { livingRow, watch, workerTopic } from './watch.ts';
+import { Topics, workerTopic } from './topics.ts';
+import { livingRow, watch } from './watch.ts';
 
 export const workerMigrations: readonly Migration[] = [
   {
@@ -55,6 +55,8 @@ export interface Worker extends AsyncDisposable {
   isDead(id: string): Fragment;
   /** Takes or keeps the lease `name` in `tx`. False when another living worker has it. It is a fence when every transaction asks for it. */
   holdLease(tx: Tx, name: string): Promise<boolean>;
+  /** Returns whether another living worker has the lease `name`: then there is no point in asking for it. */
+  isLeasedElsewhere(name: string): Promise<boolean>;
   /** `failing` once its heartbeat is older than its `ttl`: others may have taken over. */
   condition(): Condition;
   /** Removes the heartbeat, so that other workers take the rows at once. */
@@ -118,6 +120,11 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, o
       if (taken.changes > 0) return true;
       const made = await tx.run(tx.dialect.insertNew({ table: 'sw_lease', columns: 'name, owner', key: 'name' }), name, id);
       return made.changes > 0;
+    },
+    async isLeasedElsewhere(name: string) {
+      const { sql, values } = dead();
+      const elsewhere = `select 1 as taken from sw_lease where name = ? and owner <> ? and not (${sql})`;
+      return (await store.sqlRead.all(elsewhere, name, id, ...values)).length > 0;
     },
     condition(): Condition {
       if (beats.ageMs <= ttlMs) return well;
