@@ -90,7 +90,7 @@ try {
         const [ms, which] = [moment(), random.next()];
         const one = shop.processes[Math.floor(which * shop.processes.length)] as ServiceProcess;
         const blow = ground.blows[blows[(index - 1) % blows.length] as string]?.(one) as Blow;
-        const play = (): Promise<RoundResult> => shop.round({ run: `${values.seed}-${index}`, orders, ms, blow });
+        const play = (): Promise<RoundResult> => shop.round({ run: `${values.seed}-two-${index}`, orders, ms, blow });
         await judge({ name: `two of each ${index}, after ${ms} ms: ${blow.name}`, mustStrike: false, play });
       }
     } finally {
