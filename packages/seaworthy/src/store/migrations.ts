@@ -22,6 +22,8 @@ export type Migrator = Statements & Pick<Tx, 'dialect'>;
 export type Verify = (migration: Written) => Promise<void>;
 
 export interface Applying<T> {
+  /** Whether the table of applied migrations is known to be there, so that a role needs no right to make it. Default false. */
+  readonly begun?: boolean | undefined;
   /**
    * Called before the first migration; the function that it returns is called after each, and throws for damage that an engine would
    * silently accept. Default none.
@@ -62,15 +64,16 @@ function refuseTwins(migrations: readonly Written[]): void {
 export async function applyMigrations<T extends Migrator>(
   migrator: T,
   given: readonly Migration[],
-  { guard = async () => async () => {}, applied: commit = async () => {}, leftAt = nothing }: Applying<T> = {},
+  { begun = false, guard = async () => async () => {}, applied: commit = async () => {}, leftAt = nothing }: Applying<T> = {},
 ): Promise<void> {
   const migrations = given.map(writtenIn(migrator.dialect));
   refuseTwins(migrations);
   let verify: Verify | undefined;
   const { types, tableOptions } = migrator.dialect;
-  await migrator.run(
-    `create table if not exists sw_migration (name ${types.key} not null primary key, fingerprint ${types.text} not null)${tableOptions}`,
-  );
+  if (!begun)
+    await migrator.run(
+      `create table if not exists sw_migration (name ${types.key} not null primary key, fingerprint ${types.text} not null)${tableOptions}`,
+    );
   const rows = await migrator.all('select name, fingerprint from sw_migration');
   const applied = new Map(rows.map((row) => [row['name'], row['fingerprint']]));
   for (const migration of migrations) {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
+import { MigrationFailed, StatementFailed } from '../errors.ts';
 import { applyMigrations } from '../migrations.ts';
-import type { Migration, Store } from '../store.ts';
+import type { Migration, Store, Tx } from '../store.ts';
 import { quoted } from './postgres-session.ts';
 
 /** One number for each schema, for a lock that all processes know. */
@@ -15,6 +16,22 @@ exception when others then
   return false;
 end $body$`;
 
+/** Whether the schema is there, and the table of applied migrations in it. */
+const found = `select exists (select from pg_namespace where nspname = ?) as schema,
+  exists (select from pg_tables where schemaname = ? and tablename = 'sw_migration') as begun`;
+
+async function makeSchema(tx: Tx, schema: string): Promise<void> {
+  try {
+    await tx.run(`create schema ${quoted(schema)}`);
+  } catch (cause) {
+    if (!(cause instanceof StatementFailed)) throw cause;
+    throw new MigrationFailed(
+      `the schema ${schema} is missing and cannot be made (${cause.message}): make it as another role by \`create schema ${quoted(schema)} authorization\` and the name of this role`,
+      { cause },
+    );
+  }
+}
+
 /**
  * Applies migrations while no other process does, in the schema of the service, which is made when it is missing. The transaction is not
  * serializable: its view would be older than the lock.
@@ -23,9 +40,11 @@ export const migratePostgres = (store: Store, schema: string, migrations: readon
   store.transaction(
     async (tx) => {
       await tx.all('select pg_advisory_xact_lock(?)', lockOf(schema));
-      const made = await tx.all('select 1 from pg_namespace where nspname = ?', schema);
-      if (made.length === 0) await tx.run(`create schema ${quoted(schema)}`);
-      await applyMigrations(tx, [{ name: 'seaworthy/postgres/1', statements: [isJson] }, ...migrations]);
+      const [there] = await tx.all(found, schema, schema);
+      if (there?.['schema'] !== true) await makeSchema(tx, schema);
+      await applyMigrations(tx, [{ name: 'seaworthy/postgres/1', statements: [isJson] }, ...migrations], {
+        begun: there?.['begun'] === true,
+      });
     },
     { isolation: 'read committed' },
   );
