@@ -6,14 +6,20 @@ const channel = 'seaworthy';
 const apartMs = 10;
 const reconnectMs = 1000;
 
-interface Heard {
+interface Notice {
+  /** The store that sends it. */
   readonly from: string;
   readonly schema: string;
   readonly topic: string;
 }
 
+interface Listener {
+  readonly store: string;
+  readonly heard: (topic?: string) => void;
+}
+
 /** Reads a notice. Anybody who may connect can send another text on the channel, which means nothing. */
-function noticeOf(payload = ''): Partial<Heard> {
+function noticeOf(payload = ''): Partial<Notice> {
   try {
     return Object(JSON.parse(payload));
   } catch {
@@ -21,24 +27,30 @@ function noticeOf(payload = ''): Partial<Heard> {
   }
 }
 
-/** Notices between the processes on one server, by `listen` and `notify` on a channel that all services share. */
+interface Context {
+  readonly connections: Connections;
+  readonly runtime: Runtime;
+  /** Whether to listen. A pooler that shares connections between transactions accepts that, and passes nothing on. */
+  readonly listens: boolean;
+}
+
+/** Notices between the stores on one server, by `listen` and `notify` on a channel that all services share. */
 export class Notices {
-  readonly #connections: Connections;
-  readonly #runtime: Runtime;
-  readonly #listeners = new Map<string, Set<(topic?: string) => void>>();
-  readonly #pending = new Map<string, Heard>();
-  readonly #me: string;
+  readonly #context: Context;
+  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #pending = new Set<string>();
+  /** What only this process sends to itself, to see whether anything arrives. */
+  readonly #echo: string;
   #closed = false;
   #heard = false;
   #sending: Promise<void> | undefined;
-  readonly #listening: Promise<void>;
+  readonly #listening: Promise<void> | undefined;
   #end = (): void => {};
 
-  constructor(connections: Connections, runtime: Runtime) {
-    this.#connections = connections;
-    this.#runtime = runtime;
-    this.#me = runtime.ids.next();
-    this.#listening = this.#listen();
+  constructor(context: Context) {
+    this.#context = context;
+    this.#echo = JSON.stringify({ echo: context.runtime.ids.next() });
+    this.#listening = context.listens ? this.#listen() : undefined;
   }
 
   /** Whether notices of other processes are heard at the moment. */
@@ -46,17 +58,16 @@ export class Notices {
     return this.#heard;
   }
 
-  /** Calls `heard` for each notice of another process about `schema`, and without a topic when some may have been lost. */
-  hear(schema: string, heard: (topic?: string) => void): () => void {
+  /** Calls `heard` for each notice about `schema` that another store sends, and without a topic when some may have been lost. */
+  hear(schema: string, listener: Listener): () => void {
     const all = this.#listeners.get(schema) ?? new Set();
-    this.#listeners.set(schema, all.add(heard));
-    return () => all.delete(heard);
+    this.#listeners.set(schema, all.add(listener));
+    return () => all.delete(listener);
   }
 
   /** Sends it outside of transactions: inside, all commits of the server would wait for each other. */
-  tell(schema: string, topic: string): void {
-    this.#pending.set(`${schema} ${topic}`, { from: this.#me, schema, topic });
-    if (!this.#closed) this.#sending ??= this.#send();
+  tell(notice: Notice): void {
+    this.#give(JSON.stringify(notice));
   }
 
   async close(): Promise<void> {
@@ -64,21 +75,29 @@ export class Notices {
     this.#end();
     await this.#listening;
     await this.#sending;
+    this.#pending.delete(this.#echo);
     // The last notice says that a worker has left.
     if (this.#pending.size > 0) await this.#send();
   }
 
+  #give(payload: string): void {
+    this.#pending.add(payload);
+    if (!this.#closed) this.#sending ??= this.#send();
+  }
+
   async #send(): Promise<void> {
-    const { clock, observe } = this.#runtime;
-    const notices = [...this.#pending.values()];
+    const { connections, runtime } = this.#context;
+    const { clock, observe } = runtime;
+    const values = [...this.#pending];
     this.#pending.clear();
+    // It need not be durable, and others who notify wait for its end.
+    const calls = ["set_config('synchronous_commit', 'off', true)", ...values.map((_, index) => `pg_notify('${channel}', $${index + 1})`)];
     try {
-      const leave = await this.#connections.lanes.own.enter();
+      const leave = await connections.lanes.own.enter();
       try {
-        const { client } = await this.#connections.connect();
+        const { client } = await connections.connect();
         try {
-          const values = notices.map((notice) => JSON.stringify(notice));
-          await client.query({ text: `select ${values.map((_, index) => `pg_notify('${channel}', $${index + 1})`)}`, values });
+          await client.query({ text: `select ${calls}`, values });
           client.release();
         } catch (error) {
           client.release(true);
@@ -98,18 +117,19 @@ export class Notices {
   }
 
   async #listen(): Promise<void> {
-    const { clock, observe } = this.#runtime;
+    const { connections, runtime } = this.#context;
+    const { clock, observe } = runtime;
     while (!this.#closed) {
       const { promise: ended, resolve: end } = Promise.withResolvers<void>();
       this.#end = end;
       try {
-        const { client } = await this.#connections.connect();
+        const { client } = await connections.connect();
         try {
           client.on('error', () => end());
           client.on('notification', ({ payload }) => this.#take(payload));
           await client.query({ text: `listen ${channel}` });
-          this.#heard = true;
-          this.#wakeAll();
+          // By another connection: only what comes from elsewhere shows that a pooler passes it on.
+          this.#give(this.#echo);
           if (!this.#closed) await ended;
         } finally {
           client.release(true);
@@ -117,9 +137,8 @@ export class Notices {
       } catch (error) {
         observe.log('debug', 'notices of other processes are not heard', { error });
       }
-      this.#heard = false;
       // Who sleeps since it hears everything has to look by itself from now on.
-      this.#wakeAll();
+      this.#hears(false);
       if (this.#closed) return;
       await new Promise<void>((resolve) => {
         const timer = clock.after(reconnectMs, resolve, { background: true });
@@ -131,13 +150,16 @@ export class Notices {
     }
   }
 
-  #wakeAll(): void {
-    for (const listeners of this.#listeners.values()) for (const heard of listeners) heard();
+  /** Whatever was sent before may have been lost. */
+  #hears(now: boolean): void {
+    this.#heard = now;
+    for (const listeners of this.#listeners.values()) for (const { heard } of listeners) heard();
   }
 
   #take(payload: string | undefined): void {
+    if (payload === this.#echo) this.#hears(true);
     const { from, schema, topic } = noticeOf(payload);
-    if (from === this.#me || schema === undefined || topic === undefined) return;
-    for (const heard of this.#listeners.get(schema) ?? []) heard(topic);
+    if (schema === undefined || topic === undefined) return;
+    for (const { store, heard } of this.#listeners.get(schema) ?? []) if (store !== from) heard(topic);
   }
 }

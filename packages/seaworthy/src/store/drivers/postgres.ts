@@ -68,7 +68,7 @@ export function postgres(options: PostgresOptions): DisposableStoreDriver {
   function connect(runtime: Runtime): Pooled {
     const { pool: given, max } = pool();
     const connections = new Connections(given, max, options.pool === undefined);
-    return { connections, notices: new Notices(connections, runtime) };
+    return { connections, notices: new Notices({ connections, runtime, listens: options.prepare ?? true }) };
   }
 
   return {
@@ -87,7 +87,8 @@ export function postgres(options: PostgresOptions): DisposableStoreDriver {
         prepare,
         keepsPath: prepare && options.pool === undefined,
       };
-      const { clock } = runtime;
+      const { clock, ids } = runtime;
+      const store = ids.next();
       const engine: Engine = {
         dialect: postgresDialect,
         lanes: connections.lanes,
@@ -114,9 +115,9 @@ export function postgres(options: PostgresOptions): DisposableStoreDriver {
             ? { sql: '(extract(epoch from clock_timestamp()) * 1000)::bigint', values: [] }
             : { sql: '?::bigint', values: [clock.now()] },
         condition: () => connections.reachability.condition(),
-        migrate: (store, migrations) => migratePostgres(store, schema, migrations),
-        announce: (topic) => notices.tell(schema, topic),
-        hear: (heard) => notices.hear(schema, heard),
+        migrate: (given, migrations) => migratePostgres(given, schema, migrations),
+        announce: (topic) => notices.tell({ from: store, schema, topic }),
+        hear: (heard) => notices.hear(schema, { store, heard }),
         hears: () => notices.heard,
         close: () => shared.leave(),
       };
