@@ -96,13 +96,17 @@ export const outbox: readonly Mutant[] = [
   {
     name: 'inbox: a process that does not own a parked event can end it',
     edits: [
-      ['outbox/parked.ts', "'delete from sw_parked where seq = ? and owner = ?', seq, owner", "'delete from sw_parked where seq = ?', seq"],
+      [
+        'outbox/parked.ts',
+        '`delete from sw_parked where seq = ? and ${ownedBy}`, seq, owner',
+        "'delete from sw_parked where seq = ?', seq",
+      ],
     ],
     tests: suites,
   },
   {
     name: 'inbox: a process that does not own a parked event can postpone it',
-    edits: [['outbox/parked.ts', "due = ?, owner = '' where seq = ? and owner = ?`", "due = ?, owner = '' where seq = ? and ? <> ''`"]],
+    edits: [['outbox/parked.ts', "due = ?, owner = '' where seq = ? and ${ownedBy}`", "due = ?, owner = '' where seq = ? and ? <> ''`"]],
     tests: suites,
   },
   {

@@ -81,8 +81,8 @@ export const service: readonly Mutant[] = [
     edits: [
       [
         'service/external/intent-table.ts',
-        "'delete from sw_intent where operation = ? and idempotency_key = ? and owner = ?'",
-        "'delete from sw_intent where operation = ? and idempotency_key = ? and ? <> \\'\\''",
+        '`delete from sw_intent where operation = ? and idempotency_key = ? and ${ownedBy}`',
+        "`delete from sw_intent where operation = ? and idempotency_key = ? and ? <> ''`",
       ],
     ],
     tests: suites,

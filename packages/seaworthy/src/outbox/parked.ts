@@ -1,5 +1,6 @@
 import { type Envelope, parseEnvelope } from '../bus/envelope.ts';
 import { dueAt } from '../store/due.ts';
+import { ownedBy } from '../store/fenced.ts';
 import type { Row, Tx, Value } from '../store/store.ts';
 import type { FailedAttempt } from './history.ts';
 import { parkedTopic } from './topics.ts';
@@ -124,7 +125,7 @@ export async function queueBehind(tx: Tx, orderingKey: OrderingKey): Promise<boo
 
 /** Removes a parked event, in the transaction that settles it, and makes the next event of its key due. False when another process has it. */
 export async function unpark(tx: Tx, { seq, orderingKey }: Parked, owner: string, now: number): Promise<boolean> {
-  const { changes } = await tx.run('delete from sw_parked where seq = ? and owner = ?', seq, owner);
+  const { changes } = await tx.run(`delete from sw_parked where seq = ? and ${ownedBy}`, seq, owner);
   if (changes === 0) return false;
   await advance(tx, orderingKey, now);
   return true;
@@ -162,7 +163,7 @@ export async function reorder(tx: Tx, orderingKey: OrderingKey, now: number): Pr
 export async function postpone(tx: Tx, event: Parked, owner: string, dueMs: number, now: number): Promise<void> {
   const { seq, orderingKey, attempts, history } = event;
   const { changes } = await tx.run(
-    `update sw_parked set attempts = ?, history = ?, due = ?, owner = '' where seq = ? and owner = ?`,
+    `update sw_parked set attempts = ?, history = ?, due = ?, owner = '' where seq = ? and ${ownedBy}`,
     attempts,
     JSON.stringify(history),
     dueAt(dueMs),

@@ -2,6 +2,7 @@ import { parseJson } from '../../core/parse-json.ts';
 import { keptTrace, type TraceContext } from '../../core/trace.ts';
 import { readable } from '../../store/damaged.ts';
 import { dueAt } from '../../store/due.ts';
+import { ownedBy } from '../../store/fenced.ts';
 import type { Migration, Read, Row, Tx } from '../../store/store.ts';
 import { crashed, type Worker } from '../../store/worker.ts';
 import { type KeyedCall, sameOrThrow } from '../idempotency.ts';
@@ -135,7 +136,7 @@ export async function takeOver(tx: Tx, { intent, owner: former, crashes }: OpenI
   const dead = owner.dead();
   const { changes } = await tx.run(
     `update sw_intent set owner = ?, due = ?, crashes = ?, in_flight = 1
-      where operation = ? and idempotency_key = ? and owner = ? and (owner = ? or ${dead.sql})`,
+      where operation = ? and idempotency_key = ? and ${ownedBy} and (owner = ? or ${dead.sql})`,
     ...[owner.id, dueAt(due), crashes, intent.operation, intent.key, former, owner.id, ...dead.values],
   );
   return changes > 0;
@@ -144,7 +145,7 @@ export async function takeOver(tx: Tx, { intent, owner: former, crashes }: OpenI
 /** Deletes an intent with the transaction of its outcome. Returns false when it no longer belongs to `owner`: do not commit then. */
 export async function removeIntent(tx: Tx, intent: IntentKey, owner: string): Promise<boolean> {
   const { changes } = await tx.run(
-    'delete from sw_intent where operation = ? and idempotency_key = ? and owner = ?',
+    `delete from sw_intent where operation = ? and idempotency_key = ? and ${ownedBy}`,
     intent.operation,
     intent.key,
     owner,
@@ -156,7 +157,7 @@ export async function removeIntent(tx: Tx, intent: IntentKey, owner: string): Pr
 export async function postpone(tx: Tx, intent: IntentKey, owner: string, due: number, failed: 0 | 1): Promise<void> {
   await tx.run(
     `update sw_intent set attempts = attempts + ?, crashes = 0, in_flight = 0, due = ?
-      where operation = ? and idempotency_key = ? and owner = ?`,
+      where operation = ? and idempotency_key = ? and ${ownedBy}`,
     failed,
     dueAt(due),
     intent.operation,
@@ -192,7 +193,7 @@ export async function setAside(tx: Tx, intent: IntentKey, owner: string, due: nu
 /** Makes an intent due now that its owner has claimed and not begun, unless it is a suspect: see `takeDeathBack`. */
 export async function putBack(tx: Tx, intent: IntentKey, owner: string, now: number): Promise<void> {
   await tx.run(
-    `update sw_intent set in_flight = 0, due = ? where operation = ? and idempotency_key = ? and owner = ? and not (${suspect})`,
+    `update sw_intent set in_flight = 0, due = ? where operation = ? and idempotency_key = ? and ${ownedBy} and not (${suspect})`,
     dueAt(now),
     intent.operation,
     intent.key,
@@ -204,7 +205,7 @@ export async function putBack(tx: Tx, intent: IntentKey, owner: string, now: num
 export async function takeDeathBack(tx: Tx, intent: IntentKey, owner: string, due: number, crashes: number): Promise<void> {
   await tx.run(
     `update sw_intent set crashes = crashes - 1, in_flight = 0, due = ?
-      where operation = ? and idempotency_key = ? and owner = ? and in_flight = 1 and crashes = ?`,
+      where operation = ? and idempotency_key = ? and ${ownedBy} and in_flight = 1 and crashes = ?`,
     dueAt(due),
     intent.operation,
     intent.key,
