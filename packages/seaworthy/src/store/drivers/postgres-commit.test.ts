@@ -83,6 +83,7 @@ describe('postgres: a connection that is lost during a transaction', { skip: pos
     const store = await openBank(t, freshPostgres({ url: proxy.url }), hasty());
     proxy.toClient = once(committed, 'cut', () => {
       proxy.refuses = true;
+      proxy.cut();
     });
     const { work, runs } = inserting('a');
     await assert.rejects(

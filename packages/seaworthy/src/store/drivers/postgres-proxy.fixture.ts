@@ -24,6 +24,8 @@ export interface PostgresProxy {
   toServer: (message: Message) => Fate;
   /** The same of each message to the client. */
   toClient: (message: Message) => Fate;
+  /** Ends all connections. */
+  cut(): void;
   /** Whether new connections are refused. */
   refuses: boolean;
   /** The number of connections that were made. */
@@ -102,6 +104,9 @@ export async function startProxy(target = postgresUrl): Promise<PostgresProxy> {
     url: url.href,
     toServer: () => 'pass',
     toClient: () => 'pass',
+    cut() {
+      for (const socket of sockets) socket.destroy();
+    },
     refuses: false,
     get connections() {
       return made;
@@ -111,7 +116,7 @@ export async function startProxy(target = postgresUrl): Promise<PostgresProxy> {
     },
     close: () =>
       new Promise((resolve) => {
-        for (const socket of sockets) socket.destroy();
+        proxy.cut();
         server.close(() => resolve());
       }),
   };
