@@ -38,9 +38,11 @@ export async function trackIo<T>(work: Promise<T>, atMostMs?: number): Promise<T
 
 /** Resolves once no macrotask and no tracked I/O is pending: everything that remains waits for a timer or for the outside world. */
 export async function quiescent(): Promise<void> {
-  do {
-    await next();
+  await next();
+  while (turns + tracked > 0) {
     // A loop that only looked would take the processor from a database on the same machine.
-    if (turns === 0 && tracked > 0) await new Promise<void>((resolve) => ended.push(resolve));
-  } while (turns + tracked > 0);
+    if (turns === 0) await new Promise<void>((resolve) => ended.push(resolve));
+    // What waited for the tracked work has not run yet.
+    await next();
+  }
 }
