@@ -134,8 +134,9 @@ export async function unpark(tx: Tx, { seq, orderingKey }: Parked, owner: string
 /** Makes the first event of a key due, unless it is due already. */
 export async function advance(tx: Tx, orderingKey: OrderingKey, now: number): Promise<void> {
   const { changes } = await tx.run(
-    `update sw_parked set due = ? where due is null and seq = ${firstOfKey}`,
+    `update sw_parked set due = ? where due is null and ${sameKey} and seq = ${firstOfKey}`,
     now,
+    ...keyValues(orderingKey),
     ...keyValues(orderingKey),
   );
   // It may be an event that the code of another process subscribes to.

@@ -90,9 +90,18 @@ export interface Connected {
   readonly standing: Standing;
 }
 
-const fits = ({ standing }: Connected, { database, isolation }: Purpose): boolean =>
-  standing.database === database &&
-  (isolation === undefined ? standing.autocommit : !standing.autocommit && standing.isolation === isolation);
+/**
+ * Returns the text under which a statement is prepared: the server prepares it for the database that is in use then, and the client knows
+ * it by its text.
+ */
+export const preparedText = ({ standing }: Connected, sql: string): string => `${sql} /* ${encodeURIComponent(standing.database ?? '')} */`;
+
+const beginsAs = ({ standing }: Connected, { isolation }: Purpose): boolean =>
+  isolation === undefined ? standing.autocommit : !standing.autocommit && standing.isolation === isolation;
+
+/** The number of statements that make a connection stand as it is needed. */
+const changesOf = (connected: Connected, purpose: Purpose): number =>
+  Number(connected.standing.database !== purpose.database) + Number(!beginsAs(connected, purpose));
 
 /**
  * The connections of one process to one server, which its services share. It keeps them from the pool for as long as it is open, so that a
@@ -132,7 +141,7 @@ export class Connections {
     let connected = this.#take(purpose);
     try {
       connected ??= await this.#make();
-      if (purpose && !fits(connected, purpose)) await this.adapt(connected, purpose);
+      if (purpose) await this.adapt(connected, purpose);
       return connected;
     } catch (error) {
       if (connected) this.release(connected, true);
@@ -186,10 +195,15 @@ export class Connections {
     void killing.then(() => this.#kills.delete(killing));
   }
 
+  /** Takes a connection that stands as it is needed. Where there are no more to be made, it takes the one that is the easiest to change. */
   #take(purpose: Purpose | undefined): Connected | undefined {
-    const at = purpose ? this.#idle.findLastIndex((one) => fits(one, purpose)) : -1;
-    if (at >= 0) return this.#idle.splice(at, 1)[0];
-    return this.#made < this.#max ? undefined : this.#idle.pop();
+    let best: { readonly at: number; readonly changes: number } | undefined;
+    for (const [at, one] of this.#idle.entries()) {
+      const changes = purpose ? changesOf(one, purpose) : 0;
+      if (!best || changes < best.changes) best = { at, changes };
+    }
+    if (!best || (best.changes > 0 && this.#made < this.#max)) return undefined;
+    return this.#idle.splice(best.at, 1)[0];
   }
 
   async #make(): Promise<Connected> {
@@ -234,9 +248,11 @@ export class Connections {
   }
 
   /** Makes a connection stand as it is needed. */
-  async adapt({ client, flavour, standing }: Connected, { database, isolation }: Purpose): Promise<void> {
+  async adapt(connected: Connected, purpose: Purpose): Promise<void> {
+    const { client, flavour, standing } = connected;
+    const { database, isolation } = purpose;
     const autocommit = isolation === undefined;
-    if (standing.autocommit !== autocommit || (isolation !== undefined && standing.isolation !== isolation)) {
+    if (!beginsAs(connected, purpose)) {
       const variable = flavour === 'mariadb' ? 'tx_isolation' : 'transaction_isolation';
       const level = isolation === undefined ? '' : `, ${variable} = '${isolation.toUpperCase().replace(' ', '-')}'`;
       await exchanged(client.query(`set autocommit = ${autocommit ? 1 : 0}${level}`));

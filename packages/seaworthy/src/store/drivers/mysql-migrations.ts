@@ -6,8 +6,8 @@ import { applyMigrations, type Migrator, type Written } from '../migrations.ts';
 import { allBy } from '../read-by.ts';
 import { refusalOf } from '../statement-name.ts';
 import type { Migration, Row, Values } from '../store.ts';
-import type { Field, Header, MysqlClient } from './mysql-client.ts';
-import { type Connected, type Connections, quoted } from './mysql-connections.ts';
+import type { Field, Header } from './mysql-client.ts';
+import { type Connected, type Connections, preparedText, quoted } from './mysql-connections.ts';
 import { collations } from './mysql-dialect.ts';
 import { explained } from './mysql-errors.ts';
 import { commitsByItself, hasColumnReference, migrationSyntax } from './mysql-syntax.ts';
@@ -21,11 +21,11 @@ const lockOf = (database: string): string => `seaworthy ${hash('sha256', databas
 /** Runs the statements of migrations on a connection, and counts those that a rollback would take back. */
 class Migrating implements Migrator {
   readonly dialect: Dialect;
-  readonly #client: MysqlClient;
+  readonly #connected: Connected;
   #pending = 0;
 
-  constructor(client: MysqlClient, dialect: Dialect) {
-    this.#client = client;
+  constructor(connected: Connected, dialect: Dialect) {
+    this.#connected = connected;
     this.dialect = dialect;
   }
 
@@ -48,7 +48,7 @@ class Migrating implements Migrator {
   }
 
   async commit(): Promise<void> {
-    await exchanged(this.#client.query('commit'));
+    await exchanged(this.#connected.client.query('commit'));
     this.#pending = 0;
   }
 
@@ -60,6 +60,7 @@ class Migrating implements Migrator {
   }
 
   async #send(sql: string, values: Values): Promise<[unknown, unknown]> {
+    const { client } = this.#connected;
     const text = textOf(sql, migrationSyntax);
     const parameters = bound(text, sql, values, toParameter);
     if (hasColumnReference(sql))
@@ -67,7 +68,9 @@ class Migrating implements Migrator {
     try {
       // What was done before it is committed also if it fails.
       if (commitsByItself(sql)) await this.commit();
-      return await exchanged(parameters.length === 0 ? this.#client.query(text.sql) : this.#client.execute(text.sql, parameters));
+      return await exchanged(
+        parameters.length === 0 ? client.query(text.sql) : client.execute(preparedText(this.#connected, text.sql), parameters),
+      );
     } catch (error) {
       throw explained(error, sql);
     }
@@ -91,7 +94,7 @@ async function migrate({ connections, database, dialect }: Place, connected: Con
   await connections.adapt(connected, { database, isolation: 'read committed' });
   const lock = lockOf(database);
   while ((await rows(`select get_lock('${lock}', 10) as got`))[0]?.['got'] !== 1);
-  const migrating = new Migrating(client, dialect);
+  const migrating = new Migrating(connected, dialect);
   // After an error the connection ends, and with it the lock and what was not committed.
   await applyMigrations(migrating, migrations, {
     applied: () => migrating.commit(),

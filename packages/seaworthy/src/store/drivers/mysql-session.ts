@@ -3,7 +3,7 @@ import { CommitFailed, CommitUnknown, StatementFailed } from '../errors.ts';
 import { refusalOf } from '../statement-name.ts';
 import type { Changed, Row, Statement, Values } from '../store.ts';
 import type { Field, Header } from './mysql-client.ts';
-import type { Connected, Connections } from './mysql-connections.ts';
+import { type Connected, type Connections, preparedText } from './mysql-connections.ts';
 import { newRowsOnly } from './mysql-dialect.ts';
 import { duplicate, explained, isLost, isTrouble } from './mysql-errors.ts';
 import { mysqlSyntax } from './mysql-syntax.ts';
@@ -33,8 +33,6 @@ const textFor = texts(mysqlSyntax);
  */
 export class MysqlSession implements Session {
   readonly #deps: SessionDeps;
-  /** Ends the text of a statement: the server prepares it for the database that is in use then, the client knows it by its text. */
-  readonly #suffix: string;
   #last: Promise<unknown> = Promise.resolve();
   #depth = 0;
   #failure: Failure | undefined;
@@ -43,7 +41,6 @@ export class MysqlSession implements Session {
 
   constructor(deps: SessionDeps) {
     this.#deps = deps;
-    this.#suffix = ` /* ${encodeURIComponent(deps.connected.standing.database ?? '')} */`;
   }
 
   /** The connection stands so that a transaction begins with its first statement. */
@@ -149,7 +146,7 @@ export class MysqlSession implements Session {
     return this.#queued(async () => {
       if (this.#failure) throw this.#after(this.#failure.error);
       try {
-        const answer = await this.#sent(connected.client.execute(text.sql + this.#suffix, parameters));
+        const answer = await this.#sent(connected.client.execute(preparedText(connected, text.sql), parameters));
         if (sql.endsWith(newRowsOnly)) await this.#refuseIgnored(sql, answer[0] as Header);
         return answer;
       } catch (error) {

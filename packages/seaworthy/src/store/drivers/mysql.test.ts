@@ -192,9 +192,16 @@ describe('mysql and nothing else', { skip }, () => {
   });
 
   test('stores that share connections keep to their own databases, though their statements are the same', async () => {
-    const { driver, end } = freshMysql();
+    const { driver, end } = freshMysql(poolOf({ connectionLimit: 4 }));
     const stores = await Promise.all(['one', 'two', 'three'].map((service) => driver.open(service, runtime())));
     for (const store of stores) await store.migrate([counters]);
+    const own = (index: number): Migration => ({ name: `store/${index}`, statements: ['create table other (n integer)'] });
+    for (const [index, store] of [...stores.entries()].toReversed()) await store.migrate([own(index)]);
+    for (const [index, store] of stores.entries())
+      assert.deepEqual(await store.read.all('select name from sw_migration order by name'), [
+        { name: 'counters/1' },
+        { name: `store/${index}` },
+      ]);
     for (let round = 0; round < 5; round++) {
       await Promise.all(
         stores.map((store, index) => store.transaction((tx) => tx.run('insert into counter (name, n) values (?, ?)', `${round}`, index))),
