@@ -28,7 +28,8 @@ export function installElsewhere(tarball: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'seaworthy-package-'));
   try {
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'stranger', private: true, type: 'module' }));
-    run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball, join(root, 'node_modules/zod')], folder);
+    const beside = ['zod', 'pg', 'mysql2'].map((name) => join(root, 'node_modules', name));
+    run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball, ...beside], folder);
     cpSync(join(root, 'scripts/package/stranger'), folder, { recursive: true });
     const imports = [...subpaths.keys()].map((subpath, index) => `import * as m${index} from '${subpath}';\n`).join('');
     const all = `${imports}export const all: readonly object[] = [${[...subpaths.keys()].map((_, index) => `m${index}`).join(', ')}];\n`;
