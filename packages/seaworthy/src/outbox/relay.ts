@@ -8,10 +8,11 @@ import { checkOptions, type OptionNames } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
 import { textOf } from '../core/thrown.ts';
 import { type TraceContext, traceOf } from '../core/trace.ts';
+import { vital } from '../store/fenced.ts';
 import { readSome } from '../store/read-some.ts';
 import { restMs } from '../store/rest.ts';
 import type { Row, Store, Tx } from '../store/store.ts';
-import { fenced, type Worker } from '../store/worker.ts';
+import type { Worker } from '../store/worker.ts';
 import { outboxTopic } from './topics.ts';
 
 export interface RelayOptions {
@@ -136,7 +137,7 @@ export function relay(deps: RelayDeps): Relay {
       if (!(await worker.holdLease(sql, 'relay'))) return false;
       await work(sql);
       return true;
-    }, fenced);
+    }, vital);
     ledIn = led ? term : undefined;
     return led;
   }

@@ -4,6 +4,7 @@ import { type Duration, milliseconds } from '../core/duration.ts';
 import type { Loop } from '../core/loop.ts';
 import { checkOptions } from '../core/options.ts';
 import type { Runtime } from '../core/runtime.ts';
+import { vital } from './fenced.ts';
 import { heartbeat } from './heartbeat.ts';
 import { steady } from './steady.ts';
 import type { Fragment, Migration, Store, TransactionOptions, Tx } from './store.ts';
@@ -68,14 +69,8 @@ export interface WorkerOptions {
   readonly ttl?: Duration;
 }
 
-/**
- * Options of transactions by which other processes judge this one, or whose writes all name their owner. They do not wait for
- * handlers, and the fence is all the isolation that they need.
- */
-export const fenced: TransactionOptions = { lane: 'own', isolation: 'read committed' };
-
 /** Options of a heartbeat: the next one replaces it, so it need not survive a loss of power. */
-const fleeting: TransactionOptions = { ...fenced, durable: false };
+const fleeting: TransactionOptions = { ...vital, durable: false };
 
 /** Registers a worker and keeps its heartbeat going. */
 export async function worker(store: Store<unknown, unknown>, runtime: Runtime, options: WorkerOptions = {}): Promise<Worker> {
@@ -137,7 +132,7 @@ export async function worker(store: Store<unknown, unknown>, runtime: Runtime, o
         const statements = store.sql(tx);
         statements.runAtCommit('delete from sw_worker where id = ?', id);
         statements.notify(workerTopic);
-      }, fenced);
+      }, vital);
     },
   });
 }
