@@ -25,7 +25,15 @@ export async function spawnShop({ dir, env = {} }: { readonly dir: string; reado
   const child = spawn(
     process.execPath,
     // As `npm start` does. On a machine of few cores four threads that collect garbage wait for each other more than they help.
-    ['--v8-pool-size=1', '--max-semi-space-size=2', '--max-old-space-size=128', '--conditions=@seaworthy/source', runner, program],
+    [
+      '--v8-pool-size=1',
+      '--max-semi-space-size=2',
+      '--max-old-space-size=128',
+      '--no-maglev',
+      '--conditions=@seaworthy/source',
+      runner,
+      program,
+    ],
     {
       env: { ...process.env, PORT: '0', LOG_LEVEL: 'info', ...env, SEAWORTHY_DIR: dir },
       stdio: ['ignore', 'pipe', 'pipe'],
