@@ -78,7 +78,6 @@ export const saga: readonly Mutant[] = [
     name: 'saga: a step whose commit was not confirmed is written again',
     edits: [['saga/saga-store.ts', ' and version = ?', ' and ? >= 0']],
     tests: suites,
-    storm,
   },
   {
     name: 'saga: without a fence, a process that only stalled overwrites its successor',

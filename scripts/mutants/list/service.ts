@@ -52,12 +52,6 @@ export const service: readonly Mutant[] = [
       ],
     ],
     tests: inSource('service/refusal', 'service/service'),
-    storm,
-  },
-  {
-    name: 'service: a saga starts although its handler was rolled back',
-    edits: [['service/unit-of-work.ts', '    await starts.write(sql);', '    this.#starts = starts;\n    await starts.write(sql);']],
-    tests: suites,
   },
   {
     name: 'service: an undo leaves no tombstone',
